@@ -1,0 +1,212 @@
+//! A member's path inside an archive, proven to stay below the directory that it is unpacked into, on every system.
+//!
+//! The check is one for all platforms: a wheel that is harmless on Linux and hostile on Windows is refused on both. Names
+//! are not repaired: a path that would need cleaning is an attack or a bug, and either way not what was meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Limits;
+
+/// A relative path of plain segments, separated by `/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct ArchivePath(
+    /// No empty, `.` or `..` segment, none that Windows reads as something else, no control character.
+    String,
+);
+
+/// Why a member's path is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArchivePathError {
+    /// The path begins at a root or a drive.
+    #[error("`{path}` is absolute")]
+    Absolute {
+        /// The path, escaped.
+        path: String,
+    },
+    /// A control character, or one that Windows does not allow or reads as a separator.
+    #[error("`{path}` holds `{found}`")]
+    Character {
+        /// The character, escaped.
+        found: String,
+        /// The path, escaped.
+        path: String,
+    },
+    /// An empty path or segment.
+    #[error("`{path}` has an empty segment")]
+    Empty {
+        /// The path, escaped.
+        path: String,
+    },
+    /// A `.` or `..` segment.
+    #[error("`{path}` has a segment `{segment}`")]
+    Parent {
+        /// The path, escaped.
+        path: String,
+        /// `.` or `..`.
+        segment: String,
+    },
+    /// A segment that Windows reads as a device, or strips.
+    #[error("`{path}` has a segment `{segment}` that means something else on Windows")]
+    Reserved {
+        /// The path, escaped.
+        path: String,
+        /// The segment.
+        segment: String,
+    },
+    /// Too many bytes or segments.
+    #[error("`{path}` … is longer than {} bytes or deeper than {} segments", Limits::PATH_BYTES, Limits::PATH_SEGMENTS)]
+    TooLong {
+        /// The beginning of the path, escaped.
+        path: String,
+    },
+}
+
+impl ArchivePath {
+    /// Returns the path, with `/` between segments.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the segments, at least one.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// Returns the last segment.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// Returns the path of the directory that holds this, or none at the top.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+    }
+
+    /// Returns what a case-insensitive file system makes of the path; two paths with equal folds are one file there.
+    pub fn case_fold(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl FromStr for ArchivePath {
+    type Err = ArchivePathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = || text.chars().take(120).flat_map(char::escape_debug).collect::<String>();
+        if text.len() > Limits::PATH_BYTES || text.split('/').count() > Limits::PATH_SEGMENTS {
+            return Err(ArchivePathError::TooLong { path: path() });
+        }
+        let drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
+        if text.starts_with('/') || text.starts_with('\\') || drive {
+            return Err(ArchivePathError::Absolute { path: path() });
+        }
+        if let Some(found) = text.chars().find(|c| c.is_control() || "\\:*?\"<>|".contains(*c)) {
+            return Err(ArchivePathError::Character { found: found.escape_debug().to_string(), path: path() });
+        }
+        for segment in text.split('/') {
+            check_segment(segment, &path)?;
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+fn check_segment(segment: &str, path: &dyn Fn() -> String) -> Result<(), ArchivePathError> {
+    if segment.is_empty() {
+        return Err(ArchivePathError::Empty { path: path() });
+    }
+    if matches!(segment, "." | "..") {
+        return Err(ArchivePathError::Parent { path: path(), segment: segment.to_owned() });
+    }
+    let stem = segment.split('.').next().unwrap_or(segment).trim_end().to_ascii_uppercase();
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix)
+            .is_some_and(|rest| matches!(rest.chars().collect::<Vec<_>>()[..], ['0'..='9' | '¹' | '²' | '³']))
+    };
+    let device = matches!(stem.as_str(), "AUX" | "CON" | "CONIN$" | "CONOUT$" | "NUL" | "PRN")
+        || numbered("COM")
+        || numbered("LPT");
+    if device || segment.ends_with('.') || segment.ends_with(' ') {
+        return Err(ArchivePathError::Reserved { path: path(), segment: segment.to_owned() });
+    }
+    Ok(())
+}
+
+impl TryFrom<String> for ArchivePath {
+    type Error = ArchivePathError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ArchivePath> for String {
+    fn from(path: ArchivePath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for ArchivePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_plain_relative_paths() {
+        for path in ["a.py", "a/b/c.py", "a/.hidden", "a/…/ü.txt", "conda/x.py", "a/common.py", "lpt/x", "a b/c"] {
+            assert_eq!(path.parse::<ArchivePath>().unwrap().as_str(), path);
+        }
+    }
+
+    #[test]
+    fn rejects_every_way_out() {
+        for path in ["../evil.py", "a/../../b", "a/..", "./a", "a/./b", "/abs", "C:\\x", "C:x", "\\\\srv\\x", "a\\b"] {
+            assert!(path.parse::<ArchivePath>().is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn rejects_names_that_windows_reads_otherwise() {
+        for path in [
+            "CON",
+            "a/aux.py",
+            "x.",
+            "x ",
+            "a:b",
+            "a/NUL .txt",
+            "com1.log",
+            "lpt9",
+            "a?b",
+            "a//b",
+            "",
+            "a/",
+            "a\0b",
+            "a\nb",
+        ] {
+            assert!(path.parse::<ArchivePath>().is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn rejects_endless_paths() {
+        assert!("a/".repeat(Limits::PATH_SEGMENTS + 1).parse::<ArchivePath>().is_err());
+        assert!("a".repeat(Limits::PATH_BYTES + 1).parse::<ArchivePath>().is_err());
+    }
+
+    #[test]
+    fn folds_case_for_twins() {
+        let upper: ArchivePath = "A/B.py".parse().unwrap();
+        let lower: ArchivePath = "a/b.PY".parse().unwrap();
+        assert_eq!(upper.case_fold(), lower.case_fold());
+        assert_eq!(upper.parent().unwrap().as_str(), "A");
+        assert_eq!(upper.file_name(), "B.py");
+    }
+}

@@ -1,0 +1,190 @@
+//! Where an artifact may come from: one index, and the hosts that may serve its files.
+//!
+//! PEP 503 and PEP 691 put no constraint on the host of a file URL; pinfold does. A [`FileHost`] is scheme, host and port
+//! together, so that neither a downgrade to `http` nor another port on a trusted host passes for the locked origin.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{SafeUrl, UrlError};
+
+/// Scheme, host and port that may serve files: `https://files.example` or `http://127.0.0.1:8080`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct FileHost {
+    scheme: String,
+    /// Lower-case, as the URL parser leaves it.
+    host: String,
+    /// The scheme's own port where the URL names none.
+    port: u16,
+}
+
+impl FileHost {
+    /// Returns the host of a remote URL; a `file` URL has none.
+    pub fn of(url: &SafeUrl) -> Option<Self> {
+        let host = url.as_url().host_str()?.to_owned();
+        let port = url.as_url().port_or_known_default()?;
+        (url.scheme() != "file").then(|| Self { scheme: url.scheme().to_owned(), host, port })
+    }
+
+    /// Returns the host's name or address, without scheme and port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl FromStr for FileHost {
+    type Err = UrlError;
+
+    /// Reads `files.example`, `files.example:8443` (both mean https) or the form with a scheme.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url: SafeUrl =
+            if text.contains("://") { text.parse()? } else { format!("https://{text}/").parse::<SafeUrl>()? };
+        if url.as_url().path() != "/" || url.as_url().query().is_some() {
+            return Err(UrlError::Malformed { reason: format!("`{text}` is more than a host") });
+        }
+        Self::of(&url).ok_or(UrlError::NoHost)
+    }
+}
+
+impl TryFrom<String> for FileHost {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<FileHost> for String {
+    fn from(host: FileHost) -> Self {
+        host.to_string()
+    }
+}
+
+impl fmt::Display for FileHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match (self.scheme.as_str(), self.port) {
+            ("https", 443) | ("http", 80) => Ok(()),
+            (_, port) => write!(f, ":{port}"),
+        }
+    }
+}
+
+/// The one index that a project belongs to, and the hosts that may serve its files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The index's URL in directory form; for a direct URL, the URL of the file itself.
+    index: SafeUrl,
+    /// Hosts that may serve files beside the index's own.
+    file_hosts: BTreeSet<FileHost>,
+}
+
+/// Why a URL is not of an origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    /// The host serves no files for this index.
+    #[error("`{found}` may not serve files of {index}; allowed: {allowed}")]
+    ForeignHost {
+        /// Scheme, host and port found.
+        found: String,
+        /// The index.
+        index: SafeUrl,
+        /// The allowed hosts, separated by commas.
+        allowed: String,
+    },
+}
+
+impl Origin {
+    /// Makes the origin of an index.
+    pub fn new(index: &SafeUrl, file_hosts: impl IntoIterator<Item = FileHost>) -> Self {
+        Self { index: index.as_directory(), file_hosts: file_hosts.into_iter().collect() }
+    }
+
+    /// Makes the origin of a file that is named by its URL and belongs to no index.
+    pub fn direct(url: &SafeUrl) -> Self {
+        Self { index: url.without_fragment(), file_hosts: BTreeSet::new() }
+    }
+
+    /// Returns the index's URL.
+    pub const fn index(&self) -> &SafeUrl {
+        &self.index
+    }
+
+    /// Returns the hosts that may serve files beside the index's own.
+    pub const fn file_hosts(&self) -> &BTreeSet<FileHost> {
+        &self.file_hosts
+    }
+
+    /// Checks that a URL (a file's, or where a redirect leads) is of this origin.
+    ///
+    /// # Errors
+    /// [`OriginError::ForeignHost`] if scheme, host and port are neither the index's own nor listed. A `file` URL is of
+    /// an origin only if the index is a `file` URL too.
+    pub fn check(&self, url: &SafeUrl) -> Result<(), OriginError> {
+        let allowed = match (url.file_host(), self.index.file_host()) {
+            (Some(found), own) => own.as_ref() == Some(&found) || self.file_hosts.contains(&found),
+            (None, own) => own.is_none(),
+        };
+        if allowed {
+            return Ok(());
+        }
+        let found = url.file_host().map_or_else(|| "file://".to_owned(), |host| host.to_string());
+        let own = self.index.file_host().map_or_else(|| "file://".to_owned(), |host| host.to_string());
+        let hosts = std::iter::once(own).chain(self.file_hosts.iter().map(FileHost::to_string));
+        Err(OriginError::ForeignHost {
+            found,
+            index: self.index.clone(),
+            allowed: hosts.collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> Origin {
+        Origin::new(
+            &"https://index.example/simple".parse().unwrap(),
+            ["files.index.example".parse::<FileHost>().unwrap()],
+        )
+    }
+
+    #[test]
+    fn own_host_and_listed_hosts_serve_files() {
+        for url in ["https://index.example/f/a.whl", "https://files.index.example/a.whl", "https://INDEX.example:443/a"]
+        {
+            assert_eq!(origin().check(&url.parse().unwrap()), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn another_host_port_or_scheme_is_foreign() {
+        for url in [
+            "https://evil.example/a.whl",
+            "http://index.example/a.whl",
+            "https://index.example:8443/a.whl",
+            "https://index.example.evil.example/a.whl",
+            "file:///etc/passwd",
+        ] {
+            assert!(origin().check(&url.parse().unwrap()).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn reads_hosts_with_and_without_scheme() {
+        for (text, expected) in [
+            ("files.example", "https://files.example"),
+            ("FILES.example:8443", "https://files.example:8443"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ] {
+            assert_eq!(text.parse::<FileHost>().unwrap().to_string(), expected);
+        }
+        assert!("files.example/path".parse::<FileHost>().is_err());
+        assert!("user@files.example".parse::<FileHost>().is_err());
+    }
+}

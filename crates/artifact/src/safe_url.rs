@@ -1,0 +1,248 @@
+//! A URL that may be written into a lock, a log or a message: allowed scheme, a host, and no credential.
+//!
+//! Comparison happens on the parsed form, so `https://trusted.example@evil.example/` is a URL on `evil.example` that is
+//! refused for its user information, never a URL on `trusted.example`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::FileHost;
+
+/// An `https`, `http` or `file` URL without user information.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct SafeUrl(
+    /// Scheme is one of the three, user name and password are empty, a remote URL has a host.
+    Url,
+);
+
+/// Why a text is no URL that pinfold works with. No variant holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// The URL carries a user name or a password.
+    #[error("a URL must not carry a user name or password; put them into netrc or PINFOLD_INDEX_<NAME>_TOKEN")]
+    Credentials,
+    /// The text cannot be parsed as a URL.
+    #[error("not a URL: {reason}")]
+    Malformed {
+        /// What the parser said.
+        reason: String,
+    },
+    /// The URL names no host.
+    #[error("the URL names no host")]
+    NoHost,
+    /// The scheme is another than `https`, `http` or `file`.
+    #[error("scheme `{found}` is not allowed; use https, http or file")]
+    Scheme {
+        /// The scheme found.
+        found: String,
+    },
+}
+
+impl SafeUrl {
+    /// Joins a reference (`../../files/a.whl`, or an absolute URL) to this URL.
+    ///
+    /// # Errors
+    /// As for parsing. A reference that begins with `//` is refused: what it means depends on the base.
+    pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
+        if reference.starts_with("//") || reference.starts_with("\\\\") {
+            return Err(UrlError::Malformed { reason: "protocol-relative reference".to_owned() });
+        }
+        let joined = self.0.join(reference).map_err(|e| UrlError::Malformed { reason: e.to_string() })?;
+        Self::try_from(joined)
+    }
+
+    /// Returns this URL with exactly one slash at the end of its path and without query and fragment: the form in which
+    /// an index is named.
+    pub fn as_directory(&self) -> Self {
+        let mut url = self.0.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        let path = format!("{}/", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        Self(url)
+    }
+
+    /// Returns this URL without its fragment.
+    pub fn without_fragment(&self) -> Self {
+        let mut url = self.0.clone();
+        url.set_fragment(None);
+        Self(url)
+    }
+
+    /// Returns the parsed URL, for the HTTP client.
+    pub const fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Returns the URL as it is written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Returns the scheme: `https`, `http` or `file`.
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
+    /// Returns the fragment, without `#`.
+    pub fn fragment(&self) -> Option<&str> {
+        self.0.fragment()
+    }
+
+    /// Returns host and port; a `file` URL has none.
+    pub fn file_host(&self) -> Option<FileHost> {
+        FileHost::of(self)
+    }
+
+    /// Returns true if the host is this machine: `localhost`, `127.0.0.0/8` or `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    /// Returns the last segment of the path, percent-decoded where that gives UTF-8.
+    pub fn last_segment(&self) -> Option<String> {
+        let segment = self.0.path_segments()?.next_back()?;
+        (!segment.is_empty()).then(|| percent_decoded(segment))
+    }
+}
+
+fn percent_decoded(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut position = 0;
+    while position < bytes.len() {
+        let pair = segment.get(position + 1..position + 3);
+        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(byte) if bytes[position] == b'%' => {
+                decoded.push(byte);
+                position += 3;
+            }
+            _ => {
+                decoded.push(bytes[position]);
+                position += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).unwrap_or_else(|_| segment.to_owned())
+}
+
+impl TryFrom<Url> for SafeUrl {
+    type Error = UrlError;
+
+    fn try_from(url: Url) -> Result<Self, Self::Error> {
+        if !matches!(url.scheme(), "https" | "http" | "file") {
+            return Err(UrlError::Scheme { found: url.scheme().to_owned() });
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::Credentials);
+        }
+        if url.scheme() != "file" && url.host_str().is_none_or(str::is_empty) {
+            return Err(UrlError::NoHost);
+        }
+        Ok(Self(url))
+    }
+}
+
+impl FromStr for SafeUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text).map_err(|e| UrlError::Malformed { reason: e.to_string() })?;
+        Self::try_from(url)
+    }
+}
+
+impl TryFrom<String> for SafeUrl {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<SafeUrl> for String {
+    fn from(url: SafeUrl) -> Self {
+        url.0.into()
+    }
+}
+
+impl fmt::Display for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl fmt::Debug for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SafeUrl({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<&str, UrlError>) {
+        assert_eq!(text.parse::<SafeUrl>().map(String::from), expected.map(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn accepts_three_schemes_and_refuses_the_rest() {
+        check("https://a.example/x", Ok("https://a.example/x"));
+        check("http://127.0.0.1:8080/x", Ok("http://127.0.0.1:8080/x"));
+        check("file:///tmp/x", Ok("file:///tmp/x"));
+        check("ftp://a.example/x", Err(UrlError::Scheme { found: "ftp".to_owned() }));
+        check("data:text/plain,x", Err(UrlError::Scheme { found: "data".to_owned() }));
+    }
+
+    #[test]
+    fn user_information_that_looks_like_a_host_is_refused() {
+        check("https://trusted.example@evil.example/", Err(UrlError::Credentials));
+        check("https://user:secret@a.example/", Err(UrlError::Credentials));
+    }
+
+    #[test]
+    fn joins_relative_references_but_no_protocol_relative_ones() {
+        let base: SafeUrl = "https://a.example/simple/torch/".parse().unwrap();
+        assert_eq!(base.join("../../files/t.whl").unwrap().as_str(), "https://a.example/files/t.whl");
+        assert!(base.join("//evil.example/t.whl").is_err());
+        assert!(base.join("javascript:x").is_err());
+    }
+
+    #[test]
+    fn names_an_index_with_one_slash() {
+        for text in ["https://a.example/simple", "https://a.example/simple//", "https://a.example/simple/?x#y"] {
+            let url: SafeUrl = text.parse().unwrap();
+            assert_eq!(url.as_directory().as_str(), "https://a.example/simple/");
+        }
+    }
+
+    #[test]
+    fn knows_this_machine() {
+        for (text, expected) in [
+            ("http://127.9.9.9/", true),
+            ("http://[::1]/", true),
+            ("http://localhost/", true),
+            ("http://a.test/", false),
+        ] {
+            assert_eq!(text.parse::<SafeUrl>().unwrap().is_loopback(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn decodes_the_last_segment() {
+        let url: SafeUrl = "https://a.example/f/torch-2.1.0%2Bcu121-py3-none-any.whl#sha256=0".parse().unwrap();
+        assert_eq!(url.last_segment().unwrap(), "torch-2.1.0+cu121-py3-none-any.whl");
+        let odd: SafeUrl = "https://a.example/f/100%".parse().unwrap();
+        assert_eq!(odd.last_segment().unwrap(), "100%");
+    }
+}

@@ -1,0 +1,124 @@
+//! A SHA-256 digest: the only digest that pinfold trusts. There is deliberately no type for a weaker one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A SHA-256 digest: 32 bytes, written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Sha256([u8; 32]);
+
+/// Why a text is no SHA-256 digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Sha256Error {
+    /// The text has another length than 64 digits.
+    #[error("a SHA-256 digest has 64 hexadecimal digits, this has {found}")]
+    Length {
+        /// Characters found.
+        found: usize,
+    },
+    /// A character is no hexadecimal digit.
+    #[error("`{found}` is no hexadecimal digit")]
+    NotHex {
+        /// The character.
+        found: char,
+    },
+}
+
+impl Sha256 {
+    /// Makes a digest of the 32 bytes that a hash function returned.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns the first twelve hexadecimal digits, for messages.
+    pub fn short(&self) -> String {
+        self.to_string()[..12].to_owned()
+    }
+}
+
+impl FromStr for Sha256 {
+    type Err = Sha256Error;
+
+    /// Reads 64 hexadecimal digits, in either case.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(found) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
+            return Err(Sha256Error::NotHex { found });
+        }
+        if text.len() != 64 {
+            return Err(Sha256Error::Length { found: text.len() });
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = (hex_value(pair[0]) << 4) | hex_value(pair[1]);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn hex_value(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => digit - b'A' + 10,
+    }
+}
+
+impl TryFrom<String> for Sha256 {
+    type Error = Sha256Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Sha256> for String {
+    fn from(digest: Sha256) -> Self {
+        digest.to_string()
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sha256({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_either_case_and_writes_lower_case() {
+        let lower = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        let digest: Sha256 = lower.to_uppercase().parse().unwrap();
+        assert_eq!(digest.to_string(), lower);
+        assert_eq!(digest.short(), "9f86d081884c");
+    }
+
+    #[test]
+    fn rejects_wrong_length_and_foreign_digits() {
+        assert_eq!("ab".parse::<Sha256>(), Err(Sha256Error::Length { found: 2 }));
+        assert_eq!("é".repeat(32).parse::<Sha256>(), Err(Sha256Error::NotHex { found: 'é' }));
+        assert_eq!("".parse::<Sha256>(), Err(Sha256Error::Length { found: 0 }));
+    }
+}

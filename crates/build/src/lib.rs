@@ -1,0 +1,1 @@
+//! An sdist becomes a wheel: locked build requirements, inside the sandbox.

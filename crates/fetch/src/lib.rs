@@ -1,0 +1,1 @@
+//! The one door to the network: allowed origins, size limits, redirects, retries, page cache, offline.

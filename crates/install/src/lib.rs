@@ -1,0 +1,1 @@
+//! Environments: interpreter probe, plan, wheel layout, generations, receipt, verify.

@@ -1,0 +1,1 @@
+//! pylock.toml: read, write byte for byte, select for a target.

@@ -1,0 +1,1 @@
+//! What the maintainer asked for: pinfold.toml, pyproject, requirements files, index routes.

@@ -1,0 +1,1 @@
+//! Python's words: name, version, requirement, marker, tag, target, filenames, metadata, simple pages.

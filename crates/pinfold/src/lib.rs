@@ -1,0 +1,1 @@
+//! Reproducible lockfile resolver and installer for Python applications, built against supply-chain attacks.

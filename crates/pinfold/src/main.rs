@@ -1,0 +1,2 @@
+//! pinfold: the command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! PubGrub over facts already known; otherwise says which facts it needs.

@@ -1,0 +1,1 @@
+//! A child process with no more rights than it was given.

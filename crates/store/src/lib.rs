@@ -1,0 +1,1 @@
+//! The disk store: bytes enter only if size and sha256 match.

@@ -1,0 +1,1 @@
+//! The promises, kept end to end against the built command.
