@@ -1,0 +1,114 @@
+//! What can go wrong in the store: refusals of bytes that are not the locked ones, and a disk that fails.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pinfold_artifact::{Artifact, ArtifactFilename, SafeUrl, Sha256};
+
+/// Why the store did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The bytes have another digest than the locked one.
+    #[error("`{filename}` from {url} has sha256 {found}, expected {expected}")]
+    HashMismatch {
+        /// The artifact's file name.
+        filename: ArtifactFilename,
+        /// The locked digest.
+        expected: Sha256,
+        /// The digest of what arrived.
+        found: Sha256,
+        /// Where the bytes came from.
+        url: SafeUrl,
+        /// The index that the artifact belongs to.
+        origin: SafeUrl,
+    },
+    /// The disk failed, or does not allow it.
+    #[error("failed to {action} {}", path.display())]
+    Io {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Others than this user can write to the store.
+    #[error("{} may be written by others ({found}); give a cache directory that only you can write", path.display())]
+    Permissions {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode or owner.
+        found: String,
+    },
+    /// The bytes are more or fewer than the locked size.
+    #[error("`{filename}` from {url} has {found} bytes, expected {expected}")]
+    SizeMismatch {
+        /// The artifact's file name.
+        filename: ArtifactFilename,
+        /// The locked size.
+        expected: u64,
+        /// The bytes counted before giving up; where more came than expected, one more than expected.
+        found: u64,
+        /// Where the bytes came from.
+        url: SafeUrl,
+        /// The index that the artifact belongs to.
+        origin: SafeUrl,
+    },
+    /// The source of the bytes failed while they were read.
+    #[error("failed to read `{filename}` from {url}")]
+    Source {
+        /// The artifact's file name.
+        filename: ArtifactFilename,
+        /// Where the bytes come from.
+        url: SafeUrl,
+        /// What the reader said.
+        #[source]
+        source: io::Error,
+    },
+    /// What was put into the staging directory is not what the manifest says.
+    #[error("the unpacked `{path}` is not as its manifest says: expected {expected}, found {found}")]
+    Staging {
+        /// The file, relative to the tree.
+        path: String,
+        /// What the manifest says.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A stored artifact no longer has the digest that it was stored under. It has been moved to the quarantine.
+    #[error("the stored artifact {expected} was changed after it was stored: it now has sha256 {found}")]
+    StoreMismatch {
+        /// The digest that it was stored under.
+        expected: Sha256,
+        /// The digest of what is there.
+        found: Sha256,
+    },
+}
+
+impl StoreError {
+    /// Returns the code of the refusal, or nothing where the world failed.
+    pub const fn refusal_code(&self) -> Option<&'static str> {
+        match self {
+            Self::HashMismatch { .. } => Some("hash-mismatch"),
+            Self::SizeMismatch { .. } => Some("size-mismatch"),
+            Self::StoreMismatch { .. } => Some("store-mismatch"),
+            Self::Io { .. } | Self::Permissions { .. } | Self::Source { .. } | Self::Staging { .. } => None,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn size(artifact: &Artifact, found: u64) -> Self {
+        Self::SizeMismatch {
+            filename: artifact.filename.clone(),
+            expected: artifact.size_bytes,
+            found,
+            url: artifact.url.clone(),
+            origin: artifact.origin.index().clone(),
+        }
+    }
+}
