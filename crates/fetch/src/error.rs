@@ -1,0 +1,264 @@
+//! Why a request gave nothing: refusals, and a world that failed.
+
+use std::io;
+use std::path::PathBuf;
+
+use pinfold_artifact::{OriginError, SafeUrl, UrlError};
+use pinfold_store::StoreError;
+
+/// A request that gave nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot get {url}{}", attempts_text(*attempts))]
+pub struct FetchError {
+    /// What was asked for, without query: where redirects led is not told, it may hold a signature.
+    pub url: SafeUrl,
+    /// How many attempts were made; 0 if none left this machine.
+    pub attempts: u32,
+    /// Why.
+    #[source]
+    pub cause: FetchCause,
+}
+
+/// Why a request gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchCause {
+    /// The certificate bundle cannot be used.
+    #[error("no certificate can be read from {}: {reason}", path.display())]
+    CaBundle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The cache failed.
+    #[error("failed to {action} {}", path.display())]
+    Cache {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The client cannot be set up, for example for a proxy that is no URL.
+    #[error("the HTTP client cannot be set up: {reason}")]
+    Client {
+        /// What is wrong. Holds no secret.
+        reason: String,
+    },
+    /// No connection.
+    #[error("no connection: {reason}")]
+    Connect {
+        /// What the system said.
+        reason: String,
+    },
+    /// The page has no media type that an index page may have.
+    #[error("the content type is `{found}`, expected a simple page as JSON or HTML (version 1)")]
+    ContentType {
+        /// What the server wrote.
+        found: String,
+    },
+    /// The body is encoded in a way that nobody asked for, or not as declared.
+    #[error("the body cannot be decoded: {reason}")]
+    Encoding {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A `file` URL cannot be read.
+    #[error("failed to read {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The connection works, the protocol does not.
+    #[error("the server's answer is broken: {reason}")]
+    Protocol {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The URL is not of the origin: refused before any connection.
+    #[error("the URL is not of its origin")]
+    Origin(
+        /// Which host, and which are allowed.
+        #[source]
+        OriginError,
+    ),
+    /// Not cached, and offline.
+    #[error("not in the cache, and `--offline` forbids to ask")]
+    Offline,
+    /// The server sent another part than asked for.
+    #[error("the server sent bytes {found}, asked for {expected}")]
+    RangeMismatch {
+        /// What was asked for.
+        expected: String,
+        /// What `Content-Range` says.
+        found: String,
+    },
+    /// The server does not serve parts of this file.
+    #[error("the server does not serve parts of this file")]
+    RangesUnsupported,
+    /// A redirect leads away from the origin.
+    #[error("the server redirects away from the origin")]
+    RedirectForeign(
+        /// Which host, and which are allowed.
+        #[source]
+        OriginError,
+    ),
+    /// A redirect leads from `https` to another scheme.
+    #[error("the server redirects from https to {found}")]
+    RedirectInsecure {
+        /// The scheme.
+        found: String,
+    },
+    /// A redirect leads nowhere.
+    #[error("the server redirects to what is no allowed URL")]
+    RedirectMalformed(
+        /// Why.
+        #[source]
+        UrlError,
+    ),
+    /// Too many redirects, or one without a target.
+    #[error("{found} redirects and no end")]
+    Redirects {
+        /// How many were followed.
+        found: usize,
+    },
+    /// The server answers with an error.
+    #[error("the server answers {status}{}", status_text(*status))]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The store did not admit the artifact.
+    #[error(transparent)]
+    Store(
+        /// Why.
+        StoreError,
+    ),
+    /// A time limit was missed.
+    #[error("{what}")]
+    Timeout {
+        /// Which limit.
+        what: &'static str,
+    },
+    /// TLS failed: the certificate is not trusted, or the protocol broke.
+    #[error("TLS failed: {reason}")]
+    Tls {
+        /// What the TLS library said.
+        reason: String,
+    },
+    /// More bytes than the limit.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The body ended before its end.
+    #[error("the connection ended after {received} bytes of the body: {reason}")]
+    Truncated {
+        /// Bytes that arrived.
+        received: u64,
+        /// What the client said.
+        reason: String,
+    },
+    /// The server wants to know who asks, or says no (401, 403).
+    #[error("the server answers {status}: it wants other credentials for {host}")]
+    Unauthorized {
+        /// The HTTP status.
+        status: u16,
+        /// The host that answered.
+        host: String,
+    },
+}
+
+impl FetchError {
+    pub(crate) fn new(url: &SafeUrl, attempts: u32, cause: FetchCause) -> Self {
+        Self { url: without_query(url), attempts, cause }
+    }
+
+    /// Returns true if pinfold declined for security; otherwise the world failed and a retry may help.
+    pub const fn is_refusal(&self) -> bool {
+        self.refusal_code().is_some()
+    }
+
+    /// Returns the code of the refusal, or nothing where the world failed.
+    pub const fn refusal_code(&self) -> Option<&'static str> {
+        self.cause.refusal_code()
+    }
+}
+
+impl FetchCause {
+    /// Returns the code of the refusal, or nothing where the world failed.
+    pub const fn refusal_code(&self) -> Option<&'static str> {
+        match self {
+            Self::Origin(_) => Some("origin-mismatch"),
+            Self::RedirectForeign(_) | Self::RedirectInsecure { .. } | Self::RedirectMalformed(_) => {
+                Some("foreign-redirect")
+            }
+            Self::Store(error) => error.refusal_code(),
+            Self::TooLarge { .. } => Some("size-limit"),
+            Self::CaBundle { .. }
+            | Self::Cache { .. }
+            | Self::Client { .. }
+            | Self::Connect { .. }
+            | Self::ContentType { .. }
+            | Self::Encoding { .. }
+            | Self::File { .. }
+            | Self::Offline
+            | Self::Protocol { .. }
+            | Self::RangeMismatch { .. }
+            | Self::RangesUnsupported
+            | Self::Redirects { .. }
+            | Self::Status { .. }
+            | Self::Timeout { .. }
+            | Self::Tls { .. }
+            | Self::Truncated { .. }
+            | Self::Unauthorized { .. } => None,
+        }
+    }
+
+    /// Returns true if the same request may succeed a moment later.
+    pub(crate) const fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::Protocol { .. }
+            | Self::RangeMismatch { .. }
+            | Self::Timeout { .. }
+            | Self::Truncated { .. } => true,
+            Self::Status { status } => *status >= 500 || *status == 429 || *status == 408,
+            _ => false,
+        }
+    }
+}
+
+impl From<StoreError> for FetchCause {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A signed URL carries its signature in the query.
+fn without_query(url: &SafeUrl) -> SafeUrl {
+    let mut bare = url.as_url().clone();
+    bare.set_query(None);
+    bare.set_fragment(None);
+    SafeUrl::try_from(bare).unwrap_or_else(|_| url.without_fragment())
+}
+
+fn attempts_text(attempts: u32) -> String {
+    if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() }
+}
+
+fn status_text(status: u16) -> &'static str {
+    match status {
+        404 => " (not found)",
+        410 => " (gone)",
+        429 => " (too many requests)",
+        500..=599 => " (the server's own failure)",
+        _ => "",
+    }
+}

@@ -1,0 +1,141 @@
+//! What a fetcher is told once. The shell reads the environment; nothing here does.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pinfold_artifact::{FileHost, Limits};
+
+/// How to reach the world.
+#[derive(Debug, Clone)]
+pub struct FetchSettings {
+    /// Where pages are cached. Private to the user.
+    pub cache_dir: PathBuf,
+    /// Whether sockets may be opened at all.
+    pub connectivity: Connectivity,
+    /// What to log in with, and where. At most one for each host counts: the first.
+    pub credentials: Vec<Credential>,
+    /// A file of PEM certificates that replaces the system's. A missing or empty one is an error.
+    pub ca_bundle: Option<PathBuf>,
+    /// Proxies. None is taken from the environment.
+    pub proxies: ProxySettings,
+    /// How long to wait for what.
+    pub timing: Timing,
+}
+
+impl FetchSettings {
+    /// Makes the usual settings: no credentials, no proxy, the system's certificates, the times of [`Limits`].
+    pub fn new(cache_dir: PathBuf, connectivity: Connectivity) -> Self {
+        Self {
+            cache_dir,
+            connectivity,
+            credentials: Vec::new(),
+            ca_bundle: None,
+            proxies: ProxySettings::default(),
+            timing: Timing::usual(),
+        }
+    }
+}
+
+/// Whether sockets may be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connectivity {
+    /// No socket at all: the page cache, `file` URLs and the store are everything.
+    Offline,
+    /// As needed.
+    Online,
+}
+
+/// Proxy URLs (they may hold a user name and password), as `http_proxy`, `https_proxy` and `no_proxy` name them.
+#[derive(Clone, Default)]
+pub struct ProxySettings {
+    /// For `http` URLs.
+    pub http: Option<String>,
+    /// For `https` URLs, by CONNECT: TLS is still verified end to end.
+    pub https: Option<String>,
+    /// Hosts that are reached without a proxy, separated by commas.
+    pub no_proxy: Option<String>,
+}
+
+impl fmt::Debug for ProxySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |proxy: &Option<String>| if proxy.is_some() { "set" } else { "none" };
+        f.debug_struct("ProxySettings")
+            .field("http", &shown(&self.http))
+            .field("https", &shown(&self.https))
+            .field("no_proxy", &self.no_proxy)
+            .finish()
+    }
+}
+
+/// What to log in with at one host.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Exactly this scheme, host and port is sent the secret; nothing else ever is.
+    pub host: FileHost,
+    /// The secret.
+    pub secret: Secret,
+}
+
+/// A secret. It is never shown.
+#[derive(Clone)]
+pub enum Secret {
+    /// User name and password (RFC 7617).
+    Basic {
+        /// The user name.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// A token (RFC 6750).
+    Bearer(
+        /// The token.
+        String,
+    ),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// How long to wait for what, and how often to try.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// For a connection.
+    pub connect: Duration,
+    /// Without a byte, until a transfer is given up.
+    pub stall: Duration,
+    /// For a whole transfer, retries included, as far as its rate does not allow more.
+    pub deadline_floor: Duration,
+    /// The slowest rate that extends the deadline beyond the floor.
+    pub slowest_bytes_per_second: u64,
+    /// Attempts, the first included.
+    pub attempts: u32,
+    /// The pause before the second attempt; it doubles with each further one.
+    pub back_off: Duration,
+    /// The longest pause, also where the server asks for more.
+    pub longest_pause: Duration,
+}
+
+impl Timing {
+    /// Returns the times of [`Limits`], and half a second before the second attempt.
+    pub const fn usual() -> Self {
+        Self {
+            connect: Duration::from_millis(Limits::CONNECT_MS),
+            stall: Duration::from_millis(Limits::STALL_MS),
+            deadline_floor: Duration::from_millis(Limits::DEADLINE_FLOOR_MS),
+            slowest_bytes_per_second: Limits::SLOWEST_BYTES_PER_SECOND,
+            attempts: Limits::ATTEMPTS,
+            back_off: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(20),
+        }
+    }
+
+    /// Returns how long a transfer of this size may take in all.
+    pub(crate) fn deadline(&self, size_bytes: u64) -> Duration {
+        let by_rate = Duration::from_secs(size_bytes / self.slowest_bytes_per_second.max(1));
+        self.deadline_floor.max(by_rate)
+    }
+}
