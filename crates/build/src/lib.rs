@@ -1,1 +1,18 @@
-//! An sdist becomes a wheel: locked build requirements, inside the sandbox.
+//! An sdist becomes a wheel (PEP 517, PEP 518), only from bytes that are `Stored` and only with an interpreter whose
+//! environment pinfold made from locked build requirements.
+//!
+//! The order is: [`requirements`] reads `pyproject.toml` without running anything; the caller makes an environment of
+//! them; [`extra_requirements`] asks the backend what more it needs; [`metadata_of`] or [`build_wheel`] run it. Each
+//! run gets a fresh copy of the sources, an emptied environment, an empty home, and limits. What comes out is read as
+//! strictly as a wheel from an index. Nothing here downloads, and nothing here decides whether a build is allowed.
+
+mod backend;
+mod error;
+mod requirements;
+mod source;
+mod wheel;
+
+pub use backend::Workbench;
+pub use error::BuildError;
+pub use requirements::{BuildSystem, requirements};
+pub use wheel::{Built, BuiltMetadata, Expected, build_wheel, extra_requirements, metadata_of};

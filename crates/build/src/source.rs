@@ -1,0 +1,1 @@
+//! The sources of an sdist as files in a directory of their own.
