@@ -1,1 +1,32 @@
 //! Python's words: name, version, requirement, marker, tag, target, filenames, metadata, simple pages.
+//!
+//! Every text that an index, an archive or a maintainer wrote becomes a value here, or an error; nothing below this crate
+//! sees the text. `pep440_rs` and `pep508_rs` do the arithmetic, but only on what our own grammar has accepted: given raw
+//! text they panic, drop markers or take seconds. Nothing here reads a file, a clock or the network.
+#![forbid(unsafe_code)]
+
+mod filename;
+mod marker;
+mod metadata;
+mod name;
+mod requirement;
+mod settings;
+mod simple;
+mod specifiers;
+mod tags;
+mod target;
+mod version;
+
+pub use filename::*;
+pub use marker::{Marker, MarkerEnvironment, MarkerTruth, PythonSpan};
+pub use metadata::{Metadata, MetadataError};
+pub use name::{ExtraName, GroupName, NameError, PackageName};
+pub use requirement::{Repair, Requirement, RequirementError};
+pub use settings::*;
+pub use simple::{
+    CoreMetadata, FileUrl, PageError, PageFile, PageFormat, ProjectState, ProjectStatus, SimplePage, SkippedFile,
+};
+pub use specifiers::{Specifiers, SpecifiersError};
+pub use tags::*;
+pub use target::*;
+pub use version::{Version, VersionError};

@@ -1,0 +1,156 @@
+//! A version as PEP 440 has it.
+//!
+//! `pep440_rs` computes with 64-bit numbers and panics or wraps where one is incremented past the end, so a number longer
+//! than [`Limits::VERSION_DIGITS`] digits is refused before it is asked.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use pinfold_artifact::Limits;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A PEP 440 version; equal versions are equal however they were spelled (`1.0` and `1.0.0`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(
+    /// Every number in it has at most [`Limits::VERSION_DIGITS`] digits.
+    pep440_rs::Version,
+);
+
+/// Why a text is no version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VersionError {
+    /// The text does not have the form of a version.
+    #[error("`{text}` is no version")]
+    Form {
+        /// The text, escaped and cut.
+        text: String,
+    },
+    /// A number has too many digits.
+    #[error("`{text}` has a number of more than {} digits", Limits::VERSION_DIGITS)]
+    Number {
+        /// The text, escaped and cut.
+        text: String,
+    },
+    /// Too many bytes.
+    #[error("`{text}` … is longer than a version may be ({} bytes)", Limits::VERSION_BYTES)]
+    TooLong {
+        /// The beginning of the text, escaped.
+        text: String,
+    },
+}
+
+impl Version {
+    /// Makes a version of release numbers: `[3, 10, 0]`.
+    ///
+    /// A number beyond what [`Limits::VERSION_DIGITS`] allows becomes the largest that is allowed.
+    pub fn from_release(numbers: impl AsRef<[u64]>) -> Self {
+        const LARGEST: u64 = 10u64.pow(Limits::VERSION_DIGITS as u32) - 1;
+        Self(pep440_rs::Version::new(numbers.as_ref().iter().map(|number| (*number).min(LARGEST))))
+    }
+
+    /// Wraps a version that came out of a gated one.
+    pub(crate) const fn wrap(inner: pep440_rs::Version) -> Self {
+        Self(inner)
+    }
+
+    /// Returns the version that `pep440_rs` computes with.
+    pub(crate) const fn inner(&self) -> &pep440_rs::Version {
+        &self.0
+    }
+
+    /// Returns true for alphas, betas, release candidates and development releases.
+    pub fn is_prerelease(&self) -> bool {
+        self.0.any_prerelease()
+    }
+
+    /// Returns true if there is a local part (`+cu121`).
+    pub fn is_local(&self) -> bool {
+        self.0.is_local()
+    }
+
+    /// Returns true for post-releases.
+    pub fn is_postrelease(&self) -> bool {
+        self.0.is_post()
+    }
+
+    /// Returns the version without its local part.
+    pub fn without_local(&self) -> Self {
+        if self.is_local() { Self(self.0.clone().without_local()) } else { self.clone() }
+    }
+
+    /// Returns the epoch, 0 where none is written.
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch()
+    }
+
+    /// Returns the numbers of the release, as many as were written.
+    pub fn release(&self) -> &[u64] {
+        self.0.release()
+    }
+}
+
+/// Returns true if some number in the text has more digits than a version may have.
+pub(crate) fn has_long_number(text: &str) -> bool {
+    let mut run = 0;
+    text.bytes().any(|byte| {
+        run = if byte.is_ascii_digit() { run + 1 } else { 0 };
+        run > Limits::VERSION_DIGITS
+    })
+}
+
+/// Escapes and cuts a text for a message.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_default).collect()
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim_matches([' ', '\t']);
+        if text.len() > Limits::VERSION_BYTES {
+            return Err(VersionError::TooLong { text: shown(text) });
+        }
+        if has_long_number(text) {
+            return Err(VersionError::Number { text: shown(text) });
+        }
+        if !text.is_ascii() {
+            return Err(VersionError::Form { text: shown(text) });
+        }
+        text.parse().map(Self).map_err(|_| VersionError::Form { text: shown(text) })
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = VersionError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
