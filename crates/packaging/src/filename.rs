@@ -80,7 +80,10 @@ struct TagSet {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilenameError {
     /// The build tag does not begin with a digit, or its number is too large.
-    #[error("`{filename}` has the build tag `{found}`; it must begin with a number of at most {} digits", Limits::VERSION_DIGITS)]
+    #[error(
+        "`{filename}` has the build tag `{found}`; it must begin with a number of at most {} digits",
+        Limits::VERSION_DIGITS
+    )]
     Build {
         /// The file.
         filename: ArtifactFilename,
@@ -213,7 +216,8 @@ impl SdistFilename {
             (None, None) => return Err(FilenameError::Unsupported { filename: file() }),
         };
         let is_project = |text: &str| text.parse::<PackageName>().is_ok_and(|name| name == *project);
-        let own = stem.match_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..])).find(|(name, _)| is_project(name));
+        let own =
+            stem.match_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..])).find(|(name, _)| is_project(name));
         let (_, version) = own.ok_or_else(|| FilenameError::ForeignProject {
             filename: file(),
             found: stem.rsplit_once('-').map_or(stem, |(name, _)| name).to_owned(),

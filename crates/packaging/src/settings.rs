@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::PackageName;
+use crate::version::shown;
 
 /// Which pre-releases (and development releases) are candidates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -137,10 +138,8 @@ impl TryFrom<Vec<String>> for BuildPolicy {
             return Ok(Self::All);
         }
         let name = |word: &String| {
-            word.parse().map_err(|_| SettingError {
-                found: escaped(word),
-                allowed: "`*` and the names of projects".to_owned(),
-            })
+            word.parse()
+                .map_err(|_| SettingError { found: shown(word), allowed: "`*` and the names of projects".to_owned() })
         };
         Ok(Self::Named(words.iter().map(name).collect::<Result<_, _>>()?))
     }
@@ -175,13 +174,9 @@ impl fmt::Display for BuildPolicy {
 
 fn find<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, text: &str) -> Result<T, SettingError> {
     all.iter().copied().find(|&value| word(value) == text).ok_or_else(|| SettingError {
-        found: escaped(text),
+        found: shown(text),
         allowed: all.iter().map(|&value| format!("`{}`", word(value))).collect::<Vec<_>>().join(", "),
     })
-}
-
-fn escaped(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::version::shown;
 use crate::{MarkerEnvironment, PythonSpan, Specifiers, Tags, Version};
 
 /// A minor version of Python 3, such as 3.10.
@@ -151,23 +152,21 @@ impl PythonMinor {
 
     /// Returns every minor version, from [`Self::OLDEST`] to [`Self::NEWEST`], of which the specifiers allow a release.
     pub fn all_in(requires_python: &Specifiers) -> Vec<Self> {
-        let release = |python: Self, patch| Version::from_release([3, python.minor.into(), patch]);
+        let release = |python: Self, patch| Version::from_release(&[3, python.minor.into(), patch]);
         (Self::OLDEST.minor..=Self::NEWEST.minor)
             .map(|minor| Self { major: 3, minor })
-            .filter(|&python| {
-                (0..=Self::LARGEST_PATCH).any(|patch| requires_python.contains(&release(python, patch)))
-            })
+            .filter(|&python| (0..=Self::LARGEST_PATCH).any(|patch| requires_python.contains(&release(python, patch))))
             .collect()
     }
 
     /// Returns its first final release, `X.Y.0`.
     fn first(self) -> Version {
-        Version::from_release([self.major.into(), self.minor.into(), 0])
+        Version::from_release(&[self.major.into(), self.minor.into(), 0])
     }
 
     /// Returns the version that no release of it reaches, `X.(Y+1)`.
     fn end(self) -> Version {
-        Version::from_release([self.major.into(), u64::from(self.minor) + 1])
+        Version::from_release(&[self.major.into(), u64::from(self.minor) + 1])
     }
 }
 
@@ -194,7 +193,11 @@ impl Floor {
                 if major == 2 && minor >= oldest { Ok(()) } else { Err(expected) }
             }
             (Os::Linux, Self::Musl { major, .. }) => {
-                if major == 1 { Ok(()) } else { Err("write `musl1.2` or the like") }
+                if major == 1 {
+                    Ok(())
+                } else {
+                    Err("write `musl1.2` or the like")
+                }
             }
             (Os::Linux, _) => Err("write `glibc2.28`, `musl1.2` or the like"),
             (Os::Macos, Self::Macos { major, minor }) => match arch {
@@ -320,7 +323,7 @@ impl Target {
             platform_system: platform_system.to_owned(),
             platform_python_implementation: "CPython".to_owned(),
             implementation_name: "cpython".to_owned(),
-            python_version: Version::from_release([self.python.major.into(), self.python.minor.into()]),
+            python_version: Version::from_release(&[self.python.major.into(), self.python.minor.into()]),
             python_full_version: self.python_span(),
             platform_release: None,
             platform_version: None,
@@ -340,7 +343,7 @@ impl FromStr for PythonMinor {
         let number = |digits: &str| canonical_number(digits).and_then(|number| u8::try_from(number).ok());
         match text.split_once('.').map(|(major, minor)| (number(major), number(minor))) {
             Some((Some(3), Some(minor))) => Ok(Self { major: 3, minor }),
-            _ => Err(TargetError::Python { found: escaped(text) }),
+            _ => Err(TargetError::Python { found: shown(text) }),
         }
     }
 }
@@ -349,7 +352,7 @@ impl FromStr for System {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || TargetError::System { found: escaped(text), nearest: nearest_system(text) };
+        let unknown = || TargetError::System { found: shown(text), nearest: nearest_system(text) };
         let mut parts = text.splitn(3, '-');
         let (os, arch) = (parts.next().and_then(os_named), parts.next().and_then(arch_named));
         let (Some(os), Some(arch)) = (os, arch) else {
@@ -361,7 +364,7 @@ impl FromStr for System {
         match floor_named(os, written) {
             Some(floor) => Self::with_floor(os, arch, floor),
             None => Err(TargetError::Floor {
-                floor: escaped(written),
+                floor: shown(written),
                 system: Self::new(os, arch).to_string(),
                 expected: match os {
                     Os::Linux => "write `glibc2.28`, `musl1.2` or the like",
@@ -431,10 +434,6 @@ fn nearest_system(text: &str) -> Option<String> {
     });
     let usual = if os == Os::Macos { Arch::Aarch64 } else { Arch::X86_64 };
     Some(System::new(os, arch.unwrap_or(usual)).to_string())
-}
-
-fn escaped(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
 impl TryFrom<String> for PythonMinor {
