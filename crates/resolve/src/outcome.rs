@@ -1,0 +1,187 @@
+//! What comes out of a resolution.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use pinfold_artifact::{Origin, SafeUrl};
+use pinfold_packaging::{
+    DistributionFilename, ExtraName, PackageName, PageFile, ProjectState, Specifiers, Target, Version,
+};
+
+use crate::{Explanation, RootReason};
+
+/// What a resolution came to.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// What holds for some Python releases of the target does not hold for others: cut the target before this version and
+    /// ask for both parts.
+    Divide(Version),
+    /// These facts are missing; ask again when they are there. Never empty.
+    Need(Vec<Question>),
+    /// No choice of versions meets everything that is required.
+    NoSolution(Explanation),
+    /// Something that must not be worked around was met.
+    Refused(Refusal),
+    /// One version, and one file of it, for every project that is needed.
+    Solved(Solution),
+}
+
+/// A fact that a resolution lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// The metadata of a file.
+    Metadata {
+        /// The project.
+        name: PackageName,
+        /// The version.
+        version: Version,
+        /// The file.
+        file: PageFile,
+        /// Where the file comes from.
+        origin: Origin,
+    },
+    /// The page of a project, from the index that the project belongs to (or the file, if it is required by URL).
+    Page(PackageName),
+}
+
+/// Why a resolution stops for security.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A published package names a file by URL instead of a project (attack IX44).
+    #[error("`{name}` {version} requires `{dependency}` from {url}: a published package must not name a URL")]
+    DirectUrl {
+        /// The package.
+        name: PackageName,
+        /// Its version.
+        version: Version,
+        /// What it requires.
+        dependency: PackageName,
+        /// The URL.
+        url: SafeUrl,
+    },
+    /// The metadata speaks of another project or version than the file's name (attack IX12).
+    #[error("`{filename}` carries the metadata of `{found_name}` {found_version}")]
+    ForeignMetadata {
+        /// The file.
+        filename: pinfold_artifact::ArtifactFilename,
+        /// The project in the metadata.
+        found_name: PackageName,
+        /// The version in the metadata.
+        found_version: Version,
+    },
+    /// The index holds the project to be dangerous (PEP 792, attack IX43).
+    #[error("`{name}` is quarantined by {}{}", origin.index(), reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    Quarantined {
+        /// The project.
+        name: PackageName,
+        /// The index's reason.
+        reason: Option<String>,
+        /// The index.
+        origin: Origin,
+    },
+}
+
+impl Refusal {
+    /// Returns the code of the refusal.
+    pub const fn refusal_code(&self) -> Option<&'static str> {
+        match self {
+            Self::DirectUrl { .. } => Some("direct-url"),
+            Self::ForeignMetadata { .. } => Some("metadata-mismatch"),
+            Self::Quarantined { .. } => Some("quarantined"),
+        }
+    }
+}
+
+/// One version and file for every project that the target needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solution {
+    /// The target.
+    pub target: Target,
+    /// What was chosen.
+    pub packages: BTreeMap<PackageName, Chosen>,
+    /// What a maintainer should know although it is no obstacle, sorted.
+    pub warnings: BTreeSet<Warning>,
+}
+
+/// What was chosen of one project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The version.
+    pub version: Version,
+    /// The file.
+    pub file: PageFile,
+    /// Where the file comes from.
+    pub origin: Origin,
+    /// The projects that it needs on this target, those of its wanted extras included, excluded ones left out.
+    pub dependencies: BTreeSet<PackageName>,
+    /// Which of the application, its extras and its groups need it, directly or through others.
+    pub reasons: BTreeSet<RootReason>,
+    /// The Python versions that its metadata accepts.
+    pub requires_python: Option<Specifiers>,
+}
+
+impl Chosen {
+    /// Returns true if the file is an sdist, which must be built.
+    pub const fn is_sdist(&self) -> bool {
+        matches!(self.file.distribution, DistributionFilename::Sdist(_))
+    }
+}
+
+/// Something that is no obstacle but should be known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Warning {
+    /// The index advises against the project.
+    Status {
+        /// The project.
+        name: PackageName,
+        /// `archived` or `deprecated`.
+        state: &'static str,
+        /// The index's reason.
+        reason: Option<String>,
+    },
+    /// An extra was asked for that the chosen version does not have.
+    UnknownExtra {
+        /// The project.
+        name: PackageName,
+        /// The version.
+        version: Version,
+        /// The extra.
+        extra: ExtraName,
+    },
+    /// The chosen file was yanked.
+    Yanked {
+        /// The project.
+        name: PackageName,
+        /// The version.
+        version: Version,
+        /// The reason, which may be empty.
+        reason: String,
+    },
+}
+
+impl Warning {
+    /// Returns the word for a state that deserves a warning.
+    pub(crate) const fn state_word(state: ProjectState) -> Option<&'static str> {
+        match state {
+            ProjectState::Active | ProjectState::Quarantined => None,
+            ProjectState::Archived => Some("archived"),
+            ProjectState::Deprecated => Some("deprecated"),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status { name, state, reason } => {
+                write!(f, "`{name}` is {state} on its index")?;
+                reason.iter().try_for_each(|text| write!(f, ": {text}"))
+            }
+            Self::UnknownExtra { name, version, extra } => write!(f, "`{name}` {version} has no extra `{extra}`"),
+            Self::Yanked { name, version, reason } => {
+                write!(f, "`{name}` {version} was yanked")?;
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What is asked of a resolution: one target, and everything the maintainer wrote about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use pinfold_packaging::{
+    BuildPolicy, ExtraName, GroupName, PackageName, Prerelease, Requirement, Strategy, Target, Version,
+};
+
+/// Everything that decides a resolution, beside the facts.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The system and the Python versions to resolve for.
+    pub target: Target,
+    /// What is required.
+    pub roots: Vec<Root>,
+    /// Narrow the versions of what is required anyway; they never add a project.
+    pub constraints: Vec<Requirement>,
+    /// Replace every declared range of a project, whoever declares it.
+    pub overrides: Vec<Requirement>,
+    /// Projects that are dropped, whoever requires them.
+    pub exclude: BTreeSet<PackageName>,
+    /// Versions that are taken where they fit: the previous lock's, and those of targets resolved before.
+    pub preferences: BTreeMap<PackageName, Version>,
+    /// Which pre-releases are candidates.
+    pub prerelease: Prerelease,
+    /// Which of several fitting versions is taken.
+    pub strategy: Strategy,
+    /// Files uploaded after this moment do not exist.
+    pub exclude_newer: Option<jiff::Timestamp>,
+    /// Which projects may be built from source.
+    pub build: BuildPolicy,
+    /// Projects whose wheels are not used.
+    pub no_binary: BTreeSet<PackageName>,
+}
+
+/// One requirement that the maintainer wrote.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// The requirement.
+    pub requirement: Requirement,
+    /// What it belongs to.
+    pub reason: RootReason,
+    /// Where it is written, for messages: `pinfold.toml:4`.
+    pub written: String,
+}
+
+/// What a requirement of the maintainer belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RootReason {
+    /// The application itself.
+    Base,
+    /// One of the application's extras.
+    Extra(ExtraName),
+    /// A dependency group.
+    Group(GroupName),
+}
+
+impl fmt::Display for RootReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base => f.write_str("the application"),
+            Self::Extra(name) => write!(f, "extra `{name}`"),
+            Self::Group(name) => write!(f, "group `{name}`"),
+        }
+    }
+}
