@@ -46,6 +46,10 @@ impl Limits {
     pub const LOCK_BYTES: u64 = 64 << 20;
     /// Packages in a lock file.
     pub const LOCK_PACKAGES: usize = 50_000;
+    /// Bytes of one marker of a lock file: an entry that many extras or groups share names them all.
+    pub const LOCK_MARKER_BYTES: usize = 64 << 10;
+    /// Comparisons in one marker of a lock file; evaluating takes time in proportion to them.
+    pub const LOCK_MARKER_CLAUSES: usize = 1_000;
 
     /// Members of one archive: stops a bomb of empty files.
     pub const ARCHIVE_MEMBERS: usize = 200_000;

@@ -1,1 +1,26 @@
-//! pylock.toml: read, write byte for byte, select for a target.
+//! pylock.toml (PEP 751): read, write byte for byte, merge resolutions into one, select from it for a host.
+//!
+//! The lock is the only thing that `sync` believes, so reading it is strict and everything that could differ between two
+//! users is settled when it is written: order, quoting, one file per target. Nothing here touches a disk or a network;
+//! the text comes in as a string and goes out as one.
+#![forbid(unsafe_code)]
+
+mod document;
+mod error;
+mod marker;
+mod merge;
+mod read;
+mod select;
+mod tool;
+mod validate;
+mod write;
+
+pub use document::{
+    ArtifactKind, DependencyReference, DirectorySource, Lock, LockedFile, Package, TreeSource, VcsSource,
+};
+pub use error::{LockError, LockWarning};
+pub use marker::{LockMarker, LockMarkerError};
+pub use merge::{LockSettings, MergeError, Reach, Resolution, Resolved, merge};
+pub use select::{Host, SelectError, Selected, Selection, Wanted, select};
+pub use tool::{Accepted, BuildRecipe, BuildTool, LockedIndex, Tool};
+pub use validate::ValidateError;

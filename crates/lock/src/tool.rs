@@ -1,0 +1,120 @@
+//! `[tool.pinfold]`: what pinfold needs to know and the standard has no place for.
+//!
+//! It may veto, never select: an installer that ignores it installs the same files. Unknown keys are errors, so that a
+//! newer pinfold's promise is never silently dropped by an older one; `schema` says which keys there are.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use pinfold_artifact::{ArtifactFilename, FileHost, Origin, SafeUrl, Sha256};
+use pinfold_packaging::{PackageName, Prerelease, PythonMinor, Strategy, System, Version};
+
+use crate::LockedFile;
+
+/// Everything under `[tool.pinfold]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// The version of this table's own format: [`Tool::SCHEMA`].
+    pub schema: u32,
+    /// Digest of everything that the maintainer asked for.
+    pub inputs: Sha256,
+    /// Files uploaded later did not exist for this lock.
+    pub exclude_newer: Option<Timestamp>,
+    /// Which pre-releases were candidates.
+    pub prerelease: Prerelease,
+    /// Which of several candidates was preferred.
+    pub resolution: Strategy,
+    /// The systems that the lock is for.
+    pub targets: Vec<System>,
+    /// The Python minor versions that the lock is for.
+    pub python: Vec<PythonMinor>,
+    /// The indexes, and who may serve their files.
+    pub indexes: Vec<LockedIndex>,
+    /// How each locked sdist becomes a wheel.
+    pub builds: Vec<BuildRecipe>,
+    /// Findings that the maintainer looked at.
+    pub accepts: Vec<Accepted>,
+    /// Digest of the METADATA that the lock believed, per locked file.
+    pub metadata: BTreeMap<ArtifactFilename, Sha256>,
+}
+
+impl Tool {
+    /// The schema that this pinfold writes and reads.
+    pub const SCHEMA: u32 = 1;
+
+    /// Returns the index with this URL.
+    pub fn index(&self, url: &SafeUrl) -> Option<&LockedIndex> {
+        let url = url.as_directory();
+        self.indexes.iter().find(|index| index.url.as_directory() == url)
+    }
+}
+
+/// An index that packages of the lock belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedIndex {
+    /// The maintainer's name for it.
+    pub name: String,
+    /// Its URL.
+    pub url: SafeUrl,
+    /// Hosts that may serve its files beside its own.
+    pub file_hosts: BTreeSet<FileHost>,
+    /// Whether the maintainer allowed plain `http` to a host that is not this machine.
+    pub insecure: bool,
+}
+
+impl LockedIndex {
+    /// Returns the origin of the index's files.
+    pub fn origin(&self) -> Origin {
+        Origin::new(&self.url, self.file_hosts.iter().cloned())
+    }
+}
+
+/// How an sdist becomes a wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildRecipe {
+    /// The project's name.
+    pub name: PackageName,
+    /// The version.
+    pub version: Version,
+    /// The sdist's digest.
+    pub sdist: Sha256,
+    /// The targets that the recipe is for, as [`pinfold_packaging::Target`] prints them undivided; empty: every target.
+    pub targets: Vec<String>,
+    /// The PEP 517 build backend, `module:object`.
+    pub backend: String,
+    /// `backend-path`: directories inside the sdist that hold the backend.
+    pub backend_path: Vec<String>,
+    /// Digest of the METADATA that the build must produce.
+    pub metadata: Sha256,
+    /// Everything that is installed to run the build.
+    pub requires: Vec<BuildTool>,
+}
+
+/// A package that a build needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildTool {
+    /// The project's name.
+    pub name: PackageName,
+    /// The version.
+    pub version: Version,
+    /// The index that it belongs to.
+    pub index: SafeUrl,
+    /// Its wheel.
+    pub file: LockedFile,
+}
+
+/// A finding that the maintainer looked at and accepts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Accepted {
+    /// The finding's code.
+    pub code: String,
+    /// The package that it is about.
+    pub package: PackageName,
+    /// The file inside the package, if it is about one.
+    pub path: Option<String>,
+    /// Exactly the bytes that were accepted, if it is about bytes.
+    pub sha256: Option<Sha256>,
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,3 @@
+//! Writing.
+use crate::Lock;
+pub(crate) fn write(_lock: &Lock) -> String { todo!() }
