@@ -1,1 +1,30 @@
-//! Environments: interpreter probe, plan, wheel layout, generations, receipt, verify.
+//! Environments: interpreter probe, plan, wheel layout, generations, receipt, verify, rollback.
+//!
+//! An environment is a real directory. A new generation is built beside it from trees of the store, complete with its
+//! receipt, and then exchanged with it by one rename; the former generation becomes history. Nothing here downloads,
+//! resolves or decides what may be installed: a [`pinfold_lock::Selection`] says what, [`pinfold_store::Stored`] proves
+//! which bytes. Nothing from a wheel is imported or run: the only program started is the base interpreter, isolated and
+//! without `site`, to ask it what it is.
+
+mod environment;
+mod error;
+mod exchange;
+mod history;
+mod interpreter;
+mod plan;
+mod receipt;
+mod stage;
+mod startup;
+mod unpack;
+mod verify;
+
+pub use environment::{Environment, EnvironmentGuard};
+pub use error::InstallError;
+pub use history::{Generation, LedgerEntry, history, ledger, rollback};
+pub use interpreter::{Interpreter, InterpreterError, Libc, SchemePaths};
+pub use plan::{Change, Intent, Plan, RebuildReason, plan};
+pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
+pub use stage::{Bytecode, LinkMode, StageOptions, Staged, stage};
+pub use startup::{StartupFile, startup_files};
+pub use unpack::unpack_wheel;
+pub use verify::{Finding, FindingCode, Report, verify};

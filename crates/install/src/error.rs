@@ -1,0 +1,156 @@
+//! Why an environment was not changed, or could not be looked at.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pinfold_packaging::PackageName;
+
+use crate::{InterpreterError, StartupFile};
+
+/// Why an environment was not changed, or could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The wheel is hostile or broken.
+    #[error("`{filename}` cannot be unpacked")]
+    Archive {
+        /// The wheel.
+        filename: String,
+        /// Why.
+        source: pinfold_unpack::ArchiveError,
+    },
+    /// Two distributions bring different files of one path, or paths that are one on some file system.
+    #[error("`{first}` and `{second}` both install `{path}`, with different bytes")]
+    Conflict {
+        /// The path inside the environment.
+        path: String,
+        /// The first distribution.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// The directory is something that pinfold did not make.
+    #[error("`{path}` was not made by pinfold: {reason}")]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// What is there.
+        reason: &'static str,
+    },
+    /// The interpreter cannot be used.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+    /// The disk failed, or does not allow it.
+    #[error("failed to {action} `{path}`")]
+    Io {
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No wheel tree was given for a package of the selection: a bug of the caller.
+    #[error("no unpacked wheel was given for `{name}`")]
+    MissingTree {
+        /// The package.
+        name: PackageName,
+    },
+    /// There is no environment.
+    #[error("there is no environment at `{path}`; `pinfold sync` makes one")]
+    NoEnvironment {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The generation asked for is not in the history.
+    #[error("there is no {}; the history has {}", wanted.map_or_else(|| "older generation".to_owned(), |n| format!("generation {n}")), shown_list(known))]
+    NoGeneration {
+        /// The number asked for.
+        wanted: Option<u64>,
+        /// The numbers that there are.
+        known: Vec<u64>,
+    },
+    /// The environment's path cannot be written into scripts.
+    #[error("`{path}` cannot hold an environment: {reason}")]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The receipt cannot be understood.
+    #[error("the receipt `{path}` cannot be read: {reason}")]
+    Receipt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A distribution brings a file that would take the place of one of the environment's own.
+    #[error("`{package}` installs `{path}`, which belongs to the environment itself")]
+    Reserved {
+        /// The distribution.
+        package: PackageName,
+        /// The path inside the environment.
+        path: String,
+    },
+    /// The stored tree was changed.
+    #[error("the stored tree of `{package}` was changed: `{path}`: {difference}")]
+    StoreChanged {
+        /// The distribution.
+        package: PackageName,
+        /// The file.
+        path: String,
+        /// How it differs.
+        difference: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] pinfold_store::StoreError),
+    /// The wheel brings files that nobody accepted.
+    #[error("`{package}` brings {}", shown_files(files))]
+    Unaccepted {
+        /// The distribution.
+        package: PackageName,
+        /// The files, at least one.
+        files: Vec<StartupFile>,
+    },
+}
+
+impl InstallError {
+    /// Returns the code of the refusal, or none where the world failed or the request was wrong.
+    pub fn refusal_code(&self) -> Option<&str> {
+        match self {
+            Self::Archive { source, .. } => source.refusal_code(),
+            Self::Conflict { .. } => Some("file-conflict"),
+            Self::Foreign { .. } => Some("foreign-environment"),
+            Self::Reserved { .. } => Some("reserved-path"),
+            Self::Store(source) => source.refusal_code(),
+            Self::StoreChanged { .. } => Some("store-mismatch"),
+            Self::Unaccepted { files, .. } => files.first().map(|file| file.code.as_str()),
+            Self::Interpreter(_)
+            | Self::Io { .. }
+            | Self::MissingTree { .. }
+            | Self::NoEnvironment { .. }
+            | Self::NoGeneration { .. }
+            | Self::Path { .. }
+            | Self::Receipt { .. } => None,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+fn shown_list(numbers: &[u64]) -> String {
+    if numbers.is_empty() {
+        return "none".to_owned();
+    }
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn shown_files(files: &[StartupFile]) -> String {
+    let shown = files.iter().map(|file| format!("`{}` ({}, sha256 {})", file.path, file.code, file.sha256));
+    shown.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,1 @@
+//! One rename between the old environment and the new one.

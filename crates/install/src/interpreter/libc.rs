@@ -1,0 +1,1 @@
+//! Which C library a Linux machine has.

@@ -1,0 +1,10 @@
+//! What an interpreter says about itself, and the search for one.
+
+mod error;
+mod facts;
+mod find;
+mod libc;
+mod probe;
+
+pub use error::InterpreterError;
+pub use facts::{Interpreter, Libc, SchemePaths};

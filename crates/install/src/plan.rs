@@ -1,0 +1,76 @@
+//! What has to happen so that an environment is what the lock selects.
+
+use pinfold_artifact::Sha256;
+use pinfold_lock::{Selection, Wanted};
+use pinfold_packaging::{PackageName, Version};
+
+use crate::{Environment, Interpreter, Receipt};
+
+/// What an environment is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Intent<'a> {
+    /// Where.
+    pub environment: &'a Environment,
+    /// With which interpreter.
+    pub interpreter: &'a Interpreter,
+    /// Digest of the lock's bytes.
+    pub lock_sha256: &'a Sha256,
+    /// What the lock selects for the interpreter.
+    pub selection: &'a Selection,
+    /// The extras and groups that were asked for.
+    pub wanted: &'a Wanted,
+}
+
+/// The difference between an environment and what it is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Distributions that come.
+    pub added: Vec<Change>,
+    /// Distributions whose version or file changes: what they change to.
+    pub changed: Vec<Change>,
+    /// Distributions that go.
+    pub removed: Vec<Change>,
+    /// How many stay as they are.
+    pub kept: usize,
+    /// Why a new generation is needed although no distribution changes.
+    pub rebuild: Vec<RebuildReason>,
+}
+
+/// One distribution of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The project's name.
+    pub name: PackageName,
+    /// The version installed now.
+    pub from: Option<Version>,
+    /// The version wanted.
+    pub to: Option<Version>,
+}
+
+/// Why a new generation is needed although no distribution changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RebuildReason {
+    /// Another interpreter, or the same one after an upgrade.
+    Interpreter,
+    /// The lock's bytes are others, though they select the same.
+    Lock,
+    /// The environment was moved: its scripts name the old place.
+    Moved,
+    /// There is no environment yet.
+    New,
+    /// Other extras or groups were asked for, though they select the same.
+    Wanted,
+}
+
+impl Plan {
+    /// Returns true if nothing has to be done.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty() && self.rebuild.is_empty()
+    }
+}
+
+/// Compares an environment's receipt with what it is to be.
+pub fn plan(intent: &Intent<'_>, receipt: Option<&Receipt>) -> Plan {
+    let _ = (intent, receipt);
+    todo!()
+}
