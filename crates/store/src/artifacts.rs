@@ -1,22 +1,33 @@
-//! Stored artifacts.
+//! Stored artifacts: finding them without reading them, and noticing when they are not what was stored.
+//!
+//! Beside each artifact lies its record, a text file that only grows: `from URL` for each index that the bytes were
+//! admitted from, `seen TIME INODE` for how the disk recorded the file. A file that the disk records otherwise is hashed
+//! before it is believed again.
 
-use std::fs::File;
-use std::io::Read;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use pinfold_artifact::{Artifact, Sha256};
+use pinfold_artifact::{Artifact, SafeUrl, Sha256};
+use sha2::Digest;
 
-use crate::{Store, StoreError};
+use crate::{Stamp, Store, StoreError, disk};
 
 /// An artifact in the store: proof that its size and digest matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
+    /// Made by [`Store::find`] and by a finished admission only.
     sha256: Sha256,
     size_bytes: u64,
     path: PathBuf,
 }
 
 impl Stored {
+    pub(crate) const fn new(sha256: Sha256, size_bytes: u64, path: PathBuf) -> Self {
+        Self { sha256, size_bytes, path }
+    }
+
     /// Returns the digest.
     pub const fn sha256(&self) -> &Sha256 {
         &self.sha256
@@ -42,35 +53,177 @@ impl Stored {
 }
 
 impl Store {
-    /// Returns the artifact if it is present and was admitted before from this artifact's own index.
+    /// Returns the artifact if it is present, has the locked size, and was admitted before from this artifact's own
+    /// index. Costs a stat and the reading of a small file. An artifact that was changed since is put aside and counts as
+    /// absent.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn find(&self, _artifact: &Artifact) -> Result<Option<Stored>, StoreError> {
-        todo!()
+    pub fn find(&self, artifact: &Artifact) -> Result<Option<Stored>, StoreError> {
+        let path = self.artifact_path(&artifact.sha256);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("look at", &path)(error)),
+        };
+        let record = Record::read(&record_path(&path))?;
+        if !record.is_from(artifact.origin.index()) {
+            return Ok(None);
+        }
+        let stored = Stored::new(artifact.sha256, artifact.size_bytes, path);
+        let Some(facts) = disk::facts_of(&metadata) else {
+            return self.quarantine_artifact(&stored).map(|()| None);
+        };
+        let unchanged = record.has_seen(facts.stamp) || {
+            let still_right = self.recheck_found(&stored)?;
+            if still_right {
+                append_record(&record_path(stored.path()), &seen_line(facts.stamp))?;
+            }
+            still_right
+        };
+        // An asker who gives another size for these bytes is wrong, the entry is not.
+        Ok((unchanged && facts.size_bytes == artifact.size_bytes).then_some(stored))
     }
 
     /// Admits an artifact: reads the source to its end, and keeps it only if size and digest match.
     ///
     /// # Errors
-    /// [`StoreError::SizeMismatch`] or [`StoreError::HashMismatch`], which leave nothing behind.
-    pub fn admit(&self, _artifact: &Artifact, _source: &mut dyn Read) -> Result<Stored, StoreError> {
-        todo!()
+    /// [`StoreError::SizeMismatch`] or [`StoreError::HashMismatch`], which leave nothing behind; [`StoreError::Source`].
+    pub fn admit(&self, artifact: &Artifact, source: &mut dyn Read) -> Result<Stored, StoreError> {
+        let mut admission = self.admission(artifact)?;
+        admission.restart()?;
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let count = match source.read(&mut buffer) {
+                Ok(0) => return admission.finish(),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => {
+                    admission.discard();
+                    return Err(StoreError::Source { artifact: Box::new(artifact.clone()), source });
+                }
+            };
+            admission.push(&buffer[..count])?;
+        }
     }
 
-    /// Reads the whole artifact again and moves it to the quarantine if its digest is another by now.
+    /// Reads the whole artifact again and puts it aside if its digest is another by now.
     ///
     /// # Errors
-    /// [`StoreError::StoreMismatch`].
-    pub fn recheck(&self, _stored: &Stored) -> Result<(), StoreError> {
-        todo!()
+    /// [`StoreError::StoreMismatch`] if it is; [`StoreError::Io`].
+    pub fn recheck(&self, stored: &Stored) -> Result<(), StoreError> {
+        let found = digest_of(stored.path())?;
+        if found == *stored.sha256() {
+            return Ok(());
+        }
+        self.quarantine_artifact(stored)?;
+        Err(StoreError::StoreMismatch { expected: *stored.sha256(), found })
     }
 
-    /// Moves an artifact out of the way: the next `find` does not see it.
+    /// Moves an artifact out of the way: the next [`Store::find`] does not see it.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn quarantine_artifact(&self, _stored: &Stored) -> Result<(), StoreError> {
-        todo!()
+    pub fn quarantine_artifact(&self, stored: &Stored) -> Result<(), StoreError> {
+        self.put_aside(&record_path(stored.path()))?;
+        self.put_aside(stored.path())
+    }
+
+    /// Returns whether the file still has its digest.
+    fn recheck_found(&self, stored: &Stored) -> Result<bool, StoreError> {
+        match self.recheck(stored) {
+            Ok(()) => Ok(true),
+            Err(StoreError::StoreMismatch { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
+
+/// What is written beside an artifact.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    text: String,
+}
+
+impl Record {
+    /// Reads a record. A missing one is empty, and so is one that has grown beyond reason.
+    fn read(path: &Path) -> Result<Self, StoreError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(StoreError::io("open", path)(error)),
+        };
+        let mut bytes = Vec::with_capacity(256);
+        file.take(RECORD_BYTES + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+        if bytes.len() as u64 > RECORD_BYTES {
+            return Ok(Self::default());
+        }
+        Ok(Self { text: String::from_utf8(bytes).unwrap_or_default() })
+    }
+
+    fn is_from(&self, index: &SafeUrl) -> bool {
+        self.text.lines().any(|line| line.strip_prefix("from ") == Some(index.as_str()))
+    }
+
+    fn has_seen(&self, stamp: Stamp) -> bool {
+        let wanted = seen_line(stamp);
+        self.text.lines().any(|line| line == wanted)
+    }
+}
+
+/// Notes that an artifact was admitted from an index and how the disk recorded it. Called before the artifact appears.
+pub(crate) fn note_admission(artifact_path: &Path, index: &SafeUrl, stamp: Stamp) -> Result<(), StoreError> {
+    let path = record_path(artifact_path);
+    let record = Record::read(&path)?;
+    let mut lines = seen_line(stamp);
+    if !record.is_from(index) {
+        let _infallible = write!(lines, "\nfrom {index}");
+    }
+    append_record(&path, &lines)
+}
+
+/// Appends lines in one write, which no other process can cut in two. The line break comes first, so that a line that was
+/// torn by a crash damages no other.
+fn append_record(path: &Path, lines: &str) -> Result<(), StoreError> {
+    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > RECORD_BYTES / 2) {
+        fs::remove_file(path).map_err(StoreError::io("remove", path))?;
+    }
+    let open = || OpenOptions::new().append(true).create(true).open(path);
+    let mut file = match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            disk::make_private_dir(path.parent().unwrap_or(path)).map_err(StoreError::io("create", path))?;
+            open()
+        }
+        result => result,
+    }
+    .map_err(StoreError::io("open", path))?;
+    file.write_all(format!("\n{lines}\n").as_bytes()).map_err(StoreError::io("write", path))
+}
+
+fn seen_line(stamp: Stamp) -> String {
+    format!("seen {} {}", stamp.mtime_ns, stamp.inode)
+}
+
+fn record_path(artifact_path: &Path) -> PathBuf {
+    artifact_path.with_extension("from")
+}
+
+/// Reads a file to its end and returns its digest.
+pub(crate) fn digest_of(path: &Path) -> Result<Sha256, StoreError> {
+    let mut file = File::open(path).map_err(StoreError::io("open", path))?;
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Sha256::from_bytes(hasher.finalize().into())),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        }
+    }
+}
+
+/// Bytes of a record: far more than the indexes that one artifact is served by.
+const RECORD_BYTES: u64 = 64 << 10;
+/// Large enough for few system calls, small enough to stay in the cache between reading, hashing and writing.
+const READ_BYTES: usize = 256 << 10;

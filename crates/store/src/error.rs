@@ -3,24 +3,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pinfold_artifact::{Artifact, ArtifactFilename, SafeUrl, Sha256};
+use pinfold_artifact::{Artifact, Sha256};
 
 /// Why the store did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The bytes have another digest than the locked one.
-    #[error("`{filename}` from {url} has sha256 {found}, expected {expected}")]
+    #[error("`{}` from {} has sha256 {found}, expected {}", artifact.filename, artifact.url, artifact.sha256)]
     HashMismatch {
-        /// The artifact's file name.
-        filename: ArtifactFilename,
-        /// The locked digest.
-        expected: Sha256,
+        /// What was expected, and from where.
+        artifact: Box<Artifact>,
         /// The digest of what arrived.
         found: Sha256,
-        /// Where the bytes came from.
-        url: SafeUrl,
-        /// The index that the artifact belongs to.
-        origin: SafeUrl,
     },
     /// The disk failed, or does not allow it.
     #[error("failed to {action} {}", path.display())]
@@ -42,26 +36,18 @@ pub enum StoreError {
         found: String,
     },
     /// The bytes are more or fewer than the locked size.
-    #[error("`{filename}` from {url} has {found} bytes, expected {expected}")]
+    #[error("`{}` from {} has {found} bytes, expected {}", artifact.filename, artifact.url, artifact.size_bytes)]
     SizeMismatch {
-        /// The artifact's file name.
-        filename: ArtifactFilename,
-        /// The locked size.
-        expected: u64,
-        /// The bytes counted before giving up; where more came than expected, one more than expected.
+        /// What was expected, and from where.
+        artifact: Box<Artifact>,
+        /// The bytes counted before giving up: where more came than expected, one more than expected.
         found: u64,
-        /// Where the bytes came from.
-        url: SafeUrl,
-        /// The index that the artifact belongs to.
-        origin: SafeUrl,
     },
     /// The source of the bytes failed while they were read.
-    #[error("failed to read `{filename}` from {url}")]
+    #[error("failed to read `{}` from {}", artifact.filename, artifact.url)]
     Source {
-        /// The artifact's file name.
-        filename: ArtifactFilename,
-        /// Where the bytes come from.
-        url: SafeUrl,
+        /// What was expected, and from where.
+        artifact: Box<Artifact>,
         /// What the reader said.
         #[source]
         source: io::Error,
@@ -103,12 +89,6 @@ impl StoreError {
     }
 
     pub(crate) fn size(artifact: &Artifact, found: u64) -> Self {
-        Self::SizeMismatch {
-            filename: artifact.filename.clone(),
-            expected: artifact.size_bytes,
-            found,
-            url: artifact.url.clone(),
-            origin: artifact.origin.index().clone(),
-        }
+        Self::SizeMismatch { artifact: Box::new(artifact.clone()), found }
     }
 }

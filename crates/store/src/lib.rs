@@ -1,15 +1,30 @@
 //! The disk store: bytes enter only if size and sha256 match.
 //!
-//! Two kinds of entries, both found by the SHA-256 of the artifact: the artifact itself (`Stored`), and the tree that it
-//! was unpacked to (`StoredTree`). An entry appears by one rename and is therefore whole or absent, whatever other
-//! processes do. The store downloads nothing and parses no archive.
+//! Two kinds of entries, both found by the SHA-256 of the artifact: the artifact itself ([`Stored`]), and the tree that it
+//! was unpacked to ([`StoredTree`]). An entry appears by one rename and is therefore whole or absent, whatever other
+//! processes do. The store downloads nothing and parses no archive; nothing is synced to the disk, because every entry
+//! notices when it is not what was stored.
+//!
+//! ```text
+//! artifacts/3a/3a1f….          the bytes, read-only
+//! artifacts/3a/3a1f….from      the indexes that they were admitted from, and how the disk recorded them
+//! trees/3a/3a1f…/manifest      the list of an unpacked wheel's files, with its own digest
+//! trees/3a/3a1f…/files/        the files, read-only: they are linked into environments
+//! partial/                     interrupted downloads
+//! staging/                     trees that are being unpacked
+//! quarantine/                  entries that were not what had been stored
+//! ```
 
 mod admission;
 mod artifacts;
+mod disk;
 mod error;
 mod manifest;
 mod root;
 mod tree;
+
+#[cfg(test)]
+mod tests;
 
 pub use admission::Admission;
 pub use artifacts::Stored;

@@ -1,17 +1,22 @@
-//! Unpacked artifacts.
+//! Unpacked artifacts: made once in a staging directory, listed, renamed into place, and from then on only linked from.
 
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pinfold_artifact::{ArchivePath, Sha256};
 
-use crate::{Store, StoreError, Stored, TreeManifest};
+use crate::disk::{self, Directory, Facts};
+use crate::root::rename_into;
+use crate::{Store, StoreError, Stored, TreeFile, TreeManifest};
 
 /// An unpacked artifact in the store.
 #[derive(Debug, Clone)]
 pub struct StoredTree {
     sha256: Sha256,
     files_dir: PathBuf,
-    manifest: TreeManifest,
+    manifest: Arc<TreeManifest>,
 }
 
 impl StoredTree {
@@ -25,8 +30,8 @@ impl StoredTree {
         &self.files_dir
     }
 
-    /// Returns the list of files, sorted by path.
-    pub const fn manifest(&self) -> &TreeManifest {
+    /// Returns the list of files, directory by directory.
+    pub fn manifest(&self) -> &TreeManifest {
         &self.manifest
     }
 }
@@ -47,7 +52,7 @@ pub enum TreeDifference {
     Missing,
     /// Its permission bits are others.
     Mode,
-    /// Written to since.
+    /// It was written to.
     Modified,
     /// Another file is in its place.
     Replaced,
@@ -56,39 +61,223 @@ pub enum TreeDifference {
 }
 
 impl Store {
-    /// Returns the unpacked tree of an artifact. A damaged one is moved to the quarantine and counts as absent.
+    /// Returns the unpacked tree of an artifact. One whose manifest is damaged is put aside and counts as absent.
+    ///
+    /// Reads the manifest only; [`Store::check_tree`] looks at the files.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn tree(&self, _sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
-        todo!()
+    pub fn tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
+        let path = self.tree_path(sha256);
+        let manifest_path = path.join(MANIFEST);
+        let bytes = match read_manifest(&manifest_path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if path.exists() {
+                    self.put_aside(&path)?;
+                }
+                return Ok(None);
+            }
+            Err(error) => return Err(StoreError::io("read", &manifest_path)(error)),
+        };
+        let Some(manifest) = TreeManifest::from_bytes(&bytes, sha256) else {
+            self.put_aside(&path)?;
+            return Ok(None);
+        };
+        Ok(Some(StoredTree { sha256: *sha256, files_dir: path.join(FILES), manifest: Arc::new(manifest) }))
     }
 
     /// Unpacks an artifact: `fill` writes the files into the empty directory that it is given, and returns their list.
+    /// The store makes them read-only (it is quicker to create them with mode 0444 or 0555), adds their stamps, and moves
+    /// the tree into place. If somebody else was quicker, theirs is returned.
     ///
     /// # Errors
-    /// What `fill` returns, and [`StoreError`] where the disk fails or the list does not fit the files.
+    /// What `fill` returns; [`StoreError::Io`] where the disk fails; [`StoreError::Staging`] if the list does not fit the
+    /// files. Nothing is left behind.
     pub fn add_tree<E: From<StoreError>>(
         &self,
-        _stored: &Stored,
-        _fill: impl FnOnce(&Path) -> Result<TreeManifest, E>,
+        stored: &Stored,
+        fill: impl FnOnce(&Path) -> Result<TreeManifest, E>,
     ) -> Result<StoredTree, E> {
-        todo!()
+        let staging = self.staging_dir();
+        let staged = tempfile::Builder::new()
+            .prefix(&format!("{}.", stored.sha256().short()))
+            .tempdir_in(&staging)
+            .map_err(StoreError::io("create a directory in", &staging))?;
+        let files_dir = staged.path().join(FILES);
+        fs::create_dir(&files_dir).map_err(StoreError::io("create the directory", &files_dir))?;
+        let mut manifest = fill(&files_dir)?;
+        manifest.sort();
+        settle(&files_dir, &mut manifest)?;
+        let manifest_path = staged.path().join(MANIFEST);
+        fs::write(&manifest_path, manifest.to_bytes(stored.sha256()))
+            .map_err(StoreError::io("write", &manifest_path))?;
+        Ok(self.move_in(staged, stored.sha256(), manifest)?)
+    }
+
+    fn move_in(
+        &self,
+        staged: tempfile::TempDir,
+        sha256: &Sha256,
+        manifest: TreeManifest,
+    ) -> Result<StoredTree, StoreError> {
+        let path = self.tree_path(sha256);
+        for _ in 0..MOVE_ATTEMPTS {
+            match rename_into(staged.path(), &path) {
+                Ok(()) => {
+                    // The directory has moved: there is nothing left to remove.
+                    let _former_path = staged.keep();
+                    let files_dir = path.join(FILES);
+                    return Ok(StoredTree { sha256: *sha256, files_dir, manifest: Arc::new(manifest) });
+                }
+                Err(error) if path.exists() => match self.tree(sha256)? {
+                    Some(winner) => return Ok(winner),
+                    // A damaged one was in the way; `tree` has put it aside.
+                    None => drop(error),
+                },
+                Err(error) => return Err(StoreError::io("move into the store", &path)(error)),
+            }
+        }
+        Err(StoreError::io("move into the store", &path)(io::ErrorKind::ResourceBusy.into()))
     }
 
     /// Compares every file's size, time, mode and inode with the manifest, without reading any. Returns what differs.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn check_tree(&self, _tree: &StoredTree) -> Result<Vec<TreeChange>, StoreError> {
-        todo!()
+    pub fn check_tree(&self, tree: &StoredTree) -> Result<Vec<TreeChange>, StoreError> {
+        let mut changes = Vec::new();
+        each_file(&tree.files_dir, &tree.manifest.files, |_, file, facts| {
+            if let Some(difference) = difference(file, facts) {
+                changes.push(TreeChange { path: file.path.clone(), difference });
+            }
+            Ok(())
+        })?;
+        Ok(changes)
     }
 
-    /// Moves a tree out of the way: the next [`Store::tree`] does not see it.
+    /// Moves a tree out of the way: the next [`Store::tree`] does not see it. Links to its files stay what they are.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn quarantine(&self, _tree: &StoredTree) -> Result<(), StoreError> {
-        todo!()
+    pub fn quarantine(&self, tree: &StoredTree) -> Result<(), StoreError> {
+        self.put_aside(&self.tree_path(&tree.sha256))
     }
 }
+
+fn difference(file: &TreeFile, facts: Option<Facts>) -> Option<TreeDifference> {
+    let Some(facts) = facts else { return Some(TreeDifference::Missing) };
+    if facts.size_bytes != file.size_bytes {
+        return Some(TreeDifference::Size);
+    }
+    if facts.stamp.inode != file.stamp.inode {
+        return Some(TreeDifference::Replaced);
+    }
+    if facts.stamp.mtime_ns != file.stamp.mtime_ns {
+        return Some(TreeDifference::Modified);
+    }
+    (facts.mode != disk::read_only_mode(file.executable)).then_some(TreeDifference::Mode)
+}
+
+/// Checks that exactly the listed files are there, makes them read-only and notes their stamps.
+fn settle(files_dir: &Path, manifest: &mut TreeManifest) -> Result<(), StoreError> {
+    if let Some(pair) = manifest.files.windows(2).find(|pair| pair[0].path == pair[1].path) {
+        return Err(staging_error(pair[0].path.as_str(), "one entry", "two"));
+    }
+    let mut stamps = Vec::with_capacity(manifest.files.len());
+    each_file(files_dir, &manifest.files, |directory, file, facts| {
+        let Some(facts) = facts else { return Err(staging_error(file.path.as_str(), "a regular file", "none")) };
+        if facts.size_bytes != file.size_bytes {
+            let (expected, found) = (format!("{} bytes", file.size_bytes), format!("{} bytes", facts.size_bytes));
+            return Err(staging_error(file.path.as_str(), &expected, &found));
+        }
+        let mode = disk::read_only_mode(file.executable);
+        if facts.mode != mode {
+            let path = files_dir.join(file.path.as_str());
+            let (_, name) = file.directory_and_name();
+            directory.set_mode(name, mode).map_err(StoreError::io("make read-only", &path))?;
+        }
+        stamps.push(facts.stamp);
+        Ok(())
+    })?;
+    for (file, stamp) in manifest.files.iter_mut().zip(stamps) {
+        file.stamp = stamp;
+    }
+    let found = count_files(files_dir)?;
+    if found != manifest.files.len() {
+        return Err(staging_error("", &format!("{} files", manifest.files.len()), &format!("{found} files")));
+    }
+    Ok(())
+}
+
+/// Calls `look` for each file of a sorted list, with the directory that it is in. Opens each directory once.
+fn each_file(
+    files_dir: &Path,
+    files: &[TreeFile],
+    mut look: impl FnMut(&Directory, &TreeFile, Option<Facts>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    for group in files.chunk_by(|a, b| a.directory_and_name().0 == b.directory_and_name().0) {
+        let (name, _) = group[0].directory_and_name();
+        let path = if name.is_empty() { files_dir.to_owned() } else { files_dir.join(name) };
+        let directory = match Directory::open(&path) {
+            Ok(directory) => Some(directory),
+            Err(error) if is_no_directory(&error) => None,
+            Err(error) => return Err(StoreError::io("open", &path)(error)),
+        };
+        // Without its directory a file is missing; any directory serves to say so.
+        let Some(directory) = directory else {
+            let root = Directory::open(files_dir).map_err(StoreError::io("open", files_dir))?;
+            for file in group {
+                look(&root, file, None)?;
+            }
+            continue;
+        };
+        for file in group {
+            let (_, name) = file.directory_and_name();
+            let facts = directory.facts(name).map_err(StoreError::io("look into", &path))?;
+            look(&directory, file, facts)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_no_directory(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Counts everything below a directory that is no directory itself.
+fn count_files(directory: &Path) -> Result<usize, StoreError> {
+    let mut count = 0_usize;
+    let mut waiting = vec![directory.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).map_err(StoreError::io("list", &directory))? {
+            let entry = entry.map_err(StoreError::io("list", &directory))?;
+            let kind = entry.file_type().map_err(StoreError::io("look into", &directory))?;
+            if kind.is_dir() {
+                waiting.push(entry.path());
+            } else {
+                count = count.saturating_add(1);
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len().min(MANIFEST_BYTES);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(MANIFEST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn staging_error(path: &str, expected: &str, found: &str) -> StoreError {
+    StoreError::Staging { path: path.to_owned(), expected: expected.to_owned(), found: found.to_owned() }
+}
+
+const MANIFEST: &str = "manifest";
+const FILES: &str = "files";
+/// How often a tree is moved to its place while damaged ones appear there.
+const MOVE_ATTEMPTS: usize = 3;
+/// Bytes of a manifest: as many files as an archive may have, each with the longest path.
+const MANIFEST_BYTES: u64 = 256 << 20;

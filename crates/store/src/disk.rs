@@ -1,0 +1,187 @@
+//! The few things that differ between operating systems: private directories, permission bits, and what a file system
+//! says of a file without reading it. Everything else in this crate is the same everywhere.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::Path;
+
+use crate::Stamp;
+
+/// What the file system says of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) size_bytes: u64,
+    pub(crate) stamp: Stamp,
+    /// Permission bits; on systems without them, whether it is read-only.
+    pub(crate) mode: u32,
+}
+
+/// Makes a directory that only this user can enter, and its parents.
+pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Returns what is wrong if others than this user may write into the directory.
+#[cfg(unix)]
+pub(crate) fn foreign_writers(metadata: &Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.uid() != own {
+        return Some(format!("it belongs to user {}, this is user {own}", metadata.uid()));
+    }
+    (metadata.mode() & 0o022 != 0).then(|| format!("mode {:04o}", metadata.mode() & 0o7777))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn foreign_writers(_metadata: &Metadata) -> Option<String> {
+    None
+}
+
+/// Returns true if everybody may rename what is in the directory.
+#[cfg(unix)]
+pub(crate) fn is_open_to_all(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.mode() & 0o002 != 0 && metadata.mode() & 0o1000 == 0
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_open_to_all(_metadata: &Metadata) -> bool {
+    false
+}
+
+/// Takes away the right to write, so that an edit through a hard link needs intent.
+#[cfg(unix)]
+pub(crate) fn make_read_only(file: &File, executable: bool) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(read_only_mode(executable)))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn make_read_only(file: &File, _executable: bool) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    permissions.set_readonly(true);
+    file.set_permissions(permissions)
+}
+
+/// Returns the permission bits of a stored file.
+#[cfg(unix)]
+pub(crate) const fn read_only_mode(executable: bool) -> u32 {
+    if executable { 0o555 } else { 0o444 }
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn read_only_mode(_executable: bool) -> u32 {
+    0o444
+}
+
+/// Returns what is known of a file from its metadata, or nothing if it is no regular file.
+#[cfg(unix)]
+pub(crate) fn facts_of(metadata: &Metadata) -> Option<Facts> {
+    use std::os::unix::fs::MetadataExt;
+    metadata.is_file().then(|| Facts {
+        size_bytes: metadata.len(),
+        stamp: Stamp { mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() },
+        mode: metadata.mode() & 0o7777,
+    })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn facts_of(metadata: &Metadata) -> Option<Facts> {
+    let since = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    metadata.is_file().then(|| Facts {
+        size_bytes: metadata.len(),
+        stamp: Stamp { mtime_ns: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX), inode: 0 },
+        mode: if metadata.permissions().readonly() { 0o444 } else { 0o644 },
+    })
+}
+
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
+/// Reserves room for a big file: writing into reserved room is several times faster, and a full disk is noticed at once.
+#[cfg(target_os = "linux")]
+pub(crate) fn reserve(file: &File, size_bytes: u64) -> io::Result<()> {
+    if size_bytes < RESERVE_BYTES {
+        return Ok(());
+    }
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, size_bytes) {
+        Err(error) if error == rustix::io::Errno::NOSPC => Err(error.into()),
+        // Any other failure means that this file system cannot reserve; writing will tell whether it can write.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn reserve(_file: &File, _size_bytes: u64) -> io::Result<()> {
+    Ok(())
+}
+
+/// One directory at a time, so that files are looked up by their last segment.
+#[cfg(unix)]
+pub(crate) struct Directory(rustix::fd::OwnedFd);
+
+#[cfg(unix)]
+impl Directory {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// Returns what is known of a regular file, or nothing if there is none of that name.
+    pub(crate) fn facts(&self, name: &str) -> io::Result<Option<Facts>> {
+        use rustix::fs::{AtFlags, FileType};
+        let stat = match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        #[expect(clippy::allow_attributes, reason = "which casts are needed depends on the platform's stat")]
+        #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+        let facts = Facts {
+            size_bytes: u64::try_from(stat.st_size).unwrap_or_default(),
+            stamp: Stamp {
+                mtime_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+                inode: stat.st_ino as u64,
+            },
+            mode: stat.st_mode as u32 & 0o7777,
+        };
+        Ok((FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(facts))
+    }
+
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) -> io::Result<()> {
+        let mode = rustix::fs::Mode::from_raw_mode(mode as rustix::fs::RawMode);
+        Ok(rustix::fs::chmodat(&self.0, name, mode, rustix::fs::AtFlags::empty())?)
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) struct Directory(std::path::PathBuf);
+
+#[cfg(not(unix))]
+impl Directory {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|_| Self(path.to_owned()))
+    }
+
+    pub(crate) fn facts(&self, name: &str) -> io::Result<Option<Facts>> {
+        match fs::symlink_metadata(self.0.join(name)) {
+            Ok(metadata) => Ok(facts_of(&metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn set_mode(&self, name: &str, _mode: u32) -> io::Result<()> {
+        make_read_only(&File::open(self.0.join(name))?, false)
+    }
+}
+
+/// Files below this size are written as fast without reserving.
+#[cfg(target_os = "linux")]
+const RESERVE_BYTES: u64 = 1 << 20;
