@@ -1,17 +1,25 @@
 //! One member's bytes, given out only after size, CRC-32 and RECORD digest have matched.
+//!
+//! Members are independent of each other: several threads, each with its own [`Extractor`], may unpack one archive.
+//! Small members are inflated whole by libdeflate, big ones as a stream by zlib-rs; both are hashed while hot, and both
+//! refuse data that goes on after its end (ZW24).
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
+use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::{DecompressionError, Decompressor};
 use pinfold_artifact::Sha256;
+use sha2::{Digest, Sha384, Sha512};
 
-use crate::{ArchiveError, WheelMember};
+use crate::{ArchiveError, Member, Method, RecordDigest, WheelMember};
 
 /// Members up to this size are best unpacked whole ([`Extractor::whole`]), bigger ones as a stream.
 pub const WHOLE_MEMBER_BYTES: u64 = 8 << 20;
 
 /// Unpacks members one after another with the same buffers. Each thread has its own.
-#[derive(Default)]
 pub struct Extractor {
+    decompressor: Decompressor,
+    /// A gzip header, the packed bytes, a gzip footer; see [`inflate_whole`].
     packed: Vec<u8>,
     unpacked: Vec<u8>,
 }
@@ -19,28 +27,37 @@ pub struct Extractor {
 impl Extractor {
     /// Makes an extractor; buffers grow on first use.
     pub fn new() -> Self {
-        Self::default()
+        Self { decompressor: Decompressor::new(), packed: Vec::new(), unpacked: Vec::new() }
     }
 
-    /// Returns the buffer for the packed bytes of `member`, to be filled (from [`crate::Member::data_start`], for
-    /// instance with one positioned read) before [`Extractor::whole`] is called.
-    pub fn packed(&mut self, member: &WheelMember) -> &mut [u8] {
-        let _ = member;
-        &mut self.packed
+    /// Returns whether [`Extractor::whole`] may be used: the member is at most [`WHOLE_MEMBER_BYTES`], packed and
+    /// unpacked.
+    pub fn fits(member: &Member) -> bool {
+        member.unpacked_bytes.max(member.packed_bytes) <= WHOLE_MEMBER_BYTES
     }
 
-    /// Unpacks the member whose packed bytes were just put into [`Extractor::packed`], whole; returns its checked
-    /// bytes and their digest.
+    /// Unpacks a member whole and returns its checked bytes with their digest.
+    ///
+    /// `read_packed` fills the slice that it is given with the member's packed bytes, which begin at
+    /// [`Member::data_start`]: one positioned read.
     ///
     /// # Errors
-    /// If data, size, CRC-32 or RECORD digest are wrong.
-    pub fn whole(&mut self, member: &WheelMember) -> Result<(&[u8], Sha256), ArchiveError> {
-        let _ = member;
-        Ok((&self.unpacked, todo!()))
+    /// If the member is too big for this, if data, size, CRC-32 or RECORD digest are wrong, or if `read_packed` fails.
+    pub fn whole(
+        &mut self,
+        member: &WheelMember,
+        read_packed: impl FnOnce(&mut [u8]) -> io::Result<()>,
+    ) -> Result<(&[u8], Sha256), ArchiveError> {
+        let Extractor { decompressor, packed, unpacked } = self;
+        let bytes = whole_member(decompressor, packed, unpacked, &member.member, read_packed)?;
+        let mut hasher = Hasher::new(member.digest.as_ref());
+        hasher.update(bytes);
+        let sha256 = hasher.finish(member)?;
+        Ok((bytes, sha256))
     }
 
-    /// Unpacks a member as a stream: `packed` is a reader that stands at [`crate::Member::data_start`]. What was
-    /// written to `sink` may be used only if this returns `Ok`.
+    /// Unpacks a member as a stream: `packed` is a reader that stands at [`Member::data_start`]. What was written to
+    /// `sink` may be used only if this returns `Ok`.
     ///
     /// # Errors
     /// If data, size, CRC-32 or RECORD digest are wrong, or reading or writing fails.
@@ -50,8 +67,36 @@ impl Extractor {
         packed: &mut dyn Read,
         sink: &mut dyn Write,
     ) -> Result<Sha256, ArchiveError> {
-        let _ = (member, packed, sink);
-        todo!()
+        let mut hasher = Hasher::new(member.digest.as_ref());
+        self.stream_member(&member.member, packed, &mut |bytes| {
+            hasher.update(bytes);
+            sink.write_all(bytes)
+        })?;
+        hasher.finish(member)
+    }
+
+    /// Unpacks a member as a stream, without a RECORD.
+    pub(crate) fn stream_member(
+        &mut self,
+        member: &Member,
+        packed: &mut dyn Read,
+        sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), ArchiveError> {
+        self.packed.resize(STREAM_BYTES.max(self.packed.len()), 0);
+        self.unpacked.resize(STREAM_BYTES.max(self.unpacked.len()), 0);
+        let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, sink };
+        let mut packed = packed.take(member.packed_bytes);
+        match member.method {
+            Method::Deflate => inflate_stream(&mut packed, &mut self.packed, &mut self.unpacked, &mut checked)?,
+            Method::Stored => copy_stream(&mut packed, &mut self.packed, &mut checked)?,
+        }
+        checked.finish()
+    }
+}
+
+impl Default for Extractor {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -62,3 +107,260 @@ impl Extractor {
 pub fn extract(member: &WheelMember, packed: &mut dyn Read, sink: &mut dyn Write) -> Result<Sha256, ArchiveError> {
     Extractor::new().stream(member, packed, sink)
 }
+
+/// Unpacks one member whole, without a RECORD.
+pub(crate) fn member_bytes(member: &Member, packed_bytes: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+    let (mut packed, mut unpacked) = (Vec::new(), Vec::new());
+    let fill = |buffer: &mut [u8]| {
+        let source = packed_bytes.get(..buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(source);
+        Ok(())
+    };
+    whole_member(&mut Decompressor::new(), &mut packed, &mut unpacked, member, fill).map(<[u8]>::to_vec)
+}
+
+fn whole_member<'a>(
+    decompressor: &mut Decompressor,
+    packed: &'a mut Vec<u8>,
+    unpacked: &'a mut Vec<u8>,
+    member: &Member,
+    read_packed: impl FnOnce(&mut [u8]) -> io::Result<()>,
+) -> Result<&'a [u8], ArchiveError> {
+    let too_big = || corrupt(member, "too big to be unpacked in one piece");
+    let packed_bytes = usize::try_from(member.packed_bytes).map_err(|_| too_big())?;
+    let unpacked_bytes = usize::try_from(member.unpacked_bytes).map_err(|_| too_big())?;
+    if !Extractor::fits(member) {
+        return Err(too_big());
+    }
+    grow(packed, GZIP_HEADER.len() + packed_bytes + GZIP_FOOTER_BYTES);
+    let wrapped = &mut packed[..GZIP_HEADER.len() + packed_bytes + GZIP_FOOTER_BYTES];
+    let span = GZIP_HEADER.len()..GZIP_HEADER.len() + packed_bytes;
+    read_packed(&mut wrapped[span.clone()]).map_err(|source| ArchiveError::Io { doing: "a member", source })?;
+    let bytes = match member.method {
+        Method::Deflate => {
+            grow(unpacked, unpacked_bytes);
+            let bytes = &mut unpacked[..unpacked_bytes];
+            inflate_whole(decompressor, wrapped, bytes, member)?;
+            &*bytes
+        }
+        Method::Stored => &wrapped[span],
+    };
+    check_crc(member, crc32fast::hash(bytes))?;
+    Ok(bytes)
+}
+
+fn grow(buffer: &mut Vec<u8>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+}
+
+/// Inflates packed data that the caller has put between room for a gzip header and a gzip footer.
+///
+/// libdeflate does not tell how much of its input it used, and a member whose data ends early, with something else
+/// after it, must be refused. So the data is wrapped as gzip: the footer is looked for where the data ends, and ours
+/// is at the end. Only data that holds the very bytes of the footer before that place could pass as complete; such data
+/// (one in 2^64 by chance) is inflated by the slower library, which does tell.
+fn inflate_whole(
+    decompressor: &mut Decompressor,
+    wrapped: &mut [u8],
+    unpacked: &mut [u8],
+    member: &Member,
+) -> Result<(), ArchiveError> {
+    let data_end = wrapped.len() - GZIP_FOOTER_BYTES;
+    let mut footer = [0; GZIP_FOOTER_BYTES];
+    footer[..4].copy_from_slice(&member.crc32.to_le_bytes());
+    footer[4..].copy_from_slice(&(member.unpacked_bytes as u32).to_le_bytes());
+    wrapped[..GZIP_HEADER.len()].copy_from_slice(&GZIP_HEADER);
+    wrapped[data_end..].copy_from_slice(&footer);
+    let searched = &wrapped[GZIP_HEADER.len()..wrapped.len() - 1];
+    if memchr::memmem::find(searched, &footer).is_some() {
+        let mut position = 0;
+        let mut checked = Checked {
+            crc: crc32fast::Hasher::new(),
+            unpacked_bytes: 0,
+            member,
+            sink: &mut |bytes| {
+                unpacked[position..position + bytes.len()].copy_from_slice(bytes);
+                position += bytes.len();
+                Ok(())
+            },
+        };
+        let (mut input, mut output) = (vec![0; STREAM_BYTES], vec![0; STREAM_BYTES]);
+        let data = &mut &wrapped[GZIP_HEADER.len()..data_end];
+        inflate_stream(data, &mut input, &mut output, &mut checked)?;
+        return checked.finish();
+    }
+    match decompressor.gzip_decompress(wrapped, unpacked) {
+        Ok(written) if written == unpacked.len() => Ok(()),
+        Ok(_) => Err(corrupt(member, "shorter than the archive says")),
+        Err(DecompressionError::InsufficientSpace) => Err(corrupt(member, "longer than the archive says")),
+        Err(DecompressionError::BadData) => Err(explain_bad_data(&wrapped[GZIP_HEADER.len()..data_end], member)),
+    }
+}
+
+/// Says what is wrong with data that libdeflate refused: this is the slow path of an archive that is refused anyway.
+fn explain_bad_data(data: &[u8], member: &Member) -> ArchiveError {
+    let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, sink: &mut |_| Ok(()) };
+    let (mut input, mut output) = (vec![0; STREAM_BYTES], vec![0; STREAM_BYTES]);
+    let inflated = inflate_stream(&mut &*data, &mut input, &mut output, &mut checked).and_then(|()| checked.finish());
+    inflated.err().unwrap_or_else(|| corrupt(member, "two libraries disagree on the compressed data"))
+}
+
+/// Ten bytes: magic, method 8, no flags, no time, no name, an unknown system.
+const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+const GZIP_FOOTER_BYTES: usize = 8;
+const STREAM_BYTES: usize = 256 << 10;
+
+/// Counts and sums what is unpacked, and hands it on.
+struct Checked<'a> {
+    crc: crc32fast::Hasher,
+    unpacked_bytes: u64,
+    member: &'a Member,
+    sink: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+}
+
+impl Checked<'_> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.unpacked_bytes += bytes.len() as u64;
+        if self.unpacked_bytes > self.member.unpacked_bytes {
+            return Err(corrupt(self.member, "longer than the archive says"));
+        }
+        self.crc.update(bytes);
+        (self.sink)(bytes).map_err(|source| ArchiveError::Io { doing: "and writing a member", source })
+    }
+
+    fn finish(self) -> Result<(), ArchiveError> {
+        if self.unpacked_bytes != self.member.unpacked_bytes {
+            return Err(corrupt(self.member, "shorter than the archive says"));
+        }
+        check_crc(self.member, self.crc.finalize())
+    }
+}
+
+fn inflate_stream(
+    packed: &mut dyn Read,
+    input: &mut [u8],
+    output: &mut [u8],
+    checked: &mut Checked<'_>,
+) -> Result<(), ArchiveError> {
+    let mut inflate = Decompress::new(false);
+    let mut packed_bytes = 0_u64;
+    loop {
+        let filled = read_some(packed, input)?;
+        if filled == 0 {
+            return Err(corrupt(checked.member, "the compressed data is cut"));
+        }
+        packed_bytes += filled as u64;
+        let mut rest = &input[..filled];
+        loop {
+            let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
+            let status = inflate
+                .decompress(rest, output, FlushDecompress::None)
+                .map_err(|_| corrupt(checked.member, "the compressed data is broken"))?;
+            // Neither can exceed a buffer's length.
+            let used = usize::try_from(inflate.total_in() - before_in).unwrap_or(rest.len());
+            let written = usize::try_from(inflate.total_out() - before_out).unwrap_or(output.len());
+            rest = &rest[used..];
+            checked.push(&output[..written])?;
+            if status == Status::StreamEnd {
+                let complete = rest.is_empty() && packed_bytes == checked.member.packed_bytes;
+                let problem = "the compressed data goes on after its end";
+                return if complete { Ok(()) } else { Err(corrupt(checked.member, problem)) };
+            }
+            if rest.is_empty() && written < output.len() {
+                break;
+            }
+            if used == 0 && written == 0 {
+                return Err(corrupt(checked.member, "the compressed data is broken"));
+            }
+        }
+    }
+}
+
+fn copy_stream(packed: &mut dyn Read, buffer: &mut [u8], checked: &mut Checked<'_>) -> Result<(), ArchiveError> {
+    loop {
+        match read_some(packed, buffer)? {
+            0 => return Ok(()),
+            filled => checked.push(&buffer[..filled])?,
+        }
+    }
+}
+
+fn read_some(packed: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, ArchiveError> {
+    loop {
+        match packed.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(|source| ArchiveError::Io { doing: "a member", source }),
+        }
+    }
+}
+
+fn check_crc(member: &Member, found: u32) -> Result<(), ArchiveError> {
+    if found == member.crc32 {
+        return Ok(());
+    }
+    Err(ArchiveError::BadChecksum { path: member.path.as_str().to_owned(), expected: member.crc32, found })
+}
+
+fn corrupt(member: &Member, problem: &'static str) -> ArchiveError {
+    ArchiveError::Corrupt { path: member.path.as_str().to_owned(), problem }
+}
+
+/// SHA-256 always, for the installed tree's manifest; the stronger ones where RECORD has chosen them.
+struct Hasher {
+    sha256: sha2::Sha256,
+    sha384: Option<Sha384>,
+    sha512: Option<Sha512>,
+}
+
+impl Hasher {
+    fn new(digest: Option<&RecordDigest>) -> Self {
+        Self {
+            sha256: sha2::Sha256::new(),
+            sha384: matches!(digest, Some(RecordDigest::Sha384(_))).then(Sha384::new),
+            sha512: matches!(digest, Some(RecordDigest::Sha512(_))).then(Sha512::new),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        if let Some(hasher) = &mut self.sha384 {
+            hasher.update(bytes);
+        }
+        if let Some(hasher) = &mut self.sha512 {
+            hasher.update(bytes);
+        }
+    }
+
+    fn finish(self, member: &WheelMember) -> Result<Sha256, ArchiveError> {
+        let sha256 = Sha256::from_bytes(self.sha256.finalize().into());
+        let found = match &member.digest {
+            None => return Ok(sha256),
+            Some(RecordDigest::Sha256(_)) => Some(RecordDigest::Sha256(sha256)),
+            Some(RecordDigest::Sha384(_)) => {
+                self.sha384.map(|hasher| RecordDigest::Sha384(Box::new(hasher.finalize().into())))
+            }
+            Some(RecordDigest::Sha512(_)) => {
+                self.sha512.map(|hasher| RecordDigest::Sha512(Box::new(hasher.finalize().into())))
+            }
+        };
+        match (&member.digest, found) {
+            (Some(expected), Some(found)) if *expected == found => Ok(sha256),
+            (Some(expected), found) => Err(ArchiveError::RecordMismatch {
+                path: member.member.path.as_str().to_owned(),
+                expected: expected.to_string(),
+                found: found.map_or_else(String::new, |digest| digest.to_string()),
+            }),
+            (None, _) => Ok(sha256),
+        }
+    }
+}
+
+/// Returns the SHA-256 of bytes.
+pub(crate) fn sha256_of(bytes: &[u8]) -> Sha256 {
+    Sha256::from_bytes(sha2::Sha256::digest(bytes).into())
+}
+
+#[cfg(test)]
+mod tests;

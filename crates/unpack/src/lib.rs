@@ -20,7 +20,7 @@ mod wheel;
 #[cfg(test)]
 mod recipe;
 
-pub use entry_points::{EntryPoint, EntryPointProblem, EntryPoints};
+pub use entry_points::{EntryPoint, EntryPointProblem, EntryPoints, is_reserved_script_name};
 pub use error::ArchiveError;
 pub use extract::{Extractor, WHOLE_MEMBER_BYTES, extract};
 pub use fold::portable_fold;

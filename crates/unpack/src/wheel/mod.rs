@@ -1,11 +1,18 @@
 //! A wheel as the specification describes it: one `.dist-info`, a WHEEL that is understood, a RECORD that agrees with
 //! the members both ways, `.data` directories with known schemes.
 
-use std::io::{Read, Seek};
+mod dist_info;
+mod record;
+mod scheme;
+#[cfg(test)]
+mod tests;
 
-use pinfold_artifact::{ArchivePath, Sha256};
+use std::io::{Read, Seek, SeekFrom};
 
-use crate::{ArchiveError, EntryPoints, Hazard, Member};
+use pinfold_artifact::{ArchivePath, Limits, Sha256};
+
+use crate::extract::sha256_of;
+use crate::{ArchiveError, EntryPoints, Extractor, Hazard, Member, read_layout};
 
 /// A wheel whose layout, WHEEL and RECORD have been checked. The members' bytes are checked when they are extracted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +101,82 @@ pub fn read_wheel<R: Read + Seek>(
     expected_name: &str,
     expected_version: &str,
 ) -> Result<WheelContents, ArchiveError> {
-    let _ = (archive, expected_name, expected_version);
-    todo!()
+    let layout = read_layout(archive)?;
+    let dist_info = dist_info::find(&layout)?;
+    dist_info::check_name(&dist_info, expected_name, expected_version)?;
+    let mut extractor = Extractor::new();
+    let record_path = format!("{dist_info}/RECORD");
+    let Some(record) = layout.members.iter().find(|member| member.path.as_str() == record_path) else {
+        return Err(ArchiveError::RecordMissing { path: record_path });
+    };
+    let record = read_bounded(archive, &mut extractor, record, None)?;
+    let digests = record::agree(&record, &layout.members, &record_path)?;
+    let mut members = Vec::with_capacity(layout.members.len());
+    for (member, digest) in layout.members.into_iter().zip(digests) {
+        members.push(WheelMember::new(member, digest, &dist_info)?);
+    }
+    let mut file = |name: &str| {
+        let path = format!("{dist_info}/{name}");
+        match members.iter().find(|member| member.member.path.as_str() == path) {
+            Some(member) => read_bounded(archive, &mut extractor, &member.member, Some(member)).map(Some),
+            None => Ok(None),
+        }
+    };
+    let missing = |name: &str| ArchiveError::WheelMetadata {
+        path: format!("{dist_info}/{name}"),
+        problem: "the file is missing".to_owned(),
+    };
+    let info = dist_info::parse_wheel(&file("WHEEL")?.ok_or_else(|| missing("WHEEL"))?, &dist_info)?;
+    let metadata = file("METADATA")?.ok_or_else(|| missing("METADATA"))?;
+    let entry_points = match file("entry_points.txt")? {
+        Some(bytes) => EntryPoints::parse(&utf8(&bytes, &format!("{dist_info}/entry_points.txt"))?)?,
+        None => EntryPoints::default(),
+    };
+    let unverified = |member: &&WheelMember| member.digest.is_none() && member.member.path.as_str() != record_path;
+    let unverified_signatures = members.iter().filter(unverified).map(|m| m.member.path.clone()).collect();
+    let metadata_sha256 = sha256_of(&metadata);
+    Ok(WheelContents { dist_info, members, info, metadata, metadata_sha256, entry_points, unverified_signatures })
+}
+
+/// Reads one file of `.dist-info`, with its RECORD digest if it has one.
+fn read_bounded<R: Read + Seek>(
+    archive: &mut R,
+    extractor: &mut Extractor,
+    member: &Member,
+    listed: Option<&WheelMember>,
+) -> Result<Vec<u8>, ArchiveError> {
+    let (found, limit) = (member.unpacked_bytes, Limits::DIST_INFO_FILE_BYTES);
+    if found > limit {
+        return Err(ArchiveError::Bomb { what: "the size of a .dist-info file", found, limit });
+    }
+    let failed = |source| ArchiveError::Io { doing: "a .dist-info file", source };
+    archive.seek(SeekFrom::Start(member.data_start)).map_err(failed)?;
+    let mut bytes = Vec::new();
+    match listed {
+        Some(listed) => {
+            extractor.stream(listed, archive, &mut bytes)?;
+        }
+        None => extractor.stream_member(member, archive, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?,
+    }
+    Ok(bytes)
+}
+
+/// Reads text, with the byte order mark that some tools write taken off.
+fn utf8(bytes: &[u8], path: &str) -> Result<String, ArchiveError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err(ArchiveError::WheelMetadata { path: path.to_owned(), problem: "not UTF-8".to_owned() }),
+    }
+}
+
+impl WheelMember {
+    fn new(member: Member, digest: Option<RecordDigest>, dist_info: &str) -> Result<Self, ArchiveError> {
+        let (scheme, destination) = scheme::place(&member.path, dist_info)?;
+        let hazard = Hazard::of(scheme, &destination);
+        Ok(Self { member, digest, scheme, destination, hazard })
+    }
 }

@@ -1,0 +1,1 @@
+//! ZW24 and the rest of what is checked while unpacking.

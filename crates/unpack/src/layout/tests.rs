@@ -1,0 +1,1 @@
+//! ZW: every attack on the layout.

@@ -1,0 +1,1 @@
+//! WI: every attack on the meaning of a wheel.
