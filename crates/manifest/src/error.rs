@@ -1,0 +1,291 @@
+//! What can be wrong with what the maintainer wrote, and where.
+
+use std::fmt;
+
+use pinfold_artifact::{ArchivePathError, Limits, Sha256Error, UrlError};
+use pinfold_packaging::{NameError, PackageName, RequirementError, SettingError, SpecifiersError, TargetError};
+
+use crate::{CutoffError, Place, RouteError, render};
+
+/// Something wrong in a manifest or requirements file.
+///
+/// `Display` gives the sentence alone; [`Self::report`] gives it with the line and carets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestError(Box<(Place, ManifestErrorKind)>);
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestErrorKind {
+    /// A key that may be given once is given in two tables.
+    #[error("`{key}` is given twice: here and in {table}")]
+    AlreadyGiven {
+        /// The key.
+        key: String,
+        /// The other table.
+        table: &'static str,
+    },
+    /// A constraint asks for extras.
+    #[error("a constraint only narrows versions, so it cannot ask for extras")]
+    ConstraintExtras,
+    /// A character that people do not see, and that Python may take for the end of a line.
+    #[error("`{found}` does not belong here; some readers take it for the end of a line")]
+    ControlCharacter {
+        /// The character, escaped.
+        found: String,
+    },
+    /// `exclude-newer` is no time.
+    #[error(transparent)]
+    Cutoff(#[from] CutoffError),
+    /// Something includes itself.
+    #[error("{what} includes itself: {}", .path.join(" → "))]
+    Cycle {
+        /// What kind of thing.
+        what: &'static str,
+        /// The names from the first to its repetition.
+        path: Vec<String>,
+    },
+    /// Somebody's dependencies are made by running code.
+    #[error(
+        "`dependencies` are dynamic: only running the project's build backend would tell them, and pinfold runs nobody's code"
+    )]
+    Dynamic,
+    /// A value that must say something is empty.
+    #[error("`{key}` is empty")]
+    Empty {
+        /// The key.
+        key: String,
+    },
+    /// Files include files, deeper than any project needs.
+    #[error("files include each other more than {NESTED_FILES} deep, or more than {INCLUDED_FILES} in all")]
+    IncludeDepth,
+    /// An index option inside a requirements file.
+    #[error("`{option}` would decide where packages come from; that is written in the manifest")]
+    IndexOption {
+        /// The option.
+        option: String,
+        /// The lines of the manifest to write instead.
+        instead: String,
+    },
+    /// A name of an index that cannot be used in the name of a variable.
+    #[error("`{found}` is no name for an index; use letters, digits, `-` and `_`, and begin with a letter")]
+    IndexName {
+        /// The name, escaped.
+        found: String,
+    },
+    /// A path inside an artifact is none.
+    #[error(transparent)]
+    InnerPath(#[from] ArchivePathError),
+    /// A key that must be given is not.
+    #[error("{table} has no `{key}`")]
+    Missing {
+        /// The key.
+        key: &'static str,
+        /// The table.
+        table: &'static str,
+    },
+    /// A name is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// What pip installs from a directory, a repository or a file.
+    #[error("{what} cannot be locked: its bytes are not fixed")]
+    NotFixed {
+        /// What was found.
+        what: &'static str,
+    },
+    /// A finding's code is not written as codes are.
+    #[error("`{found}` is no code of a finding; codes are lower-case words joined by `-`")]
+    Code {
+        /// The code, escaped.
+        found: String,
+    },
+    /// A quotation mark that is never closed.
+    #[error("the quotation mark is never closed")]
+    OpenQuote,
+    /// An option of pip that pinfold does not follow.
+    #[error("pip's option `{option}` is not followed here")]
+    Option {
+        /// The option.
+        option: String,
+        /// What to do about it.
+        instead: String,
+    },
+    /// Two keys exclude each other.
+    #[error("`{first}` and `{second}` exclude each other")]
+    OneOf {
+        /// One.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A requirement is none.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// The indexes contradict each other.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The application includes an extra of its own under a condition.
+    #[error("the application's own extras are included whole, without versions, marker or URL")]
+    SelfReference,
+    /// A setting is none of its words.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A digest is none.
+    #[error(transparent)]
+    Sha256(#[from] Sha256Error),
+    /// Version specifiers are none.
+    #[error(transparent)]
+    Specifiers(#[from] SpecifiersError),
+    /// The text is no TOML.
+    #[error("{message}")]
+    Syntax {
+        /// What the parser said.
+        message: String,
+    },
+    /// A target is none.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A text of more bytes than any manifest has.
+    #[error("it has {found} bytes; at most {} are read", Limits::MANIFEST_BYTES)]
+    TooLarge {
+        /// The size.
+        found: usize,
+    },
+    /// One thing is written twice.
+    #[error("`{name}` is written twice")]
+    Twice {
+        /// The thing.
+        name: String,
+    },
+    /// A value has another type than its key asks for.
+    #[error("`{key}` must be {expected}, not {found}")]
+    Type {
+        /// The key.
+        key: String,
+        /// The type asked for.
+        expected: &'static str,
+        /// The type found.
+        found: &'static str,
+    },
+    /// A group or extra that is included does not exist.
+    #[error("there is no {what} `{name}`")]
+    UnknownInclude {
+        /// Group or extra.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
+    /// A key that has no meaning.
+    #[error("unknown key `{key}` in {table}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The table.
+        table: String,
+        /// The nearest known key, and its table if that is another.
+        nearest: String,
+        /// Every known key of the table.
+        known: Vec<&'static str>,
+    },
+    /// A file cannot be read.
+    #[error("cannot read `{path}`: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A variable that is not set.
+    #[error("the environment variable `{name}` is not set")]
+    UnsetVariable {
+        /// Its name.
+        name: String,
+    },
+    /// A URL is none that pinfold works with.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// A hash that is no SHA-256.
+    #[error("`{found}` is no SHA-256; other hashes are not looked at")]
+    WeakHash {
+        /// The algorithm.
+        found: String,
+    },
+    /// A value that is none of a few words.
+    #[error("`{found}` is none of {allowed}")]
+    Word {
+        /// The word, escaped.
+        found: String,
+        /// The allowed ones, in backticks.
+        allowed: &'static str,
+    },
+    /// `--hash` on a project for which no single file can be meant.
+    #[error("the hashes of `{name}` are written without a version; write `{name}==…`")]
+    HashWithoutVersion {
+        /// The project.
+        name: PackageName,
+    },
+}
+
+impl ManifestError {
+    /// Makes an error.
+    pub(crate) fn new(place: Place, kind: ManifestErrorKind) -> Self {
+        Self(Box::new((place, kind)))
+    }
+
+    /// Returns where it is.
+    pub fn place(&self) -> &Place {
+        &self.0.0
+    }
+
+    /// Returns what is wrong.
+    pub fn kind(&self) -> &ManifestErrorKind {
+        &self.0.1
+    }
+
+    /// Returns the sentence, the place, the line with carets, and help, in several lines.
+    pub fn report(&self) -> String {
+        render(&self.to_string(), self.place(), self.help().as_deref())
+    }
+
+    /// Returns what to do about it, where that can be said.
+    pub fn help(&self) -> Option<String> {
+        match self.kind() {
+            ManifestErrorKind::Dynamic => {
+                Some("write them as `requirements` or `dependencies` of [tool.pinfold]".to_owned())
+            }
+            ManifestErrorKind::IndexOption { instead, .. } => {
+                Some(format!("write this into the manifest instead:\n{instead}"))
+            }
+            ManifestErrorKind::NotFixed { .. } => Some(
+                "publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel".to_owned(),
+            ),
+            ManifestErrorKind::Option { instead, .. } => Some(instead.clone()),
+            ManifestErrorKind::UnknownInclude { nearest, .. } => {
+                nearest.as_ref().map(|nearest| format!("the nearest that exists is `{nearest}`"))
+            }
+            ManifestErrorKind::UnknownKey { nearest, known, .. } => Some(format!(
+                "the nearest known key is {nearest}\nknown here: {}",
+                known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
+    }
+}
+
+impl std::error::Error for ManifestError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind().source()
+    }
+}
+
+/// How deep requirements files may include each other.
+pub(crate) const NESTED_FILES: usize = 32;
+/// How many files one requirements file may include, in all.
+pub(crate) const INCLUDED_FILES: usize = 1_000;

@@ -1,0 +1,79 @@
+//! One `[[index]]`: where packages come from, as the maintainer wrote it.
+
+use std::collections::BTreeSet;
+
+use pinfold_artifact::{FileHost, SafeUrl};
+use pinfold_packaging::PackageName;
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// Its name; letters, digits, `-` and `_`.
+    pub name: String,
+    /// Where it is.
+    pub location: IndexLocation,
+    /// Whether packages that no index lists come from here.
+    pub default: bool,
+    /// The packages that come from here and from nowhere else.
+    pub packages: BTreeSet<PackageName>,
+    /// Hosts that may serve its files beside its own; empty means: those that its pages name when the lock is first made.
+    pub file_hosts: BTreeSet<FileHost>,
+    /// Whether it may be asked without TLS although it is on another machine.
+    pub insecure: bool,
+    /// What happens to a file for which it gives no SHA-256.
+    pub missing_hash: MissingHash,
+    /// What happens to a file for which it gives no upload time, where `exclude-newer` is set.
+    pub missing_upload_time: MissingUploadTime,
+}
+
+/// Where an index is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexLocation {
+    /// Wherever the user's own pip is set up to look.
+    Pip,
+    /// At a URL.
+    Url(SafeUrl),
+}
+
+/// What happens to a file for which an index gives no SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingHash {
+    /// It is downloaded while locking, and its digest computed.
+    Compute,
+    /// It is no candidate.
+    Refuse,
+}
+
+/// What happens to a file for which an index gives no upload time, where `exclude-newer` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingUploadTime {
+    /// It is a candidate: the maintainer trusts the index not to have changed.
+    Accept,
+    /// It is no candidate: nobody can say that it is old enough.
+    Refuse,
+}
+
+impl IndexEntry {
+    /// Makes the default index of a command line.
+    pub const fn default_at(name: String, location: IndexLocation) -> Self {
+        Self {
+            name,
+            location,
+            default: true,
+            packages: BTreeSet::new(),
+            file_hosts: BTreeSet::new(),
+            insecure: false,
+            missing_hash: MissingHash::Compute,
+            missing_upload_time: MissingUploadTime::Refuse,
+        }
+    }
+
+    /// Returns true if asking the index could be overheard and answered by others, and the maintainer has not said that this is
+    /// meant.
+    pub fn is_exposed(&self) -> bool {
+        match &self.location {
+            IndexLocation::Pip => false,
+            IndexLocation::Url(url) => url.scheme() == "http" && !url.is_loopback() && !self.insecure,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Where in a text something is, and how a message shows it.
+//!
+//! The line is shown to people and goes to logs, so it carries no control character and no user name or password of a URL.
+
+use std::ops::Range;
+
+/// A range of characters in one line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was named to the reader.
+    pub file: String,
+    /// The line, from 1; 0 if the place is the file as a whole.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The line's text; what must not be shown is replaced, character by character.
+    pub line_text: String,
+    /// Characters that are meant, at least one.
+    pub length: usize,
+}
+
+impl Place {
+    /// Returns the place of a range of bytes; a range over several lines means the rest of the first.
+    pub fn locate(file: &str, text: &str, range: Range<usize>) -> Self {
+        let start = floor_boundary(text, range.start);
+        let end = floor_boundary(text, range.end.max(start));
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[line_start..line_end].trim_end_matches('\r');
+        let length = text[start..end.min(line_end)].chars().count();
+        Self {
+            file: file.to_owned(),
+            line: text[..line_start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            line_text: shown_line(line),
+            length: length.max(1),
+        }
+    }
+
+    /// Returns the place of a file as a whole.
+    pub fn whole(file: &str) -> Self {
+        Self { file: file.to_owned(), line: 0, column: 0, line_text: String::new(), length: 1 }
+    }
+}
+
+/// Writes a message as people read it: the text, where it is, the line with carets below, and help.
+///
+/// ```text
+/// unknown key `targts`
+///  --> pinfold.toml:4:1
+///   |
+/// 4 | targts = ["linux-x86_64"]
+///   | ^^^^^^
+///   = help: the nearest known key is `targets`
+/// ```
+pub fn render(message: &str, place: &Place, help: Option<&str>) -> String {
+    let mut text = message.to_owned();
+    let number = place.line.to_string();
+    let margin = " ".repeat(number.len());
+    if place.line == 0 {
+        text.push_str(&format!("\n --> {}", place.file));
+    } else {
+        text.push_str(&format!("\n{margin}--> {}:{}:{}", place.file, place.line, place.column));
+        let (shown, before) = window(place);
+        // A tab before the carets keeps them below what they mean, whatever its width is.
+        let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let room = shown.chars().count().saturating_sub(before.chars().count()).max(1);
+        let carets = "^".repeat(place.length.min(room));
+        text.push_str(&format!("\n{margin} |\n{number} | {shown}\n{margin} | {indent}{carets}"));
+    }
+    if let Some(help) = help {
+        let mut lines = help.lines();
+        text.push_str(&format!("\n{margin} = help: {}", lines.next().unwrap_or_default()));
+        lines.for_each(|line| text.push_str(&format!("\n{margin}         {line}")));
+    }
+    text
+}
+
+/// Returns the part of the line that is shown, and what of it lies before the carets.
+fn window(place: &Place) -> (String, String) {
+    let start = (place.column - 1).saturating_sub(LINE_CHARS_BEFORE);
+    let characters: Vec<char> = place.line_text.chars().skip(start).collect();
+    let mark = if start > 0 { "…" } else { "" };
+    let before: String = characters.iter().take(place.column - 1 - start).collect();
+    let shown: String = characters.iter().take(LINE_CHARS).collect();
+    let tail = if characters.len() > LINE_CHARS { "…" } else { "" };
+    (format!("{mark}{shown}{tail}"), format!("{mark}{before}"))
+}
+
+/// Replaces control characters, and hides what stands before the `@` of a URL. Every character stays one character.
+pub(crate) fn shown_line(line: &str) -> String {
+    let mut characters: Vec<char> =
+        line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    let mut position = 0;
+    while let Some(found) = find(&characters[position..], &[':', '/', '/']) {
+        let start = position + found + 3;
+        let is_end = |c: &char| matches!(c, '/' | '?' | '#' | '"' | '\'' | ' ' | '\t');
+        let end = characters[start..].iter().position(is_end).map_or(characters.len(), |at| start + at);
+        if let Some(at) = characters[start..end].iter().rposition(|c| *c == '@') {
+            characters[start..start + at].fill('*');
+        }
+        position = start;
+    }
+    characters.into_iter().collect()
+}
+
+fn find(characters: &[char], pattern: &[char]) -> Option<usize> {
+    characters.windows(pattern.len()).position(|window| window == pattern)
+}
+
+fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+/// Characters of a line that are shown.
+const LINE_CHARS: usize = 160;
+/// Characters shown before the carets where the line is longer.
+const LINE_CHARS_BEFORE: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, part: &str, expected: &str) {
+        let start = text.find(part).unwrap();
+        let place = Place::locate("a.toml", text, start..start + part.len());
+        assert_eq!(render("wrong", &place, None), expected);
+    }
+
+    #[test]
+    fn carets_stand_below_what_is_meant() {
+        check("ä = 1\nöb = 22\n", "22", "wrong\n --> a.toml:2:6\n  |\n2 | öb = 22\n  |      ^^");
+        check("\tx = 1", "1", "wrong\n --> a.toml:1:6\n  |\n1 | \tx = 1\n  | \t    ^");
+        check("a\r\nb\r\n", "b\r\n", "wrong\n --> a.toml:2:1\n  |\n2 | b\n  | ^");
+        let many = "\n".repeat(11) + "x = '''a\nb'''";
+        check(&many, "'''a\nb'''", "wrong\n  --> a.toml:12:5\n   |\n12 | x = '''a\n   |     ^^^^");
+    }
+
+    #[test]
+    fn help_is_aligned() {
+        let place = Place::locate("a.toml", "x", 0..1);
+        let expected = "wrong\n --> a.toml:1:1\n  |\n1 | x\n  | ^\n  = help: one\n          two";
+        assert_eq!(render("wrong", &place, Some("one\ntwo")), expected);
+        assert_eq!(render("wrong", &Place::whole("a.toml"), Some("one")), "wrong\n --> a.toml\n  = help: one");
+    }
+
+    #[test]
+    fn hides_credentials_and_control_characters() {
+        for (line, expected) in [
+            ("url = \"https://me:secret@a.example/x@y\"", "url = \"https://*********@a.example/x@y\""),
+            ("-i https://to@ken@a.example", "-i https://******@a.example"),
+            ("http://a.example/@x https://b@c", "http://a.example/@x https://*@c"),
+            ("\u{1b}[31mred\u{7f}", "\u{fffd}[31mred\u{fffd}"),
+        ] {
+            assert_eq!(shown_line(line), expected);
+            assert_eq!(expected.chars().count(), line.chars().count());
+        }
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_place() {
+        let text = "x".repeat(10_000);
+        let place = Place::locate("a", &text, 5_000..5_003);
+        let shown = render("wrong", &place, None);
+        assert!(shown.lines().all(|line| line.chars().count() < 180), "{shown}");
+        assert!(shown.ends_with("^^^"));
+    }
+
+    #[test]
+    fn any_range_has_a_place() {
+        let text = "ä\nb";
+        for start in 0..10 {
+            for end in 0..10 {
+                let place = Place::locate("a", text, start..end);
+                assert!(place.line >= 1 && place.column >= 1 && place.length >= 1);
+                render("wrong", &place, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Requirements files, as pip reads them: <https://pip.pypa.io/en/stable/reference/requirements-file-format/>.
+//!
+//! Files include each other with `-r` and `-c`, relative to the including file. What would decide where packages come from
+//! or how they are built is refused with the line of the manifest to write instead: a file that a project inherits must not
+//! open another origin. So is what has no fixed bytes: directories, repositories, editable installs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use pinfold_artifact::{Limits, Sha256};
+use pinfold_packaging::{PackageName, Requirement};
+
+use crate::error::{INCLUDED_FILES, NESTED_FILES};
+use crate::logical_lines::{LogicalLine, Source};
+use crate::options::{Given, OptionKind, split_line};
+use crate::place::shown_line;
+use crate::{ManifestError, ManifestErrorKind, Place, Sourced};
+
+/// What requirements files ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequirementsFile {
+    /// The requirements, in the order of the files.
+    pub requirements: Vec<Sourced<Requirement>>,
+    /// The requirements that narrow, but never add.
+    pub constraints: Vec<Sourced<Requirement>>,
+    /// The only digests that files of these projects may have.
+    pub hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
+}
+
+/// Reads a requirements file and the files that it includes.
+///
+/// `read` returns the text of a file, or why it cannot be read; paths are given as they are written, joined to the directory
+/// of the including file. `environment` returns the value of a variable.
+///
+/// # Errors
+/// [`ManifestError`] for anything that pip would not read either, and for what pinfold does not take from such a file.
+pub fn read_requirements(
+    root: &str,
+    read: &mut dyn FnMut(&str) -> Result<String, String>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<RequirementsFile, ManifestError> {
+    Reader::start(root, Role::Requirements, read, environment)
+}
+
+/// Reads a file of which every line is a constraint, and the files that it includes.
+///
+/// # Errors
+/// As for [`read_requirements`].
+pub fn read_constraints(
+    root: &str,
+    read: &mut dyn FnMut(&str) -> Result<String, String>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<RequirementsFile, ManifestError> {
+    Reader::start(root, Role::Constraints, read, environment)
+}
+
+/// What the lines of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Constraints,
+    Requirements,
+}
+
+struct Reader<'r> {
+    read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+    environment: &'r dyn Fn(&str) -> Option<String>,
+    /// The files that are being read, outermost first.
+    path: Vec<String>,
+    /// What has been read; a file that is included twice says nothing new.
+    done: BTreeSet<(String, Role)>,
+    result: RequirementsFile,
+}
+
+impl<'r> Reader<'r> {
+    fn start(
+        root: &str,
+        role: Role,
+        read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+        environment: &'r dyn Fn(&str) -> Option<String>,
+    ) -> Result<RequirementsFile, ManifestError> {
+        let result = RequirementsFile::default();
+        let mut reader = Self { read, environment, path: Vec::new(), done: BTreeSet::new(), result };
+        reader.file(root, role, &Place::whole(root))?;
+        Ok(reader.result)
+    }
+
+    /// Reads one file; `place` is where it is included.
+    fn file(&mut self, file: &str, role: Role, place: &Place) -> Result<(), ManifestError> {
+        let blame = |kind| ManifestError::new(place.clone(), kind);
+        if let Some(first) = self.path.iter().position(|outer| outer == file) {
+            let files = self.path[first..].iter().map(String::as_str).chain([file]);
+            let path = files.map(|file| format!("`{file}`")).collect();
+            return Err(blame(ManifestErrorKind::Cycle { what: "a requirements file", path }));
+        }
+        if !self.done.insert((file.to_owned(), role)) {
+            return Ok(());
+        }
+        if self.path.len() >= NESTED_FILES || self.done.len() > INCLUDED_FILES {
+            return Err(blame(ManifestErrorKind::IncludeDepth));
+        }
+        let text = (self.read)(file)
+            .map_err(|reason| blame(ManifestErrorKind::Unreadable { path: file.to_owned(), reason }))?;
+        if text.len() as u64 > Limits::MANIFEST_BYTES {
+            let kind = ManifestErrorKind::TooLarge { found: text.len() };
+            return Err(ManifestError::new(Place::whole(file), kind));
+        }
+        self.path.push(file.to_owned());
+        let source = Source { file, text: &text };
+        for line in source.lines(self.environment)? {
+            self.line(source, &line, role)?;
+        }
+        self.path.pop();
+        Ok(())
+    }
+
+    fn line(&mut self, source: Source<'_>, line: &LogicalLine, role: Role) -> Result<(), ManifestError> {
+        let (requirement, options) = split_line(source, line)?;
+        match requirement {
+            Some(range) => self.requirement(source, line, range, &options, role),
+            None => options.iter().try_for_each(|option| self.option(source, line, option)),
+        }
+    }
+
+    /// Reads a line that begins with a requirement.
+    fn requirement(
+        &mut self,
+        source: Source<'_>,
+        line: &LogicalLine,
+        range: Range<usize>,
+        options: &[Given],
+        role: Role,
+    ) -> Result<(), ManifestError> {
+        let requirement = parse_requirement(source, line, range.clone())?;
+        let blame = |kind| Err(source.error(line.written(range.clone()), kind));
+        if role == Role::Constraints && !requirement.extras.is_empty() {
+            return blame(ManifestErrorKind::ConstraintExtras);
+        }
+        let mut hashes = BTreeSet::new();
+        for option in options {
+            if option.kind != OptionKind::Hash {
+                return Err(refuse(source, line, option));
+            }
+            hashes.insert(parse_hash(source, line, option)?);
+        }
+        if !hashes.is_empty() {
+            if requirement.url.is_none() && requirement.specifiers.exact().is_none() {
+                return blame(ManifestErrorKind::HashWithoutVersion { name: requirement.name });
+            }
+            self.result.hashes.entry(requirement.name.clone()).or_default().extend(hashes);
+        }
+        let place = Place::locate(source.file, source.text, line.written(range));
+        let sourced = Sourced { value: requirement, file: place.file, line: place.line, column: place.column };
+        match role {
+            Role::Constraints => self.result.constraints.push(sourced),
+            Role::Requirements => self.result.requirements.push(sourced),
+        }
+        Ok(())
+    }
+
+    /// Follows an option that stands alone.
+    fn option(&mut self, source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<(), ManifestError> {
+        let role = match option.kind {
+            OptionKind::Constraint => Role::Constraints,
+            OptionKind::Requirement => Role::Requirements,
+            // What it demands holds for every lock: each file in it has its SHA-256.
+            OptionKind::RequireHashes => return Ok(()),
+            _ => return Err(refuse(source, line, option)),
+        };
+        let written = line.written(option.range.clone());
+        if option.value.contains("://") {
+            let what = "a requirements file on another machine";
+            return Err(source.error(written, ManifestErrorKind::NotFixed { what }));
+        }
+        if option.value.is_empty() {
+            return Err(source.error(written, ManifestErrorKind::Empty { key: option.name.clone() }));
+        }
+        let place = Place::locate(source.file, source.text, written);
+        self.file(&join(source.file, &option.value), role, &place)
+    }
+}
+
+/// Joins a path to the directory of the file that names it.
+fn join(file: &str, path: &str) -> String {
+    let path = path.trim_start_matches("./");
+    match file.rsplit_once('/') {
+        Some((directory, _)) if !path.starts_with('/') => format!("{directory}/{path}"),
+        _ => path.to_owned(),
+    }
+}
+
+fn parse_requirement(
+    source: Source<'_>,
+    line: &LogicalLine,
+    range: Range<usize>,
+) -> Result<Requirement, ManifestError> {
+    let text = &line.text[range.clone()];
+    if let Some(what) = without_fixed_bytes(text) {
+        return Err(source.error(line.written(range), ManifestErrorKind::NotFixed { what }));
+    }
+    Requirement::parse(text).map_err(|mut error| {
+        let start = range.start + error.position.min(text.len());
+        error.reason = line.without_values(&error.reason);
+        source.error(line.written(start..start + error.length.max(1)), error)
+    })
+}
+
+/// Names what pip would install although its bytes may change between two runs.
+fn without_fixed_bytes(text: &str) -> Option<&'static str> {
+    const SYSTEMS: [&str; 4] = ["git+", "hg+", "svn+", "bzr+"];
+    let reference = text.split_once('@').map_or(text, |(_, reference)| reference).trim_start();
+    if SYSTEMS.iter().any(|system| reference.starts_with(system) || text.starts_with(system)) {
+        return Some("a repository");
+    }
+    let lower = text.split([' ', ';', '[']).next().unwrap_or_default().to_ascii_lowercase();
+    if lower.contains("://") && !text.contains('@') {
+        return Some("a URL without the name of its project");
+    }
+    let is_file = [".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz"].iter().any(|ending| lower.ends_with(ending));
+    let is_path = text.starts_with(['.', '/', '~']) || (lower.contains(['/', '\\']) && !text.contains('@'));
+    ((is_file && !text.contains('@')) || is_path).then_some("a path")
+}
+
+fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<Sha256, ManifestError> {
+    let written = line.written(option.range.clone());
+    match option.value.split_once(':') {
+        Some(("sha256", digest)) => {
+            digest.parse().map_err(|error: pinfold_artifact::Sha256Error| source.error(written, error))
+        }
+        _ => {
+            let algorithm = option.value.split(':').next().unwrap_or_default();
+            let found = line.without_values(algorithm).chars().take(20).flat_map(char::escape_debug).collect();
+            Err(source.error(written, ManifestErrorKind::WeakHash { found }))
+        }
+    }
+}
+
+/// Says what to write instead of an option of pip.
+fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestError {
+    let name = option.name.clone();
+    let value = shown_line(&line.without_values(&option.value)).replace(['"', '\\'], "");
+    let other = |instead: &str| ManifestErrorKind::Option { option: name.clone(), instead: instead.to_owned() };
+    let index = |instead: String| ManifestErrorKind::IndexOption { option: name.clone(), instead };
+    let kind = match option.kind {
+        OptionKind::Build => other("a build gets no options; publish a wheel that is built as you want it"),
+        OptionKind::Constraint | OptionKind::Requirement => other("write it on a line of its own"),
+        OptionKind::Editable => ManifestErrorKind::NotFixed { what: "an editable install" },
+        OptionKind::ExtraIndex => index(format!(
+            "[[index]]\nname = \"extra\"\nurl = \"{value}\"\npackages = [\"…\"]  # those that come from there and from nowhere else"
+        )),
+        OptionKind::FindLinks => index(format!(
+            "[[index]]\nname = \"links\"\nurl = \"{value}\"  # must be laid out as a simple index\npackages = [\"…\"]"
+        )),
+        OptionKind::Hash => other("write it behind the requirement that it belongs to"),
+        OptionKind::Index => index(format!("[[index]]\nname = \"main\"\nurl = \"{value}\"\ndefault = true")),
+        OptionKind::NoBinary => {
+            other(&format!("write `no-binary = [\"{value}\"]` and `build = [\"{value}\"]` into the manifest"))
+        }
+        OptionKind::NoIndex => other("leave it out; only the indexes that the manifest names are asked"),
+        OptionKind::OnlyBinary => other("leave it out; only what the manifest's `build` names is built from source"),
+        OptionKind::Prerelease => other("write `prerelease = \"allow\"` into the manifest"),
+        OptionKind::RequireHashes => {
+            other("write it on a line of its own, or leave it out; every lock has the hash of every file")
+        }
+        OptionKind::TrustedHost => other("leave it out; a private certificate authority is named by SSL_CERT_FILE"),
+        OptionKind::Unknown => other("leave it out, or see which options a requirements file may have"),
+    };
+    source.error(line.written(option.range.clone()), kind)
+}
+
+#[cfg(test)]
+mod tests;
