@@ -33,6 +33,10 @@ impl Limits {
     pub const MARKER_CLAUSES: usize = 64;
     /// Comparisons in one marker on free text: each multiplies the decision diagram.
     pub const MARKER_TEXT_CLAUSES: usize = 12;
+    /// Nodes that the decision diagram of one marker may have, by estimate: stops marker blow-up. Real ones have tens.
+    pub const MARKER_NODES: usize = 8_192;
+    /// The same for all markers of one METADATA file together.
+    pub const METADATA_MARKER_NODES: usize = 262_144;
     /// Digits in a row inside a version: larger numbers overflow 64 bits.
     pub const VERSION_DIGITS: usize = 15;
     /// Bytes of a version.

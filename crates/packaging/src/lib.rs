@@ -21,7 +21,7 @@ pub use filename::*;
 pub use marker::{Marker, MarkerEnvironment, MarkerTruth, PythonSpan};
 pub use metadata::{Metadata, MetadataError};
 pub use name::{ExtraName, GroupName, NameError, PackageName};
-pub use requirement::{Repair, Requirement, RequirementError};
+pub use requirement::{Repair, Requirement, RequirementError, RequirementErrorKind};
 pub use settings::*;
 pub use simple::{
     CoreMetadata, FileUrl, PageError, PageFile, PageFormat, ProjectState, ProjectStatus, SimplePage, SkippedFile,

@@ -1,12 +1,27 @@
 //! One requirement (PEP 508): the gate before `pep440_rs` and `pep508_rs`.
+//!
+//! Those crates do arithmetic well, and badly stand text that someone wrote to hurt: they panic on `foo->=1.0`, expand
+//! environment variables into a URL, overflow the stack. Here the specification's grammar is read by hand, within the
+//! bounds of [`Limits`], and only names, versions and markers that fit it go further. Nothing else in pinfold hands them
+//! text from outside.
+//!
+//! [`Requirement::parse`] is for what a person wrote; [`Requirement::parse_lenient`] is for published metadata, which is
+//! full of forms that were legal once, or never. A known one is read as what it must mean and recorded; there is no guess
+//! about an unknown one.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
-use pinfold_artifact::SafeUrl;
-use serde::{Deserialize, Serialize};
+use pinfold_artifact::{Limits, SafeUrl};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::specifiers::{ClauseProblem, Leniency, read_clauses};
+use crate::version::shown;
 use crate::{ExtraName, Marker, PackageName, Specifiers};
 
 /// A requirement on a project.
@@ -41,16 +56,40 @@ pub struct Repair {
 pub struct RequirementError {
     /// What is wrong, in one sentence.
     pub reason: String,
-    /// Byte position in the text where it goes wrong.
+    /// Byte position in the text where it goes wrong; always between two characters.
     pub position: usize,
-    /// Bytes that are wrong, at least one.
+    /// Bytes that are wrong, at least one; they may reach past the end by one.
     pub length: usize,
+    /// Of what sort it is.
+    pub kind: RequirementErrorKind,
+}
+
+/// Of what sort an unreadable requirement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequirementErrorKind {
+    /// A character that no requirement has, such as a Cyrillic look-alike.
+    Character,
+    /// It does not have the form of a requirement.
+    Form,
+    /// It is larger or more entangled than any real one.
+    Limit,
+    /// The URL is none that pinfold works with.
+    Url,
 }
 
 impl RequirementError {
-    /// Returns the code of a refusal for security, if this is one.
+    pub(crate) fn new(kind: RequirementErrorKind, reason: impl Into<String>, span: Range<usize>) -> Self {
+        Self { reason: reason.into(), position: span.start, length: span.len().max(1), kind }
+    }
+
+    /// Returns the code of a refusal for security, if the text comes from others and this is one.
     pub fn refusal_code(&self) -> Option<&'static str> {
-        None
+        match self.kind {
+            RequirementErrorKind::Character => Some("foreign-character"),
+            RequirementErrorKind::Form => None,
+            RequirementErrorKind::Limit => Some("metadata-limit"),
+            RequirementErrorKind::Url => Some("unsafe-url"),
+        }
     }
 }
 
@@ -59,16 +98,224 @@ impl Requirement {
     ///
     /// # Errors
     /// When the text does not follow PEP 508, or exceeds a limit.
-    pub fn parse(_text: &str) -> Result<Self, RequirementError> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, RequirementError> {
+        read(text, None).map(|(requirement, _)| requirement)
     }
 
     /// Reads a requirement out of published metadata: known broken forms are repaired and recorded.
     ///
     /// # Errors
     /// When the text does not follow PEP 508 and no known repair helps, or exceeds a limit.
-    pub fn parse_lenient(_text: &str) -> Result<(Self, Vec<Repair>), RequirementError> {
-        todo!()
+    pub fn parse_lenient(text: &str) -> Result<(Self, Vec<Repair>), RequirementError> {
+        let mut repairs = Vec::new();
+        let (requirement, _) = read(text, Some(&mut repairs))?;
+        Ok((requirement, repairs))
+    }
+}
+
+/// Checks what holds for every text: length and characters. A URL may have other characters than ASCII.
+pub(crate) fn check_text(text: &str) -> Result<(), RequirementError> {
+    let error = |kind, reason: String, span| Err(RequirementError::new(kind, reason, span));
+    if text.len() > Limits::REQUIREMENT_BYTES {
+        let reason = format!("it has {} bytes; {} are allowed", text.len(), Limits::REQUIREMENT_BYTES);
+        return error(RequirementErrorKind::Limit, reason, 0..1);
+    }
+    let plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+    if text.bytes().all(plain) {
+        return Ok(());
+    }
+    let foreign = text.char_indices().find(|(_, c)| c.is_control() && *c != '\t').or_else(|| {
+        let url = text.find('@').map_or(text.len()..text.len(), |at| url_span(text, at + 1));
+        text.char_indices().find(|(at, c)| !c.is_ascii() && !url.contains(at))
+    });
+    match foreign {
+        Some((at, c)) => {
+            let reason = format!("`{}` does not belong into a requirement", c.escape_default());
+            error(RequirementErrorKind::Character, reason, at..at + c.len_utf8())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Returns where the URL after an `@` is: up to the next blank.
+fn url_span(text: &str, after: usize) -> Range<usize> {
+    let start = text.len() - text[after..].trim_start_matches(BLANKS).len();
+    let length = text[start..].find(BLANKS).unwrap_or(text.len() - start);
+    start..start + length
+}
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// Reads a requirement; returns about how many nodes its marker's diagram has, too.
+pub(crate) fn read(
+    text: &str,
+    mut repairs: Option<&mut Vec<Repair>>,
+) -> Result<(Requirement, usize), RequirementError> {
+    check_text(text)?;
+    let mut reader = Reader { text, at: 0 };
+    let name = reader.name()?;
+    let extras = reader.extras()?;
+    reader.skip_blanks();
+    let (url, specifiers) = match reader.peek() {
+        Some('@') => (Some(reader.url()?), Specifiers::any()),
+        _ => (None, reader.specifiers(repairs.as_deref_mut())?),
+    };
+    reader.skip_blanks();
+    let (marker, nodes) = match reader.peek() {
+        None => (Marker::always(), 0),
+        Some(';') if reader.rest()[1..].trim_matches(BLANKS).is_empty() => {
+            let at = reader.at;
+            let Some(repairs) = repairs else { return Err(form("there is no marker after `;`", at..at + 1)) };
+            repairs.push(repair(text, text[..at].trim_end(), "a semicolon without a marker"));
+            (Marker::always(), 0)
+        }
+        Some(';') => Marker::read(text, reader.at + 1, repairs)?,
+        Some(_) => return Err(form("expected a version specifier, `@`, `;` or the end", reader.at..reader.word_end())),
+    };
+    Ok((Requirement { name, extras, specifiers, url, marker }, nodes))
+}
+
+fn form(reason: impl Into<String>, span: Range<usize>) -> RequirementError {
+    RequirementError::new(RequirementErrorKind::Form, reason, span)
+}
+
+fn repair(written: &str, read_as: &str, reason: &str) -> Repair {
+    Repair { written: shown(written), read_as: read_as.to_owned(), reason: reason.to_owned() }
+}
+
+/// Reads from left to right; `at` is always between two characters.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn skip_blanks(&mut self) {
+        self.at = self.text.len() - self.rest().trim_start_matches(BLANKS).len();
+    }
+
+    fn word_end(&self) -> usize {
+        self.at + self.rest().find(|c| " \t;,".contains(c)).unwrap_or(self.rest().len()).max(1)
+    }
+
+    /// Reads the longest run of characters that names have.
+    fn identifier(&mut self) -> Range<usize> {
+        self.skip_blanks();
+        let start = self.at;
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        self.at += self.rest().find(|c| !named(c)).unwrap_or(self.rest().len());
+        start..self.at
+    }
+
+    fn name(&mut self) -> Result<PackageName, RequirementError> {
+        let span = self.identifier();
+        let name = &self.text[span.clone()];
+        if name.is_empty() || name.starts_with('.') {
+            let reason = match self.text[span.start..].chars().next() {
+                None => "a requirement must not be empty",
+                Some('/' | '.' | '\\') => "a path is no requirement; it must begin with a project's name",
+                Some(_) => "a requirement must begin with a project's name",
+            };
+            return Err(form(reason, span));
+        }
+        let file = [".whl", ".zip", ".tar.gz", ".tar.bz2", ".tgz"].iter().any(|end| name.ends_with(end));
+        if file || self.rest().starts_with("://") {
+            let what = if file { "a file name" } else { "a URL" };
+            let reason = format!("{what} is no requirement; write `name @ https://…`, or a name and a version");
+            return Err(form(reason, span));
+        }
+        name.parse().map_err(|error: crate::NameError| form(error.to_string(), span))
+    }
+
+    fn extras(&mut self) -> Result<BTreeSet<ExtraName>, RequirementError> {
+        self.skip_blanks();
+        let mut extras = BTreeSet::new();
+        let bracket = self.at;
+        if !self.eat('[') || self.eat(']') {
+            return Ok(extras);
+        }
+        loop {
+            let span = self.identifier();
+            let name = &self.text[span.clone()];
+            extras.insert(name.parse().map_err(|error: crate::NameError| form(error.to_string(), span))?);
+            if self.eat(']') {
+                return Ok(extras);
+            }
+            if self.at == self.text.len() {
+                return Err(form("this bracket is not closed", bracket..bracket + 1));
+            }
+            if !self.eat(',') {
+                return Err(form("expected `,` or `]` after an extra", self.at..self.word_end()));
+            }
+        }
+    }
+
+    fn eat(&mut self, wanted: char) -> bool {
+        self.skip_blanks();
+        let found = self.rest().starts_with(wanted);
+        if found {
+            self.at += wanted.len_utf8();
+        }
+        found
+    }
+
+    fn url(&mut self) -> Result<SafeUrl, RequirementError> {
+        let span = url_span(self.text, self.at + 1);
+        let written = &self.text[span.clone()];
+        self.at = span.end;
+        let refused = |reason: String| RequirementError::new(RequirementErrorKind::Url, reason, span.clone());
+        if written.ends_with(';') {
+            return Err(form("put a blank before `;`: it could belong to the URL", span.end - 1..span.end));
+        }
+        if written.contains("${") {
+            return Err(refused("environment variables are not expanded in a URL".to_owned()));
+        }
+        if written.starts_with("file:") && !written.starts_with("file:///") {
+            return Err(refused("a `file` URL must be absolute: `file:///…`".to_owned()));
+        }
+        written.parse().map_err(|error: pinfold_artifact::UrlError| refused(error.to_string()))
+    }
+
+    /// Reads the specifiers up to the marker, with or without parentheses around them.
+    fn specifiers(&mut self, repairs: Option<&mut Vec<Repair>>) -> Result<Specifiers, RequirementError> {
+        let end = self.at + self.rest().find(';').unwrap_or(self.rest().len());
+        let mut span = self.at..end;
+        if let Some(inner) = self.text[span.clone()].strip_prefix('(') {
+            let Some(close) = inner.find(')') else {
+                return Err(form("this parenthesis is not closed", self.at..self.at + 1));
+            };
+            span = self.at + 1..self.at + 1 + close;
+            let rest = inner[close + 1..].trim_matches(BLANKS);
+            if !rest.is_empty() {
+                return Err(form("expected `;` or the end", span.end + 1..end));
+            }
+        } else if !self.rest().starts_with(['<', '>', '=', '!', '~', ',']) {
+            return Ok(Specifiers::any());
+        }
+        self.at = end;
+        let written = &self.text[span.clone()];
+        let leniency = repairs.map_or(Leniency::Strict, Leniency::Repair);
+        if written.trim_matches(BLANKS).is_empty() && matches!(leniency, Leniency::Strict) {
+            return Err(form("there is no version specifier between the parentheses", span.start - 1..span.end + 1));
+        }
+        let clauses = read_clauses(written, leniency).map_err(|error| {
+            let at = span.start + error.position..span.start + error.position + error.length;
+            match error.reason {
+                ClauseProblem::Form(reason) => form(reason, at),
+                ClauseProblem::TooLong => {
+                    RequirementError::new(RequirementErrorKind::Limit, "too many version specifiers", at)
+                }
+            }
+        })?;
+        Ok(Specifiers::from_clauses(clauses))
     }
 }
 
@@ -81,7 +328,34 @@ impl FromStr for Requirement {
 }
 
 impl fmt::Display for Requirement {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        for (position, extra) in self.extras.iter().enumerate() {
+            write!(f, "{}{extra}", if position == 0 { "[" } else { "," })?;
+        }
+        if !self.extras.is_empty() {
+            f.write_str("]")?;
+        }
+        write!(f, "{}", self.specifiers)?;
+        if let Some(url) = &self.url {
+            write!(f, " @ {url}")?;
+        }
+        if self.marker.is_always() {
+            return Ok(());
+        }
+        write!(f, "{} {}", if self.url.is_some() { " ;" } else { ";" }, self.marker)
+    }
+}
+
+impl Serialize for Requirement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Requirement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -22,7 +22,7 @@ use pinfold_artifact::Limits;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use version_ranges::Ranges;
 
-pub(crate) use parse::{ClauseError, Leniency, read_clauses};
+pub(crate) use parse::{ClauseProblem, Leniency, mend, read_clause, read_clauses};
 
 use crate::{Repair, Version};
 
@@ -55,7 +55,11 @@ pub enum SpecifiersError {
         reason: String,
     },
     /// Too many bytes or clauses.
-    #[error("the version specifiers have more than {} clauses or {} bytes", Limits::SPECIFIER_CLAUSES, Limits::REQUIREMENT_BYTES)]
+    #[error(
+        "the version specifiers have more than {} clauses or {} bytes",
+        Limits::SPECIFIER_CLAUSES,
+        Limits::REQUIREMENT_BYTES
+    )]
     TooLong,
 }
 
@@ -126,6 +130,28 @@ impl Clause {
         let prefix = matches!(operator, Operator::TildeEqual | Operator::EqualStar | Operator::NotEqualStar);
         let numbers = if prefix { version.release().len() } else { 0 };
         Self { version, operator, numbers }
+    }
+
+    pub(crate) const fn version(&self) -> &Version {
+        &self.version
+    }
+
+    pub(crate) const fn operator(&self) -> Operator {
+        self.operator
+    }
+
+    /// Returns the operator as it is written.
+    pub(crate) const fn sign(&self) -> &'static str {
+        match self.operator {
+            Operator::Equal | Operator::EqualStar => "==",
+            Operator::ExactEqual => "===",
+            Operator::GreaterThan => ">",
+            Operator::GreaterThanEqual => ">=",
+            Operator::LessThan => "<",
+            Operator::LessThanEqual => "<=",
+            Operator::NotEqual | Operator::NotEqualStar => "!=",
+            Operator::TildeEqual => "~=",
+        }
     }
 
     /// Orders clauses on one version: lower bounds, then equality, then exclusions, then upper bounds.
@@ -265,7 +291,7 @@ impl fmt::Display for Specifiers {
         for (position, clause) in self.clauses().iter().enumerate() {
             let comma = if position > 0 { "," } else { "" };
             let star = if matches!(clause.operator, Operator::EqualStar | Operator::NotEqualStar) { ".*" } else { "" };
-            write!(f, "{comma}{}{}{star}", clause.operator, clause.version)?;
+            write!(f, "{comma}{}{}{star}", clause.sign(), clause.version)?;
         }
         Ok(())
     }

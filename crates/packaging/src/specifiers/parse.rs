@@ -56,7 +56,8 @@ const OPERATORS: [(&str, Operator); 8] = [
 /// Reads clauses between commas. Nothing at all is no clause.
 pub(crate) fn read_clauses(text: &str, mut leniency: Leniency<'_>) -> Result<Vec<Clause>, ClauseError> {
     let too_long = ClauseError { position: 0, length: text.len().max(1), reason: ClauseProblem::TooLong };
-    if text.len() > Limits::REQUIREMENT_BYTES || text.bytes().filter(|b| *b == b',').count() >= Limits::SPECIFIER_CLAUSES
+    if text.len() > Limits::REQUIREMENT_BYTES
+        || text.bytes().filter(|b| *b == b',').count() >= Limits::SPECIFIER_CLAUSES
     {
         return Err(too_long);
     }
@@ -109,7 +110,9 @@ pub(crate) fn read_clause(text: &str) -> Result<Clause, String> {
         None => (written, false),
     };
     let version: Version = written.parse().map_err(|error: crate::VersionError| match operator {
-        Operator::ExactEqual => format!("{error}; arbitrary equality with another text than a version is not supported"),
+        Operator::ExactEqual => {
+            format!("{error}; arbitrary equality with another text than a version is not supported")
+        }
         _ => error.to_string(),
     })?;
     let inner = version.inner();
@@ -132,7 +135,7 @@ pub(crate) fn read_clause(text: &str) -> Result<Clause, String> {
 }
 
 /// Returns what a broken piece must mean, as clauses between commas, and what was wrong; `None` if it is of no known form.
-fn mend(piece: &str) -> Option<(String, &'static str)> {
+pub(crate) fn mend(piece: &str) -> Option<(String, &'static str)> {
     if piece.is_empty() {
         return Some((String::new(), "a comma with nothing beside it"));
     }
@@ -176,7 +179,8 @@ fn mend_clause(clause: &str) -> Option<(String, &'static str)> {
     if let Some((public, _)) = written.split_once('+') {
         return checked(format!("{sign}{public}")).map(|text| (text, "a local version does not go with this operator"));
     }
-    let starred = written.strip_suffix(".*").or_else(|| written.strip_suffix(".x")).or_else(|| written.strip_suffix('*'));
+    let starred =
+        written.strip_suffix(".*").or_else(|| written.strip_suffix(".x")).or_else(|| written.strip_suffix('*'));
     let release = starred?;
     let release = release.strip_suffix('.').unwrap_or(release);
     let next = || {
