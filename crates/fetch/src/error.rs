@@ -11,7 +11,7 @@ use pinfold_store::StoreError;
 #[error("cannot get {url}{}", attempts_text(*attempts))]
 pub struct FetchError {
     /// What was asked for, without query: where redirects led is not told, it may hold a signature.
-    pub url: SafeUrl,
+    pub url: Box<SafeUrl>,
     /// How many attempts were made; 0 if none left this machine.
     pub attempts: u32,
     /// Why.
@@ -85,7 +85,7 @@ pub enum FetchCause {
     Origin(
         /// Which host, and which are allowed.
         #[source]
-        OriginError,
+        Box<OriginError>,
     ),
     /// Not cached, and offline.
     #[error("not in the cache, and `--offline` forbids to ask")]
@@ -106,7 +106,7 @@ pub enum FetchCause {
     RedirectForeign(
         /// Which host, and which are allowed.
         #[source]
-        OriginError,
+        Box<OriginError>,
     ),
     /// A redirect leads from `https` to another scheme.
     #[error("the server redirects from https to {found}")]
@@ -157,6 +157,12 @@ pub enum FetchCause {
         /// The limit.
         limit: u64,
     },
+    /// The server sends less than the slowest rate that is waited for.
+    #[error("the server is too slow: {received} bytes of the body when the time was up")]
+    TooSlow {
+        /// Bytes that arrived.
+        received: u64,
+    },
     /// The body ended before its end.
     #[error("the connection ended after {received} bytes of the body: {reason}")]
     Truncated {
@@ -176,8 +182,8 @@ pub enum FetchCause {
 }
 
 impl FetchError {
-    pub(crate) fn new(url: &SafeUrl, attempts: u32, cause: FetchCause) -> Self {
-        Self { url: without_query(url), attempts, cause }
+    pub(crate) fn new(url: &SafeUrl, attempts: u32, cause: impl Into<FetchCause>) -> Self {
+        Self { url: Box::new(without_query(url)), attempts, cause: cause.into() }
     }
 
     /// Returns true if pinfold declined for security; otherwise the world failed and a retry may help.
@@ -216,6 +222,7 @@ impl FetchCause {
             | Self::Status { .. }
             | Self::Timeout { .. }
             | Self::Tls { .. }
+            | Self::TooSlow { .. }
             | Self::Truncated { .. }
             | Self::Unauthorized { .. } => None,
         }

@@ -107,9 +107,9 @@ pub struct Timing {
     pub connect: Duration,
     /// Without a byte, until a transfer is given up.
     pub stall: Duration,
-    /// For a whole transfer, retries included, as far as its rate does not allow more.
+    /// For a body, and for a transfer with all its attempts, however slow.
     pub deadline_floor: Duration,
-    /// The slowest rate that extends the deadline beyond the floor.
+    /// The rate at which a transfer may take longer than that.
     pub slowest_bytes_per_second: u64,
     /// Attempts, the first included.
     pub attempts: u32,
@@ -134,8 +134,9 @@ impl Timing {
     }
 
     /// Returns how long a transfer of this size may take in all.
-    pub(crate) fn deadline(&self, size_bytes: u64) -> Duration {
-        let by_rate = Duration::from_secs(size_bytes / self.slowest_bytes_per_second.max(1));
-        self.deadline_floor.max(by_rate)
+    pub(crate) const fn deadline(&self, size_bytes: u64) -> Duration {
+        let slowest = if self.slowest_bytes_per_second == 0 { 1 } else { self.slowest_bytes_per_second };
+        let by_rate = Duration::from_secs(size_bytes / slowest);
+        if by_rate.as_secs() > self.deadline_floor.as_secs() { by_rate } else { self.deadline_floor }
     }
 }

@@ -1,0 +1,202 @@
+//! What was served before, on disk: pages with their validators, and what was derived from files that never change.
+//!
+//! The name of an entry is the digest of origin and URL together: what one index served is never an answer for another,
+//! even for the same URL. An entry is a line of JSON and the body; it appears by one rename, and its time of change is when
+//! the server last said so.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pinfold_artifact::{Origin, SafeUrl, Sha256};
+use serde::{Deserialize, Serialize};
+use sha2::Digest;
+
+use crate::{FetchCause, Freshness, Page, PageReply};
+
+#[derive(Debug)]
+pub(crate) struct Cache {
+    directory: PathBuf,
+}
+
+/// What is known of a cached page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Header {
+    /// Names the form; another form gets another number.
+    pub(crate) form: u32,
+    pub(crate) origin: SafeUrl,
+    pub(crate) url: SafeUrl,
+    pub(crate) final_url: SafeUrl,
+    /// `None` if there is no such page.
+    pub(crate) content_type: Option<String>,
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<String>,
+    /// Seconds that the page may be used without asking, as the server advised.
+    pub(crate) max_age: Option<u64>,
+    pub(crate) body_bytes: u64,
+}
+
+/// A cached page whose body has not been read yet.
+#[derive(Debug)]
+pub(crate) struct Cached {
+    pub(crate) header: Header,
+    pub(crate) fetched_at_unix: u64,
+    file: File,
+    /// What has been read of the body along with the header.
+    body: Vec<u8>,
+}
+
+impl Cache {
+    pub(crate) fn open(directory: &Path) -> Result<Self, FetchCause> {
+        make_private_dir(directory).map_err(failed("create the directory", directory))?;
+        Ok(Self { directory: directory.to_owned() })
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Returns a cached page. What cannot be read as one counts as absent.
+    pub(crate) fn page(&self, origin: &Origin, url: &SafeUrl) -> Result<Option<Cached>, FetchCause> {
+        let path = self.path("page", origin, url);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("open", &path)(error)),
+        };
+        let metadata = file.metadata().map_err(failed("look at", &path))?;
+        let mut beginning = Vec::with_capacity(BEGINNING_BYTES);
+        (&mut file).take(BEGINNING_BYTES as u64).read_to_end(&mut beginning).map_err(failed("read", &path))?;
+        let Some(end) = beginning.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+        let Ok(header) = serde_json::from_slice::<Header>(&beginning[..end]) else { return Ok(None) };
+        let body = beginning.split_off(end + 1);
+        let whole = (end as u64 + 1).checked_add(header.body_bytes) == Some(metadata.len());
+        let ours = header.form == FORM && header.origin == *origin.index() && header.url == *url;
+        let time = metadata.modified().map_err(failed("look at", &path))?;
+        Ok((whole && ours).then(|| Cached { header, fetched_at_unix: unix(time), file, body }))
+    }
+
+    /// Keeps a page.
+    pub(crate) fn keep_page(&self, origin: &Origin, header: &Header, body: &[u8]) -> Result<(), FetchCause> {
+        let path = self.path("page", origin, &header.url);
+        let mut line = serde_json::to_vec(header).map_err(|error| failed("write", &path)(error.into()))?;
+        if line.len() >= BEGINNING_BYTES {
+            return Ok(());
+        }
+        line.push(b'\n');
+        write(&path, &[&line, body])
+    }
+
+    /// Notes that the server has just said that a cached page is still what it would send.
+    pub(crate) fn confirm_page(&self, origin: &Origin, url: &SafeUrl) -> Result<(), FetchCause> {
+        let path = self.path("page", origin, url);
+        let file = File::options().append(true).open(&path).map_err(failed("open", &path))?;
+        file.set_modified(SystemTime::now()).map_err(failed("set the time of", &path))
+    }
+
+    /// Returns what was derived from a file.
+    pub(crate) fn recall(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> Result<Option<Vec<u8>>, FetchCause> {
+        let path = self.path(kind, origin, url);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let Some((length, kept)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
+        Ok((u64::from_le_bytes(*length) == kept.len() as u64).then(|| kept.to_vec()))
+    }
+
+    /// Keeps what was derived from a file.
+    pub(crate) fn remember(&self, kind: &str, origin: &Origin, url: &SafeUrl, bytes: &[u8]) -> Result<(), FetchCause> {
+        write(&self.path(kind, origin, url), &[&(bytes.len() as u64).to_le_bytes(), bytes])
+    }
+
+    fn path(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> PathBuf {
+        let mut hasher = sha2::Sha256::new();
+        for part in [kind, origin.index().as_str(), url.as_str()] {
+            hasher.update(part);
+            hasher.update([0]);
+        }
+        let name = Sha256::from_bytes(hasher.finalize().into()).to_string();
+        self.directory.join(&name[..2]).join(name)
+    }
+}
+
+impl Cached {
+    /// Returns true if the page may be used without asking the server.
+    pub(crate) fn is_fresh(&self, freshness: Freshness, now_unix: u64) -> bool {
+        // A time in the future says nothing: the clock was wrong, then or now.
+        let Some(age) = now_unix.checked_sub(self.fetched_at_unix) else { return freshness == Freshness::Any };
+        match freshness {
+            Freshness::Advised => age < self.header.max_age.unwrap_or(UNADVISED_SECONDS).min(LONGEST_SECONDS),
+            Freshness::Any => true,
+            Freshness::NewerThan(span) => Duration::from_secs(age) < span,
+            Freshness::Revalidate => false,
+        }
+    }
+
+    /// Reads the body.
+    pub(crate) fn into_reply(mut self, fetched_at_unix: u64) -> Result<PageReply, FetchCause> {
+        let Some(content_type) = self.header.content_type else { return Ok(PageReply::Absent) };
+        let path = Path::new("the page cache");
+        let length = usize::try_from(self.header.body_bytes).unwrap_or_default();
+        self.body.reserve_exact(length.saturating_sub(self.body.len()));
+        self.file.read_to_end(&mut self.body).map_err(failed("read", path))?;
+        if self.body.len() as u64 != self.header.body_bytes {
+            return Err(failed("read", path)(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let (bytes, url) = (self.body, self.header.final_url);
+        Ok(PageReply::Found(Page { bytes, content_type, url, from_cache: true, fetched_at_unix }))
+    }
+}
+
+/// Returns the present, in seconds since 1970.
+pub(crate) fn now_unix() -> u64 {
+    unix(SystemTime::now())
+}
+
+fn unix(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Writes a file beside its place and renames it, so that it is whole for whoever opens it.
+fn write(path: &Path, parts: &[&[u8]]) -> Result<(), FetchCause> {
+    let directory = path.parent().unwrap_or(path);
+    let create = || tempfile::Builder::new().prefix(".new-").tempfile_in(directory);
+    let mut file = match create() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_private_dir(directory).map_err(failed("create the directory", directory))?;
+            create()
+        }
+        result => result,
+    }
+    .map_err(failed("create a file in", directory))?;
+    for part in parts {
+        file.write_all(part).map_err(failed("write", path))?;
+    }
+    file.persist(path).map_err(|error| failed("move into the cache", path)(error.error))?;
+    Ok(())
+}
+
+fn make_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FetchCause {
+    let path = path.to_owned();
+    move |source| FetchCause::Cache { action, path, source }
+}
+
+pub(crate) const FORM: u32 = 1;
+/// The header and often a whole small page.
+const BEGINNING_BYTES: usize = 16 << 10;
+/// How long a page is used without asking if the server advises nothing.
+const UNADVISED_SECONDS: u64 = 600;
+/// How long a page is used without asking at most: an index must not be able to freeze itself.
+const LONGEST_SECONDS: u64 = 24 * 60 * 60;

@@ -1,0 +1,196 @@
+//! Artifacts into the store, and files of unknown digest into a temporary file.
+//!
+//! A transfer that breaks is resumed where it broke. What the server sends then must begin exactly there; and if the whole
+//! turns out to be another file, it is fetched once more from the beginning before anybody is accused.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+
+use pinfold_artifact::{Artifact, Origin, SafeUrl, Sha256};
+use pinfold_store::{Admission, Store, StoreError, Stored};
+use reqwest::header;
+use sha2::Digest;
+
+use crate::FetchCause;
+use crate::body::Body;
+use crate::cache::failed;
+use crate::page::text;
+use crate::range::ContentRange;
+use crate::remote::{Ask, Remote, Reply, status_setback};
+use crate::retry::Setback;
+
+/// One artifact on its way, over all attempts.
+pub(crate) struct Transfer<'a> {
+    artifact: &'a Artifact,
+    store: &'a Store,
+    progress: &'a (dyn Fn(u64) + Sync),
+    admission: Option<Admission>,
+    /// The strong validator of the answer that the bytes so far are from, if it had one.
+    etag: Option<String>,
+}
+
+impl<'a> Transfer<'a> {
+    pub(crate) fn new(artifact: &'a Artifact, store: &'a Store, progress: &'a (dyn Fn(u64) + Sync)) -> Self {
+        Self { artifact, store, progress, admission: None, etag: None }
+    }
+
+    /// Transfers what is missing, once. If bytes that were there before spoil the whole, transfers all of it.
+    pub(crate) async fn attempt(&mut self, remote: &Remote) -> Result<Stored, Setback> {
+        let resumed = self.current()?.written() > 0;
+        match self.go_on(remote).await {
+            Err(Setback { cause: FetchCause::Store(error), .. }) if resumed && error.refusal_code().is_some() => {
+                self.etag = None;
+                self.go_on(remote).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn go_on(&mut self, remote: &Remote) -> Result<Stored, Setback> {
+        let start = self.current()?.written();
+        if start > 0 && start == self.artifact.size_bytes {
+            return Ok(self.finish()?);
+        }
+        let reply = remote.send(&self.ask(start)).await?;
+        match reply.response.status().as_u16() {
+            200 => {
+                self.current()?.restart()?;
+                self.etag = strong_etag(&reply);
+            }
+            206 if start > 0 && self.is_continuation(&reply, start) => {}
+            206 | 416 => {
+                // Whatever this server means, from the beginning it can mean only one thing.
+                self.current()?.restart()?;
+                let found = text(reply.response.headers(), header::CONTENT_RANGE);
+                let found = found.unwrap_or_else(|| "no Content-Range".to_owned());
+                return Err(FetchCause::RangeMismatch { expected: format!("bytes {start}-"), found }.into());
+            }
+            _ => return Err(status_setback(&reply)),
+        }
+        let mut body = Body::new(reply.response, &remote.timing);
+        let progress = self.progress;
+        if let Err(cause) = receive(&mut body, self.current()?, progress).await {
+            self.keep_what_arrived(&cause)?;
+            return Err(cause.into());
+        }
+        if !body.end_is_marked && self.current()?.written() < self.artifact.size_bytes {
+            return Err(body.truncated("the connection was closed".to_owned()).into());
+        }
+        Ok(self.finish()?)
+    }
+
+    fn current(&mut self) -> Result<&mut Admission, StoreError> {
+        let admission = match self.admission.take() {
+            Some(admission) => admission,
+            None => self.store.admission(self.artifact)?,
+        };
+        Ok(self.admission.insert(admission))
+    }
+
+    fn finish(&mut self) -> Result<Stored, StoreError> {
+        match self.admission.take() {
+            Some(admission) => admission.finish(),
+            None => self.store.admission(self.artifact)?.finish(),
+        }
+    }
+
+    /// Leaves a broken transfer so that the next attempt goes on with it.
+    fn keep_what_arrived(&mut self, cause: &FetchCause) -> Result<(), StoreError> {
+        if matches!(cause, FetchCause::Store(_)) {
+            self.admission = None;
+            return Ok(());
+        }
+        let complete = self.artifact.size_bytes;
+        let admission = self.current()?;
+        // All bytes came, but not the end that was announced: there would be nothing to go on with.
+        if admission.written() == complete { admission.restart() } else { Ok(()) }
+    }
+
+    fn ask(&self, start: u64) -> Ask<'a> {
+        let ask = Ask::plain(&self.artifact.origin, &self.artifact.url);
+        if start == 0 {
+            return ask;
+        }
+        let ask = ask.with(header::RANGE, &format!("bytes={start}-"));
+        match &self.etag {
+            Some(etag) => ask.with(header::IF_RANGE, etag),
+            None => ask,
+        }
+    }
+
+    fn is_continuation(&self, reply: &Reply, start: u64) -> bool {
+        let fits = |total| total == self.artifact.size_bytes;
+        ContentRange::of(reply).is_some_and(|range| range.first == start && range.total.is_none_or(fits))
+    }
+}
+
+async fn receive(
+    body: &mut Body,
+    admission: &mut Admission,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(), FetchCause> {
+    progress(admission.written());
+    while let Some(chunk) = body.next().await? {
+        admission.push(chunk.as_ref())?;
+        progress(admission.written());
+    }
+    Ok(())
+}
+
+/// A weak validator says that two bodies mean the same, not that they are the same bytes (RFC 9110, 8.8.1).
+fn strong_etag(reply: &Reply) -> Option<String> {
+    text(reply.response.headers(), header::ETAG).filter(|etag| etag.starts_with('"'))
+}
+
+/// Reads a whole file of unknown digest once.
+pub(crate) async fn digest(
+    remote: &Remote,
+    origin: &Origin,
+    url: &SafeUrl,
+    limit: u64,
+    directory: &std::path::Path,
+) -> Result<(u64, Sha256, File), Setback> {
+    let reply = remote.send(&Ask::plain(origin, url)).await?;
+    if reply.response.status().as_u16() != 200 {
+        return Err(status_setback(&reply));
+    }
+    let mut body = Body::new(reply.response, &remote.timing);
+    let mut sink = DigestSink::new(limit, directory)?;
+    while let Some(chunk) = body.next().await? {
+        sink.push(chunk.as_ref(), directory)?;
+    }
+    if !body.end_is_marked {
+        return Err(body.truncated("the server does not say where the body ends".to_owned()).into());
+    }
+    Ok(sink.finish(directory)?)
+}
+
+/// An unnamed file that grows up to a limit, and its digest.
+pub(crate) struct DigestSink {
+    file: File,
+    hasher: sha2::Sha256,
+    written: u64,
+    limit: u64,
+}
+
+impl DigestSink {
+    pub(crate) fn new(limit: u64, directory: &std::path::Path) -> Result<Self, FetchCause> {
+        let file = tempfile::tempfile_in(directory).map_err(failed("create a file in", directory))?;
+        Ok(Self { file, hasher: sha2::Sha256::new(), written: 0, limit })
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8], directory: &std::path::Path) -> Result<(), FetchCause> {
+        self.written = self.written.saturating_add(bytes.len() as u64);
+        if self.written > self.limit {
+            return Err(FetchCause::TooLarge { limit: self.limit });
+        }
+        self.hasher.update(bytes);
+        self.file.write_all(bytes).map_err(failed("write to a file in", directory))
+    }
+
+    /// Returns size, digest and the file, positioned at its beginning.
+    pub(crate) fn finish(mut self, directory: &std::path::Path) -> Result<(u64, Sha256, File), FetchCause> {
+        self.file.rewind().map_err(failed("rewind a file in", directory))?;
+        Ok((self.written, Sha256::from_bytes(self.hasher.finalize().into()), self.file))
+    }
+}
