@@ -42,7 +42,7 @@ impl Request {
 ///
 /// The last byte stays in the socket until [`Connection::done`]: a socket that is closed with bytes unread is reset, which
 /// is how [`Fault::Reset`] resets without any option that the standard library does not have.
-pub(crate) fn read_request(stream: &mut TcpStream, origin: &str) -> io::Result<Option<Request>> {
+pub(crate) fn read_request(stream: &mut &TcpStream, origin: &str) -> io::Result<Option<Request>> {
     let mut head = Vec::new();
     let mut buffer = vec![0; HEAD_BYTES];
     loop {
@@ -66,7 +66,7 @@ pub(crate) fn read_request(stream: &mut TcpStream, origin: &str) -> io::Result<O
 }
 
 /// Takes the byte that [`read_request`] left.
-pub(crate) fn done(stream: &mut TcpStream) -> io::Result<()> {
+pub(crate) fn done(stream: &mut &TcpStream) -> io::Result<()> {
     stream.read_exact(&mut [0])
 }
 
@@ -164,7 +164,7 @@ pub(crate) enum After {
 
 /// Sends an answer with the faults of the transport; `pause` waits and returns false if the server is going away.
 pub(crate) fn send(
-    stream: &mut TcpStream,
+    stream: &mut &TcpStream,
     request: &Request,
     answer: &Answer,
     faults: &[Fault],
@@ -207,7 +207,7 @@ fn head(answer: &Answer, length: Option<i64>, close: bool) -> String {
     head
 }
 
-fn send_body(stream: &mut TcpStream, body: &[u8], faults: &[Fault], pause: &dyn Fn(u64) -> bool) -> io::Result<()> {
+fn send_body(stream: &mut &TcpStream, body: &[u8], faults: &[Fault], pause: &dyn Fn(u64) -> bool) -> io::Result<()> {
     let drip = faults.iter().find_map(|fault| match fault {
         Fault::Drip { bytes, pause_ms } => Some((*bytes, *pause_ms)),
         _ => None,
@@ -223,7 +223,7 @@ fn send_body(stream: &mut TcpStream, body: &[u8], faults: &[Fault], pause: &dyn 
     Ok(())
 }
 
-fn send_zeros(stream: &mut TcpStream) -> io::Result<()> {
+fn send_zeros(stream: &mut &TcpStream) -> io::Result<()> {
     let zeros = vec![0; 64 * 1024];
     for _ in 0..ENDLESS_BYTES / zeros.len() {
         stream.write_all(&zeros)?;

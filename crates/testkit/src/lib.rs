@@ -31,7 +31,7 @@ pub use fault::Fault;
 pub use home::TempHome;
 pub use http::Request;
 pub use index::{Index, PageFormats};
-pub use python::Python;
+pub use python::{Python, run_python};
 pub use runner::{Finished, Pinfold, Running};
 pub use sdist::SdistRecipe;
 pub use server::Server;

@@ -3,7 +3,7 @@
 //! A shim (as version managers put them on the path) does not work with another HOME, so the interpreter is asked once,
 //! with the environment of the test, where it really is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -30,6 +30,27 @@ impl Python {
             names.into_iter().find_map(ask).expect("the tests need a Python 3 on the path")
         })
     }
+
+    /// Runs code in a directory, without the user's site directory, and returns what it printed. Panics if it fails.
+    pub fn run(&self, directory: &Path, code: &str) -> String {
+        run_python(&self.path, directory, code)
+    }
+}
+
+/// Runs code with an interpreter (one of an environment, say) in a directory, and returns what it printed.
+///
+/// # Panics
+/// If it cannot be started or fails; the message has what it wrote to standard error.
+pub fn run_python(program: &Path, directory: &Path, code: &str) -> String {
+    let mut command = Command::new(program);
+    command.args(["-I", "-B", "-c", code]).current_dir(directory).env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display()));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`{}` failed on `{code}`:\n{stderr}", program.display());
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn ask(name: &str) -> Option<Python> {

@@ -62,7 +62,9 @@ struct State {
 struct Shared {
     resources: BTreeMap<(usize, String), Resource>,
     log: Vec<Request>,
-    connections: Vec<TcpStream>,
+    /// Open connections by number. A copy keeps its socket open, so it is dropped as soon as the connection ends.
+    connections: BTreeMap<usize, TcpStream>,
+    accepted: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: bool,
 }
@@ -212,7 +214,7 @@ impl Drop for Server {
             let mut shared = self.state.lock();
             (std::mem::take(&mut shared.connections), std::mem::take(&mut shared.threads))
         };
-        for connection in connections {
+        for connection in connections.into_values() {
             let _ = connection.shutdown(Shutdown::Both);
         }
         for thread in threads {
@@ -316,14 +318,20 @@ fn accept(state: &Arc<State>, number: usize, listener: &TcpListener) {
             return;
         }
         let Ok(copy) = stream.try_clone() else { continue };
-        shared.connections.push(copy);
+        shared.accepted += 1;
+        let connection = shared.accepted;
+        shared.connections.insert(connection, copy);
         let own = Arc::clone(state);
-        // An error of one connection is the client's to notice.
-        shared.threads.push(std::thread::spawn(move || drop(serve(&own, number, stream))));
+        let thread = std::thread::spawn(move || {
+            // An error of one connection is the client's to notice.
+            let _ = serve(&own, number, &stream);
+            own.lock().connections.remove(&connection);
+        });
+        shared.threads.push(thread);
     }
 }
 
-fn serve(state: &State, number: usize, mut stream: TcpStream) -> io::Result<()> {
+fn serve(state: &State, number: usize, mut stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     while let Some(mut request) = read_request(&mut stream, &state.origins[number])? {
         state.shuffle(&request);
