@@ -1,0 +1,139 @@
+//! Real METADATA in miniature, and METADATA that means one thing to one parser and another to the next.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HEAD: &str = "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n";
+
+fn read(fields: &str) -> Result<Metadata, MetadataError> {
+    Metadata::parse(format!("{HEAD}{fields}").as_bytes())
+}
+
+fn requirements(metadata: &Metadata) -> Vec<String> {
+    metadata.requires_dist.iter().map(Requirement::to_string).collect()
+}
+
+#[test]
+fn reads_what_a_resolution_needs() {
+    let metadata = read(
+        "Summary: a: b\nAuthor: \u{e9}\nRequires-Python: >=3.8, <4\nREQUIRES-DIST: numpy (>=1.0)\n\
+         Requires-Dist: torch==2.1.0 ;\n   extra == 'gpu'\nProvides-Extra: GPU\nClassifier: x\n\nRequires-Dist: evil\n",
+    )
+    .unwrap();
+    assert_eq!(metadata.name.as_str(), "foo-bar");
+    assert_eq!(metadata.version.to_string(), "1.0");
+    assert_eq!(metadata.requires_python.as_ref().unwrap().to_string(), ">=3.8,<4");
+    assert_eq!(requirements(&metadata), ["numpy>=1.0", "torch==2.1.0; extra == 'gpu'"]);
+    assert_eq!(metadata.provides_extras, ["gpu".parse().unwrap()].into());
+    assert_eq!(metadata.metadata_version, (2, 1));
+    assert_eq!(metadata.repairs, []);
+}
+
+#[test]
+fn reads_every_line_ending_and_a_byte_order_mark() {
+    for text in [
+        "\u{feff}Metadata-Version: 1.1\r\nName: a\r\nVersion: 1\r\nRequires-Dist: b\r\n\r\nx",
+        "Metadata-Version: 1.1\rName: a\rVersion: 1\rRequires-Dist: b",
+    ] {
+        assert_eq!(requirements(&Metadata::parse(text.as_bytes()).unwrap()), ["b"]);
+    }
+    let hidden = read("Summary: x\rRequires-Dist: b\n").unwrap();
+    assert_eq!(requirements(&hidden), ["b"], "Python ends a line at a lone carriage return");
+}
+
+#[test]
+fn dynamic_fields_decide_whether_an_sdist_can_be_believed() {
+    for (format, dynamic, expected) in [
+        ("2.1", "", false),
+        ("2.2", "", true),
+        ("2.4", "Dynamic: License-File\n", true),
+        ("2.2", "Dynamic: Requires-Dist\n", false),
+        ("2.3", "dynamic: REQUIRES-PYTHON\n", false),
+        ("2.10", "Dynamic: provides-extra\n", false),
+    ] {
+        let text = format!("Metadata-Version: {format}\nName: a\nVersion: 1\n{dynamic}");
+        assert_eq!(Metadata::parse(text.as_bytes()).unwrap().is_static(), expected, "{text}");
+    }
+}
+
+#[test]
+fn missing_and_unreadable_fields() {
+    let error = |text: &str| Metadata::parse(text.as_bytes()).unwrap_err().to_string();
+    insta::assert_snapshot!(error(""), @"METADATA has no field `Metadata-Version`");
+    insta::assert_snapshot!(error("Metadata-Version: 2.1\nName: a\n\nVersion: 1"), @"METADATA has no field `Version`");
+    insta::assert_snapshot!(error("Metadata-Version: 3.0\nName: a\nVersion: 1"), @"METADATA has the Metadata-Version `3.0`; 1.x and 2.x are read");
+    insta::assert_snapshot!(error("Metadata-Version: 2.1\nName: a\nVersion: dev"), @"METADATA has an unreadable `Version`");
+    insta::assert_snapshot!(read("Requires-Dist: a==b\n").unwrap_err(), @"METADATA has the unreadable requirement `a==b`");
+    insta::assert_snapshot!(read("Requires-Python: 3\n").unwrap_err(), @"METADATA has an unreadable `Requires-Python`");
+}
+
+#[test]
+fn two_parsers_must_not_read_two_things() {
+    let error = read("Name: other\n").unwrap_err();
+    insta::assert_snapshot!(error, @"METADATA has the field `Name` twice, as `Foo.Bar` and as `other`");
+    assert_eq!(error.refusal_code(), Some("ambiguous-metadata"));
+    assert!(read("Name: Foo.Bar\n").is_ok());
+    assert!(read("Version: 2\n").is_err());
+    let error = read("no field here\nRequires-Dist: a\n").unwrap_err();
+    assert_eq!(error.refusal_code(), Some("ambiguous-metadata"));
+    assert!(read(" folded: into the version\n").is_err(), "the version is `1.0 folded…`");
+    let stray = read("Requires-Dist: a\nThe description begins without a blank line\nLicence: x\n\nRequires-Dist: b\n")
+        .unwrap();
+    assert_eq!(requirements(&stray), ["a"]);
+}
+
+#[test]
+fn look_alike_names_are_refused() {
+    for text in ["Requires-Dist: nump\u{443}\n", "Requires-Dist: a; extra == '\u{435}'\n"] {
+        assert_eq!(read(text).unwrap_err().refusal_code(), Some("foreign-character"), "{text}");
+    }
+    let text = "Metadata-Version: 2.1\nName: nump\u{443}\nVersion: 1\n";
+    assert_eq!(Metadata::parse(text.as_bytes()).unwrap_err().refusal_code(), Some("foreign-character"));
+    let latin1 = [HEAD.as_bytes(), b"Author: \xe9\nRequires-Dist: a\xe9\n"].concat();
+    assert_eq!(Metadata::parse(&latin1).unwrap_err().refusal_code(), Some("foreign-character"));
+    let latin1 = [HEAD.as_bytes(), b"Author: \xe9\nRequires-Dist: a\n"].concat();
+    assert!(Metadata::parse(&latin1).is_ok());
+}
+
+#[test]
+fn repairs_are_recorded() {
+    let metadata =
+        read("Requires-Python: >=3.6.*\nRequires-Dist: a (>=1.0,)\nProvides-Extra: a b\nProvides-Extra: c\n").unwrap();
+    assert_eq!(metadata.requires_python.as_ref().unwrap().to_string(), ">=3.6");
+    assert_eq!(requirements(&metadata), ["a>=1.0"]);
+    assert_eq!(metadata.provides_extras, ["c".parse().unwrap()].into());
+    assert_eq!(metadata.repairs.len(), 3);
+}
+
+#[test]
+fn resolver_blow_up_is_bounded() {
+    let many = |count: usize| "Requires-Dist: a>=1; python_version >= '3.8'\n".repeat(count);
+    assert!(read(&many(Limits::METADATA_REQUIREMENTS)).is_ok());
+    let error = read(&many(Limits::METADATA_REQUIREMENTS + 1)).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("metadata-limit"));
+    let start = Instant::now();
+    let entangled = (0..2000).map(|line| {
+        let pair = |n| format!("(extra == 'a{line}x{n}' and extra == 'b{line}x{n}')");
+        format!("Requires-Dist: a; {}\n", (0..8).map(pair).collect::<Vec<_>>().join(" or "))
+    });
+    assert_eq!(read(&entangled.collect::<String>()).unwrap_err().refusal_code(), Some("metadata-limit"));
+    let terms = vec!["os_name == 'x'"; 100_000].join(" or ");
+    assert_eq!(read(&format!("Requires-Dist: a; {terms}\n")).unwrap_err().refusal_code(), Some("metadata-limit"));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let huge = vec![b'x'; usize::try_from(Limits::METADATA_BYTES).unwrap() + 1];
+    assert_eq!(Metadata::parse(&huge).unwrap_err().refusal_code(), Some("metadata-limit"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[ -~\r\n\té:]{0,120}") {
+        let _ = Metadata::parse(&bytes);
+        let _ = read(&text);
+        let _ = read(&format!("Requires-Dist: {text}"));
+    }
+}
