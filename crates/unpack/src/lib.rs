@@ -17,9 +17,6 @@ pub mod remote;
 pub mod sdist;
 mod wheel;
 
-#[cfg(test)]
-mod recipe;
-
 pub use entry_points::{EntryPoint, EntryPointProblem, EntryPoints, is_reserved_script_name};
 pub use error::ArchiveError;
 pub use extract::{Extractor, WHOLE_MEMBER_BYTES, extract};

@@ -127,15 +127,18 @@ fn check_header(entry: &Entry, header: &[u8], name_length: usize) -> Result<(), 
     agree(entry, &facts)
 }
 
-/// Returns packed and unpacked size; with zip64 both are in the extra field.
+/// Returns packed and unpacked size; with zip64 both are in the extra field. Some build tools write that field though
+/// the sizes fit into the header: then both must say the same.
 fn local_sizes(header: &[u8], extra: &[u8]) -> Result<[u64; 2], &'static str> {
     let sizes = [18, 22].map(|at| u64::from(u32_at(header, at)));
-    match (zip64_extra(extra)?, sizes.contains(&MAX32)) {
-        (None, false) => Ok(sizes),
-        (Some(wide), true) if wide.len() == 16 && sizes == [MAX32; 2] => Ok([u64_at(wide, 8), u64_at(wide, 0)]),
-        (Some(_), false) => Err("a local zip64 extra field that is not needed"),
-        _ => Err("a local zip64 extra field is needed and missing or of a wrong size"),
+    let Some(wide) = zip64_extra(extra)? else {
+        return if sizes.contains(&MAX32) { Err("a local zip64 extra field is needed and missing") } else { Ok(sizes) };
+    };
+    if wide.len() != 16 {
+        return Err("a local zip64 extra field does not hold two sizes");
     }
+    let wide = [u64_at(wide, 8), u64_at(wide, 0)];
+    if sizes == [MAX32; 2] || sizes == wide { Ok(wide) } else { Err("a local header gives two sizes") }
 }
 
 fn check_descriptor(entry: &Entry, bytes: &[u8], signed: bool, length: usize) -> Result<(), ArchiveError> {

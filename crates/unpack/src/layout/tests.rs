@@ -1,1 +1,292 @@
-//! ZW: every attack on the layout.
+//! Every attack of `ATTACKS.md` 3 on the layout, each beside the archive that it spoils.
+
+use std::io::{Cursor, Read as _};
+
+use pinfold_testkit::{Descriptor, HostileZip, ZipMember};
+use proptest::prelude::*;
+
+use super::{Method, read_layout};
+use crate::ArchiveError;
+
+fn plain() -> HostileZip {
+    HostileZip::new().file("a/__init__.py", "x = 1\n".repeat(50)).file("a/b.txt", "b")
+}
+
+fn read(zip: &HostileZip) -> Result<super::Layout, ArchiveError> {
+    read_layout(&mut Cursor::new(zip.build()))
+}
+
+/// Checks that an archive is refused with a code, or accepted with `ok`.
+#[track_caller]
+fn check(zip: HostileZip, expected: &str) {
+    let found = read(&zip);
+    let code = match &found {
+        Ok(_) => "ok",
+        Err(error) => error.refusal_code().unwrap_or("none"),
+    };
+    assert_eq!(code, expected, "{found:?}");
+}
+
+#[test]
+fn control_a_plain_archive_is_read_as_it_is() {
+    let zip = plain().member(ZipMember::new("a/run", "#!").stored().mode(0o100_755));
+    let layout = read(&zip).unwrap();
+    let paths: Vec<_> = layout.members.iter().map(|member| member.path.as_str()).collect();
+    assert_eq!(paths, ["a/__init__.py", "a/b.txt", "a/run"]);
+    let run = &layout.members[2];
+    assert_eq!((run.method, run.executable, run.unpacked_bytes), (Method::Stored, true, 2));
+    assert_eq!((layout.members[0].method, layout.members[0].executable), (Method::Deflate, false));
+    check(HostileZip::new(), "ok");
+}
+
+#[test]
+fn control_what_real_build_tools_write_is_accepted() {
+    check(plain().member(ZipMember::new("a/d/", "").stored().mode(0o040_755)), "ok");
+    check(plain().member(ZipMember::new("a/d/", "").stored().mode(0o755)), "ok");
+    check(plain().member(ZipMember::new("a/\u{fc}.txt", "u")), "ok");
+    check(plain().change("a/b.txt", |member| member.both(|fields| fields.flags = Some(1 << 1 | 1 << 2))), "ok");
+    for descriptor in [Descriptor::Signed, Descriptor::Signed64, Descriptor::Unsigned] {
+        check(plain().change("a/b.txt", |member| member.descriptor(descriptor)), "ok");
+    }
+    // A zip64 field in the local header that repeats what the header says: bazel's writer.
+    let mut extra = vec![1, 0, 16, 0];
+    extra.extend_from_slice(&1_u64.to_le_bytes());
+    extra.extend_from_slice(&3_u64.to_le_bytes());
+    check(plain().change("a/b.txt", |member| member.local(|fields| fields.extra = Some(extra.clone()))), "ok");
+    extra[4] = 2;
+    check(plain().change("a/b.txt", |member| member.local(|fields| fields.extra = Some(extra))), "archive-layout");
+}
+
+#[test]
+fn zw01_zw02_zw03_paths_out_of_the_archive() {
+    for name in
+        ["../evil.py", "a/../../b", "/abs", "C:\\x", "\\\\srv\\x", "C:x", "a\\b", "a\0b", "a\nb", "a//b", "./a", ""]
+    {
+        check(plain().file(name, "x"), "unsafe-path");
+    }
+    check(plain().member(ZipMember::new("../d/", "").stored()), "unsafe-path");
+    check(plain().file("a/..b", "x"), "ok");
+}
+
+#[test]
+fn zw03_names_that_are_read_in_two_ways() {
+    let latin = |flags| ZipMember::new(b"a/\xfc", "x").both(move |fields| fields.flags = Some(flags));
+    check(plain().member(latin(0)), "archive-layout");
+    check(plain().member(latin(1 << 11)), "archive-layout");
+    let unmarked = ZipMember::new("a/\u{fc}", "x").both(|fields| fields.flags = Some(0));
+    check(plain().member(unmarked), "archive-layout");
+    let renamed = ZipMember::new("a/c", "x").both(|fields| fields.extra = Some(b"\x75\x70\x06\x00\x01....x".to_vec()));
+    check(plain().member(renamed), "archive-layout");
+}
+
+#[test]
+fn zw05_links_and_devices() {
+    check(plain().member(ZipMember::symlink("a/link", "/etc/passwd")), "special-file");
+    for mode in [0o010_644, 0o020_644, 0o060_644, 0o140_644, 0o040_755, 0o150_000] {
+        check(plain().member(ZipMember::new("a/c", "x").mode(mode)), "special-file");
+    }
+    check(plain().member(ZipMember::new("a/c/", "").stored().mode(0o100_644)), "special-file");
+    let dos = ZipMember::new("a/c", "x").central(|fields| fields.external_attributes = Some(0x10));
+    check(plain().member(dos), "special-file");
+    check(plain().member(ZipMember::new("a/c/", "x").stored().mode(0o040_755)), "archive-layout");
+    check(plain().member(ZipMember::new("a/c", "x").mode(0o100_644)), "ok");
+}
+
+#[test]
+fn zw06_zw20_two_members_that_are_one_file() {
+    check(plain().file("a/b.txt", "other"), "duplicate-member");
+    check(plain().file("a/b.txt", "b"), "duplicate-member");
+    check(plain().file("A/B.TXT", "b"), "duplicate-member");
+    check(plain().file("a/b.txt/c", "b"), "duplicate-member");
+    check(plain().file("a/B.txt/c", "b"), "duplicate-member");
+    check(plain().file("a", "b"), "duplicate-member");
+    check(plain().member(ZipMember::new("a/b.txt/", "").stored().mode(0o040_755)), "duplicate-member");
+    check(plain().file("caf\u{e9}", "b").file("cafe\u{301}", "b"), "duplicate-member");
+    let directory = || ZipMember::new("a/", "").stored().mode(0o040_755);
+    check(plain().member(directory()).member(directory()), "duplicate-member");
+    // Neighbours in sorted order that only look alike.
+    check(plain().file("a/b.txt.d/c", "b").file("a/b.tx", "b").file("b", "b").member(directory()), "ok");
+}
+
+#[test]
+fn zw07_zw08_the_local_header_says_otherwise() {
+    check(plain().change("a/b.txt", |m| m.local(|f| f.name = Some(b"a/c.txt".to_vec()))), "header-disagreement");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.name = Some(b"a/b.txt/".to_vec()))), "header-disagreement");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.crc32 = Some(7))), "header-disagreement");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.packed_bytes = Some(7))), "header-disagreement");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.unpacked_bytes = Some(7))), "header-disagreement");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.method = Some(0))), "header-disagreement");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.flags = Some(1 << 11))), "header-disagreement");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.signature = Some(0))), "archive-layout");
+    check(plain().change("a/b.txt", |m| m.central(|f| f.signature = Some(0))), "archive-layout");
+    check(plain().change("a/b.txt", |m| m.local(|f| f.extra = Some(b"\x99\x99\xff\x00".to_vec()))), "archive-layout");
+    check(plain().change("a/b.txt", |m| m.stored().both(|f| f.unpacked_bytes = Some(7))), "archive-layout");
+}
+
+#[test]
+fn zw10_bytes_that_belong_to_nothing() {
+    check(plain().prefix("#!/bin/sh\n"), "archive-layout");
+    check(plain().change("a/__init__.py", |member| member.gap_before("x")), "archive-layout");
+    check(plain().change("a/b.txt", |member| member.gap_before("x")), "archive-layout");
+    check(plain().before_central("x"), "archive-layout");
+    check(plain().before_end("x"), "archive-layout");
+    check(plain().change("a/b.txt", ZipMember::without_central), "archive-layout");
+    check(plain().change("a/__init__.py", ZipMember::without_central), "archive-layout");
+    check(plain().change("a/b.txt", ZipMember::without_local), "archive-layout");
+}
+
+#[test]
+fn zw11_a_tail_or_a_second_archive() {
+    check(plain().suffix("x"), "archive-layout");
+    check(plain().suffix("\0"), "archive-layout");
+    check(plain().comment("hello"), "archive-layout");
+    check(plain().comment_bytes(1), "archive-layout");
+    check(plain().comment(HostileZip::new().file("evil", "x").build()), "archive-layout");
+    check(plain().suffix(plain().build()), "archive-layout");
+    check(plain().prefix(plain().build()), "archive-layout");
+    check(plain().without_end(), "archive-layout");
+    check(plain().entries(1, 1), "archive-layout");
+    check(plain().entries(3, 3), "archive-layout");
+    check(plain().entries(1, 2), "archive-layout");
+    check(plain().central_bytes(7), "archive-layout");
+    check(plain().central_offset(0), "archive-layout");
+}
+
+#[test]
+fn zw13_zip64_in_one_place_only() {
+    let wide = || plain().zip64().entries(0xffff, 0xffff).central_offset(u32::MAX).central_bytes(u32::MAX);
+    check(wide(), "ok");
+    check(plain().zip64().entries(0xffff, 0xffff), "ok");
+    // Not announced by the end record: some readers believe it, some do not.
+    check(plain().zip64(), "archive-layout");
+    check(wide().locator_offset(0), "archive-layout");
+    check(wide().extensible([0; 56]), "archive-layout");
+    check(wide().entries(1, 1), "archive-layout");
+    check(wide().central_offset(1), "archive-layout");
+    check(plain().central_offset(u32::MAX), "archive-layout");
+    check(wide().before_end("x"), "archive-layout");
+    check(plain().change("a/b.txt", |m| m.both(|f| f.packed_bytes = Some(u32::MAX))), "archive-layout");
+    check(
+        plain().change("a/b.txt", |m| m.central(|f| f.extra = Some(b"\x01\0\x08\0........".to_vec()))),
+        "archive-layout",
+    );
+}
+
+#[test]
+fn zw15_data_descriptors() {
+    let described = |bytes: &'static [u8]| {
+        plain().change("a/b.txt", |member| member.descriptor(Descriptor::Signed).descriptor_bytes(bytes))
+    };
+    check(described(b""), "archive-layout");
+    check(described(b"PK\x07\x08\x01\0\0\0\x03\0\0\0\x01\0\0\0"), "header-disagreement");
+    check(described(b"PK\x07\x09\x01\0\0\0\x03\0\0\0\x01\0\0\0"), "archive-layout");
+    check(described(b"123456789012"), "header-disagreement");
+    check(described(b"too long to be a data descriptor"), "archive-layout");
+    let stored = |member: ZipMember| member.stored().descriptor(Descriptor::Signed);
+    check(plain().change("a/b.txt", stored), "archive-layout");
+    check(plain().change("a/b.txt", |member| member.descriptor_bytes("1234567890123456")), "archive-layout");
+}
+
+#[test]
+fn zw16_encryption_and_foreign_methods() {
+    for flags in [1, 1 << 6, 1 << 13] {
+        check(plain().change("a/b.txt", |m| m.both(|f| f.flags = Some(flags))), "unsupported-method");
+    }
+    for method in [1, 6, 9, 12, 14, 93, 95, 99] {
+        check(plain().change("a/b.txt", |m| m.both(|f| f.method = Some(method))), "unsupported-method");
+    }
+    for flags in [1 << 4, 1 << 5, 1 << 7, 1 << 15] {
+        check(plain().change("a/b.txt", |m| m.both(|f| f.flags = Some(flags))), "archive-layout");
+    }
+}
+
+#[test]
+fn zw17_bombs_by_ratio_and_by_number() {
+    let huge = |bytes: u32| plain().change("a/b.txt", |m| m.both(|f| f.unpacked_bytes = Some(bytes)));
+    check(huge(65 << 20), "archive-bomb");
+    check(huge(1 << 20), "ok");
+    let many = wide_count(1_000_000);
+    let found = read_layout(&mut Cursor::new(many)).unwrap_err();
+    assert_eq!(found.refusal_code(), Some("archive-bomb"));
+}
+
+/// Writes an end that counts more members than there are.
+fn wide_count(members: u64) -> Vec<u8> {
+    let mut bytes = plain().zip64().entries(0xffff, 0xffff).build();
+    let record = bytes.len() - super::END_BYTES;
+    bytes[record + 24..record + 32].copy_from_slice(&members.to_le_bytes());
+    bytes[record + 32..record + 40].copy_from_slice(&members.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn zw18_overlapping_members() {
+    let first = plain().change("a/b.txt", |m| m.central(|f| f.header_offset = Some(0)));
+    check(first, "archive-layout");
+    let inside = plain().change("a/b.txt", |m| m.central(|f| f.header_offset = Some(10)));
+    check(inside, "archive-layout");
+    let beyond = plain().change("a/b.txt", |m| m.central(|f| f.header_offset = Some(1 << 30)));
+    check(beyond, "archive-layout");
+    let longer = plain().change("a/__init__.py", |m| m.both(|f| f.packed_bytes = Some(400)));
+    check(longer, "archive-layout");
+}
+
+#[test]
+fn zw21_names_that_windows_reads_otherwise() {
+    for name in ["CON", "a/aux.py", "a/x.", "a/x ", "a/b:c", "a/nul.txt"] {
+        check(plain().file(name, "x"), "unsafe-path");
+    }
+    check(plain().file("a/console.py", "x"), "ok");
+}
+
+#[test]
+fn zw22_only_the_execute_bit_is_kept() {
+    let layout = read(&plain().member(ZipMember::new("a/s", "x").mode(0o106_777))).unwrap();
+    assert!(layout.members[2].executable);
+    let layout = read(&plain().member(ZipMember::new("a/s", "x").mode(0o107_666))).unwrap();
+    assert!(!layout.members[2].executable);
+}
+
+#[test]
+fn a_cut_archive_is_refused_wherever_it_is_cut() {
+    let bytes = plain().build();
+    for length in 0..bytes.len() {
+        let found = read_layout(&mut Cursor::new(&bytes[..length])).unwrap_err();
+        assert_eq!(found.refusal_code(), Some("archive-layout"), "{length}");
+    }
+}
+
+proptest! {
+    /// What is accepted, the `zip` crate reads alike.
+    #[test]
+    fn another_reader_sees_the_same_members(
+        files in prop::collection::btree_map("[a-z]{1,8}(/[a-z]{1,8}){0,3}", prop::collection::vec(any::<u8>(), 0..300), 0..8)
+    ) {
+        let mut zip = HostileZip::new();
+        for (position, (path, contents)) in files.iter().enumerate() {
+            let member = ZipMember::new(path, contents);
+            zip = zip.member(if position % 2 == 0 { member } else { member.descriptor(Descriptor::Signed) });
+        }
+        let bytes = zip.build();
+        let Ok(layout) = read_layout(&mut Cursor::new(&bytes)) else { return Ok(()) };
+        let mut other = zip::ZipArchive::new(Cursor::new(&bytes)).unwrap();
+        prop_assert_eq!(layout.members.len(), other.len());
+        for member in &layout.members {
+            let mut theirs = Vec::new();
+            let mut file = other.by_name(member.path.as_str()).unwrap();
+            prop_assert_eq!(file.data_start(), Some(member.data_start));
+            file.read_to_end(&mut theirs).unwrap();
+            let ours = crate::extract::member_bytes(member, &bytes[member.data_start as usize..]).unwrap();
+            prop_assert_eq!(&ours, &theirs);
+        }
+    }
+
+    /// No byte can be changed so that reading panics, or that the members seen change without notice.
+    #[test]
+    fn a_changed_byte_never_panics(position in 0_usize..400, value in any::<u8>()) {
+        let mut bytes = plain().build();
+        let position = position % bytes.len();
+        bytes[position] = value;
+        let _ = read_layout(&mut Cursor::new(&bytes));
+    }
+}
