@@ -216,8 +216,8 @@ impl SdistFilename {
             (None, None) => return Err(FilenameError::Unsupported { filename: file() }),
         };
         let is_project = |text: &str| text.parse::<PackageName>().is_ok_and(|name| name == *project);
-        let own =
-            stem.match_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..])).find(|(name, _)| is_project(name));
+        let cuts = stem.match_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..]));
+        let own = cuts.chain([(stem, "")]).find(|(name, _)| is_project(name));
         let (_, version) = own.ok_or_else(|| FilenameError::ForeignProject {
             filename: file(),
             found: stem.rsplit_once('-').map_or(stem, |(name, _)| name).to_owned(),

@@ -13,20 +13,22 @@ mod requirement;
 mod settings;
 mod simple;
 mod specifiers;
+mod system;
 mod tags;
 mod target;
 mod version;
 
-pub use filename::*;
+pub use filename::{BuildTag, DistributionFilename, FilenameError, SdistFilename, SdistFormat, WheelFilename};
 pub use marker::{Marker, MarkerEnvironment, MarkerTruth, PythonSpan};
 pub use metadata::{Metadata, MetadataError};
 pub use name::{ExtraName, GroupName, NameError, PackageName};
 pub use requirement::{Repair, Requirement, RequirementError, RequirementErrorKind};
-pub use settings::*;
+pub use settings::{BuildPolicy, Prerelease, SettingError, Strategy};
 pub use simple::{
     CoreMetadata, FileUrl, PageError, PageFile, PageFormat, ProjectState, ProjectStatus, SimplePage, SkippedFile,
 };
 pub use specifiers::{Specifiers, SpecifiersError};
-pub use tags::*;
-pub use target::*;
+pub use system::{Arch, Floor, Os, System};
+pub use tags::Tags;
+pub use target::{PythonMinor, Target, TargetError};
 pub use version::{Version, VersionError};

@@ -9,7 +9,7 @@
 //! Nothing is asked of the running machine: a lock is made for systems that are elsewhere.
 
 use crate::filename::WheelFilename;
-use crate::target::{Arch, Floor, Os, PythonMinor, System};
+use crate::{Arch, Floor, Os, PythonMinor, System};
 
 /// The wheel tags of one target, best first.
 #[derive(Debug, Clone)]
