@@ -1,1 +1,12 @@
-//! Reproducible lockfile resolver and installer for Python applications, built against supply-chain attacks.
+//! The command: arguments in, exit code out, and the loops that join the rooms.
+//!
+//! This is the only crate that prints, reads the environment or exits. `commands/` turns arguments into a call and a value into
+//! output; `ops/` tells each story in order; everything else is in the rooms below.
+
+pub mod cli;
+pub mod commands;
+pub mod exit;
+mod failures;
+pub mod ops;
+pub mod output;
+pub mod world;

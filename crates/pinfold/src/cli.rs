@@ -1,0 +1,219 @@
+//! The arguments, as they are typed. What they mean is decided in `commands/`.
+//!
+//! Every global option has an environment variable `PINFOLD_…`. None of them turns a check off.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The command line of pinfold.
+#[derive(Debug, Parser)]
+#[command(name = "pinfold", version, about, max_term_width = 110, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Acts as if started in DIR; every relative path is relative to it
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, env = "PINFOLD_DIRECTORY")]
+    pub directory: Option<PathBuf>,
+    /// Keeps downloaded pages and files below DIR
+    #[arg(long, value_name = "DIR", global = true, env = "PINFOLD_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Writes messages as text or as one JSON object per event, on standard error
+    #[arg(long, value_name = "FORMAT", global = true, env = "PINFOLD_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Says nothing but errors and results
+    #[arg(short, long, global = true, env = "PINFOLD_QUIET", conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Says more
+    #[arg(short, long, global = true, env = "PINFOLD_VERBOSE")]
+    pub verbose: bool,
+    /// Uses colour
+    #[arg(long, value_name = "WHEN", global = true, env = "PINFOLD_COLOR", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Draws no progress bars
+    #[arg(long, global = true, env = "PINFOLD_NO_PROGRESS")]
+    pub no_progress: bool,
+}
+
+/// Form of the messages on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Sentences.
+    Text,
+}
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// Always.
+    Always,
+    /// On a terminal.
+    Auto,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Says what a refusal means, why it matters and what to do
+    Explain(Explain),
+    /// Lists the generations of an environment
+    History(Environment),
+    /// Resolves the requirements into pylock.toml
+    Lock(Lock),
+    /// Goes back to a former generation of an environment
+    Rollback(Rollback),
+    /// Makes an environment exactly what the lock says
+    Sync(Sync),
+    /// Checks every installed byte against the lock
+    Verify(Verify),
+}
+
+/// `pinfold lock`.
+#[derive(Debug, Args)]
+pub struct Lock {
+    /// Reads requirements from FILE instead of a manifest
+    #[arg(short = 'r', long = "requirements", value_name = "FILE")]
+    pub requirements: Vec<PathBuf>,
+    /// The only index, with -r
+    #[arg(long, value_name = "URL")]
+    pub index_url: Option<String>,
+    /// Locks for this target instead of the manifest's
+    #[arg(long = "target", value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Locks for this minor version of Python instead of the manifest's
+    #[arg(long = "python-version", value_name = "X.Y")]
+    pub python_versions: Vec<String>,
+    /// Takes files uploaded later than this for not existing (a time, or a span such as `7 days`)
+    #[arg(long, value_name = "TIME")]
+    pub exclude_newer: Option<String>,
+    /// Moves every package to the newest allowed version
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Moves this package to the newest allowed version
+    #[arg(long = "upgrade-package", value_name = "PACKAGE")]
+    pub upgrade_packages: Vec<String>,
+    /// Writes nothing; exits 1 unless locking again gives the same bytes
+    #[arg(long)]
+    pub check: bool,
+    /// Keeps every answer that the lock used in FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// Writes this URL into the recording in place of the default index's
+    #[arg(long, value_name = "URL", requires = "record")]
+    pub record_as: Option<String>,
+    /// Derives the lock from a recording, without network
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// Opens no connection
+    #[arg(long, env = "PINFOLD_OFFLINE")]
+    pub offline: bool,
+    /// Builds sdists with, and asks for pip's index, this interpreter
+    #[arg(long, value_name = "PATH", env = "PINFOLD_PYTHON")]
+    pub python: Option<PathBuf>,
+    /// Writes the lock to PATH
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+}
+
+/// How files reach an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LinkMode {
+    /// A reflink where the file system has it, else a hard link, else a copy.
+    Auto,
+    /// A copy.
+    Copy,
+    /// A hard link.
+    Hardlink,
+    /// A reflink.
+    Reflink,
+}
+
+/// `pinfold sync`.
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Reads the lock from PATH
+    #[arg(long, value_name = "PATH", env = "PINFOLD_LOCK", default_value = "pylock.toml")]
+    pub lock: PathBuf,
+    /// The environment to make
+    #[arg(long, value_name = "DIR", env = "PINFOLD_VENV", default_value = ".venv")]
+    pub venv: PathBuf,
+    /// The interpreter to make it for
+    #[arg(long, value_name = "PATH", env = "PINFOLD_PYTHON")]
+    pub python: Option<PathBuf>,
+    /// Also installs this dependency group
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// Also installs this extra
+    #[arg(long = "extra", value_name = "EXTRA")]
+    pub extras: Vec<String>,
+    /// Opens no connection: everything must be in the store
+    #[arg(long, env = "PINFOLD_OFFLINE")]
+    pub offline: bool,
+    /// Says what would change, and changes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How files reach the environment
+    #[arg(long, value_name = "MODE", env = "PINFOLD_LINK_MODE", default_value = "auto")]
+    pub link_mode: LinkMode,
+}
+
+/// An environment.
+#[derive(Debug, Args)]
+pub struct Environment {
+    /// The environment
+    #[arg(long, value_name = "DIR", env = "PINFOLD_VENV", default_value = ".venv")]
+    pub venv: PathBuf,
+}
+
+/// `pinfold rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// Goes back to this generation instead of the one before
+    pub generation: Option<u64>,
+    /// The environment.
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+/// Form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResultFormat {
+    /// One JSON document.
+    Json,
+    /// Lines.
+    Text,
+}
+
+/// `pinfold verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The environment.
+    #[command(flatten)]
+    pub environment: Environment,
+    /// Reads the lock from PATH
+    #[arg(long, value_name = "PATH", env = "PINFOLD_LOCK", default_value = "pylock.toml")]
+    pub lock: PathBuf,
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// `pinfold explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The code of a refusal, such as `hash-mismatch`; without it, all codes are listed
+    pub code: Option<String>,
+}

@@ -1,0 +1,42 @@
+//! The verbs: each turns arguments into a call, and a value into output and an exit code.
+
+mod explain;
+mod history;
+mod lock;
+mod rollback;
+mod sync;
+mod verify;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::world::World;
+
+/// Does what the arguments say, and says how it went.
+pub fn run(cli: &Cli) -> Exit {
+    let output = Output::new(&cli.global);
+    match dispatch(cli, &output) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
+    if let Some(directory) = &cli.global.directory {
+        std::env::set_current_dir(directory).map_err(|e| {
+            Failure::new(Exit::Input, format!("cannot start in `{}`", directory.display())).with("cause", e)
+        })?;
+    }
+    let world = World::new(&cli.global)?;
+    match &cli.command {
+        Command::Explain(arguments) => explain::run(arguments, output),
+        Command::History(arguments) => history::run(arguments, output),
+        Command::Lock(arguments) => lock::run(arguments, &world, output),
+        Command::Rollback(arguments) => rollback::run(arguments, &world, output),
+        Command::Sync(arguments) => sync::run(arguments, &world, output),
+        Command::Verify(arguments) => verify::run(arguments, &world, output),
+    }
+}

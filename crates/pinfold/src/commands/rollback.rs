@@ -1,0 +1,26 @@
+//! `pinfold rollback`: back to a former generation, at once and offline.
+
+use pinfold_install::{Environment, rollback};
+
+use crate::cli;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::world::World;
+
+/// Puts a former generation in place.
+///
+/// # Errors
+/// Exit 1 if there is no such generation, 4 if the disk fails.
+pub(super) fn run(arguments: &cli::Rollback, world: &World, output: &Output) -> Result<Exit, Failure> {
+    let environment = Environment::at(&arguments.environment.venv)?;
+    let guard = environment.lock()?;
+    let receipt = rollback(&guard, arguments.generation, &world.now().to_string())?;
+    output.status(&format!(
+        "generation {} of {} is in place ({} packages, lock {})",
+        receipt.generation,
+        receipt.installed_at,
+        receipt.distributions.len(),
+        receipt.lock_sha256.short(),
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,71 @@
+//! `pinfold verify`: the report, as lines or as JSON.
+
+use std::time::Instant;
+
+use pinfold_install::{Finding, Report};
+use serde_json::json;
+
+use crate::cli::{ResultFormat, Verify};
+use crate::exit::{Exit, Failure};
+use crate::ops::verify::verify;
+use crate::output::{Output, human_bytes};
+use crate::world::World;
+
+/// Compares an environment with a lock; exit 1 if anything differs.
+///
+/// # Errors
+/// As [`verify`].
+pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<Exit, Failure> {
+    let begun = Instant::now();
+    let report = verify(&arguments.environment.venv, &arguments.lock, world, output)?;
+    match arguments.format {
+        ResultFormat::Json => output.result(&format!("{}\n", as_json(&report))),
+        ResultFormat::Text => report.findings.iter().for_each(|finding| output.result(&line(finding))),
+    }
+    let counted = format!(
+        "{} distributions, {} files, {} read in {:.2} s",
+        report.distributions,
+        report.files_checked,
+        human_bytes(report.bytes_checked),
+        begun.elapsed().as_secs_f64()
+    );
+    if report.findings.is_empty() {
+        output.status(&format!("{} is what the lock says: {counted}", arguments.environment.venv.display()));
+        return Ok(Exit::Done);
+    }
+    output.status(&format!("{} findings: {counted}", report.findings.len()));
+    Ok(Exit::No)
+}
+
+fn line(finding: &Finding) -> String {
+    let package = finding.package.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    format!(
+        "{}: {}{package}: expected {}, found {}\n",
+        finding.code.as_str(),
+        finding.path,
+        finding.expected,
+        finding.found
+    )
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    let findings: Vec<serde_json::Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "code": finding.code.as_str(),
+                "path": finding.path,
+                "package": finding.package.as_ref().map(ToString::to_string),
+                "expected": finding.expected,
+                "found": finding.found,
+            })
+        })
+        .collect();
+    json!({
+        "findings": findings,
+        "distributions": report.distributions,
+        "files": report.files_checked,
+        "bytes": report.bytes_checked,
+    })
+}

@@ -1,0 +1,224 @@
+//! What the errors of each room mean to people and to scripts: exit code, code of the refusal, facts in order, help.
+//!
+//! Every variant is named: a new one must choose. The help never tells anyone to turn a check off.
+
+use pinfold_build::BuildError;
+use pinfold_fetch::{FetchCause, FetchError};
+use pinfold_install::{InstallError, InterpreterError};
+use pinfold_lock::{LockError, MergeError, SelectError, ValidateError};
+use pinfold_manifest::ManifestError;
+use pinfold_store::StoreError;
+
+use crate::exit::{Exit, Failure};
+
+const NEVER_CHANGES: &str =
+    "a locked file never changes; do not install it, and tell the project before anyone locks it again";
+
+impl From<ManifestError> for Failure {
+    fn from(error: ManifestError) -> Self {
+        Self::new(Exit::Input, error.report())
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        let failure = match error.cause {
+            FetchCause::Store(store) => return Self::from(store).with("attempts", error.attempts),
+            FetchCause::Origin(ref cause) => {
+                Self::new(Exit::Refused, format!("refused {}", error.url)).with("cause", cause).help(
+                    "the URL is not of its index; if the index has moved on purpose, its maintainers must lock again",
+                )
+            }
+            FetchCause::RedirectForeign(ref cause) => Self::new(
+                Exit::Refused,
+                format!("refused {}: the server redirects away from the origin", error.url),
+            )
+            .with("cause", cause)
+            .help(
+                "if the index serves its files from there on purpose, add the host to its `file-hosts` and lock again",
+            ),
+            FetchCause::RedirectInsecure { .. } | FetchCause::RedirectMalformed(_) | FetchCause::TooLarge { .. } => {
+                Self::of(Exit::Refused, &error).help("tell who runs the index")
+            }
+            FetchCause::Offline => {
+                Self::of(Exit::World, &error).help("run once without --offline, so that it is cached")
+            }
+            FetchCause::Unauthorized { .. } => Self::of(Exit::World, &error)
+                .help("give PINFOLD_INDEX_<NAME>_TOKEN, or PINFOLD_INDEX_<NAME>_USERNAME and …_PASSWORD"),
+            FetchCause::CaBundle { .. } => Self::of(Exit::World, &error)
+                .help("SSL_CERT_FILE must name a file with certificates; unset it to use the system's"),
+            FetchCause::Tls { .. } => Self::of(Exit::World, &error)
+                .help("if your network replaces certificates, name its authority's with SSL_CERT_FILE"),
+            FetchCause::Cache { .. }
+            | FetchCause::Client { .. }
+            | FetchCause::Connect { .. }
+            | FetchCause::ContentType { .. }
+            | FetchCause::Encoding { .. }
+            | FetchCause::File { .. }
+            | FetchCause::Protocol { .. }
+            | FetchCause::RangeMismatch { .. }
+            | FetchCause::RangesUnsupported
+            | FetchCause::Redirects { .. }
+            | FetchCause::Status { .. }
+            | FetchCause::Timeout { .. }
+            | FetchCause::TooSlow { .. }
+            | FetchCause::Truncated { .. } => {
+                Self::of(Exit::World, &error).help("nothing was changed; run the same command again")
+            }
+        };
+        Self { code: error.refusal_code().map(str::to_owned), ..failure }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let code = error.refusal_code();
+        let failure = match &error {
+            StoreError::HashMismatch { artifact, found } => {
+                Self::new(Exit::Refused, format!("refused `{}`", artifact.filename))
+                    .with("expected", format!("sha256:{} (the lock)", artifact.sha256))
+                    .with("received", format!("sha256:{found} from {}", artifact.url))
+                    .with("origin", artifact.origin.index())
+                    .help(NEVER_CHANGES)
+            }
+            StoreError::SizeMismatch { artifact, found } => {
+                let more = if *found > artifact.size_bytes { "or more " } else { "" };
+                Self::new(Exit::Refused, format!("refused `{}`", artifact.filename))
+                    .with("expected", format!("{} bytes (the lock)", artifact.size_bytes))
+                    .with("received", format!("{found} {more}bytes from {}", artifact.url))
+                    .with("origin", artifact.origin.index())
+                    .help(NEVER_CHANGES)
+            }
+            StoreError::StoreMismatch { .. } => Self::of(Exit::Refused, &error).help(
+                "the changed file was moved away; run the same command again, and ask who can write to the cache",
+            ),
+            StoreError::Io { .. }
+            | StoreError::Permissions { .. }
+            | StoreError::Source { .. }
+            | StoreError::Staging { .. } => {
+                Self::of(Exit::World, &error).help("nothing was changed; mend the cause and run the same command again")
+            }
+        };
+        Self { code: code.map(str::to_owned), ..failure }
+    }
+}
+
+impl From<InterpreterError> for Failure {
+    fn from(error: InterpreterError) -> Self {
+        let exit = match error {
+            InterpreterError::Answer { .. } | InterpreterError::NotFound { .. } | InterpreterError::System { .. } => {
+                Exit::Input
+            }
+            InterpreterError::Run { .. } => Exit::World,
+        };
+        Self::of(exit, &error).help("name an interpreter with --python")
+    }
+}
+
+impl From<InstallError> for Failure {
+    fn from(error: InstallError) -> Self {
+        let code = error.refusal_code().map(str::to_owned);
+        let failure = match error {
+            InstallError::Interpreter(error) => return error.into(),
+            InstallError::Store(error) => return error.into(),
+            InstallError::Archive { .. } => {
+                Self::of(Exit::Refused, &error).help("nothing of it was installed; tell the project's maintainers")
+            }
+            InstallError::Conflict { .. } => Self::of(Exit::Refused, &error)
+                .help("leave one of them out with `exclude` in the manifest, and lock again"),
+            InstallError::Reserved { .. } => Self::of(Exit::Refused, &error)
+                .help("leave the package out with `exclude` in the manifest, and lock again"),
+            InstallError::Unaccepted { ref package, ref files } => {
+                let entries = files.iter().map(|file| {
+                    format!(
+                        "\n[[accept]]\ncode = \"{}\"\npackage = \"{package}\"\npath = \"{}\"\nsha256 = \"{}\"\nreason = \"…\"",
+                        file.code, file.path, file.sha256
+                    )
+                });
+                let entries: String = entries.collect();
+                Self::of(Exit::Refused, &error).help(format!(
+                    "read the file; if it does only what it should, write into the manifest and lock again:{entries}"
+                ))
+            }
+            InstallError::StoreChanged { .. } => Self::of(Exit::Refused, &error)
+                .help("run the same command again: the changed tree is unpacked anew; ask who can write to the cache"),
+            InstallError::Foreign { .. } => {
+                Self::of(Exit::Refused, &error).help("name another directory with --venv, or move this one away")
+            }
+            InstallError::NoEnvironment { .. } | InstallError::Path { .. } => Self::of(Exit::Input, &error),
+            InstallError::NoGeneration { .. } => {
+                Self::of(Exit::No, &error).help("`pinfold history` lists what there is")
+            }
+            InstallError::Receipt { .. } => {
+                Self::of(Exit::Input, &error).help("move the environment away and run `pinfold sync`")
+            }
+            InstallError::Io { .. } => Self::of(Exit::World, &error)
+                .help("the environment is as it was; mend the cause and run the same command again"),
+            InstallError::MissingTree { .. } => Self::of(Exit::Bug, &error),
+        };
+        Self { code, ..failure }
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        let code = error.refusal_code().map(str::to_owned);
+        let failure = match error {
+            BuildError::Store(error) => return error.into(),
+            BuildError::Archive { .. } | BuildError::Differs { .. } => Self::of(Exit::Refused, &error)
+                .help("the sdist does not give what was locked; tell the project's maintainers"),
+            BuildError::Backend { .. } | BuildError::Io { .. } | BuildError::Sandbox { .. } => {
+                Self::of(Exit::World, &error).help("the environment is as it was")
+            }
+            BuildError::Malformed { .. } => Self::of(Exit::Input, &error),
+        };
+        Self { code, ..failure }
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let code = error.refusal_code().map(str::to_owned);
+        let exit = if code.is_some() { Exit::Refused } else { Exit::Input };
+        let failure = Self::of(exit, &error).help("lock again with `pinfold lock`, or ask where the lock was changed");
+        Self { code, ..failure }
+    }
+}
+
+impl From<ValidateError> for Failure {
+    fn from(error: ValidateError) -> Self {
+        let failure =
+            Self::of(Exit::Refused, &error).help("ask where the lock was changed; lock again from the manifest");
+        Self { code: error.refusal_code().map(str::to_owned), ..failure }
+    }
+}
+
+impl From<SelectError> for Failure {
+    fn from(error: SelectError) -> Self {
+        let code = Some(error.code().to_owned());
+        let failure = match error {
+            SelectError::Refused(error) => return error.into(),
+            SelectError::NoRecipe { .. } => Self::of(Exit::Refused, &error)
+                .help("if the package may be built, its maintainers must name it in `build` and lock again"),
+            SelectError::NoFile { .. } | SelectError::OtherTarget { .. } | SelectError::RequiresPython { .. } => {
+                Self::of(Exit::Input, &error)
+                    .help("use an interpreter that the lock is for (--python), or add this target to the manifest and lock again")
+            }
+            SelectError::AmbiguousPackage { .. } | SelectError::AmbiguousWheel { .. } | SelectError::NoVersion { .. } => {
+                Self::of(Exit::Input, &error).help("the lock is not one that pinfold writes; lock again with `pinfold lock`")
+            }
+            SelectError::UnknownExtra { .. } | SelectError::UnknownGroup { .. } => Self::of(Exit::Input, &error),
+        };
+        Self { code, ..failure }
+    }
+}
+
+impl From<MergeError> for Failure {
+    fn from(error: MergeError) -> Self {
+        let exit = match error {
+            MergeError::MissingDependency { .. } | MergeError::NoTarget => Exit::Bug,
+            _ => Exit::No,
+        };
+        Self::of(exit, &error)
+    }
+}

@@ -1,0 +1,298 @@
+//! Where the resolver's questions are answered: facts are gathered, the pure resolver is asked again, until it has decided.
+//!
+//! While questions are out, the desk crawls ahead: of each page that arrives it asks for the metadata of the best candidate,
+//! of each metadata for the pages of what it depends on. What was asked in vain costs a request, never a wrong answer: the
+//! resolver looks only at facts, and the same facts give the same lock in whatever order they came.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+use pinfold_artifact::{ArtifactFilename, Limits, Origin};
+use pinfold_packaging::{
+    ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, SimplePage, Target, Version,
+};
+use pinfold_resolve::{
+    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Solution, best_candidate, resolve,
+};
+
+use super::crew::Crew;
+use super::source::{Answer, MetadataFact, Source};
+use crate::exit::{Exit, Failure};
+
+/// Facts, and the crew that fetches more.
+pub(super) struct Desk {
+    facts: Facts,
+    source: Arc<Source>,
+    crew: Crew<Question, (Question, Result<Answer, Failure>)>,
+    asked: BTreeSet<Key>,
+    /// What could not be had; it matters only if the resolver asks for it.
+    failures: BTreeMap<Key, Failure>,
+    /// Sdists whose metadata only a build can tell.
+    unbuilt: BTreeSet<ArtifactFilename>,
+    /// What METADATA said, per file: the lock and the recording keep its digest.
+    metadata: BTreeMap<ArtifactFilename, MetadataFact>,
+    /// Pages as they came, if they are to be recorded.
+    pages: Option<BTreeMap<PackageName, Option<SimplePage>>>,
+    /// Environments whose markers decide what is worth crawling for.
+    ahead: Vec<(Problem, MarkerEnvironment)>,
+    progress: ProgressBar,
+}
+
+/// A question, without what only the answer needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Metadata(ArtifactFilename),
+    Page(PackageName),
+}
+
+impl Key {
+    fn of(question: &Question) -> Self {
+        match question {
+            Question::Metadata { file, .. } => Self::Metadata(file.filename.clone()),
+            Question::Page(name) => Self::Page(name.clone()),
+        }
+    }
+}
+
+/// Why a target has no resolution.
+#[derive(Debug)]
+pub(super) enum Unsolved {
+    /// A fact could not be had, or must not be believed.
+    Failed(Failure),
+    /// There is none.
+    NoSolution(Target, Box<Explanation>),
+}
+
+impl From<Failure> for Unsolved {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// An sdist whose metadata is wanted.
+pub(super) struct Sdist<'a> {
+    /// The project.
+    pub(super) name: &'a PackageName,
+    /// The version.
+    pub(super) version: &'a Version,
+    /// The file.
+    pub(super) file: &'a PageFile,
+    /// Who may serve it.
+    pub(super) origin: &'a Origin,
+}
+
+/// Who can tell what an sdist's metadata is.
+pub(super) trait Builder {
+    /// Returns the metadata that a build of the sdist gives.
+    ///
+    /// # Errors
+    /// If there is no way to build it, or the build fails.
+    fn metadata(&mut self, desk: &mut Desk, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved>;
+}
+
+impl Desk {
+    /// Opens the desk. `keep_pages` keeps every page for a recording.
+    pub(super) fn new(source: Arc<Source>, keep_pages: bool, progress: ProgressBar) -> Self {
+        let asking = Arc::clone(&source);
+        let crew = Crew::new(move |question: Question| {
+            let answer = asking.answer(&question);
+            (question, answer)
+        });
+        Self {
+            facts: Facts::new(),
+            source,
+            crew,
+            asked: BTreeSet::new(),
+            failures: BTreeMap::new(),
+            unbuilt: BTreeSet::new(),
+            metadata: BTreeMap::new(),
+            pages: keep_pages.then(BTreeMap::new),
+            ahead: Vec::new(),
+            progress,
+        }
+    }
+
+    /// Returns where facts come from.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Returns what the METADATA of each file said.
+    pub(super) const fn metadata(&self) -> &BTreeMap<ArtifactFilename, MetadataFact> {
+        &self.metadata
+    }
+
+    /// Returns the pages, if they were to be kept.
+    pub(super) const fn pages(&self) -> Option<&BTreeMap<PackageName, Option<SimplePage>>> {
+        self.pages.as_ref()
+    }
+
+    /// Starts to crawl for these problems: their direct requirements, and `names`, which an earlier lock had.
+    pub(super) fn crawl_ahead(&mut self, problems: &[Problem], names: &BTreeSet<PackageName>) {
+        self.ahead = problems.iter().map(|p| (p.clone(), p.target.marker_environment())).collect();
+        let roots = problems.iter().flat_map(|problem| problem.roots.iter().map(|root| &root.requirement.name));
+        let mut first: BTreeSet<PackageName> = roots.chain(names).cloned().collect();
+        first.retain(|name| problems.iter().all(|problem| !problem.exclude.contains(name)));
+        for name in first {
+            self.ask(Question::Page(name));
+        }
+    }
+
+    /// Resolves one problem; the target is cut where a marker divides it, so one problem may have several solutions.
+    ///
+    /// # Errors
+    /// [`Unsolved`] if a fact cannot be had or there is no solution.
+    pub(super) fn solve(&mut self, problem: &Problem, builder: &mut dyn Builder) -> Result<Vec<Solution>, Unsolved> {
+        for _ in 0..Limits::RESOLVE_ROUNDS {
+            match resolve(problem, &self.facts) {
+                Outcome::Divide(cut) => return self.solve_parts(problem, &cut, builder),
+                Outcome::Need(questions) => self.answer_all(&questions, builder)?,
+                Outcome::NoSolution(why) => {
+                    return Err(Unsolved::NoSolution(problem.target.clone(), Box::new(why)));
+                }
+                Outcome::Refused(refusal) => {
+                    let code = refusal.refusal_code().unwrap_or("refused");
+                    let failure = Failure::refused(code, refusal.to_string()).with("target", &problem.target);
+                    return Err(failure.help("pin another version, or leave the package out with `exclude`").into());
+                }
+                Outcome::Solved(solution) => return Ok(vec![solution]),
+            }
+        }
+        let headline = format!("gave up after asking for more facts {} times", Limits::RESOLVE_ROUNDS);
+        Err(Failure::new(Exit::No, headline)
+            .with("target", &problem.target)
+            .help("pin more of the requirements")
+            .into())
+    }
+
+    fn solve_parts(
+        &mut self,
+        problem: &Problem,
+        cut: &Version,
+        builder: &mut dyn Builder,
+    ) -> Result<Vec<Solution>, Unsolved> {
+        let Some((early, late)) = problem.target.divide(cut) else {
+            let headline = format!("a marker divides {} at {cut}, which is not inside it", problem.target);
+            return Err(Failure::new(Exit::Bug, headline).into());
+        };
+        let mut solutions = self.solve(&Problem { target: late, ..problem.clone() }, builder)?;
+        let mut preferences = problem.preferences.clone();
+        for (name, chosen) in solutions.iter().flat_map(|solution| &solution.packages) {
+            preferences.entry(name.clone()).or_insert_with(|| chosen.version.clone());
+        }
+        solutions.extend(self.solve(&Problem { target: early, preferences, ..problem.clone() }, builder)?);
+        Ok(solutions)
+    }
+
+    fn ask(&mut self, question: Question) {
+        if self.asked.insert(Key::of(&question)) {
+            self.progress.inc_length(1);
+            self.crew.ask(question);
+        }
+    }
+
+    /// Waits until every one of the questions is answered.
+    fn answer_all(&mut self, questions: &[Question], builder: &mut dyn Builder) -> Result<(), Unsolved> {
+        for question in questions {
+            self.ask(question.clone());
+        }
+        for question in questions {
+            while !self.is_known(question)? {
+                if self.must_be_built(question) {
+                    self.build(question, builder)?;
+                    continue;
+                }
+                let Some(reply) = self.crew.reply() else {
+                    return Err(Failure::new(Exit::Bug, format!("nobody answers {question:?}")).into());
+                };
+                self.file(reply);
+            }
+        }
+        while let Some(reply) = self.crew.reply_now() {
+            self.file(reply);
+        }
+        Ok(())
+    }
+
+    fn is_known(&self, question: &Question) -> Result<bool, Failure> {
+        if let Some(failure) = self.failures.get(&Key::of(question)) {
+            return Err(failure.clone());
+        }
+        Ok(match question {
+            Question::Metadata { file, .. } => self.facts.has_metadata(&FileKey::of(file)),
+            Question::Page(name) => self.facts.has_page(name),
+        })
+    }
+
+    fn must_be_built(&self, question: &Question) -> bool {
+        matches!(question, Question::Metadata { file, .. } if self.unbuilt.contains(&file.filename))
+    }
+
+    fn build(&mut self, question: &Question, builder: &mut dyn Builder) -> Result<(), Unsolved> {
+        let Question::Metadata { name, version, file, origin } = question else { return Ok(()) };
+        let fact = builder.metadata(self, &Sdist { name, version, file, origin })?;
+        self.keep(file, fact);
+        Ok(())
+    }
+
+    /// Files a reply among the facts, and asks for what it makes likely to be needed.
+    fn file(&mut self, (question, answer): (Question, Result<Answer, Failure>)) {
+        self.progress.inc(1);
+        match (question, answer) {
+            (question, Err(failure)) => {
+                self.failures.insert(Key::of(&question), failure);
+            }
+            (Question::Page(name), Ok(Answer::Page(page))) => self.file_page(name, page),
+            (Question::Metadata { file, .. }, Ok(Answer::Metadata(fact))) => {
+                let metadata = Arc::clone(&fact.metadata);
+                self.keep(&file, *fact);
+                self.ask_for_dependencies(&metadata);
+            }
+            (Question::Metadata { file, .. }, Ok(_)) => {
+                self.unbuilt.insert(file.filename);
+            }
+            (Question::Page(_), Ok(_)) => {}
+        }
+    }
+
+    fn file_page(&mut self, name: PackageName, page: Option<(Origin, SimplePage)>) {
+        let Some((origin, page)) = page else {
+            if let Ok(index) = self.source.indexes().of(&name) {
+                self.facts.add_absent(name.clone(), index.origin());
+            }
+            if let Some(pages) = &mut self.pages {
+                pages.insert(name, None);
+            }
+            return;
+        };
+        if let Some(pages) = &mut self.pages {
+            pages.insert(name.clone(), Some(page.clone()));
+        }
+        self.facts.add_page(name.clone(), Arc::new(ProjectFacts::new(origin, page)));
+        let candidates: Vec<Question> =
+            self.ahead.iter().filter_map(|(problem, _)| best_candidate(problem, &self.facts, &name)).collect();
+        for question in candidates {
+            self.ask(question);
+        }
+    }
+
+    fn keep(&mut self, file: &PageFile, fact: MetadataFact) {
+        self.facts.add_metadata(FileKey::of(file), Arc::clone(&fact.metadata));
+        self.metadata.insert(file.filename.clone(), fact);
+    }
+
+    fn ask_for_dependencies(&mut self, metadata: &Metadata) {
+        let no_extras = BTreeSet::<ExtraName>::new();
+        let likely = metadata.requires_dist.iter().filter(|requirement| {
+            self.ahead.iter().any(|(problem, environment)| {
+                !problem.exclude.contains(&requirement.name)
+                    && requirement.marker.evaluate(environment, &no_extras) != MarkerTruth::False
+            })
+        });
+        let names: BTreeSet<PackageName> = likely.map(|requirement| requirement.name.clone()).collect();
+        for name in names {
+            self.ask(Question::Page(name));
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! `pinfold lock`: requirements become one lock, for every target, from facts that an index or a recording gives.
+//!
+//! The story in order: read what is asked for, pose one problem a target, answer the resolver's questions until each target
+//! is solved, build what exists as source only to learn what it needs, pin every file, merge, write. Nothing is written
+//! before everything is known, and the same facts give the same bytes.
+
+mod crew;
+mod desk;
+mod indexes;
+mod inputs;
+mod pin;
+mod pip;
+mod recording;
+mod sdists;
+mod source;
+mod wheel_end;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pinfold_fetch::{Connectivity, Credential, Fetcher};
+use pinfold_lock::{BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
+use pinfold_packaging::{PackageName, Version};
+use pinfold_resolve::{Problem, Solution, Warning};
+
+use self::desk::{Desk, Unsolved};
+use self::indexes::Indexes;
+use self::inputs::Inputs;
+use self::pin::Pinner;
+use self::recording::Recording;
+use self::sdists::Sdists;
+use self::source::{Patience, Source};
+use super::{read_lock, write_whole};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::world::World;
+
+/// What was asked for.
+#[derive(Debug)]
+pub struct LockRequest<'a> {
+    /// Requirements files that stand in for a manifest.
+    pub requirements: &'a [PathBuf],
+    /// The only index.
+    pub index_url: Option<&'a str>,
+    /// Targets that replace the manifest's.
+    pub targets: &'a [String],
+    /// Python versions that replace the manifest's.
+    pub python_versions: &'a [String],
+    /// A cutoff that replaces the manifest's.
+    pub exclude_newer: Option<&'a str>,
+    /// Which of the former lock's versions are kept.
+    pub keep: Keep,
+    /// Whether the lock is written or compared.
+    pub effect: Effect,
+    /// Where answers come from, and whether they are kept.
+    pub answers: Answers<'a>,
+    /// Whether sockets may be opened.
+    pub connectivity: Connectivity,
+    /// The interpreter for builds, and whose pip is asked.
+    pub python: Option<&'a Path>,
+    /// The lock.
+    pub output: &'a Path,
+}
+
+/// Which of the former lock's versions are kept.
+#[derive(Debug)]
+pub enum Keep {
+    /// All but these.
+    AllBut(BTreeSet<PackageName>),
+    /// None.
+    Nothing,
+}
+
+/// What becomes of the new lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It is compared with the former one, and nothing is written.
+    Compare,
+    /// It is written.
+    Write,
+}
+
+/// Where answers come from, and whether they are kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Answers<'a> {
+    /// From the index.
+    Live,
+    /// From the index; kept in this file, under this URL in place of the default index's.
+    Record {
+        /// The file.
+        file: &'a Path,
+        /// The URL.
+        url: Option<&'a str>,
+    },
+    /// From this file.
+    Replay(&'a Path),
+}
+
+/// What locking came to.
+#[derive(Debug)]
+pub struct Locked {
+    /// The lock.
+    pub lock: Lock,
+    /// Its text.
+    pub text: String,
+    /// The former lock's text, if there was one.
+    pub before: Option<(Lock, String)>,
+    /// Per target, its name and how many packages it has.
+    pub targets: Vec<(String, usize)>,
+    /// What a maintainer should know although it is no obstacle.
+    pub warnings: Vec<String>,
+}
+
+/// Locks.
+///
+/// # Errors
+/// Exit 1 if there is no solution, 2 for an input that cannot be read, 3 for a refusal, 4 if the world failed. Nothing is
+/// written then.
+pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result<Locked, Failure> {
+    let inputs = Inputs::read(request)?;
+    let previous = former_lock(request)?;
+    let former = previous.as_ref().map(|(lock, _)| lock);
+    let cutoff = inputs.cutoff(former, matches!(request.keep, Keep::Nothing), world.now());
+    let opened = open_source(request, &inputs, former, cutoff, world)?;
+
+    let spinner = output.spinner("resolving");
+    let recording = matches!(request.answers, Answers::Record { .. });
+    let mut desk = Desk::new(Arc::clone(&opened.source), recording, spinner.clone());
+    let mut sdists =
+        Sdists::new(world, output, opened.fetcher.clone(), &inputs, request.python, cutoff, opened.recorded());
+    let solutions = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists).map_err(no_solution)?;
+
+    let mut pinner = Pinner::new(opened.fetcher.as_deref(), former);
+    let resolutions = solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>()?;
+    check_hashes(&inputs, &resolutions)?;
+    let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
+    spinner.finish_and_clear();
+
+    let settings = settings(&inputs, opened.source.indexes(), cutoff, &desk, &resolutions, builds, &pinner);
+    let lock = merge(&resolutions, settings)?;
+    if let Answers::Record { file, url } = request.answers {
+        recording::of(&desk, &sdists, &inputs, cutoff, url)?.write(file)?;
+    }
+    let text = lock.to_text();
+    if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
+        write_whole(request.output, text.as_bytes())?;
+    }
+    Ok(Locked {
+        targets: solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect(),
+        warnings: warnings(&solutions),
+        before: previous,
+        lock,
+        text,
+    })
+}
+
+/// Reads the lock that is there already. A missing one is none; one that cannot be read stops everything: it would be
+/// written over.
+fn former_lock(request: &LockRequest<'_>) -> Result<Option<(Lock, String)>, Failure> {
+    if request.output.exists() {
+        let read = read_lock(request.output)?;
+        return Ok(Some((read.lock, read.text)));
+    }
+    if request.effect == Effect::Compare {
+        return Err(Failure::new(Exit::Input, format!("there is no lock `{}` to check", request.output.display()))
+            .help("make one with `pinfold lock`"));
+    }
+    Ok(None)
+}
+
+/// Where facts come from, opened.
+struct Opened {
+    source: Arc<Source>,
+    fetcher: Option<Arc<Fetcher>>,
+}
+
+impl Opened {
+    fn recorded(&self) -> Option<&Recording> {
+        match &*self.source {
+            Source::Live { .. } => None,
+            Source::Replay { recording, .. } => Some(recording),
+        }
+    }
+}
+
+fn open_source(
+    request: &LockRequest<'_>,
+    inputs: &Inputs,
+    former: Option<&Lock>,
+    cutoff: Option<Timestamp>,
+    world: &World,
+) -> Result<Opened, Failure> {
+    let entries = &inputs.manifest.indexes;
+    let asks_pip = entries.iter().find(|entry| entry.location == pinfold_manifest::IndexLocation::Pip);
+    if let Answers::Replay(file) = request.answers {
+        let recording = Box::new(Recording::read(file)?);
+        let recorded = asks_pip.and_then(|entry| recording.indexes.get(&entry.name)).map(|index| index.url.clone());
+        let indexes = Indexes::new(entries, recorded.as_ref())?;
+        return Ok(Opened { source: Arc::new(Source::Replay { recording, indexes }), fetcher: None });
+    }
+    let mut credentials: Vec<Credential> = Vec::new();
+    let mut pip_url = None;
+    if asks_pip.is_some() {
+        let asked = pip::ask(world, &world.interpreter(request.python, None)?)?;
+        credentials.extend(asked.credential);
+        pip_url = Some(asked.url);
+    }
+    let mut indexes = Indexes::new(entries, pip_url.as_ref())?;
+    former.into_iter().for_each(|lock| indexes.remember_hosts(lock));
+    for index in indexes.all() {
+        let secret = crate::world::index_secret(&index.name).zip(index.url.file_host());
+        credentials.extend(secret.map(|(secret, host)| Credential { host, secret }));
+    }
+    let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
+    let patience = match (request.effect, request.connectivity) {
+        (Effect::Compare, Connectivity::Online) => Patience::Revalidate,
+        _ => Patience::Advised(cutoff),
+    };
+    let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience });
+    Ok(Opened { source, fetcher: Some(fetcher) })
+}
+
+/// Returns what to log in with at the indexes of a lock.
+pub(crate) fn credentials(lock: &Lock) -> Vec<Credential> {
+    let indexes = lock.tool.iter().flat_map(|tool| &tool.indexes);
+    let known = indexes.filter_map(|index| crate::world::index_secret(&index.name).zip(index.url.file_host()));
+    known.map(|(secret, host)| Credential { host, secret }).collect()
+}
+
+/// Solves one target after the other; each lends its choices to the next, so that versions agree where they can.
+fn solve(
+    inputs: &Inputs,
+    former: Option<&Lock>,
+    request: &LockRequest<'_>,
+    cutoff: Option<Timestamp>,
+    desk: &mut Desk,
+    sdists: &mut Sdists<'_>,
+) -> Result<Vec<Solution>, Unsolved> {
+    let mut preferences = kept_versions(former, &request.keep);
+    let names: BTreeSet<PackageName> = former.iter().flat_map(|lock| &lock.packages).map(|p| p.name.clone()).collect();
+    let problems: Vec<Problem> =
+        inputs.targets.iter().map(|target| inputs.problem(target, cutoff, preferences.clone())).collect();
+    desk.crawl_ahead(&problems, &names);
+    let mut solutions = Vec::new();
+    for problem in problems {
+        let problem = Problem { preferences: preferences.clone(), ..problem };
+        for solution in desk.solve(&problem, sdists)? {
+            for (name, chosen) in &solution.packages {
+                preferences.entry(name.clone()).or_insert_with(|| chosen.version.clone());
+            }
+            solutions.push(solution);
+        }
+    }
+    solutions.sort_by(|a, b| a.target.cmp(&b.target));
+    Ok(solutions)
+}
+
+fn kept_versions(former: Option<&Lock>, keep: &Keep) -> BTreeMap<PackageName, Version> {
+    let Keep::AllBut(moving) = keep else { return BTreeMap::new() };
+    let packages = former.into_iter().flat_map(|lock| &lock.packages);
+    let kept = packages.filter(|package| !moving.contains(&package.name));
+    kept.filter_map(|package| Some((package.name.clone(), package.version.clone()?))).collect()
+}
+
+/// Holds the files against the digests that a requirements file demands.
+fn check_hashes(inputs: &Inputs, resolutions: &[Resolution]) -> Result<(), Failure> {
+    for resolution in resolutions {
+        for (name, demanded) in &inputs.hashes {
+            let Some(resolved) = resolution.packages.get(name).filter(|r| !demanded.contains(&r.file.sha256)) else {
+                continue;
+            };
+            let demanded: Vec<String> = demanded.iter().map(|digest| format!("sha256:{digest}")).collect();
+            return Err(Failure::refused("hash-mismatch", format!("refused `{}`", resolved.file.filename))
+                .with("from", &resolved.file.url)
+                .with("expected", format!("{} (--hash)", demanded.join(" or ")))
+                .with("found", format!("sha256:{}", resolved.file.sha256))
+                .help(format!(
+                    "the file that {} gets is none of those that the requirements file allows",
+                    resolution.target
+                )));
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "one place gathers all that a lock says beside its packages")]
+fn settings(
+    inputs: &Inputs,
+    indexes: &Indexes,
+    cutoff: Option<Timestamp>,
+    desk: &Desk,
+    resolutions: &[Resolution],
+    builds: Vec<BuildRecipe>,
+    pinner: &Pinner<'_>,
+) -> LockSettings {
+    let files = resolutions.iter().flat_map(|resolution| resolution.packages.values()).map(|r| &r.file.filename);
+    let metadata = files.filter_map(|name| Some((name.clone(), desk.metadata().get(name)?.sha256))).collect();
+    let mut targets: Vec<_> = inputs.targets.iter().map(|target| *target.system()).collect();
+    targets.dedup();
+    let mut python: Vec<_> = inputs.targets.iter().map(|target| target.python()).collect();
+    python.sort();
+    python.dedup();
+    let tool = Tool {
+        schema: Tool::SCHEMA,
+        inputs: inputs.digest(indexes),
+        exclude_newer: cutoff,
+        prerelease: inputs.manifest.prerelease,
+        resolution: inputs.manifest.resolution,
+        targets,
+        python,
+        indexes: indexes.locked(&pinner.hosts),
+        builds,
+        accepts: inputs.accepts(),
+        metadata,
+    };
+    LockSettings {
+        extras: inputs.manifest.extras.keys().cloned().collect(),
+        dependency_groups: inputs.manifest.groups.keys().cloned().collect(),
+        default_groups: BTreeSet::new(),
+        created_by: "pinfold".to_owned(),
+        tool: Some(tool),
+    }
+}
+
+fn warnings(solutions: &[Solution]) -> Vec<String> {
+    let all: BTreeSet<&Warning> = solutions.iter().flat_map(|solution| &solution.warnings).collect();
+    all.into_iter().map(ToString::to_string).collect()
+}
+
+fn no_solution(unsolved: Unsolved) -> Failure {
+    match unsolved {
+        Unsolved::Failed(failure) => failure,
+        Unsolved::NoSolution(target, why) => {
+            let mut failure = Failure::new(Exit::No, format!("there is no solution for {target}"));
+            failure.details.extend(why.sentences().iter().map(|sentence| ("because", sentence.clone())));
+            if !why.hints().is_empty() {
+                failure.help = Some(why.hints().join("\n"));
+            }
+            failure
+        }
+    }
+}

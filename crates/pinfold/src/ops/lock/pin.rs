@@ -1,0 +1,135 @@
+//! From what was chosen to what is locked: every file with its URL, size, digest and origin.
+//!
+//! Where an index tells a file's size and digest, they are taken; where it does not, the whole file is read once and both are
+//! computed. A file that an earlier lock knew under the same name with other bytes is refused: a released file never changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pinfold_artifact::{ArtifactFilename, FileHost, Limits, Origin, SafeUrl, Sha256};
+use pinfold_fetch::Fetcher;
+use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
+use pinfold_packaging::PageFile;
+use pinfold_resolve::{Chosen, RootReason, Solution};
+
+use crate::exit::{Exit, Failure};
+
+/// Turns choices into pinned files, and remembers which hosts serve them.
+pub(super) struct Pinner<'a> {
+    fetcher: Option<&'a Fetcher>,
+    /// Per file name, what the earlier lock says of it, and of which index it was.
+    before: BTreeMap<ArtifactFilename, (Sha256, Option<SafeUrl>)>,
+    computed: BTreeMap<SafeUrl, (u64, Sha256)>,
+    /// Per index, the hosts of its locked files.
+    pub(super) hosts: BTreeMap<SafeUrl, BTreeSet<FileHost>>,
+}
+
+impl<'a> Pinner<'a> {
+    /// Makes a pinner that knows the digests of an earlier lock. Without a fetcher, nothing can be computed.
+    pub(super) fn new(fetcher: Option<&'a Fetcher>, previous: Option<&Lock>) -> Self {
+        let packages = previous.into_iter().flat_map(|lock| &lock.packages);
+        let files = packages.flat_map(|package| package.files().map(|file| (file, package.index.clone())));
+        let before = files.map(|(file, index)| (file.filename.clone(), (file.sha256, index))).collect();
+        Self { fetcher, before, computed: BTreeMap::new(), hosts: BTreeMap::new() }
+    }
+
+    /// Pins everything that one target gets.
+    ///
+    /// # Errors
+    /// Exit 3 for a replaced file or a foreign host, exit 4 if a file whose digest must be computed cannot be read.
+    pub(super) fn resolution(&mut self, solution: &Solution) -> Result<Resolution, Failure> {
+        let mut packages = BTreeMap::new();
+        for (name, chosen) in &solution.packages {
+            packages.insert(name.clone(), self.resolved(chosen)?);
+        }
+        Ok(Resolution { target: solution.target.clone(), packages })
+    }
+
+    fn resolved(&mut self, chosen: &Chosen) -> Result<Resolved, Failure> {
+        Ok(Resolved {
+            version: chosen.version.clone(),
+            file: self.file(&chosen.file, &chosen.origin)?,
+            kind: if chosen.is_sdist() { ArtifactKind::Sdist } else { ArtifactKind::Wheel },
+            index: Some(chosen.origin.index().clone()),
+            dependencies: chosen.dependencies.clone(),
+            reach: reach(&chosen.reasons),
+            requires_python: chosen.requires_python.clone(),
+        })
+    }
+
+    /// Pins one file.
+    ///
+    /// # Errors
+    /// As [`Pinner::resolution`].
+    pub(super) fn file(&mut self, file: &PageFile, origin: &Origin) -> Result<LockedFile, Failure> {
+        let url = file.url.to_safe_url();
+        origin.check(&url).map_err(|e| {
+            Failure::refused("origin-mismatch", format!("refused `{}`: its host is not of its index", file.filename))
+                .with("from", &url)
+                .with("cause", e)
+                .help("if the index has moved its files on purpose, add the host to `file-hosts` of the index")
+        })?;
+        let (size_bytes, sha256) = match (file.size_bytes, file.sha256) {
+            (Some(size), Some(sha256)) => (size, sha256),
+            (_, expected) => self.compute(file, &url, origin, expected)?,
+        };
+        self.hold_against_before(file, origin, sha256)?;
+        self.hosts.entry(origin.index().clone()).or_default().extend(url.file_host());
+        Ok(LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time: file.upload_time })
+    }
+
+    fn compute(
+        &mut self,
+        file: &PageFile,
+        url: &SafeUrl,
+        origin: &Origin,
+        expected: Option<Sha256>,
+    ) -> Result<(u64, Sha256), Failure> {
+        if let Some(known) = self.computed.get(url) {
+            return Ok(*known);
+        }
+        let Some(fetcher) = self.fetcher else {
+            return Err(Failure::new(
+                Exit::Input,
+                format!("the recording knows no size or digest of `{}`", file.filename),
+            )
+            .help("record again with `pinfold lock --record FILE`"));
+        };
+        let limit = file.size_bytes.unwrap_or(Limits::UNKNOWN_SIZE_BYTES);
+        let (size, found, _bytes) = fetcher.digest(origin, url, limit)?;
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(Failure::refused("hash-mismatch", format!("refused `{}`", file.filename))
+                .with("from", url)
+                .with("expected", format!("sha256:{expected} (the index page)"))
+                .with("found", format!("sha256:{found}"))
+                .help("the index serves other bytes than it names; tell who runs it"));
+        }
+        self.computed.insert(url.clone(), (size, found));
+        Ok((size, found))
+    }
+
+    fn hold_against_before(&self, file: &PageFile, origin: &Origin, found: Sha256) -> Result<(), Failure> {
+        let before = self.before.get(&file.filename);
+        let same_index = before.filter(|(_, index)| index.as_ref() == Some(origin.index()));
+        let Some((expected, _)) = same_index.filter(|(expected, _)| *expected != found) else { return Ok(()) };
+        Err(Failure::refused(
+            "file-replaced",
+            format!("refused `{}`: it was replaced since it was locked", file.filename),
+        )
+        .with("from", file.url.to_safe_url())
+        .with("expected", format!("sha256:{expected} (the present lock)"))
+        .with("found", format!("sha256:{found}"))
+        .help("a released file never changes; ask the project what happened before anyone installs it"))
+    }
+}
+
+fn reach(reasons: &BTreeSet<RootReason>) -> Reach {
+    let mut reach = Reach::default();
+    for reason in reasons {
+        match reason {
+            RootReason::Base => reach.base = true,
+            RootReason::Extra(name) => drop(reach.extras.insert(name.clone())),
+            RootReason::Group(name) => drop(reach.groups.insert(name.clone())),
+        }
+    }
+    reach
+}

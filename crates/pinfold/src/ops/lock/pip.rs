@@ -1,0 +1,117 @@
+//! What the user's own pip is set up with: the one index of `from = "pip"`.
+//!
+//! pip is asked, not imitated: its own option parser merges its configuration files, its environment and its default. The
+//! answer is a decision that the lock then records as a URL. Extra indexes are refused: merged, they let whoever registers a
+//! name on one index answer for a package of another.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pinfold_artifact::SafeUrl;
+use pinfold_fetch::{Credential, Secret};
+use pinfold_install::Interpreter;
+use pinfold_sandbox::Command;
+use serde::Deserialize;
+
+use crate::exit::{Exit, Failure};
+use crate::world::World;
+
+/// What pip is set up with.
+#[derive(Debug)]
+pub(super) struct PipIndex {
+    /// The index.
+    pub(super) url: SafeUrl,
+    /// The user name and password that pip's URL carried.
+    pub(super) credential: Option<Credential>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PipOptions {
+    index: Option<String>,
+    extra: Vec<String>,
+}
+
+/// Run by the interpreter whose pip is asked.
+const ASK_PIP: &str = r#"
+import json, os, sys
+if len(sys.argv) > 1:
+    os.environ["HOME"] = sys.argv[1]
+from pip._internal.commands import create_command
+options, _ = create_command("download").parse_args(["pinfold"])
+print(json.dumps({"index": None if options.no_index else options.index_url, "extra": options.extra_index_urls}))
+"#;
+
+/// Variables that pip looks at beside its configuration files.
+const HANDED_ON: [&str; 3] = ["APPDATA", "USERPROFILE", "XDG_CONFIG_HOME"];
+
+/// Asks pip.
+///
+/// # Errors
+/// Exit 2 if there is no pip, or if it merges several indexes.
+pub(super) fn ask(world: &World, interpreter: &Interpreter) -> Result<PipIndex, Failure> {
+    let wrong = |reason: String| {
+        Failure::new(Exit::Input, "pip does not say which index it is set up with (`from = \"pip\"`)")
+            .with("python", interpreter.executable.display())
+            .with("cause", reason)
+            .help("give an interpreter that has pip with --python, or write the index's `url` into the manifest")
+    };
+    let mut command = Command::new(&interpreter.executable, &world.search_path);
+    command.arguments = vec!["-c".into(), ASK_PIP.into()];
+    // The child's own HOME is empty; pip is told where the user's configuration is.
+    command.arguments.extend(std::env::var_os("HOME"));
+    command.environment = surroundings();
+    command.time_limit = Duration::from_secs(60);
+    let finished = command.run().map_err(|e| wrong(e.to_string()))?;
+    if !finished.status.success() {
+        return Err(wrong(String::from_utf8_lossy(&finished.stderr).lines().last().unwrap_or_default().to_owned()));
+    }
+    let options: PipOptions = serde_json::from_slice(&finished.stdout).map_err(|e| wrong(e.to_string()))?;
+    if !options.extra.is_empty() {
+        return Err(Failure::new(
+            Exit::Input,
+            "pip is set up with several indexes, and would take a package from any of them",
+        )
+        .with("indexes beside the first", options.extra.len())
+        .help("write each as an `[[index]]` with the `packages` that belong to it"));
+    }
+    let index = options.index.ok_or_else(|| wrong("it is set up with `no-index`".to_owned()))?;
+    let (bare, user) = without_user(&index);
+    let url: SafeUrl = bare.parse().map_err(|e: pinfold_artifact::UrlError| wrong(e.to_string()))?;
+    let credential = user.zip(url.file_host()).map(|(secret, host)| Credential { host, secret });
+    Ok(PipIndex { url, credential })
+}
+
+/// Returns the variables that pip reads.
+fn surroundings() -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+    let wanted = |name: &str| name.starts_with("PIP_") || HANDED_ON.contains(&name);
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(wanted)).collect()
+}
+
+/// Parts a URL from the user name and password in it.
+fn without_user(text: &str) -> (String, Option<Secret>) {
+    let Ok(mut url) = url::Url::parse(text) else { return (text.to_owned(), None) };
+    if url.username().is_empty() && url.password().is_none() {
+        return (text.to_owned(), None);
+    }
+    let secret =
+        Secret::Basic { user: url.username().to_owned(), password: url.password().unwrap_or_default().to_owned() };
+    let bare = url.set_username("").and_then(|()| url.set_password(None));
+    if bare.is_err() {
+        return (text.to_owned(), None);
+    }
+    (url.into(), Some(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_the_secret_from_the_url() {
+        let (url, secret) = without_user("https://me:secret@index.example/simple");
+        assert_eq!(url, "https://index.example/simple");
+        assert!(matches!(secret, Some(Secret::Basic { user, password }) if user == "me" && password == "secret"));
+        assert!(without_user("https://index.example/simple").1.is_none());
+    }
+}

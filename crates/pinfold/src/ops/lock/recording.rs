@@ -1,0 +1,274 @@
+//! Every answer that a lock used, in one file: what `lock --record` keeps and `lock --replay` derives the lock from again.
+//!
+//! A recording is gzip over one JSON document. It keeps only what a resolution can depend on: of each page the files that
+//! were uploaded before the cutoff and that one of the targets could use, of each METADATA file the headers that name
+//! dependencies. File URLs on the index's own host are kept relative to the page, so that a recording made through a mirror
+//! names the index that it stands for and not the mirror. It holds no credential: every URL is a [`SafeUrl`].
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256};
+use pinfold_packaging::{
+    CoreMetadata, DistributionFilename, PackageName, PageFile, ProjectState, ProjectStatus, SimplePage, Specifiers,
+    Tags, Target,
+};
+use serde::{Deserialize, Serialize};
+
+use super::desk::Desk;
+use super::inputs::Inputs;
+use super::sdists::Sdists;
+use crate::exit::{Exit, Failure};
+
+/// The answers of one lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Recording {
+    /// Always [`Recording::FORMAT`].
+    pub(super) format: String,
+    /// Per index name of the manifest.
+    pub(super) indexes: BTreeMap<String, RecordedIndex>,
+    /// Per wheel.
+    pub(super) metadata: BTreeMap<ArtifactFilename, RecordedMetadata>,
+    /// Per sdist.
+    pub(super) sdists: BTreeMap<ArtifactFilename, RecordedSdist>,
+}
+
+/// The pages of one index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RecordedIndex {
+    /// The index's URL.
+    pub(super) url: SafeUrl,
+    /// Per project; none where the index has no such project.
+    pub(super) projects: BTreeMap<PackageName, Option<RecordedPage>>,
+}
+
+/// One project's page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RecordedPage {
+    #[serde(default = "active", skip_serializing_if = "is_active")]
+    status: ProjectStatus,
+    files: Vec<RecordedFile>,
+}
+
+fn active() -> ProjectStatus {
+    ProjectStatus { state: ProjectState::Active, reason: None }
+}
+
+fn is_active(status: &ProjectStatus) -> bool {
+    *status == active()
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RecordedFile {
+    name: ArtifactFilename,
+    /// Relative to the page where the file is on the index's own host.
+    url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<Sha256>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uploaded: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    python: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    yanked: Option<String>,
+}
+
+/// What a wheel's METADATA said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RecordedMetadata {
+    /// Of the whole METADATA file.
+    pub(super) sha256: Sha256,
+    /// The headers that name dependencies.
+    pub(super) headers: String,
+}
+
+/// What an sdist's build said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RecordedSdist {
+    /// Of the whole METADATA file.
+    pub(super) metadata: RecordedMetadata,
+    /// The PEP 517 backend.
+    pub(super) backend: String,
+    /// Directories of an in-tree backend.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) backend_path: Vec<String>,
+    /// What the build needs, as PEP 508 requirements.
+    pub(super) requires: Vec<String>,
+}
+
+impl Recording {
+    /// The format's name and version.
+    pub(super) const FORMAT: &str = "pinfold-recording-1";
+
+    /// Reads a recording.
+    ///
+    /// # Errors
+    /// Exit 2 if the file cannot be read or is no recording.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let shown = || path.display().to_string();
+        let wrong = |reason: String| {
+            Failure::new(Exit::Input, format!("cannot read the recording `{}`", shown())).with("cause", reason)
+        };
+        let file = std::fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
+        let mut text = Vec::new();
+        GzDecoder::new(file)
+            .take(Limits::PAGE_BYTES + 1)
+            .read_to_end(&mut text)
+            .map_err(|e| wrong(format!("{e} (a recording is a gzip file)")))?;
+        if text.len() as u64 > Limits::PAGE_BYTES {
+            return Err(wrong(format!("it unpacks to more than {} bytes", Limits::PAGE_BYTES)));
+        }
+        let recording: Self = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+        if recording.format != Self::FORMAT {
+            return Err(wrong(format!("its format is `{}`; this pinfold reads `{}`", recording.format, Self::FORMAT)));
+        }
+        Ok(recording)
+    }
+
+    /// Writes the recording; the same answers give the same bytes.
+    ///
+    /// # Errors
+    /// Exit 4 if the file cannot be written.
+    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
+        let failed = |e: std::io::Error| {
+            Failure::new(Exit::World, format!("cannot write the recording `{}`", path.display())).with("cause", e)
+        };
+        let text = serde_json::to_vec(self).map_err(|e| failed(e.into()))?;
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&text).map_err(failed)?;
+        crate::ops::write_whole(path, &packed.finish().map_err(failed)?)
+    }
+}
+
+impl RecordedPage {
+    /// Keeps of a page the files that `matters` says a resolution can depend on.
+    pub(super) fn of(page: &SimplePage, page_url: &SafeUrl, matters: impl Fn(&PageFile) -> bool) -> Self {
+        let files = page.files.iter().filter(|file| matters(file)).map(|file| RecordedFile {
+            name: file.filename.clone(),
+            url: relative(page_url, &file.url.to_safe_url()),
+            size: file.size_bytes,
+            sha256: file.sha256,
+            uploaded: file.upload_time.map(|time| time.to_string()),
+            python: file.requires_python.as_ref().map(Specifiers::to_string),
+            yanked: file.yanked.clone(),
+        });
+        Self { status: page.status.clone(), files: files.collect() }
+    }
+
+    /// Makes the page again.
+    ///
+    /// # Errors
+    /// Exit 2 if the recording was damaged by hand.
+    pub(super) fn page(&self, page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, Failure> {
+        let files = self.files.iter().map(|file| file.page_file(page_url, project)).collect::<Result<_, _>>()?;
+        Ok(SimplePage { files, status: self.status.clone(), last_serial: None, skipped: Vec::new() })
+    }
+}
+
+impl RecordedFile {
+    fn page_file(&self, page_url: &SafeUrl, project: &PackageName) -> Result<PageFile, Failure> {
+        let wrong = |reason: String| {
+            Failure::new(Exit::Input, format!("the recording's entry `{}` cannot be read", self.name))
+                .with("cause", reason)
+        };
+        Ok(PageFile {
+            distribution: DistributionFilename::parse(&self.name, project).map_err(|e| wrong(e.to_string()))?,
+            filename: self.name.clone(),
+            url: page_url.join(&self.url).map_err(|e| wrong(e.to_string()))?.into(),
+            size_bytes: self.size,
+            sha256: self.sha256,
+            upload_time: self.uploaded.as_deref().map(str::parse).transpose().map_err(|e| wrong(format!("{e}")))?,
+            requires_python: self.python.as_deref().map(str::parse).transpose().map_err(|e| wrong(format!("{e}")))?,
+            yanked: self.yanked.clone(),
+            core_metadata: CoreMetadata::Absent,
+        })
+    }
+}
+
+/// Returns a reference to `url` that is relative to `base` where both are on one host, else the whole URL.
+fn relative(base: &SafeUrl, url: &SafeUrl) -> String {
+    if base.file_host() != url.file_host() {
+        return url.to_string();
+    }
+    base.as_url().make_relative(url.as_url()).unwrap_or_else(|| url.to_string())
+}
+
+/// Keeps of a METADATA file the headers on which a resolution can depend, unfolded, in their order.
+pub(super) fn dependency_headers(metadata: &[u8]) -> String {
+    const KEPT: [&str; 7] =
+        ["dynamic", "metadata-version", "name", "provides-extra", "requires-dist", "requires-python", "version"];
+    let text = String::from_utf8_lossy(metadata);
+    let head = text.lines().take_while(|line| !line.trim_end_matches('\r').is_empty());
+    let mut kept = String::new();
+    let mut keeping = false;
+    for line in head {
+        let folded = line.starts_with([' ', '\t']);
+        if !folded {
+            let key = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            keeping = KEPT.contains(&key.as_str());
+        }
+        if keeping {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+/// Makes the recording of what a lock used.
+///
+/// # Errors
+/// Exit 2 if the URL to record under is none.
+pub(super) fn of(
+    desk: &Desk,
+    sdists: &Sdists<'_>,
+    inputs: &Inputs,
+    cutoff: Option<Timestamp>,
+    url: Option<&str>,
+) -> Result<Recording, Failure> {
+    let given: Option<SafeUrl> = url
+        .map(str::parse)
+        .transpose()
+        .map_err(|e: pinfold_artifact::UrlError| Failure::of(Exit::Input, &e).with("option", "--record-as"))?;
+    let tags: Vec<Tags> = inputs.targets.iter().map(Target::tags).collect();
+    let matters = |file: &PageFile| {
+        let early = cutoff.is_none_or(|cutoff| file.upload_time.is_none_or(|uploaded| uploaded <= cutoff));
+        early
+            && match &file.distribution {
+                DistributionFilename::Sdist(_) => true,
+                DistributionFilename::Wheel(wheel) => tags.iter().any(|tags| tags.rank(wheel).is_some()),
+            }
+    };
+    let indexes = desk.source().indexes();
+    let default = indexes.default_name();
+    let mut recording = Recording { format: Recording::FORMAT.to_owned(), ..Recording::default() };
+    for (name, page) in desk.pages().into_iter().flatten() {
+        let index = indexes.of(name)?;
+        let page_url = index.page_url(name)?;
+        let shown = given.as_ref().filter(|_| index.name == default).unwrap_or(&index.url).as_directory();
+        let recorded = recording
+            .indexes
+            .entry(index.name.clone())
+            .or_insert_with(|| RecordedIndex { url: shown, projects: BTreeMap::new() });
+        recorded.projects.insert(name.clone(), page.as_ref().map(|page| RecordedPage::of(page, &page_url, matters)));
+    }
+    for (filename, fact) in desk.metadata().iter().filter(|(filename, _)| !sdists.known().contains_key(*filename)) {
+        let headers = dependency_headers(&fact.bytes);
+        recording.metadata.insert(filename.clone(), RecordedMetadata { sha256: fact.sha256, headers });
+    }
+    recording.sdists = sdists.known().clone();
+    Ok(recording)
+}

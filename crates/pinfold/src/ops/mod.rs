@@ -1,0 +1,83 @@
+//! The stories of pinfold: what each verb does, in order. Here the rooms are joined; nothing here prints results or exits.
+
+pub mod builds;
+pub mod lock;
+pub mod sync;
+pub mod trees;
+pub mod verify;
+
+use std::io::Write;
+use std::path::Path;
+
+use pinfold_artifact::{Limits, Sha256};
+use pinfold_lock::Lock;
+use sha2::Digest;
+
+use crate::exit::{Exit, Failure};
+
+/// A lock as it was read: once, with the digest of exactly the bytes that were parsed.
+#[derive(Debug)]
+pub struct LockFile {
+    /// What it says.
+    pub lock: Lock,
+    /// Digest of its bytes.
+    pub sha256: Sha256,
+    /// Its text.
+    pub text: String,
+    /// What was odd about it without being wrong.
+    pub warnings: Vec<String>,
+}
+
+/// Reads a lock.
+///
+/// # Errors
+/// Exit 2 if there is none or it cannot be read, exit 3 if it must not be used.
+pub fn read_lock(path: &Path) -> Result<LockFile, Failure> {
+    let text = read_text(path, Limits::LOCK_BYTES, "lock")
+        .map_err(|failure| failure.help("make one with `pinfold lock`, or name one with --lock"))?;
+    let sha256 = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
+    let (lock, warnings) = Lock::read(&text).map_err(|e| Failure::from(e).with("lock", path.display()))?;
+    Ok(LockFile { lock, sha256, text, warnings: warnings.iter().map(ToString::to_string).collect() })
+}
+
+/// Reads a file of text that people or pinfold wrote.
+///
+/// # Errors
+/// Exit 2 if it cannot be read, is larger than the limit, or is not UTF-8.
+pub fn read_text(path: &Path, limit_bytes: u64, what: &str) -> Result<String, Failure> {
+    use std::io::Read;
+    let wrong = |reason: String| {
+        Failure::new(Exit::Input, format!("cannot read the {what} `{}`", path.display())).with("cause", reason)
+    };
+    let file = std::fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(wrong(format!("it is larger than {limit_bytes} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|e| wrong(format!("it is not UTF-8: {e}")))
+}
+
+/// Writes a file whole or not at all: beside its place, then renamed.
+///
+/// # Errors
+/// Exit 4; a former file is then as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(".pinfold-").tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.permissions().mode() & 0o777);
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+        }
+        file.as_file().sync_data()?;
+        file.persist(path).map_err(|e| e.error).map(drop)
+    };
+    write().map_err(|e: std::io::Error| {
+        Failure::new(Exit::World, format!("cannot write `{}`; what was there is as it was", path.display()))
+            .with("cause", e)
+    })
+}

@@ -1,0 +1,106 @@
+//! `pinfold sync`: the environment becomes exactly what the lock says, or stays what it was.
+//!
+//! The newcomer's first file. Each step takes what the one before has proved: a [`Selection`] comes only from a lock that may
+//! be used, a stored artifact only from bytes with the locked digest, a staged generation only from stored trees; and only
+//! the last step, one exchange of two directories, changes what the user has.
+
+use std::path::Path;
+
+use pinfold_fetch::Connectivity;
+use pinfold_install::{Bytecode, Environment, Intent, LinkMode, Plan, Receipt, StageOptions, plan, stage};
+use pinfold_lock::{Selection, Wanted, select};
+
+use super::trees::{self, Workshop};
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::world::World;
+
+/// What was asked for.
+#[derive(Debug)]
+pub struct SyncRequest<'a> {
+    /// The lock.
+    pub lock: &'a Path,
+    /// The environment.
+    pub venv: &'a Path,
+    /// The interpreter, if one was named.
+    pub python: Option<&'a Path>,
+    /// Extras and groups.
+    pub wanted: Wanted,
+    /// Whether sockets may be opened.
+    pub connectivity: Connectivity,
+    /// How files reach the environment.
+    pub link_mode: LinkMode,
+    /// Whether anything is to be changed.
+    pub extent: Extent,
+}
+
+/// How far a sync goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All the way.
+    Apply,
+    /// Up to the plan.
+    Plan,
+}
+
+/// What a sync came to.
+#[derive(Debug)]
+pub struct Synced {
+    /// What had to change.
+    pub plan: Plan,
+    /// What was selected.
+    pub selection: Selection,
+    /// The receipt of the new generation; none if nothing was changed.
+    pub receipt: Option<Receipt>,
+}
+
+/// Generations that are kept beside the current one.
+const KEPT_GENERATIONS: usize = 3;
+
+/// Makes the environment exactly what the lock says.
+///
+/// # Errors
+/// Exit 2 for an input that cannot be read, 3 for a refusal, 4 if the world failed. The environment is then as it was.
+pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result<Synced, Failure> {
+    let read = super::read_lock(request.lock)?;
+    read.warnings.iter().for_each(|warning| output.warning(warning));
+    let environment = Environment::at(request.venv)?;
+    let receipt = environment.receipt()?;
+    let interpreter = match (&receipt, request.python) {
+        (Some(receipt), None) if receipt.interpreter.is_current() => receipt.interpreter.clone(),
+        (_, python) => world.interpreter(python, read.lock.requires_python.as_ref())?,
+    };
+    let selection = select(&read.lock, &interpreter.host()?, &request.wanted)?;
+    let intent = Intent {
+        environment: &environment,
+        interpreter: &interpreter,
+        lock_sha256: &read.sha256,
+        selection: &selection,
+        wanted: &request.wanted,
+    };
+    let changes = plan(&intent, receipt.as_ref());
+    if changes.is_empty() || request.extent == Extent::Plan {
+        return Ok(Synced { plan: changes, selection, receipt: None });
+    }
+
+    let store = world.store()?;
+    let fetcher = world.fetcher(request.connectivity, super::lock::credentials(&read.lock))?;
+    let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
+    let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter };
+    let trees = trees::make(&workshop, &selection, accepts)?;
+
+    let bar = output.count_bar("installing", trees.values().map(|tree| tree.manifest().files.len() as u64).sum());
+    let now = world.now().to_string();
+    let options = StageOptions {
+        link_mode: request.link_mode,
+        bytecode: Bytecode::Leave,
+        installed_at: &now,
+        keep: KEPT_GENERATIONS,
+        progress: &|files| bar.inc(files),
+    };
+    let guard = environment.lock()?;
+    let staged = stage(&guard, &intent, &trees, &options)?;
+    let receipt = staged.exchange()?;
+    bar.finish_and_clear();
+    Ok(Synced { plan: changes, selection, receipt: Some(receipt) })
+}

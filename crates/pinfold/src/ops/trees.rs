@@ -1,0 +1,180 @@
+//! From a selection to unpacked trees: fetch, verify, unpack, build, in that order for each package and at once for many.
+//!
+//! Downloads start with the largest file, so that the longest transfer does not begin last. A wheel is unpacked as soon as
+//! its bytes are in the store, while others still arrive. A tree that is in the store already is taken only if the store
+//! remembers that its artifact came from the index that the lock names, and if it still is what was stored.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use pinfold_fetch::Fetcher;
+use pinfold_install::{Interpreter, unpack_wheel};
+use pinfold_lock::{Accepted, ArtifactKind, Selected, Selection};
+use pinfold_packaging::PackageName;
+use pinfold_store::{Store, Stored, StoredTree};
+
+use super::builds;
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::world::World;
+
+/// What making trees needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Workshop<'a> {
+    /// The surroundings.
+    pub(crate) world: &'a World,
+    /// Where bytes become trusted.
+    pub(crate) store: &'a Store,
+    /// The door to the network.
+    pub(crate) fetcher: &'a Fetcher,
+    /// Where progress is shown.
+    pub(crate) output: &'a Output,
+    /// The interpreter that builds run with.
+    pub(crate) interpreter: &'a Interpreter,
+}
+
+/// Unpacked wheels, per package.
+pub(crate) type Trees = BTreeMap<PackageName, StoredTree>;
+
+/// Threads that fetch and unpack: some wait for the network while others inflate.
+const HANDS: usize = 8;
+
+/// Makes the trees of everything that is selected.
+///
+/// # Errors
+/// The first failure in the order of the selection; nothing is installed then.
+pub(crate) fn make(workshop: &Workshop<'_>, selection: &Selection, accepts: &[Accepted]) -> Result<Trees, Failure> {
+    let (mut trees, missing) = at_hand(workshop, selection)?;
+    let stored = fetch_and_unpack(workshop, &missing, accepts, &mut trees)?;
+    for (selected, sdist) in stored {
+        let wheel = builds::wheel_of(workshop, selected, &sdist, accepts)?;
+        trees.insert(selected.name.clone(), unpack_wheel(workshop.store, &wheel, selected, accepts)?);
+    }
+    Ok(trees)
+}
+
+/// Returns the trees that the store has, and the packages that it lacks.
+fn at_hand<'a>(workshop: &Workshop<'_>, selection: &'a Selection) -> Result<(Trees, Vec<&'a Selected>), Failure> {
+    let wheels: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Wheel).collect();
+    let looked = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected))?;
+    let mut trees = Trees::new();
+    let mut missing: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Sdist).collect();
+    for (selected, tree) in wheels.into_iter().zip(looked) {
+        match tree {
+            Some(tree) => drop(trees.insert(selected.name.clone(), tree)),
+            None => missing.push(selected),
+        }
+    }
+    missing.sort_by_key(|selected| (std::cmp::Reverse(selected.artifact.size_bytes), &selected.name));
+    Ok((trees, missing))
+}
+
+fn stored_tree(store: &Store, selected: &Selected) -> Result<Option<StoredTree>, Failure> {
+    if store.find(&selected.artifact)?.is_none() {
+        return Ok(None);
+    }
+    let Some(tree) = store.tree(&selected.artifact.sha256)? else { return Ok(None) };
+    if store.check_tree(&tree)?.is_empty() {
+        return Ok(Some(tree));
+    }
+    store.quarantine(&tree)?;
+    Ok(None)
+}
+
+/// Fetches what is missing and unpacks the wheels of it. Returns the sdists.
+fn fetch_and_unpack<'a>(
+    workshop: &Workshop<'_>,
+    missing: &[&'a Selected],
+    accepts: &[Accepted],
+    trees: &mut Trees,
+) -> Result<Vec<(&'a Selected, Stored)>, Failure> {
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bar = workshop.output.byte_bar("fetching", missing.iter().map(|s| s.artifact.size_bytes).sum());
+    let received: Vec<AtomicU64> = missing.iter().map(|_| AtomicU64::new(0)).collect();
+    let positions: Vec<usize> = (0..missing.len()).collect();
+    let made = in_parallel(&positions, HANDS, |&position| {
+        let selected = missing[position];
+        let progress = |bytes: u64| {
+            let before = received[position].swap(bytes, Ordering::Relaxed);
+            if bytes >= before { bar.inc(bytes - before) } else { bar.dec(before - bytes) }
+        };
+        let stored = workshop.fetcher.download(&selected.artifact, workshop.store, &progress)?;
+        progress(selected.artifact.size_bytes);
+        match selected.kind {
+            ArtifactKind::Sdist => Ok((stored, None)),
+            ArtifactKind::Wheel => {
+                let tree = unpack_wheel(workshop.store, &stored, selected, accepts)?;
+                Ok((stored, Some(tree)))
+            }
+        }
+    });
+    bar.finish_and_clear();
+    let made = made?;
+    let mut sdists = Vec::new();
+    for (selected, made) in missing.iter().zip(made) {
+        match made {
+            (_, Some(tree)) => drop(trees.insert(selected.name.clone(), tree)),
+            (stored, None) => sdists.push((*selected, stored)),
+        }
+    }
+    Ok(sdists)
+}
+
+/// Does `work` for every item on up to `hands` threads, begun in the order of the items. After a failure no further item is
+/// begun; of several failures the one of the earliest item is returned.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    hands: usize,
+    work: impl Fn(&T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, Failure> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<R, Failure>>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let hand = || {
+        loop {
+            let position = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(position) else { return };
+            let result = work(item);
+            if result.is_err() {
+                next.store(items.len(), Ordering::Relaxed);
+            }
+            *results[position].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..hands.min(items.len()) {
+            scope.spawn(hand);
+        }
+        hand();
+    });
+    let results = results.into_iter().filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
+    results.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn results_keep_the_order_of_the_items() {
+        let items: Vec<u32> = (0..100).collect();
+        let doubled = in_parallel(&items, 8, |item| Ok(item * 2)).unwrap();
+        assert_eq!(doubled, items.iter().map(|item| item * 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_failure_ends_the_work() {
+        let items: Vec<u32> = (0..100).collect();
+        let done = AtomicUsize::new(0);
+        let failed = in_parallel(&items, 1, |item| {
+            done.fetch_add(1, Ordering::Relaxed);
+            if *item == 3 { Err(Failure::new(Exit::World, "three")) } else { Ok(()) }
+        });
+        assert_eq!(failed.unwrap_err().headline, "three");
+        assert_eq!(done.into_inner(), 4);
+    }
+}

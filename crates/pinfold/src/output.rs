@@ -1,0 +1,140 @@
+//! What people see: results on standard output, everything else on standard error. Colour is chosen here and nowhere else.
+//!
+//! A closed pipe is no error: whoever reads has seen enough.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::{ColorChoice, Global, LogFormat};
+use crate::exit::Failure;
+
+/// Where and how messages are written.
+#[derive(Debug)]
+pub struct Output {
+    bars: MultiProgress,
+    format: LogFormat,
+    quiet: bool,
+    verbose: bool,
+}
+
+const BOLD: Style = Style::new().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HELP: Style = AnsiColor::Cyan.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+impl Output {
+    /// Makes the output that the arguments ask for.
+    pub fn new(global: &Global) -> Self {
+        match global.color {
+            ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+            ColorChoice::Auto => anstream::ColorChoice::Auto.write_global(),
+            ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
+        }
+        let drawn = std::io::stderr().is_terminal()
+            && !global.quiet
+            && !global.no_progress
+            && global.log_format == LogFormat::Text;
+        let target = if drawn { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            format: global.log_format,
+            quiet: global.quiet,
+            verbose: global.verbose,
+        }
+    }
+
+    /// Writes a result to standard output.
+    pub fn result(&self, text: &str) {
+        let mut stdout = anstream::stdout().lock();
+        drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+    }
+
+    /// Says what happened, unless quiet.
+    pub fn status(&self, text: &str) {
+        if !self.quiet {
+            self.event("status", text, &[], text);
+        }
+    }
+
+    /// Says what only a curious reader wants to know.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            self.event("detail", text, &[], text);
+        }
+    }
+
+    /// Warns, even when quiet.
+    pub fn warning(&self, text: &str) {
+        self.event("warning", text, &[], &format!("{WARNING}warning{WARNING:#}: {text}"));
+    }
+
+    /// Explains a failure.
+    pub fn failure(&self, failure: &Failure) {
+        let code = failure.code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
+        let mut text = format!("{ERROR}error{code}{ERROR:#}: {BOLD}{}{BOLD:#}", failure.headline);
+        for (label, value) in &failure.details {
+            text.push_str(&format!("\n  {label}: {}", value.replace('\n', "\n    ")));
+        }
+        if let Some(help) = &failure.help {
+            text.push_str(&format!("\n  {HELP}help{HELP:#}: {help}"));
+        }
+        let mut fields: Vec<(&str, &str)> =
+            failure.details.iter().map(|(label, value)| (*label, value.as_str())).collect();
+        fields.extend(failure.code.as_deref().map(|code| ("code", code)));
+        fields.extend(failure.help.as_deref().map(|help| ("help", help)));
+        self.event("error", &failure.headline, &fields, &text);
+    }
+
+    fn event(&self, kind: &str, message: &str, fields: &[(&str, &str)], text: &str) {
+        let line = match self.format {
+            LogFormat::Text => text.to_owned(),
+            LogFormat::Json => {
+                let mut object = serde_json::Map::new();
+                object.insert("event".to_owned(), kind.into());
+                object.insert("message".to_owned(), message.into());
+                object.extend(fields.iter().map(|(label, value)| ((*label).to_owned(), (*value).into())));
+                serde_json::Value::Object(object).to_string()
+            }
+        };
+        self.bars.suspend(|| {
+            let mut stderr = anstream::stderr().lock();
+            drop(writeln!(stderr, "{line}"));
+        });
+    }
+
+    /// Starts a bar that counts bytes towards a total.
+    pub fn byte_bar(&self, phase: &'static str, total_bytes: u64) -> ProgressBar {
+        let template = "{msg:>12} {bar:30} {bytes:>11}/{total_bytes:<11} {bytes_per_sec:>12} {eta:>4}";
+        self.bar(ProgressBar::new(total_bytes), template, phase)
+    }
+
+    /// Starts a bar that counts things towards a total.
+    pub fn count_bar(&self, phase: &'static str, total: u64) -> ProgressBar {
+        self.bar(ProgressBar::new(total), "{msg:>12} {bar:30} {pos}/{len}", phase)
+    }
+
+    /// Starts a line that shows that something whose length is not known goes on.
+    pub fn spinner(&self, phase: &'static str) -> ProgressBar {
+        let bar = self.bar(ProgressBar::new_spinner(), "{msg:>12} {spinner} {prefix}", phase);
+        if !self.bars.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        bar
+    }
+
+    fn bar(&self, bar: ProgressBar, template: &str, phase: &'static str) -> ProgressBar {
+        let bar = self.bars.add(bar);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.with_message(phase)
+    }
+}
+
+/// Writes a number of bytes for people, in binary units.
+pub fn human_bytes(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}

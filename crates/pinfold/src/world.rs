@@ -1,0 +1,128 @@
+//! What pinfold takes from its surroundings, read once: directories, environment variables, the clock, the search path.
+//!
+//! No variable turns a check off. What is read here is handed down as values; no other crate looks at the environment.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use pinfold_fetch::{Connectivity, Credential, FetchSettings, Fetcher, ProxySettings, Secret};
+use pinfold_install::Interpreter;
+use pinfold_packaging::Specifiers;
+use pinfold_store::Store;
+
+use crate::cli::Global;
+use crate::exit::{Exit, Failure};
+
+/// The surroundings of one run.
+#[derive(Debug)]
+pub struct World {
+    /// Where pages, metadata and artifacts are kept.
+    pub cache_dir: PathBuf,
+    /// Where programs are looked for.
+    pub search_path: OsString,
+}
+
+impl World {
+    /// Reads the surroundings.
+    ///
+    /// # Errors
+    /// Exit 2 if no cache directory is given and none can be derived.
+    pub fn new(global: &Global) -> Result<Self, Failure> {
+        let cache_dir = match &global.cache_dir {
+            Some(given) => given.clone(),
+            None => usual_cache_dir().ok_or_else(|| {
+                Failure::new(Exit::Input, "no cache directory can be derived: neither XDG_CACHE_HOME nor HOME is set")
+                    .help("give one with --cache-dir or PINFOLD_CACHE_DIR")
+            })?,
+        };
+        let cache_dir = std::path::absolute(&cache_dir).map_err(|e| Failure::of(Exit::Input, &e))?;
+        Ok(Self { cache_dir, search_path: std::env::var_os("PATH").unwrap_or_default() })
+    }
+
+    /// Returns the present moment, in whole seconds.
+    pub fn now(&self) -> Timestamp {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(now.as_secs()).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// Exit 4 if the directory cannot be made.
+    pub fn store(&self) -> Result<Store, Failure> {
+        Ok(Store::open(&self.cache_dir.join("store"))?)
+    }
+
+    /// Opens the door to the network.
+    ///
+    /// # Errors
+    /// Exit 4 if the certificates that the environment names cannot be read.
+    pub fn fetcher(&self, connectivity: Connectivity, credentials: Vec<Credential>) -> Result<Fetcher, Failure> {
+        let mut settings = FetchSettings::new(self.cache_dir.join("pages"), connectivity);
+        settings.ca_bundle = variable("SSL_CERT_FILE").map(PathBuf::from);
+        settings.proxies = ProxySettings {
+            http: variable("http_proxy").or_else(|| variable("HTTP_PROXY")),
+            https: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),
+            no_proxy: variable("no_proxy").or_else(|| variable("NO_PROXY")),
+        };
+        settings.credentials = credentials;
+        Ok(Fetcher::new(settings)?)
+    }
+
+    /// Returns the interpreter that was asked for, or the first on the search path that fits.
+    ///
+    /// # Errors
+    /// Exit 2 if there is none, or it does not fit.
+    pub fn interpreter(&self, given: Option<&Path>, requires: Option<&Specifiers>) -> Result<Interpreter, Failure> {
+        let Some(given) = given else { return Ok(Interpreter::find(&self.search_path, requires)?) };
+        let path = std::path::absolute(given).map_err(|e| Failure::of(Exit::Input, &e))?;
+        let interpreter = Interpreter::probe(&path, &self.search_path)?;
+        if let Some(requires) = requires.filter(|requires| !requires.contains(&interpreter.version)) {
+            return Err(Failure::new(Exit::Input, format!("`{}` is Python {}", given.display(), interpreter.version))
+                .with("expected", format!("Python {requires}"))
+                .help("give another interpreter with --python"));
+        }
+        Ok(interpreter)
+    }
+
+    /// Returns a directory below the cache, created if needed.
+    ///
+    /// # Errors
+    /// Exit 4 if it cannot be made.
+    pub fn cache_subdirectory(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.cache_dir.join(name);
+        std::fs::create_dir_all(&path)
+            .map_err(|e| Failure::new(Exit::World, format!("cannot make `{}`", path.display())).with("cause", e))?;
+        Ok(path)
+    }
+}
+
+/// Returns the value of a variable, if it is set and text.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Returns the credentials that the environment gives for the index with this name:
+/// `PINFOLD_INDEX_<NAME>_TOKEN`, or `PINFOLD_INDEX_<NAME>_USERNAME` and `…_PASSWORD`.
+pub fn index_secret(name: &str) -> Option<Secret> {
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let of = |key: &str| variable(&format!("PINFOLD_INDEX_{name}_{key}")).filter(|value| !value.is_empty());
+    if let Some(token) = of("TOKEN") {
+        return Some(Secret::Bearer(token));
+    }
+    Some(Secret::Basic { user: of("USERNAME")?, password: of("PASSWORD").unwrap_or_default() })
+}
+
+fn usual_cache_dir() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if cfg!(windows) {
+        return Some(set("LOCALAPPDATA")?.join("pinfold").join("cache"));
+    }
+    if cfg!(target_os = "macos") {
+        return Some(set("HOME")?.join("Library").join("Caches").join("pinfold"));
+    }
+    let base = set("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| Some(set("HOME")?.join(".cache")));
+    Some(base?.join("pinfold"))
+}

@@ -1,0 +1,129 @@
+//! `sync` makes the environment exactly the lock, and says when there is nothing to do.
+
+use pinfold_testkit::{Index, WheelRecipe};
+
+use crate::project::Project;
+
+fn greeting() -> Index {
+    Index::new()
+        .wheel("hello", "1.0")
+        .requires("world>=1")
+        .module("hello.py", "import world\ndef main():\n    print('hello ' + world.NAME)\n")
+        .console_script("hello", "hello:main")
+        .wheel("world", "1.0")
+        .module("world.py", "NAME = 'old'\n")
+        .wheel("world", "2.0")
+        .module("world.py", "NAME = 'world'\n")
+}
+
+#[test]
+fn installs_what_is_locked_and_runs_it() {
+    let project = Project::new(greeting(), &["hello"]);
+    project.installed();
+    assert_eq!(project.python("import hello; hello.main()"), "hello world\n");
+    let listed = project.python(
+        "import importlib.metadata as m; print(sorted((d.name, d.version) for d in m.distributions()))",
+    );
+    assert_eq!(listed, "[('hello', '1.0'), ('world', '2.0')]\n");
+    let installer = project.python("import importlib.metadata as m; print(m.distribution('hello').read_text('INSTALLER'))");
+    assert_eq!(installer.trim(), "pinfold");
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn console_scripts_run_from_anywhere() {
+    let project = Project::new(greeting(), &["hello"]);
+    project.installed();
+    let script = project.home.project().join(".venv/bin/hello");
+    let output = std::process::Command::new(script).current_dir("/").env_clear().output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello world\n");
+}
+
+#[test]
+fn a_second_sync_does_nothing_and_asks_nobody() {
+    let project = Project::new(greeting(), &["hello"]);
+    project.installed();
+    let before = project.home.snapshot(".venv");
+    project.server.forget_requests();
+    project.sync().expect_code(0).expect_stderr("up to date");
+    assert_eq!(project.home.snapshot(".venv"), before);
+    assert!(project.server.requests().is_empty());
+}
+
+#[test]
+fn a_new_lock_replaces_what_changed_and_removes_what_went() {
+    let project = Project::new(greeting(), &["hello", "world==1.0"]);
+    project.installed();
+    assert_eq!(project.python("import world; print(world.NAME)"), "old\n");
+    project.write_manifest(&["world==2.0"], "", "");
+    project.lock();
+    project.sync().expect_code(0).expect_stderr("1 changed, 1 removed");
+    assert_eq!(project.python("import world; print(world.NAME)"), "world\n");
+    assert!(!project.home.has(".venv/bin/hello"));
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[test]
+fn a_store_that_has_everything_serves_a_new_environment_offline() {
+    let project = Project::new(greeting(), &["hello"]);
+    project.installed();
+    std::fs::rename(project.home.project().join(".venv"), project.home.project().join("former")).unwrap();
+    project.server.forget_requests();
+    project.pinfold("sync").arg("--offline").run().expect_code(0);
+    assert!(project.server.requests().is_empty());
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[test]
+fn offline_without_the_files_is_a_failure_of_the_world() {
+    let project = Project::new(greeting(), &["hello"]);
+    project.lock();
+    project.pinfold("sync").arg("--offline").run().expect_code(4).expect_stderr("--offline");
+    assert!(!project.home.has(".venv"));
+}
+
+#[test]
+fn a_dry_run_names_the_changes_and_makes_none() {
+    let project = Project::new(greeting(), &["hello"]);
+    project.lock();
+    project.server.forget_requests();
+    project.pinfold("sync").arg("--dry-run").run().expect_code(0).expect_stdout("+ hello 1.0\n+ world 2.0\n");
+    assert!(!project.home.has(".venv"));
+    assert!(project.server.requests().is_empty());
+}
+
+#[test]
+fn groups_and_extras_come_only_when_asked_for() {
+    let index = Index::new().wheel("base", "1.0").wheel("check", "1.0").wheel("fast", "1.0");
+    let project = Project::with(index, &["base"], "", "[groups]\ndev = [\"check\"]\n[extras]\nspeed = [\"fast\"]\n");
+    project.installed();
+    let names = "import importlib.metadata as m; print(sorted(d.name for d in m.distributions()))";
+    assert_eq!(project.python(names), "['base']\n");
+    project.pinfold("sync").args(["--group", "dev", "--extra", "speed"]).run().expect_code(0);
+    assert_eq!(project.python(names), "['base', 'check', 'fast']\n");
+    project.pinfold("sync").args(["--group", "docs"]).run().expect_code(2).expect_stderr("docs");
+    project.sync().expect_code(0);
+    assert_eq!(project.python(names), "['base']\n");
+}
+
+#[test]
+fn an_sdist_is_built_only_where_the_manifest_names_it() {
+    let index = Index::new().sdist("source", "1.0");
+    let project = Project::new(index.clone(), &["source"]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr("build");
+    project.write_manifest(&["source"], "build = [\"source\"]", "");
+    project.installed();
+    let listed = project.python("import importlib.metadata as m; print(m.version('source'))");
+    assert_eq!(listed, "1.0\n");
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[test]
+fn truncated_downloads_are_resumed() {
+    let big = WheelRecipe::new("big", "1.0").file("big/data.bin", vec![7_u8; 3 << 20]);
+    let index = Index::new().wheel_from(big).fault(pinfold_testkit::Fault::TruncatedThen(1));
+    let project = Project::new(index, &["big"]);
+    project.installed();
+    project.pinfold("verify").run().expect_code(0);
+}
