@@ -109,6 +109,8 @@ impl ProjectFacts {
     /// Groups a page by version.
     pub fn new(origin: Origin, page: SimplePage) -> Self {
         let SimplePage { mut files, status, skipped, .. } = page;
+        let reserved = crate::run::absent();
+        files.retain(|file| *file.distribution.version() != reserved);
         files.sort_by(|a, b| a.distribution.version().cmp(b.distribution.version()));
         let mut versions: Vec<(Version, usize)> = Vec::new();
         for (position, file) in files.iter().enumerate() {
@@ -154,11 +156,6 @@ impl ProjectFacts {
     /// Returns how many versions come before the first for which the predicate fails; it must hold for a prefix.
     pub(crate) fn partition(&self, holds: impl Fn(&Version) -> bool) -> usize {
         self.versions.partition_point(|(version, _)| holds(version))
-    }
-
-    /// Returns all versions, ascending.
-    pub(crate) fn versions(&self) -> impl Iterator<Item = &Version> + Clone {
-        self.versions.iter().map(|(version, _)| version)
     }
 
     /// Returns the files of the version at a position.

@@ -18,10 +18,14 @@
 //! | `explanation` | why there is no solution, in sentences |
 #![forbid(unsafe_code)]
 
+mod answer;
+mod candidates;
 mod explanation;
 mod facts;
 mod outcome;
+mod prepared;
 mod problem;
+mod run;
 mod search;
 
 pub use explanation::Explanation;

@@ -28,6 +28,10 @@ pub enum Outcome {
 
 /// A fact that a resolution lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a question is made once per file that is asked for, never kept in number"
+)]
 pub enum Question {
     /// The metadata of a file.
     Metadata {

@@ -1,12 +1,60 @@
 //! The story of a resolution: run, look, restart.
+//!
+//! Every run begins from nothing but the problem, the facts and what former runs learned. What they learned is a function
+//! of the facts that they looked at, so more facts than needed change nothing.
 
-use pinfold_packaging::PackageName;
+use std::cell::Cell;
 
+use pinfold_packaging::{PackageName, Version};
+use pubgrub::PubGrubError;
+use version_ranges::Ranges;
+
+use crate::answer::{Answer, answer};
+use crate::candidates::{Best, Permits, Projects};
+use crate::explanation::{explain, explain_effort};
+use crate::prepared::Prepared;
+use crate::run::{Knobs, Lesson, Mode, Package, Run, Stop, root_version};
 use crate::{Facts, Outcome, Problem, Question};
 
 /// Resolves one target as far as the facts go.
-pub fn resolve(_problem: &Problem, _facts: &Facts) -> Outcome {
-    todo!()
+///
+/// The outcome depends on the problem and the facts alone, and on no fact that the resolution does not need.
+pub fn resolve(problem: &Problem, facts: &Facts) -> Outcome {
+    let prepared = Prepared::new(problem);
+    if let Some(cut) = usable_cut(problem, prepared.cuts.iter()) {
+        return Outcome::Divide(cut);
+    }
+    let projects = Projects::new(&prepared, facts);
+    let steps = Cell::new(0);
+    let mut knobs = Knobs::default();
+    for _ in 0..RESTARTS {
+        let run = Run::new(&prepared, &projects, &knobs, Mode::Exact, &steps);
+        let stop = match pubgrub::resolve(&run, Package::Root, root_version()) {
+            Ok(selected) => return conclude(problem, &run, answer(&run, selected)),
+            Err(PubGrubError::NoSolution(tree)) => {
+                let explained = explain(&run, tree);
+                let cuts = run.cuts();
+                return match usable_cut(problem, cuts.iter().chain(&explained.cuts)) {
+                    Some(cut) => Outcome::Divide(cut),
+                    None => Outcome::NoSolution(explained.explanation),
+                };
+            }
+            Err(PubGrubError::ErrorChoosingVersion { source, .. }) => source,
+            Err(PubGrubError::ErrorRetrievingDependencies { source, .. }) => source,
+            Err(PubGrubError::ErrorInShouldCancel(source)) => source,
+        };
+        match stop {
+            Stop::Missing => return Outcome::Need(questions(run.into_questions(), &prepared, &projects, &knobs)),
+            Stop::Refused(refusal) => return Outcome::Refused(refusal),
+            Stop::Candidates(_) | Stop::Steps => return Outcome::NoSolution(explain_effort(&run)),
+            Stop::Restart(lesson) => {
+                drop(run);
+                knobs.take(lesson);
+            }
+        }
+    }
+    let run = Run::new(&prepared, &projects, &knobs, Mode::Exact, &steps);
+    Outcome::NoSolution(explain_effort(&run))
 }
 
 /// Returns the question that a resolution would ask first about a project whose page is known.
@@ -16,9 +64,82 @@ pub fn best_candidate(problem: &Problem, facts: &Facts, name: &PackageName) -> O
 
 /// Returns the questions that a resolution would ask first about projects whose pages are known.
 pub fn best_candidates<'a>(
-    _problem: &Problem,
-    _facts: &Facts,
-    _names: impl IntoIterator<Item = &'a PackageName>,
+    problem: &Problem,
+    facts: &Facts,
+    names: impl IntoIterator<Item = &'a PackageName>,
 ) -> Vec<Question> {
-    todo!()
+    let prepared = Prepared::new(problem);
+    let projects = Projects::new(&prepared, facts);
+    let permits = Permits::default();
+    let question = |name: &PackageName| {
+        let roots = prepared.roots.iter().filter(|(_, demand)| demand.name == *name);
+        let range = roots.fold(Ranges::<Version>::full(), |range, (_, demand)| range.intersection(&demand.range));
+        let project = projects.find(name)?;
+        match project.best(&range, &permits) {
+            Best::Missing { position } => project.question(position),
+            Best::Known(_) | Best::Nothing | Best::Refused(_) => None,
+        }
+    };
+    names.into_iter().filter_map(question).collect()
 }
+
+/// Returns everything that can be asked now: what the exact run met, and what a run finds that goes on without it.
+fn questions<'a>(
+    met: Vec<Question>,
+    prepared: &'a Prepared<'a>,
+    projects: &Projects<'a>,
+    knobs: &Knobs,
+) -> Vec<Question> {
+    let steps = Cell::new(0);
+    let run = Run::new(prepared, projects, knobs, Mode::Collect, &steps);
+    let _ = pubgrub::resolve(&run, Package::Root, root_version());
+    let mut questions = run.into_questions();
+    for question in met {
+        if !questions.contains(&question) {
+            questions.push(question);
+        }
+    }
+    questions
+}
+
+fn conclude(problem: &Problem, run: &Run<'_, '_>, answer: Result<Answer, Stop>) -> Outcome {
+    match answer {
+        Ok(answer) => match usable_cut(problem, answer.cuts.iter()) {
+            Some(cut) => Outcome::Divide(cut),
+            None => Outcome::Solved(answer.solution),
+        },
+        Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
+        // The run that chose the versions had every fact about them.
+        Err(_) => Outcome::NoSolution(explain_effort(run)),
+    }
+}
+
+/// Returns the lowest cut that divides the target.
+fn usable_cut<'a>(problem: &Problem, cuts: impl Iterator<Item = &'a Version>) -> Option<Version> {
+    cuts.filter(|cut| problem.target.divide(cut).is_some()).min().cloned()
+}
+
+impl Knobs {
+    fn take(&mut self, lesson: Lesson) {
+        match lesson {
+            Lesson::Late(first, second) => {
+                let level = self.late.get(&first).map_or(0, |level| *level) + 1;
+                let own = self.late.entry(second.clone()).or_default();
+                *own = level.max(*own);
+                self.turned.insert((first, second));
+            }
+            Lesson::Prerelease(name) => {
+                self.permits.prereleases.insert(name);
+            }
+            Lesson::Tied(name, extra) => {
+                self.tied.entry(name).or_default().insert(extra);
+            }
+            Lesson::Yanked(name, version) => {
+                self.permits.yanked.insert((name, version));
+            }
+        }
+    }
+}
+
+/// Restarts of one resolution: each adds something to [`Knobs`]; real resolutions need a handful.
+const RESTARTS: usize = 1_000;

@@ -1,0 +1,447 @@
+//! Which file of a version serves the target, or why none does; and in which order the versions are tried.
+//!
+//! Everything is found lazily, version by version, and remembered: of a page with thousands of files a resolution looks at
+//! a few. What makes a version a candidate never changes during a run; PubGrub's proofs rest on that.
+
+use std::cell::{OnceCell, RefCell};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pinfold_artifact::Origin;
+use pinfold_packaging::{DistributionFilename, Metadata, PackageName, PageFile, Prerelease, Specifiers, Version};
+use version_ranges::Ranges;
+
+use crate::facts::ProjectFact;
+use crate::prepared::{Directions, Prepared, PythonAnswer};
+use crate::{Facts, ProjectFacts, Question, Refusal};
+
+/// Every project that was looked at, for one problem.
+pub(crate) struct Projects<'f> {
+    prepared: &'f Prepared<'f>,
+    facts: &'f Facts,
+    known: RefCell<HashMap<PackageName, Option<Rc<Project<'f>>>>>,
+}
+
+/// One project whose page is known, or that is known not to exist.
+pub(crate) struct Project<'f> {
+    pub(crate) name: PackageName,
+    prepared: &'f Prepared<'f>,
+    facts: &'f Facts,
+    fact: &'f ProjectFact,
+    directions: Option<&'f Directions>,
+    choices: RefCell<HashMap<usize, Choice<'f>>>,
+    has_final: OnceCell<bool>,
+}
+
+/// Which file of a version serves the target.
+#[derive(Debug, Clone)]
+pub(crate) enum Choice<'f> {
+    /// This one.
+    File(&'f PageFile),
+    /// None.
+    None(Obstacle),
+}
+
+/// Why no file of a version serves the target. The order is that in which they are looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Obstacle {
+    /// A constraint rules the version out.
+    Constraint,
+    /// The project is required by URL and this is another file.
+    OtherUrl,
+    /// Uploaded after the cutoff.
+    TooNew,
+    /// There is a cutoff and the index does not tell the upload time (attack IX34).
+    NoUploadTime,
+    /// It needs another Python.
+    Python(PythonObstacle),
+    /// Only wheels for other systems, and no sdist.
+    NoWheel,
+    /// Only an sdist would do, and the project is none of those that may be built.
+    NotBuilt,
+    /// Yanked, and not pinned.
+    Yanked(String),
+    /// A pre-release, and none is wanted.
+    Prerelease,
+}
+
+/// Which Python is needed instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PythonObstacle {
+    pub(crate) specifiers: Specifiers,
+    /// Where the target could be divided so that the file serves a part.
+    pub(crate) cut: Option<Version>,
+}
+
+impl PartialOrd for PythonObstacle {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PythonObstacle {
+    /// Which of two is reported does not matter.
+    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
+        std::cmp::Ordering::Equal
+    }
+}
+
+/// What else decides whether a version is a candidate; fixed for a run, grown between runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Permits {
+    /// Projects of which a requirement of a package names a pre-release.
+    pub(crate) prereleases: std::collections::BTreeSet<PackageName>,
+    /// Versions that a requirement of a package pins exactly although they are yanked.
+    pub(crate) yanked: std::collections::BTreeSet<(PackageName, Version)>,
+}
+
+/// How welcome a candidate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Welcome {
+    First,
+    /// Taken only where no other fits: yanked versions, and pre-releases that only a package's requirement named.
+    Last,
+}
+
+/// The best candidate in a range.
+pub(crate) enum Best<'f> {
+    /// Its metadata is known.
+    Known(&'f Version),
+    /// The metadata of a file must be known first.
+    Missing { position: usize },
+    /// There is none.
+    Nothing,
+    /// A security refusal.
+    Refused(Refusal),
+}
+
+impl<'f> Projects<'f> {
+    /// Makes an empty collection.
+    pub(crate) fn new(prepared: &'f Prepared<'f>, facts: &'f Facts) -> Self {
+        Self { prepared, facts, known: RefCell::default() }
+    }
+
+    /// Returns the names that are known to exist, sorted.
+    pub(crate) fn existing(&self) -> Vec<&'f PackageName> {
+        self.facts.existing().collect()
+    }
+
+    /// Returns a project, or none if nothing is known of it.
+    pub(crate) fn find(&self, name: &PackageName) -> Option<Rc<Project<'f>>> {
+        if let Some(found) = self.known.borrow().get(name) {
+            return found.clone();
+        }
+        let project = self.facts.project(name).map(|fact| {
+            Rc::new(Project {
+                name: name.clone(),
+                prepared: self.prepared,
+                facts: self.facts,
+                fact,
+                directions: self.prepared.directions(name),
+                choices: RefCell::default(),
+                has_final: OnceCell::new(),
+            })
+        });
+        self.known.borrow_mut().insert(name.clone(), project.clone());
+        project
+    }
+}
+
+impl<'f> Project<'f> {
+    /// Returns the page, or none if the project does not exist.
+    pub(crate) fn page(&self) -> Option<&'f ProjectFacts> {
+        match self.fact {
+            ProjectFact::Absent(_) => None,
+            ProjectFact::Page(page) => Some(page),
+        }
+    }
+
+    /// Returns the origin that the project belongs to.
+    pub(crate) fn origin(&self) -> &'f Origin {
+        match self.fact {
+            ProjectFact::Absent(origin) => origin,
+            ProjectFact::Page(page) => page.origin(),
+        }
+    }
+
+    /// Returns how many versions of the page lie in a range, usable or not.
+    pub(crate) fn count(&self, range: &Ranges<Version>) -> usize {
+        self.segments(range).map(|(start, end)| end - start).sum()
+    }
+
+    /// Returns the positions of the versions in a range, ascending.
+    pub(crate) fn positions(&self, range: &Ranges<Version>) -> Vec<usize> {
+        self.segments(range).flat_map(|(start, end)| start..end).collect()
+    }
+
+    fn segments(&self, range: &Ranges<Version>) -> std::vec::IntoIter<(usize, usize)> {
+        let page = self.page();
+        let segments: Vec<(usize, usize)> = range
+            .iter()
+            .filter_map(|(start, end)| {
+                let page = page?;
+                let first = match start {
+                    Bound::Unbounded => 0,
+                    Bound::Included(bound) => page.partition(|version| version < bound),
+                    Bound::Excluded(bound) => page.partition(|version| version <= bound),
+                };
+                let last = match end {
+                    Bound::Unbounded => page.version_count(),
+                    Bound::Included(bound) => page.partition(|version| version <= bound),
+                    Bound::Excluded(bound) => page.partition(|version| version < bound),
+                };
+                (first < last).then_some((first, last))
+            })
+            .collect();
+        segments.into_iter()
+    }
+
+    /// Returns true if the page alone shows a candidate in the range.
+    pub(crate) fn has_candidate(&self, range: &Ranges<Version>, permits: &Permits) -> bool {
+        self.order(range).any(|position| self.welcome(position, permits).is_ok())
+    }
+
+    /// Returns the best candidate in a range.
+    pub(crate) fn best(&self, range: &Ranges<Version>, permits: &Permits) -> Best<'f> {
+        if let Some(position) = self.preferred(range)
+            && self.welcome(position, permits).is_ok()
+            && let Some(best) = self.checked(position)
+        {
+            return best;
+        }
+        for welcome in [Welcome::First, Welcome::Last] {
+            for position in self.order(range) {
+                if self.welcome(position, permits) == Ok(welcome)
+                    && let Some(best) = self.checked(position)
+                {
+                    return best;
+                }
+            }
+        }
+        Best::Nothing
+    }
+
+    /// Returns the candidates whose metadata is missing, at most `limit`, best first.
+    pub(crate) fn missing(&self, range: &Ranges<Version>, permits: &Permits, limit: usize) -> Vec<Question> {
+        let missing = |position: &usize| self.welcome(*position, permits).is_ok() && self.metadata(*position).is_none();
+        self.order(range).filter(missing).take(limit).filter_map(|position| self.question(position)).collect()
+    }
+
+    /// Returns the question for the metadata of the version at a position.
+    pub(crate) fn question(&self, position: usize) -> Option<Question> {
+        let page = self.page()?;
+        match self.choice(position) {
+            Choice::File(file) => Some(Question::Metadata {
+                name: self.name.clone(),
+                version: page.version(position).clone(),
+                file: file.clone(),
+                origin: page.origin().clone(),
+            }),
+            Choice::None(_) => None,
+        }
+    }
+
+    /// Returns file and metadata of a version that [`Self::best`] returned.
+    pub(crate) fn chosen(&self, version: &Version) -> Option<(&'f PageFile, &'f Arc<Metadata>)> {
+        let position = self.page()?.position(version)?;
+        match self.choice(position) {
+            Choice::File(file) => Some((file, self.facts.metadata(file)?)),
+            Choice::None(_) => None,
+        }
+    }
+
+    /// Returns why the version at a position is no candidate, if it is none; metadata included where it is known.
+    pub(crate) fn obstacle(&self, position: usize, permits: &Permits) -> Option<Obstacle> {
+        match self.welcome(position, permits) {
+            Err(obstacle) => Some(obstacle),
+            Ok(_) => self.metadata(position).and_then(|metadata| self.metadata_obstacle(metadata)),
+        }
+    }
+
+    fn metadata(&self, position: usize) -> Option<&'f Arc<Metadata>> {
+        match self.choice(position) {
+            Choice::File(file) => self.facts.metadata(file),
+            Choice::None(_) => None,
+        }
+    }
+
+    fn metadata_obstacle(&self, metadata: &Metadata) -> Option<Obstacle> {
+        metadata.requires_python.as_ref().and_then(|specifiers| self.python_obstacle(specifiers))
+    }
+
+    fn python_obstacle(&self, specifiers: &Specifiers) -> Option<Obstacle> {
+        let cut = match self.prepared.accepts_python(specifiers) {
+            PythonAnswer::All => return None,
+            PythonAnswer::None => None,
+            PythonAnswer::Some(cut) => Some(cut),
+        };
+        Some(Obstacle::Python(PythonObstacle { specifiers: specifiers.clone(), cut }))
+    }
+
+    /// Returns what the metadata of a candidate makes of it; none if it is no candidate after all.
+    fn checked(&self, position: usize) -> Option<Best<'f>> {
+        let page = self.page()?;
+        let version = page.version(position);
+        let Some(metadata) = self.metadata(position) else { return Some(Best::Missing { position }) };
+        if metadata.name != self.name || metadata.version != *version {
+            let Choice::File(file) = self.choice(position) else { return None };
+            return Some(Best::Refused(Refusal::ForeignMetadata {
+                filename: file.filename.clone(),
+                found_name: metadata.name.clone(),
+                found_version: metadata.version.clone(),
+            }));
+        }
+        self.metadata_obstacle(metadata).is_none().then_some(Best::Known(version))
+    }
+
+    fn preferred(&self, range: &Ranges<Version>) -> Option<usize> {
+        let version = self.prepared.problem.preferences.get(&self.name)?;
+        let position = self.page()?.position(version)?;
+        range.contains(version).then_some(position)
+    }
+
+    /// Returns the positions in a range in the order in which they are tried.
+    fn order(&self, range: &Ranges<Version>) -> Box<dyn Iterator<Item = usize>> {
+        use pinfold_packaging::Strategy;
+        let lowest = match self.prepared.problem.strategy {
+            Strategy::Highest => false,
+            Strategy::Lowest => true,
+            Strategy::LowestDirect => self.directions.is_some_and(|own| own.direct),
+        };
+        let segments = self.segments(range);
+        if lowest {
+            return Box::new(segments.flat_map(|(start, end)| start..end));
+        }
+        Box::new(segments.rev().flat_map(|(start, end)| (start..end).rev()))
+    }
+
+    /// Returns how welcome the version at a position is, as far as the page tells.
+    fn welcome(&self, position: usize, permits: &Permits) -> Result<Welcome, Obstacle> {
+        let file = match self.choice(position) {
+            Choice::File(file) => file,
+            Choice::None(obstacle) => return Err(obstacle),
+        };
+        let version = file.distribution.version();
+        let by_url = self.directions.is_some_and(|own| !own.urls.is_empty());
+        if by_url {
+            return Ok(Welcome::First);
+        }
+        let mut welcome = Welcome::First;
+        if version.is_prerelease() && !self.takes_prereleases() {
+            if !permits.prereleases.contains(&self.name) {
+                return Err(Obstacle::Prerelease);
+            }
+            welcome = Welcome::Last;
+        }
+        if let Some(reason) = &file.yanked {
+            let pinned = self.directions.is_some_and(|own| own.pins.iter().any(|pin| pin.contains(version)));
+            let preferred = self.prepared.problem.preferences.get(&self.name) == Some(version);
+            let permitted = || permits.yanked.contains(&(self.name.clone(), version.clone()));
+            if !(pinned || preferred || permitted()) {
+                return Err(Obstacle::Yanked(reason.clone()));
+            }
+            welcome = Welcome::Last;
+        }
+        Ok(welcome)
+    }
+
+    fn takes_prereleases(&self) -> bool {
+        self.prepared.wants_prereleases(&self.name)
+            || (self.prepared.problem.prerelease == Prerelease::IfNecessary && !self.has_final())
+    }
+
+    /// Returns true if a final release exists, whether or not it can be used.
+    fn has_final(&self) -> bool {
+        *self.has_final.get_or_init(|| {
+            let Some(page) = self.page() else { return false };
+            let exists = |file: &PageFile| self.time_obstacle(file).is_none();
+            (0..page.version_count())
+                .rev()
+                .any(|position| !page.version(position).is_prerelease() && page.files(position).iter().any(exists))
+        })
+    }
+
+    /// Returns the file of the version at a position that serves the target.
+    pub(crate) fn choice(&self, position: usize) -> Choice<'f> {
+        if let Some(choice) = self.choices.borrow().get(&position) {
+            return choice.clone();
+        }
+        let choice = self.choose(position);
+        self.choices.borrow_mut().insert(position, choice.clone());
+        choice
+    }
+
+    fn choose(&self, position: usize) -> Choice<'f> {
+        let Some(page) = self.page() else { return Choice::None(Obstacle::NoWheel) };
+        let version = page.version(position);
+        let constraint = self.directions.and_then(|own| own.constraint.as_ref());
+        if constraint.is_some_and(|(range, _)| !range.contains(version)) {
+            return Choice::None(Obstacle::Constraint);
+        }
+        let mut best: Option<(FileOrder, &'f PageFile)> = None;
+        let mut obstacle = Obstacle::Constraint;
+        for file in page.files(position) {
+            match self.file_order(file) {
+                Ok(order) if best.as_ref().is_none_or(|(own, _)| order < *own) => best = Some((order, file)),
+                Ok(_) => {}
+                Err(found) => obstacle = if found > obstacle { found } else { obstacle },
+            }
+        }
+        best.map_or(Choice::None(obstacle), |(_, file)| Choice::File(file))
+    }
+
+    fn time_obstacle(&self, file: &PageFile) -> Option<Obstacle> {
+        let cutoff = self.prepared.problem.exclude_newer?;
+        match file.upload_time {
+            None => Some(Obstacle::NoUploadTime),
+            Some(time) => (time > cutoff).then_some(Obstacle::TooNew),
+        }
+    }
+
+    /// Returns how well a file serves the target, or why it does not.
+    fn file_order(&self, file: &PageFile) -> Result<FileOrder, Obstacle> {
+        let problem = self.prepared.problem;
+        let urls = self.directions.map(|own| &own.urls).filter(|urls| !urls.is_empty());
+        let obstacle = match urls {
+            Some(urls) => {
+                let url = file.url.to_safe_url().without_fragment();
+                urls.iter().any(|own| *own != url).then_some(Obstacle::OtherUrl)
+            }
+            None => self.time_obstacle(file),
+        };
+        if let Some(obstacle) = obstacle {
+            return Err(obstacle);
+        }
+        if let Some(obstacle) = file.requires_python.as_ref().and_then(|own| self.python_obstacle(own)) {
+            return Err(obstacle);
+        }
+        let (is_sdist, rank, build) = match &file.distribution {
+            DistributionFilename::Wheel(_) if problem.no_binary.contains(&self.name) => return Err(Obstacle::NoWheel),
+            DistributionFilename::Wheel(wheel) => {
+                (false, self.prepared.tags.rank(wheel).ok_or(Obstacle::NoWheel)?, wheel.build.clone())
+            }
+            DistributionFilename::Sdist(_) if !problem.build.allows(&self.name) => return Err(Obstacle::NotBuilt),
+            DistributionFilename::Sdist(_) => (true, 0, None),
+        };
+        Ok(FileOrder {
+            yanked: file.yanked.is_some(),
+            is_sdist,
+            rank,
+            build: Reverse(build),
+            name: file.filename.clone(),
+        })
+    }
+}
+
+/// The order of the files of one version: the least serves best.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FileOrder {
+    yanked: bool,
+    is_sdist: bool,
+    rank: u32,
+    build: Reverse<Option<pinfold_packaging::BuildTag>>,
+    name: pinfold_artifact::ArtifactFilename,
+}

@@ -1,0 +1,266 @@
+//! Packages, versions and facts in words.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use pinfold_packaging::{ExtraName, PackageName, Specifiers, Version};
+use pubgrub::External;
+use version_ranges::Ranges;
+
+use super::Fact;
+use crate::candidates::{Obstacle, Project};
+use crate::prepared::Demand;
+use crate::run::{Package, Run, absent};
+
+/// Finds the words, with the pages at hand.
+pub(super) struct Words<'r, 'f> {
+    run: &'r Run<'r, 'f>,
+}
+
+/// A subject.
+pub(super) struct Subject {
+    pub(super) text: String,
+    plural: bool,
+}
+
+impl Subject {
+    /// Returns the form of a verb that fits.
+    pub(super) const fn verb(&self, singular: &'static str, plural: &'static str) -> &'static str {
+        if self.plural { plural } else { singular }
+    }
+}
+
+impl<'r, 'f> Words<'r, 'f> {
+    pub(super) fn new(run: &'r Run<'r, 'f>) -> Self {
+        Self { run }
+    }
+
+    /// Names versions of a package by those that exist.
+    pub(super) fn versions(&self, package: &Package, range: &Ranges<Version>) -> Subject {
+        let (name, label) = match package {
+            Package::Root => return Subject { text: "what you require".to_owned(), plural: false },
+            Package::Project(name) => (name, name.to_string()),
+            Package::Extra(name, extra) => (name, format!("{name}[{extra}]")),
+        };
+        let range = range.intersection(&Ranges::singleton(absent()).complement());
+        let project = self.run.projects.find(name);
+        let Some((project, page)) = project.as_ref().and_then(|project| Some((project, project.page()?))) else {
+            return Subject { text: label, plural: false };
+        };
+        let positions = project.positions(&range);
+        if positions.len() == page.version_count() {
+            return Subject { text: format!("every version of {label}"), plural: false };
+        }
+        if positions.is_empty() {
+            return Subject { text: format!("{label} {}", range_text(&range)), plural: false };
+        }
+        let version = |position: usize| page.version(position).to_string();
+        let last = page.version_count() - 1;
+        let runs = runs(&positions);
+        let text = |(start, end): &(usize, usize)| match (*start, *end) {
+            (start, end) if start == end => version(start),
+            (start, end) if end == last => format!("{} and newer", version(start)),
+            (0, end) => format!("{} and older", version(end)),
+            (start, end) => format!("{} to {}", version(start), version(end)),
+        };
+        if runs.len() > RUNS {
+            return Subject { text: format!("{} versions of {label}", positions.len()), plural: true };
+        }
+        let texts: Vec<String> = runs.iter().map(text).collect();
+        Subject { text: format!("{label} {}", texts.join(", ")), plural: positions.len() > 1 }
+    }
+
+    /// Says a fact; none for what only links an extra to its project.
+    pub(super) fn fact(&self, fact: &Fact) -> Option<String> {
+        match fact {
+            External::NotRoot(..) => None,
+            External::Custom(_, _, never) => match *never {},
+            External::NoVersions(Package::Project(name) | Package::Extra(name, _), range) => {
+                Some(self.no_versions(name, range))
+            }
+            External::NoVersions(Package::Root, _) => None,
+            External::FromDependencyOf(of, own, on, other) => self.dependency(of, own, on, other),
+        }
+    }
+
+    fn no_versions(&self, name: &PackageName, range: &Ranges<Version>) -> String {
+        let Some(project) = self.run.projects.find(name) else { return format!("nothing is known of {name}") };
+        if project.page().is_none() {
+            return format!("{name} does not exist on {}", project.origin().index());
+        }
+        let range = range.intersection(&Ranges::singleton(absent()).complement());
+        let positions = project.positions(&range);
+        if positions.is_empty() && range == Ranges::full() {
+            return format!("{name} has no files");
+        }
+        if positions.is_empty() {
+            return format!("there is no version of {name} {}", range_text(&range));
+        }
+        let subject = self.versions(&Package::Project(name.clone()), &range);
+        let reasons = self.reasons(&project, &positions);
+        format!("{} cannot be used ({})", subject.text, reasons.join("; "))
+    }
+
+    fn reasons(&self, project: &Project<'f>, positions: &[usize]) -> Vec<String> {
+        let permits = &self.run.knobs.permits;
+        let mut seen = BTreeSet::new();
+        let mut reasons = Vec::new();
+        for position in positions.iter().rev() {
+            let Some(obstacle) = project.obstacle(*position, permits) else { continue };
+            let reason = self.reason(project, &obstacle);
+            if seen.insert(reason.clone()) {
+                reasons.push(reason);
+            }
+        }
+        if reasons.len() > REASONS {
+            reasons.truncate(REASONS);
+            reasons.push("…".to_owned());
+        }
+        reasons
+    }
+
+    fn reason(&self, project: &Project<'f>, obstacle: &Obstacle) -> String {
+        let problem = self.run.prepared.problem;
+        match obstacle {
+            Obstacle::Constraint => format!("ruled out by the constraint {}", self.constraint(&project.name)),
+            Obstacle::OtherUrl => "another file than the one required by URL".to_owned(),
+            Obstacle::TooNew => "uploaded after the cutoff of exclude-newer".to_owned(),
+            Obstacle::NoUploadTime => "the index tells no upload time, which exclude-newer needs".to_owned(),
+            Obstacle::Python(own) => format!("needs Python {}", own.specifiers),
+            Obstacle::NoWheel if problem.no_binary.contains(&project.name) => {
+                "no sdist, and no-binary forbids its wheels".to_owned()
+            }
+            Obstacle::NoWheel => format!("no wheel for {}", problem.target),
+            Obstacle::NotBuilt => format!("only an sdist for {}, and `build` does not name it", problem.target),
+            Obstacle::Yanked(_) => "yanked".to_owned(),
+            Obstacle::Prerelease => "pre-release".to_owned(),
+        }
+    }
+
+    /// Quotes the constraints on a project.
+    pub(super) fn constraint(&self, name: &PackageName) -> String {
+        let own = self.run.prepared.directions(name).and_then(|own| own.constraint.as_ref());
+        let texts = own.into_iter().flat_map(|(_, requirements)| requirements.iter().map(|one| format!("`{one}`")));
+        texts.collect::<Vec<_>>().join(" and ")
+    }
+
+    fn dependency(&self, of: &Package, own: &Ranges<Version>, on: &Package, other: &Ranges<Version>) -> Option<String> {
+        let (name, extra) = match of {
+            Package::Root => return self.root_dependency(on),
+            Package::Project(name) => (name, None),
+            Package::Extra(name, extra) => (name, Some(extra)),
+        };
+        let same = |on_name: &PackageName| on_name == name;
+        match on {
+            Package::Root => return None,
+            Package::Extra(on_name, _) if same(on_name) => return None,
+            Package::Project(on_name) if same(on_name) && extra.is_some() => return None,
+            Package::Project(_) | Package::Extra(..) => {}
+        }
+        let subject = self.versions(of, own);
+        let needed = self.needed(name, extra, own, on).unwrap_or_else(|| match on {
+            Package::Project(name) => format!("{name} {}", range_text(other)),
+            Package::Extra(..) | Package::Root => on.to_string(),
+        });
+        Some(format!("{} {} {needed}", subject.text, subject.verb("needs", "need")))
+    }
+
+    fn root_dependency(&self, on: &Package) -> Option<String> {
+        let (Package::Project(name) | Package::Extra(name, _)) = on else { return None };
+        let roots = &self.run.prepared.problem.roots;
+        let overridden = self.run.prepared.directions(name).is_some_and(|own| own.replacement.is_some());
+        let own = self.run.prepared.roots.iter().filter(|(_, demand)| demand.name == *name);
+        let texts: Vec<String> = own
+            .map(|(position, demand)| {
+                let root = &roots[*position];
+                let text = if overridden { demand_text(demand) } else { format!("`{}`", root.requirement) };
+                if root.written.is_empty() { text } else { format!("{text} ({})", root.written) }
+            })
+            .collect();
+        (!texts.is_empty()).then(|| format!("you require {}", texts.join(" and ")))
+    }
+
+    /// Quotes what the newest version in a range needs of a package, as its metadata writes it.
+    fn needed(
+        &self,
+        name: &PackageName,
+        extra: Option<&ExtraName>,
+        own: &Ranges<Version>,
+        on: &Package,
+    ) -> Option<String> {
+        let (Package::Project(on_name) | Package::Extra(on_name, _)) = on else { return None };
+        let project = self.run.projects.find(name)?;
+        let page = project.page()?;
+        let positions = project.positions(own);
+        let demands = positions.iter().rev().find_map(|position| {
+            let demands = self.run.demands(name, page.version(*position), extra).ok()?;
+            let demands: Vec<Demand> = demands.into_iter().filter(|demand| demand.name == *on_name).collect();
+            (!demands.is_empty()).then_some(demands)
+        })?;
+        let texts: BTreeSet<String> = demands.iter().map(demand_text).collect();
+        Some(texts.into_iter().collect::<Vec<_>>().join(" and "))
+    }
+}
+
+/// Writes a demand as a requirement, without its marker.
+fn demand_text(demand: &Demand) -> String {
+    let extras: Vec<&str> = demand.extras.iter().map(ExtraName::as_str).collect();
+    let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
+    let specifiers: Vec<String> = demand.specifiers.iter().map(Specifiers::to_string).collect();
+    format!("`{}{extras}{}`", demand.name, specifiers.join(","))
+}
+
+/// Joins neighbouring positions.
+fn runs(positions: &[usize]) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for position in positions {
+        match runs.last_mut() {
+            Some((_, end)) if *end + 1 == *position => *end = *position,
+            _ => runs.push((*position, *position)),
+        }
+    }
+    runs
+}
+
+/// Writes a range of which no version exists.
+fn range_text(range: &Ranges<Version>) -> String {
+    let parts: Vec<String> = range.iter().map(|(start, end)| segment_text(start, end)).collect();
+    if parts.len() > RUNS {
+        return "in the demanded ranges".to_owned();
+    }
+    parts.join(" or ")
+}
+
+fn segment_text(start: &Bound<Version>, end: &Bound<Version>) -> String {
+    if let (Bound::Included(low), Bound::Included(high) | Bound::Excluded(high)) = (start, end)
+        && (low == high || (low.release() == high.release() && !low.is_prerelease() && high.is_prerelease()))
+    {
+        return format!("=={low}");
+    }
+    let low = match start {
+        Bound::Unbounded => None,
+        Bound::Included(version) => Some(format!(">={version}")),
+        Bound::Excluded(version) => Some(format!(">{version}")),
+    };
+    let high = match end {
+        Bound::Unbounded => None,
+        Bound::Included(version) => Some(format!("<={version}")),
+        Bound::Excluded(version) => Some(format!("<{}", plain(version))),
+    };
+    let parts: Vec<String> = low.into_iter().chain(high).collect();
+    parts.join(",")
+}
+
+/// Drops the development release that ranges end with where a specifier wrote none.
+fn plain(version: &Version) -> String {
+    let text = version.to_string();
+    match text.strip_suffix(".dev0") {
+        Some(short) => short.to_owned(),
+        None => text,
+    }
+}
+
+/// Runs of versions that are named one by one.
+const RUNS: usize = 4;
+/// Reasons that are named for one range.
+const REASONS: usize = 4;

@@ -1,0 +1,540 @@
+//! One run of PubGrub: which package next, which version of it, and what it needs.
+//!
+//! A run is exact: it stops at the first fact that it lacks, or when it learns something that must hold from its beginning
+//! (then it is started again with more [`Knobs`]). A collecting run is never believed; it goes on past missing facts, so
+//! that many questions are asked at once.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use pinfold_artifact::Limits;
+use pinfold_packaging::{ExtraName, PackageName, Prerelease, Version};
+use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics};
+use version_ranges::Ranges;
+
+use crate::candidates::{Best, Choice, Permits, Project, Projects};
+use crate::prepared::{Demand, Prepared};
+use crate::{Question, Refusal};
+
+/// What PubGrub decides about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Package {
+    /// What the maintainer asks for.
+    Root,
+    /// A project.
+    Project(PackageName),
+    /// An extra of a project: has the project's versions, needs the project at the same version, and what the extra needs.
+    Extra(PackageName, ExtraName),
+}
+
+/// What a run learned that holds from the beginning of the next one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Knobs {
+    /// Candidates that requirements of packages let in.
+    pub(crate) permits: Permits,
+    /// Extras that a project's version settles at once; see [`absent`].
+    pub(crate) tied: BTreeMap<PackageName, BTreeSet<ExtraName>>,
+    /// Projects that are decided after all others, the higher the later: deciding them early drove another project to
+    /// ever older versions.
+    pub(crate) late: BTreeMap<PackageName, u32>,
+    /// Pairs of which the second was put after the first; no pair is turned twice.
+    pub(crate) turned: BTreeSet<(PackageName, PackageName)>,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error("too many versions of one project")]
+    Candidates(PackageName),
+    #[error("a fact is missing")]
+    Missing,
+    #[error("a security refusal")]
+    Refused(Refusal),
+    #[error("something was learned")]
+    Restart(Lesson),
+    #[error("too many steps")]
+    Steps,
+}
+
+/// What a run learned.
+#[derive(Debug, Clone)]
+pub(crate) enum Lesson {
+    /// The second project is better decided after the first.
+    Late(PackageName, PackageName),
+    /// A package's requirement names a pre-release of the project.
+    Prerelease(PackageName),
+    /// An extra's version has to follow its project's.
+    Tied(PackageName, ExtraName),
+    /// A package's requirement pins a yanked version.
+    Yanked(PackageName, Version),
+}
+
+/// Whether a run is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Collect,
+    Exact,
+}
+
+/// One run.
+pub(crate) struct Run<'r, 'f> {
+    pub(crate) prepared: &'f Prepared<'f>,
+    pub(crate) projects: &'r Projects<'f>,
+    pub(crate) knobs: &'r Knobs,
+    mode: Mode,
+    /// Counts over all runs of one resolution.
+    steps: &'r Cell<usize>,
+    /// The version chosen last of each project.
+    last: RefCell<HashMap<PackageName, Version>>,
+    tried: RefCell<HashMap<PackageName, HashSet<Version>>>,
+    blame: RefCell<HashMap<(PackageName, PackageName), u32>>,
+    /// Where markers of versions that were looked at divide the target.
+    cuts: RefCell<BTreeSet<Version>>,
+    questions: RefCell<BTreeMap<Package, Vec<Question>>>,
+    page_missing: Cell<bool>,
+}
+
+/// No version is ever declared unavailable: what cannot be used is no candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Never {}
+
+impl fmt::Display for Never {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+impl<'r, 'f> Run<'r, 'f> {
+    /// Makes a run.
+    pub(crate) fn new(
+        prepared: &'f Prepared<'f>,
+        projects: &'r Projects<'f>,
+        knobs: &'r Knobs,
+        mode: Mode,
+        steps: &'r Cell<usize>,
+    ) -> Self {
+        Self {
+            prepared,
+            projects,
+            knobs,
+            mode,
+            steps,
+            last: RefCell::default(),
+            tried: RefCell::default(),
+            blame: RefCell::default(),
+            cuts: RefCell::default(),
+            questions: RefCell::default(),
+            page_missing: Cell::new(false),
+        }
+    }
+
+    /// Returns the questions that the run met, sorted by package, pages first.
+    pub(crate) fn into_questions(self) -> Vec<Question> {
+        let mut questions: Vec<Question> = self.questions.into_inner().into_values().flatten().collect();
+        questions.sort_by_key(|question| matches!(question, Question::Metadata { .. }));
+        questions
+    }
+
+    /// Returns where markers divide the target.
+    pub(crate) fn cuts(&self) -> BTreeSet<Version> {
+        self.cuts.borrow().clone()
+    }
+
+    /// Returns how many versions of each project were tried, most first.
+    pub(crate) fn most_tried(&self) -> Vec<(usize, PackageName)> {
+        let tried = self.tried.borrow();
+        let mut counts: Vec<_> = tried.iter().map(|(name, versions)| (versions.len(), name.clone())).collect();
+        counts.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        counts
+    }
+
+    fn learn(&self, lesson: Lesson) -> Result<(), Stop> {
+        match self.mode {
+            Mode::Collect => Ok(()),
+            Mode::Exact => Err(Stop::Restart(lesson)),
+        }
+    }
+
+    /// Notes that a project's page is missing.
+    fn miss_page(&self, name: &PackageName) {
+        self.page_missing.set(true);
+        self.questions.borrow_mut().insert(Package::Project(name.clone()), vec![Question::Page(name.clone())]);
+    }
+
+    /// Notes which metadata is missing: the best candidate's, and more where many were tried already, so that a long
+    /// search takes few rounds.
+    fn miss_metadata(&self, project: &Project<'f>, range: &Ranges<Version>, position: usize) {
+        let tried = self.tried.borrow().get(&project.name).map_or(0, HashSet::len);
+        let mut questions: Vec<Question> = project.question(position).into_iter().collect();
+        if tried > 1 {
+            for question in project.missing(range, &self.knobs.permits, (tried * 2).min(PREFETCH)) {
+                if !questions.contains(&question) {
+                    questions.push(question);
+                }
+            }
+        }
+        self.questions.borrow_mut().insert(Package::Project(project.name.clone()), questions);
+    }
+
+    fn rank_project(&self, name: &PackageName, range: &Ranges<Version>, conflicts: u32) -> Rank {
+        let Some(project) = self.projects.find(name) else {
+            self.miss_page(name);
+            return Rank::new(Class::Unknown, 0, 0);
+        };
+        if !project.has_candidate(range, &self.knobs.permits) {
+            return Rank::new(Class::Impossible, 0, 0);
+        }
+        if self.mode == Mode::Collect {
+            match project.best(range, &self.knobs.permits) {
+                Best::Missing { position } => {
+                    self.miss_metadata(&project, range, position);
+                    return Rank::new(Class::Unknown, 0, 0);
+                }
+                Best::Known(_) | Best::Nothing | Best::Refused(_) => {
+                    self.questions.borrow_mut().remove(&Package::Project(name.clone()));
+                }
+            }
+        }
+        let count = project.count(range);
+        let conflicts = if conflicts < CONFLICTS { 0 } else { conflicts };
+        let direct = self.prepared.directions(name).is_some_and(|own| own.direct);
+        match self.knobs.late.get(name) {
+            Some(level) if count > 1 => Rank::new(Class::Late(Reverse(*level)), conflicts, count),
+            _ if count <= 1 => Rank::new(Class::Pinned, conflicts, count),
+            _ if direct => Rank::new(Class::Direct, conflicts, count),
+            _ => Rank::new(Class::Transitive, conflicts, count),
+        }
+    }
+
+    fn rank_extra(&self, name: &PackageName, range: &Ranges<Version>) -> Rank {
+        if range.contains(&absent()) {
+            return Rank::new(Class::Idle, 0, 0);
+        }
+        match self.projects.find(name).map(|project| project.count(range)) {
+            Some(0 | 1) => Rank::new(Class::Pinned, u32::MAX, 0),
+            Some(_) | None => Rank::new(Class::Waiting, 0, 0),
+        }
+    }
+
+    fn choose_project(&self, name: &PackageName, range: &Ranges<Version>) -> Result<Option<Version>, Stop> {
+        let Some(project) = self.projects.find(name) else { return Err(Stop::Missing) };
+        if let Some(page) = project.page()
+            && page.status().state == pinfold_packaging::ProjectState::Quarantined
+        {
+            let (reason, origin) = (page.status().reason.clone(), page.origin().clone());
+            return Err(Stop::Refused(Refusal::Quarantined { name: name.clone(), reason, origin }));
+        }
+        let version = match project.best(range, &self.knobs.permits) {
+            Best::Known(version) => version.clone(),
+            Best::Missing { position } => {
+                self.miss_metadata(&project, range, position);
+                return Err(Stop::Missing);
+            }
+            Best::Nothing => return Ok(None),
+            Best::Refused(refusal) => return Err(Stop::Refused(refusal)),
+        };
+        let mut tried = self.tried.borrow_mut();
+        let tried = tried.entry(name.clone()).or_default();
+        tried.insert(version.clone());
+        if tried.len() > Limits::CANDIDATES {
+            return Err(Stop::Candidates(name.clone()));
+        }
+        self.last.borrow_mut().insert(name.clone(), version.clone());
+        Ok(Some(version))
+    }
+
+    fn choose_extra(
+        &self,
+        name: &PackageName,
+        extra: &ExtraName,
+        range: &Ranges<Version>,
+    ) -> Result<Option<Version>, Stop> {
+        if range.contains(&absent()) {
+            return Ok(Some(absent()));
+        }
+        // Where there is a choice, every project is decided by now, and an extra's version is its project's.
+        if let Some(version) = self.last.borrow().get(name)
+            && range.contains(version)
+        {
+            return Ok(Some(version.clone()));
+        }
+        let Some(project) = self.projects.find(name) else { return Err(Stop::Missing) };
+        let tied = || self.knobs.tied.get(name).is_some_and(|extras| extras.contains(extra));
+        if project.count(range) > 1 && !tied() {
+            self.learn(Lesson::Tied(name.clone(), extra.clone()))?;
+        }
+        match project.best(range, &self.knobs.permits) {
+            Best::Known(version) => Ok(Some(version.clone())),
+            Best::Missing { position } => {
+                self.miss_metadata(&project, range, position);
+                Err(Stop::Missing)
+            }
+            Best::Nothing => Ok(None),
+            Best::Refused(refusal) => Err(Stop::Refused(refusal)),
+        }
+    }
+
+    /// Returns what a version of a project needs: itself, or only what one of its extras adds.
+    pub(crate) fn demands(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        extra: Option<&ExtraName>,
+    ) -> Result<Vec<Demand>, Stop> {
+        let project = self.projects.find(name).ok_or(Stop::Missing)?;
+        let (_, metadata) = project.chosen(version).ok_or(Stop::Missing)?;
+        let none = BTreeSet::new();
+        let wanted: BTreeSet<ExtraName> = extra.into_iter().cloned().collect();
+        let mut demands = Vec::new();
+        for requirement in &metadata.requires_dist {
+            let plain = self.prepared.demand(requirement, &none);
+            let demand = match (extra, plain) {
+                (None, plain) => plain,
+                (Some(_), Some(plain)) if plain.cuts.is_empty() => None,
+                (Some(_), _) => self.prepared.demand(requirement, &wanted),
+            };
+            let Some(demand) = demand else { continue };
+            if let Some(url) = demand.url.as_ref()
+                && !self.prepared.directions(&demand.name).is_some_and(|own| own.urls.contains(url))
+            {
+                return Err(Stop::Refused(Refusal::DirectUrl {
+                    name: name.clone(),
+                    version: version.clone(),
+                    dependency: demand.name,
+                    url: url.clone(),
+                }));
+            }
+            demands.push(demand);
+        }
+        Ok(demands)
+    }
+
+    /// Looks at a package's demand for what must hold from the beginning of a run, and for conflicts with earlier choices.
+    fn study(&self, of: &PackageName, demand: &Demand) -> Result<(), Stop> {
+        self.cuts.borrow_mut().extend(demand.cuts.iter().cloned());
+        let Some(project) = self.projects.find(&demand.name) else {
+            self.miss_page(&demand.name);
+            return Ok(());
+        };
+        let permits = &self.knobs.permits;
+        if self.prepared.problem.prerelease == Prerelease::IfNecessary
+            && !permits.prereleases.contains(&demand.name)
+            && demand.specifiers.iter().any(|own| own.mentions_prerelease())
+            && !self.prepared.wants_prereleases(&demand.name)
+        {
+            self.learn(Lesson::Prerelease(demand.name.clone()))?;
+        }
+        if demand.specifiers.iter().any(|own| own.exact().is_some()) {
+            self.study_pin(&project, demand)?;
+        }
+        self.assign_blame(of, &project, demand)
+    }
+
+    fn study_pin(&self, project: &Project<'f>, demand: &Demand) -> Result<(), Stop> {
+        for position in project.positions(&demand.range) {
+            let Choice::File(file) = project.choice(position) else { continue };
+            let pin = (demand.name.clone(), file.distribution.version().clone());
+            if file.yanked.is_some() && !self.knobs.permits.yanked.contains(&pin) {
+                self.learn(Lesson::Yanked(pin.0, pin.1))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts how often versions of one project fail on the choice made for another; after some such failures the other is
+    /// better decided later.
+    fn assign_blame(&self, of: &PackageName, project: &Project<'f>, demand: &Demand) -> Result<(), Stop> {
+        let clashes = self.last.borrow().get(&demand.name).is_some_and(|version| !demand.range.contains(version));
+        let turned =
+            |first: &PackageName, second: &PackageName| self.knobs.turned.contains(&(first.clone(), second.clone()));
+        if !clashes || *of == demand.name || turned(of, &demand.name) || turned(&demand.name, of) {
+            return Ok(());
+        }
+        let mut blame = self.blame.borrow_mut();
+        let count = blame.entry((of.clone(), demand.name.clone())).or_default();
+        *count += 1;
+        if *count < BLAME {
+            return Ok(());
+        }
+        let fixed =
+            self.prepared.roots.iter().any(|(_, own)| own.name == demand.name && project.count(&own.range) <= 1);
+        if fixed { Ok(()) } else { self.learn(Lesson::Late(of.clone(), demand.name.clone())) }
+    }
+
+    fn project_dependencies(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        extra: Option<&ExtraName>,
+    ) -> Result<BTreeMap<Package, Ranges<Version>>, Stop> {
+        let mut dependencies = BTreeMap::new();
+        for demand in self.demands(name, version, extra)? {
+            self.study(name, &demand)?;
+            let own = demand.name == *name;
+            if own && extra.is_none() && demand.range.contains(version) {
+                // A project that needs itself is content with itself; only the extras matter.
+                for wanted in &demand.extras {
+                    add(
+                        &mut dependencies,
+                        Package::Extra(name.clone(), wanted.clone()),
+                        Ranges::singleton(version.clone()),
+                    );
+                }
+                continue;
+            }
+            if own && extra.is_none() {
+                add(&mut dependencies, Package::Project(name.clone()), Ranges::empty());
+                continue;
+            }
+            add_demand(&mut dependencies, &demand);
+        }
+        match extra {
+            Some(_) => add(&mut dependencies, Package::Project(name.clone()), Ranges::singleton(version.clone())),
+            None => {
+                for tied in self.knobs.tied.get(name).into_iter().flatten() {
+                    let either = Ranges::singleton(version.clone()).union(&Ranges::singleton(absent()));
+                    add(&mut dependencies, Package::Extra(name.clone(), tied.clone()), either);
+                }
+            }
+        }
+        Ok(dependencies)
+    }
+}
+
+fn add(dependencies: &mut BTreeMap<Package, Ranges<Version>>, package: Package, range: Ranges<Version>) {
+    let merged = match dependencies.get(&package) {
+        Some(own) => own.intersection(&range),
+        None => range,
+    };
+    dependencies.insert(package, merged);
+}
+
+fn add_demand(dependencies: &mut BTreeMap<Package, Ranges<Version>>, demand: &Demand) {
+    for extra in &demand.extras {
+        let present = demand.range.intersection(&Ranges::singleton(absent()).complement());
+        add(dependencies, Package::Extra(demand.name.clone(), extra.clone()), present);
+    }
+    add(dependencies, Package::Project(demand.name.clone()), demand.range.clone());
+}
+
+impl DependencyProvider for Run<'_, '_> {
+    type P = Package;
+    type V = Version;
+    type VS = Ranges<Version>;
+    type Priority = Rank;
+    type M = Never;
+    type Err = Stop;
+
+    fn prioritize(&self, package: &Package, range: &Ranges<Version>, conflicts: &PackageResolutionStatistics) -> Rank {
+        match package {
+            Package::Root => Rank::new(Class::Root, 0, 0),
+            Package::Project(name) => self.rank_project(name, range, conflicts.conflict_count()),
+            Package::Extra(name, _) => self.rank_extra(name, range),
+        }
+    }
+
+    fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Stop> {
+        if self.mode == Mode::Exact && self.page_missing.get() {
+            return Err(Stop::Missing);
+        }
+        match package {
+            Package::Root => Ok(Some(root_version())),
+            Package::Project(name) => self.choose_project(name, range),
+            Package::Extra(name, extra) => self.choose_extra(name, extra, range),
+        }
+    }
+
+    fn get_dependencies(
+        &self,
+        package: &Package,
+        version: &Version,
+    ) -> Result<Dependencies<Package, Ranges<Version>, Never>, Stop> {
+        let dependencies = match package {
+            Package::Root => {
+                let mut dependencies = BTreeMap::new();
+                self.prepared.roots.iter().for_each(|(_, demand)| add_demand(&mut dependencies, demand));
+                dependencies
+            }
+            Package::Project(name) => self.project_dependencies(name, version, None)?,
+            Package::Extra(_, _) if *version == absent() => BTreeMap::new(),
+            Package::Extra(name, extra) => self.project_dependencies(name, version, Some(extra))?,
+        };
+        Ok(Dependencies::Available(dependencies.into_iter().collect()))
+    }
+
+    fn should_cancel(&self) -> Result<(), Stop> {
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > Limits::SOLVER_STEPS { Err(Stop::Steps) } else { Ok(()) }
+    }
+}
+
+/// How urgent a decision is; the greatest is made first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    class: Class,
+    /// How often it took part in conflicts, once that is often.
+    conflicts: u32,
+    /// Fewer versions to choose from come first.
+    count: Reverse<usize>,
+}
+
+/// In the order from last to first, unlike other enums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Facts are missing.
+    Unknown,
+    /// An extra that nobody wants so far.
+    Idle,
+    /// An extra whose project is not decided.
+    Waiting,
+    /// Better decided after others; see [`Knobs::late`].
+    Late(Reverse<u32>),
+    /// Required by packages only.
+    Transitive,
+    /// Required by the maintainer.
+    Direct,
+    /// There is no choice.
+    Pinned,
+    /// There is no candidate, which is better known early.
+    Impossible,
+    /// The root.
+    Root,
+}
+
+impl Rank {
+    fn new(class: Class, conflicts: u32, count: usize) -> Self {
+        Self { class, conflicts, count: Reverse(count) }
+    }
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("the root"),
+            Self::Project(name) => write!(f, "{name}"),
+            Self::Extra(name, extra) => write!(f, "{name}[{extra}]"),
+        }
+    }
+}
+
+/// The version of the root.
+pub(crate) fn root_version() -> Version {
+    Version::from_release([0])
+}
+
+/// The version of an extra that is not wanted. A project's version says of a tied extra: this version, or absent. So the
+/// extra's version follows at once when somebody wants it, instead of being searched for.
+///
+/// [`crate::ProjectFacts`] drops the real version of that number, should anybody publish it.
+pub(crate) fn absent() -> Version {
+    Version::from_release([u64::MAX; 4])
+}
+
+/// Conflicts from which on they count for the order of decisions.
+const CONFLICTS: u32 = 5;
+/// Failures of versions of one project on the choice for another, until the other is decided later.
+const BLAME: u32 = 5;
+/// Questions that a long search asks at once.
+const PREFETCH: usize = 64;

@@ -1,0 +1,49 @@
+//! Bounds on effort, and rounds.
+
+use std::fmt::Write as _;
+
+use pinfold_resolve::{Facts, Outcome};
+
+use crate::universe::{Universe, brief, problem};
+
+#[test]
+fn a_deep_tree_takes_few_rounds() {
+    let mut universe = String::new();
+    for level in 0..6 {
+        for node in 0..6 {
+            write!(universe, "p{level}-{node} 1.0 -> p{}-{node} | p{}-{}\n", level + 1, level + 1, (node + 1) % 6)
+                .unwrap();
+        }
+    }
+    (0..6).for_each(|node| writeln!(universe, "p6-{node} 1.0").unwrap());
+    let (outcome, rounds) = Universe::new(&universe).crawl(&problem("p0-0\np0-3"), Facts::new());
+    assert!(matches!(outcome, Outcome::Solved(_)));
+    // Two questions per level (page, then metadata), and the last round.
+    assert!(rounds <= 15, "{rounds}");
+}
+
+#[test]
+fn a_long_search_takes_few_rounds() {
+    let mut universe = String::from("b 1.0\n");
+    (0..300).for_each(|minor| writeln!(universe, "a 1.{minor} -> b>={}", if minor == 0 { 1 } else { 2 }).unwrap());
+    let (outcome, rounds) = Universe::new(&universe).crawl(&problem("a\nb"), Facts::new());
+    assert_eq!(brief(&outcome), "a 1.0, b 1.0");
+    assert!(rounds < 20, "{rounds}");
+}
+
+#[test]
+fn a_hopeless_search_ends_with_an_explanation_of_bounded_size() {
+    let mut universe = String::new();
+    for minor in 0..700 {
+        writeln!(universe, "a 1.{minor} -> b=={minor}").unwrap();
+        writeln!(universe, "b {minor} -> c=={}", minor + 1).unwrap();
+    }
+    universe.push_str("c 0\n");
+    let universe = Universe::new(&universe);
+    let (outcome, _) = universe.crawl(&problem("a"), universe.facts(false));
+    let Outcome::NoSolution(explanation) = outcome else { panic!("{}", brief(&outcome)) };
+    let text = explanation.to_string();
+    assert!(text.lines().count() <= 200, "{}", text.lines().count());
+    assert!(text.contains("steps are left out"), "{text}");
+    assert!(text.lines().all(|line| line.len() < 2_000));
+}

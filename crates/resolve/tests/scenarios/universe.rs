@@ -1,0 +1,333 @@
+//! A small universe written as text, and questions to it written as text.
+//!
+//! A line of a universe is a version: `a 1.0 yanked python=>=3.11 -> b>=2 | c; sys_platform == 'win32'`. Words between the
+//! version and the arrow:
+//!
+//! | word | means |
+//! | --- | --- |
+//! | `wheel=TAGS` | a wheel with these tags; without any `wheel` or `sdist` there is one `py3-none-any` wheel |
+//! | `sdist` | a source distribution |
+//! | `yanked`, `yanked=REASON` | its files are yanked |
+//! | `python=SPECIFIERS` | the page's `data-requires-python` |
+//! | `metapython=SPECIFIERS` | the metadata's `Requires-Python` |
+//! | `at=TIME` | upload time |
+//! | `extras=x,y` | `Provides-Extra` |
+//! | `called=NAME` | the metadata speaks of another project |
+//!
+//! `status NAME quarantined` is a line too. Every other name is absent from the index.
+//!
+//! A line of a problem is a requirement (`[dev] x` of a group, `{gpu} x` of an extra), or `WORD: VALUE`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use pinfold_artifact::{Origin, SafeUrl};
+use pinfold_packaging::{
+    BuildPolicy, CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Prerelease, ProjectState,
+    ProjectStatus, Requirement, SimplePage, Specifiers, Strategy, System, Target, Version,
+};
+use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Solution, resolve};
+
+/// Every page and metadata that there is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Universe {
+    pub(crate) pages: BTreeMap<PackageName, SimplePage>,
+    metadata: Vec<(FileKey, Arc<Metadata>)>,
+}
+
+impl Universe {
+    pub(crate) fn new(text: &str) -> Self {
+        let mut universe = Self::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            universe.read(line);
+        }
+        universe
+    }
+
+    fn read(&mut self, line: &str) {
+        if let Some(rest) = line.strip_prefix("status ") {
+            let (name, state) = rest.split_once(' ').unwrap();
+            let state = match state {
+                "archived" => ProjectState::Archived,
+                "deprecated" => ProjectState::Deprecated,
+                "quarantined" => ProjectState::Quarantined,
+                other => panic!("no state: {other}"),
+            };
+            self.page(&name.parse().unwrap()).status = ProjectStatus { state, reason: Some("a test".to_owned()) };
+            return;
+        }
+        let (head, requirements) = line.split_once("->").unwrap_or((line, ""));
+        let mut words = head.split_whitespace();
+        let name: PackageName = words.next().unwrap().parse().unwrap();
+        let version = words.next().unwrap();
+        let mut recipe = Recipe::default();
+        words.for_each(|word| recipe.read(word));
+        if recipe.files.is_empty() {
+            recipe.files.push(format!("{}-{version}-py3-none-any.whl", name.as_str().replace('-', "_")));
+        } else {
+            let stem = format!("{}-{version}", name.as_str().replace('-', "_"));
+            recipe.files.iter_mut().for_each(|end| *end = format!("{stem}{end}"));
+        }
+        let metadata = Arc::new(Metadata {
+            name: recipe.called.unwrap_or_else(|| name.clone()),
+            version: version.parse().unwrap(),
+            requires_dist: requirements
+                .split('|')
+                .map(str::trim)
+                .filter(|one| !one.is_empty())
+                .map(|one| Requirement::parse(one).unwrap())
+                .collect(),
+            requires_python: recipe.metadata_python,
+            provides_extras: recipe.extras,
+            metadata_version: (2, 1),
+            dynamic: BTreeSet::new(),
+            repairs: Vec::new(),
+        });
+        for filename in recipe.files {
+            let filename: pinfold_artifact::ArtifactFilename = filename.parse().unwrap();
+            let url: SafeUrl = format!("https://index.test/files/{filename}").parse().unwrap();
+            let file = PageFile {
+                distribution: DistributionFilename::parse(&filename, &name).unwrap(),
+                filename,
+                url: url.into(),
+                size_bytes: None,
+                sha256: None,
+                upload_time: recipe.time,
+                requires_python: recipe.page_python.clone(),
+                yanked: recipe.yanked.clone(),
+                core_metadata: CoreMetadata::Absent,
+            };
+            self.metadata.push((FileKey::of(&file), Arc::clone(&metadata)));
+            self.page(&name).files.push(file);
+        }
+    }
+
+    fn page(&mut self, name: &PackageName) -> &mut SimplePage {
+        self.pages.entry(name.clone()).or_insert_with(|| SimplePage {
+            files: Vec::new(),
+            status: ProjectStatus { state: ProjectState::Active, reason: None },
+            last_serial: None,
+            skipped: Vec::new(),
+        })
+    }
+
+    /// Everything that is known, in the given order of insertion.
+    pub(crate) fn facts(&self, reversed: bool) -> Facts {
+        let mut facts = Facts::new();
+        let mut pages: Vec<_> = self.pages.iter().collect();
+        let mut metadata: Vec<_> = self.metadata.iter().collect();
+        if reversed {
+            pages.reverse();
+            metadata.reverse();
+        }
+        for (key, own) in metadata {
+            facts.add_metadata(key.clone(), Arc::clone(own));
+        }
+        for (name, page) in pages {
+            facts.add_page(name.clone(), ProjectFacts::new(origin(), page.clone()));
+        }
+        facts
+    }
+
+    /// Answers a question.
+    pub(crate) fn answer(&self, question: &Question, facts: &mut Facts) {
+        match question {
+            Question::Page(name) => match self.pages.get(name) {
+                Some(page) => facts.add_page(name.clone(), ProjectFacts::new(origin(), page.clone())),
+                None => facts.add_absent(name.clone(), origin()),
+            },
+            Question::Metadata { file, .. } => {
+                let key = FileKey::of(file);
+                assert!(!facts.has_metadata(&key), "asked again: {question:?}");
+                let (_, metadata) = self.metadata.iter().find(|(own, _)| *own == key).unwrap();
+                facts.add_metadata(key, Arc::clone(metadata));
+            }
+        }
+    }
+
+    /// Resolves from nothing, round by round; returns the number of rounds too.
+    pub(crate) fn crawl(&self, problem: &Problem, mut facts: Facts) -> (Outcome, usize) {
+        for round in 1..5_000 {
+            let outcome = resolve(problem, &facts);
+            let Outcome::Need(questions) = outcome else { return (outcome, round) };
+            assert!(!questions.is_empty());
+            for question in &questions {
+                if let Question::Page(name) = question {
+                    assert!(!facts.has_page(name), "asked again: {name}");
+                }
+                self.answer(question, &mut facts);
+            }
+        }
+        panic!("no end");
+    }
+}
+
+#[derive(Default)]
+struct Recipe {
+    files: Vec<String>,
+    yanked: Option<String>,
+    page_python: Option<Specifiers>,
+    metadata_python: Option<Specifiers>,
+    time: Option<jiff::Timestamp>,
+    extras: BTreeSet<pinfold_packaging::ExtraName>,
+    called: Option<PackageName>,
+}
+
+impl Recipe {
+    fn read(&mut self, word: &str) {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        match key {
+            "wheel" => self.files.push(format!("-{value}.whl")),
+            "sdist" => self.files.push(".tar.gz".to_owned()),
+            "yanked" => self.yanked = Some(value.to_owned()),
+            "python" => self.page_python = Some(value.parse().unwrap()),
+            "metapython" => self.metadata_python = Some(value.parse().unwrap()),
+            "at" => self.time = Some(format!("{value}T00:00:00Z").parse().unwrap()),
+            "extras" => self.extras = value.split(',').map(|one| one.parse().unwrap()).collect(),
+            "called" => self.called = Some(value.parse().unwrap()),
+            other => panic!("no word: {other}"),
+        }
+    }
+}
+
+pub(crate) fn origin() -> Origin {
+    Origin::new(&"https://index.test/simple/".parse().unwrap(), [])
+}
+
+/// Reads a problem; the target is `linux-x86_64 python 3.10` unless it says otherwise.
+pub(crate) fn problem(text: &str) -> Problem {
+    let mut problem = Problem {
+        target: Target::new("linux-x86_64".parse::<System>().unwrap(), "3.10".parse().unwrap()),
+        roots: Vec::new(),
+        constraints: Vec::new(),
+        overrides: Vec::new(),
+        exclude: BTreeSet::new(),
+        preferences: BTreeMap::new(),
+        prerelease: Prerelease::IfNecessary,
+        strategy: Strategy::Highest,
+        exclude_newer: None,
+        build: BuildPolicy::none(),
+        no_binary: BTreeSet::new(),
+    };
+    let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+    for (position, line) in lines {
+        match line.split_once(": ") {
+            Some((word, value)) => set(&mut problem, word, value),
+            None => problem.roots.push(root(line, position + 1)),
+        }
+    }
+    problem
+}
+
+fn root(line: &str, position: usize) -> Root {
+    let (reason, text) = if let Some((name, text)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        (RootReason::Group(name.parse().unwrap()), text)
+    } else if let Some((name, text)) = line.strip_prefix('{').and_then(|rest| rest.split_once("} ")) {
+        (RootReason::Extra(name.parse().unwrap()), text)
+    } else {
+        (RootReason::Base, line)
+    };
+    Root { requirement: Requirement::parse(text).unwrap(), reason, written: format!("app.toml:{position}") }
+}
+
+fn set(problem: &mut Problem, word: &str, value: &str) {
+    match word {
+        "constraint" => problem.constraints.push(Requirement::parse(value).unwrap()),
+        "override" => problem.overrides.push(Requirement::parse(value).unwrap()),
+        "exclude" => drop(problem.exclude.insert(value.parse().unwrap())),
+        "prefer" => {
+            let (name, version) = value.split_once(' ').unwrap();
+            problem.preferences.insert(name.parse().unwrap(), version.parse().unwrap());
+        }
+        "prerelease" => problem.prerelease = value.parse().unwrap(),
+        "strategy" => problem.strategy = value.parse().unwrap(),
+        "newer" => problem.exclude_newer = Some(value.parse().unwrap()),
+        "build" => problem.build = value.parse().unwrap(),
+        "no-binary" => drop(problem.no_binary.insert(value.parse().unwrap())),
+        "target" => {
+            let (system, python) = value.split_once(' ').unwrap();
+            problem.target = Target::new(system.parse().unwrap(), python.parse().unwrap());
+        }
+        other => panic!("no setting: {other}"),
+    }
+}
+
+/// Resolves a problem in a universe in three ways, which must agree: with all facts at once, with the same facts inserted in
+/// the opposite order, and round by round.
+pub(crate) fn outcome(universe: &str, problem_text: &str) -> Outcome {
+    let universe = Universe::new(universe);
+    let problem = problem(problem_text);
+    outcome_in(&universe, &problem)
+}
+
+pub(crate) fn outcome_in(universe: &Universe, problem: &Problem) -> Outcome {
+    let (at_once, _) = universe.crawl(problem, universe.facts(false));
+    let (reversed, _) = universe.crawl(problem, universe.facts(true));
+    let (crawled, _) = universe.crawl(problem, Facts::new());
+    assert_eq!(shown(&at_once), shown(&reversed), "the order of facts matters");
+    assert_eq!(shown(&at_once), shown(&crawled), "facts that are not needed matter");
+    at_once
+}
+
+/// Writes an outcome: `a 1.0, b 2.0` or `refused …` or `divide …` or `no solution`.
+pub(crate) fn brief(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Divide(cut) => format!("divide {cut}"),
+        Outcome::Need(questions) => format!("need {}", questions.len()),
+        Outcome::NoSolution(_) => "no solution".to_owned(),
+        Outcome::Refused(refusal) => format!("refused {}", refusal.refusal_code().unwrap()),
+        Outcome::Solved(solution) => versions(solution),
+    }
+}
+
+pub(crate) fn versions(solution: &Solution) -> String {
+    let all: Vec<String> =
+        solution.packages.iter().map(|(name, chosen)| format!("{name} {}", chosen.version)).collect();
+    all.join(", ")
+}
+
+/// Writes everything of an outcome that can be compared.
+pub(crate) fn shown(outcome: &Outcome) -> String {
+    let mut text = brief(outcome);
+    match outcome {
+        Outcome::NoSolution(explanation) => write!(text, "\n{explanation}").unwrap(),
+        Outcome::Refused(refusal) => write!(text, "\n{refusal}").unwrap(),
+        Outcome::Solved(solution) => write!(text, "\n{solution:?}").unwrap(),
+        Outcome::Divide(_) | Outcome::Need(_) => {}
+    }
+    text
+}
+
+/// Checks what comes out, in brief.
+#[track_caller]
+pub(crate) fn check(universe: &str, problem: &str, expected: &str) {
+    let outcome = outcome(universe, problem);
+    assert_eq!(brief(&outcome), expected, "{universe}\n{problem}\n{}", shown(&outcome));
+}
+
+/// Returns the explanation of a problem that has no solution.
+#[track_caller]
+pub(crate) fn explained(universe: &str, problem: &str) -> String {
+    match outcome(universe, problem) {
+        Outcome::NoSolution(explanation) => explanation.to_string(),
+        other => panic!("not expected: {}", shown(&other)),
+    }
+}
+
+/// Returns the solution of a problem that has one.
+#[track_caller]
+pub(crate) fn solved(universe: &str, problem: &str) -> Solution {
+    match outcome(universe, problem) {
+        Outcome::Solved(solution) => solution,
+        other => panic!("not expected: {}", shown(&other)),
+    }
+}
+
+pub(crate) fn name(text: &str) -> PackageName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn version(text: &str) -> Version {
+    text.parse().unwrap()
+}
