@@ -101,6 +101,16 @@ pub struct DependencyReference {
     pub marker: Option<LockMarker>,
 }
 
+impl DependencyReference {
+    /// Returns true if every key that is given agrees with the entry.
+    pub fn may_mean(&self, entry: &Package) -> bool {
+        self.name == entry.name
+            && (self.version.is_none() || self.version == entry.version)
+            && (self.index.is_none() || self.index == entry.index)
+            && (self.marker.is_none() || self.marker == entry.marker)
+    }
+}
+
 /// A file, pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedFile {

@@ -49,7 +49,9 @@ pub enum LockError {
         place: String,
     },
     /// An entry gives files and a source tree, two kinds of direct source, or nothing at all.
-    #[error("line {line}: `{package}` must have either wheels or an sdist, or exactly one of archive, directory and vcs")]
+    #[error(
+        "line {line}: `{package}` must have either wheels or an sdist, or exactly one of archive, directory and vcs"
+    )]
     Sources {
         /// Where.
         line: usize,

@@ -7,6 +7,8 @@
 
 mod document;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod marker;
 mod merge;
 mod read;

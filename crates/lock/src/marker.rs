@@ -96,8 +96,8 @@ pub(crate) enum Operator {
 }
 
 impl LockMarker {
-    /// Makes a marker of a tree, flattening sums in sums and products in products.
-    pub(crate) fn new(node: Node) -> Self {
+    /// Makes a marker of a tree that [`Node::all`] and [`Node::any`] made.
+    pub(crate) const fn new(node: Node) -> Self {
         Self { node }
     }
 
@@ -125,6 +125,14 @@ impl Node {
         });
         let mut members: Vec<Self> = flat.collect();
         if members.len() < 2 { members.pop() } else { Some(Self::Or(members)) }
+    }
+
+    /// Returns how many comparisons there are.
+    pub(crate) fn clauses(&self) -> usize {
+        match self {
+            Self::And(members) | Self::Or(members) => members.iter().map(Self::clauses).sum(),
+            Self::Compare(_) | Self::Extra(..) | Self::Extras(..) | Self::Groups(..) => 1,
+        }
     }
 }
 

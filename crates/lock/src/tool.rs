@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use pinfold_artifact::{ArtifactFilename, FileHost, Origin, SafeUrl, Sha256};
-use pinfold_packaging::{PackageName, Prerelease, PythonMinor, Strategy, System, Version};
+use pinfold_artifact::{ArchivePath, ArtifactFilename, FileHost, Origin, SafeUrl, Sha256};
+use pinfold_packaging::{PackageName, Prerelease, PythonMinor, Strategy, System, Target, Version};
 
 use crate::LockedFile;
 
@@ -47,6 +47,11 @@ impl Tool {
     pub fn index(&self, url: &SafeUrl) -> Option<&LockedIndex> {
         let url = url.as_directory();
         self.indexes.iter().find(|index| index.url.as_directory() == url)
+    }
+
+    /// Returns every target that the lock is for, undivided.
+    pub fn all_targets(&self) -> impl Iterator<Item = Target> {
+        self.targets.iter().flat_map(|system| self.python.iter().map(|python| Target::new(*system, *python)))
     }
 }
 
@@ -112,9 +117,9 @@ pub struct Accepted {
     /// The package that it is about.
     pub package: PackageName,
     /// The file inside the package, if it is about one.
-    pub path: Option<String>,
-    /// Exactly the bytes that were accepted, if it is about bytes.
-    pub sha256: Option<Sha256>,
+    pub path: Option<ArchivePath>,
+    /// Exactly the bytes that were accepted.
+    pub sha256: Sha256,
     /// Why.
     pub reason: String,
 }

@@ -27,7 +27,9 @@ pub enum LockMarkerError {
     /// Too many bytes, clauses or parentheses.
     #[error(
         "longer than {} bytes, more than {} clauses or nested deeper than {}",
-        Limits::LOCK_MARKER_BYTES, Limits::LOCK_MARKER_CLAUSES, Limits::MARKER_DEPTH
+        Limits::LOCK_MARKER_BYTES,
+        Limits::LOCK_MARKER_CLAUSES,
+        Limits::MARKER_DEPTH
     )]
     TooLarge,
     /// A comparison that PEP 508 gives no meaning.

@@ -1,0 +1,197 @@
+//! The entries of one project: which targets share one, and when each applies.
+
+use std::collections::BTreeMap;
+
+use pinfold_artifact::SafeUrl;
+use pinfold_packaging::{PackageName, Target, Version, WheelFilename};
+
+use super::condition::{Condition, conditions};
+use super::site::Sites;
+use super::{MergeError, Reach, Resolution, Resolved};
+use crate::marker::{Membership, Node};
+use crate::{ArtifactKind, LockMarker, LockedFile};
+
+/// An entry in the making.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) version: Version,
+    pub(super) index: Option<SafeUrl>,
+    /// Positions of its resolutions.
+    pub(super) targets: Vec<usize>,
+    pub(super) wheels: Vec<LockedFile>,
+    pub(super) sdist: Option<LockedFile>,
+    pub(super) archive: Option<LockedFile>,
+    pub(super) marker: Option<LockMarker>,
+}
+
+pub(super) fn entries_of(
+    name: &PackageName,
+    resolutions: &[&Resolution],
+    sites: &Sites,
+) -> Result<Vec<Entry>, MergeError> {
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
+    for (position, resolution) in resolutions.iter().enumerate() {
+        let Some(resolved) = resolution.packages.get(name) else {
+            continue;
+        };
+        let choice = Choice::of(name, position, &resolution.target, resolved)?;
+        match drafts.iter_mut().find(|draft| draft.takes(&choice)) {
+            Some(draft) => draft.choices.push(choice),
+            None => drafts.push(Draft { choices: vec![choice] }),
+        }
+    }
+    let mut entries: Vec<Entry> = drafts.iter().map(Draft::entry).collect();
+    write_markers(name, &mut entries, resolutions, sites)?;
+    Ok(entries)
+}
+
+/// What one target gets.
+struct Choice<'a> {
+    position: usize,
+    target: &'a Target,
+    resolved: &'a Resolved,
+    /// The file's name, of a wheel from an index.
+    wheel: Option<WheelFilename>,
+}
+
+impl<'a> Choice<'a> {
+    fn of(name: &PackageName, position: usize, target: &'a Target, resolved: &'a Resolved) -> Result<Self, MergeError> {
+        let filename = &resolved.file.filename;
+        let wheel = match resolved.kind {
+            ArtifactKind::Sdist => None,
+            ArtifactKind::Wheel => Some(
+                WheelFilename::parse(filename).map_err(|source| MergeError::Filename { name: name.clone(), source })?,
+            ),
+        };
+        if wheel.as_ref().is_some_and(|wheel| target.tags().rank(wheel).is_none()) {
+            return Err(MergeError::UnusableWheel { filename: filename.clone(), target: target.to_string() });
+        }
+        Ok(Self { position, target, resolved, wheel })
+    }
+}
+
+/// Choices that share an entry.
+struct Draft<'a> {
+    choices: Vec<Choice<'a>>,
+}
+
+impl<'a> Draft<'a> {
+    /// Returns true if a choice may join: same version, same origin, and with its file in the entry every installer still
+    /// picks for each target the file that was chosen for it.
+    fn takes(&self, new: &Choice<'a>) -> bool {
+        let first = self.choices[0].resolved;
+        if (&first.version, &first.index) != (&new.resolved.version, &new.resolved.index) {
+            return false;
+        }
+        if new.resolved.index.is_none() {
+            return first.file == new.resolved.file;
+        }
+        let all: Vec<&Choice<'_>> = self.choices.iter().chain([new]).collect();
+        all.iter().all(|choice| picks_own_file(choice, &all))
+    }
+
+    fn entry(&self) -> Entry {
+        let first = self.choices[0].resolved;
+        let mut wheels: BTreeMap<&str, &LockedFile> = BTreeMap::new();
+        let (mut sdist, mut archive) = (None, None);
+        for choice in &self.choices {
+            let file = &choice.resolved.file;
+            match (&choice.resolved.index, choice.resolved.kind) {
+                (None, _) => archive = Some(file.clone()),
+                (Some(_), ArtifactKind::Sdist) => sdist = Some(file.clone()),
+                (Some(_), ArtifactKind::Wheel) => {
+                    wheels.insert(file.filename.as_str(), file);
+                }
+            }
+        }
+        Entry {
+            version: first.version.clone(),
+            index: first.index.clone(),
+            targets: self.choices.iter().map(|choice| choice.position).collect(),
+            wheels: wheels.into_values().cloned().collect(),
+            sdist,
+            archive,
+            marker: None,
+        }
+    }
+}
+
+/// Returns true if the standard's rule (the wheel with the best tag, else the sdist) gives a choice's target its own file
+/// from among the files of `all`.
+fn picks_own_file(choice: &Choice<'_>, all: &[&Choice<'_>]) -> bool {
+    let tags = choice.target.tags();
+    let rank = |other: &Choice<'_>| other.wheel.as_ref().and_then(|wheel| tags.rank(wheel));
+    let others = all.iter().filter(|other| other.resolved.file != choice.resolved.file);
+    match rank(choice) {
+        Some(own) => others.filter_map(|other| rank(other)).all(|other| own < other),
+        None => others.clone().all(|other| other.wheel.is_some() && rank(other).is_none()),
+    }
+}
+
+/// Writes the markers of a project's entries.
+fn write_markers(
+    name: &PackageName,
+    entries: &mut [Entry],
+    resolutions: &[&Resolution],
+    sites: &Sites,
+) -> Result<(), MergeError> {
+    // A class of sites is an entry together with what makes it needed there.
+    let mut classes: Vec<(usize, Option<Node>)> = Vec::new();
+    let mut class_of_site: Vec<Option<Option<usize>>> = vec![None; sites.sites.len()];
+    let mut first_target: Vec<usize> = vec![0; sites.sites.len()];
+    for (position, resolution) in resolutions.iter().enumerate() {
+        let class = resolution.packages.get(name).and_then(|resolved| {
+            let entry = entries.iter().position(|entry| entry.targets.contains(&position))?;
+            let class = (entry, reached(&resolved.reach));
+            Some(classes.iter().position(|known| *known == class).unwrap_or_else(|| {
+                classes.push(class);
+                classes.len() - 1
+            }))
+        });
+        for site in sites.positions(&resolution.target) {
+            let known = class_of_site[site].get_or_insert(class);
+            if *known != class {
+                let one = resolutions[first_target[site]].target.to_string();
+                return Err(MergeError::AlikeTargets { name: name.clone(), one, other: resolution.target.to_string() });
+            }
+            first_target[site] = position;
+        }
+    }
+    let class_of_site: Vec<Option<usize>> = class_of_site.into_iter().map(Option::flatten).collect();
+    let too_large = || MergeError::MarkerTooLarge { name: name.clone() };
+    let conditions = conditions(sites, &class_of_site).ok_or_else(too_large)?;
+    for (position, entry) in entries.iter_mut().enumerate() {
+        let own = classes.iter().enumerate().filter(|(_, (entry, _))| *entry == position);
+        let parts = own.filter_map(|(class, (_, reached))| Some((conditions.get(&class)?, reached.as_ref())));
+        entry.marker = marker(parts).ok_or_else(too_large)?;
+    }
+    Ok(())
+}
+
+/// Returns the marker that holds under any of the conditions; the inner none is the marker that always holds, the outer one
+/// a marker that nobody could read back.
+fn marker<'a>(parts: impl Iterator<Item = (&'a Condition, Option<&'a Node>)>) -> Option<Option<LockMarker>> {
+    let mut nodes = Vec::new();
+    for part in parts {
+        match part {
+            (Condition::Always, None) => return Some(None),
+            (Condition::Always, Some(reached)) => nodes.push(reached.clone()),
+            (Condition::When(node), None) => nodes.push(node.clone()),
+            (Condition::When(node), Some(reached)) => nodes.push(Node::all([node.clone(), reached.clone()])?),
+        }
+    }
+    let marker = LockMarker::new(Node::any(nodes)?);
+    // A marker is written only if it can be read: bounds, and names that need no escape.
+    let read_back: LockMarker = marker.to_string().parse().ok()?;
+    (read_back == marker).then_some(Some(marker))
+}
+
+/// Returns when a package is needed; none for always.
+fn reached(reach: &Reach) -> Option<Node> {
+    if reach.base {
+        return None;
+    }
+    let extras = reach.extras.iter().map(|extra| Node::Extras(Membership::Is, extra.clone()));
+    let groups = reach.groups.iter().map(|group| Node::Groups(Membership::Is, group.clone()));
+    Node::any(extras.chain(groups))
+}

@@ -1,0 +1,112 @@
+//! Reading `[tool.pinfold]`: our own table, in which nothing is unknown.
+
+use std::collections::BTreeMap;
+
+use pinfold_artifact::{ArtifactFilename, Sha256};
+
+use super::file::{Owner, Shape, read_file};
+use super::read_name;
+use super::table::Table;
+use crate::{Accepted, BuildRecipe, BuildTool, LockError, LockedIndex, Tool};
+
+pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
+    let schema = table.required("schema")?.whole_number()?;
+    if schema != u64::from(Tool::SCHEMA) {
+        return Err(LockError::Version { found: schema.to_string(), key: "tool.pinfold.schema", supported: "1" });
+    }
+    table.refuse_others(&[
+        "accept",
+        "build",
+        "exclude-newer",
+        "index",
+        "inputs-sha256",
+        "metadata-sha256",
+        "prerelease",
+        "python",
+        "resolution",
+        "schema",
+        "targets",
+    ])?;
+    Ok(Tool {
+        schema: Tool::SCHEMA,
+        inputs: table.required("inputs-sha256")?.parse()?,
+        exclude_newer: table.optional("exclude-newer").map(|item| item.timestamp()).transpose()?,
+        prerelease: table.required("prerelease")?.parse()?,
+        resolution: table.required("resolution")?.parse()?,
+        targets: table.texts("targets")?,
+        python: table.texts("python")?,
+        indexes: table.tables("index")?.iter().map(read_index).collect::<Result<_, _>>()?,
+        builds: table.tables("build")?.iter().map(read_recipe).collect::<Result<_, _>>()?,
+        accepts: table.tables("accept")?.iter().map(read_accepted).collect::<Result<_, _>>()?,
+        metadata: read_metadata(table)?,
+    })
+}
+
+fn read_index(table: &Table<'_>) -> Result<LockedIndex, LockError> {
+    table.refuse_others(&["file-hosts", "insecure", "name", "url"])?;
+    Ok(LockedIndex {
+        name: table.required("name")?.text()?.to_owned(),
+        url: table.required("url")?.parse()?,
+        file_hosts: table.texts("file-hosts")?,
+        insecure: table.optional("insecure").map(|item| item.boolean()).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn read_recipe(table: &Table<'_>) -> Result<BuildRecipe, LockError> {
+    table.refuse_others(&[
+        "backend",
+        "backend-path",
+        "metadata-sha256",
+        "name",
+        "requires",
+        "sdist-sha256",
+        "targets",
+        "version",
+    ])?;
+    Ok(BuildRecipe {
+        name: read_name(&table.required("name")?)?,
+        version: table.required("version")?.parse()?,
+        sdist: table.required("sdist-sha256")?.parse()?,
+        targets: table.texts("targets")?,
+        backend: table.required("backend")?.text()?.to_owned(),
+        backend_path: table.texts("backend-path")?,
+        metadata: table.required("metadata-sha256")?.parse()?,
+        requires: table.tables("requires")?.iter().map(read_build_tool).collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_build_tool(table: &Table<'_>) -> Result<BuildTool, LockError> {
+    table.refuse_others(&["file", "index", "name", "version"])?;
+    let name = read_name(&table.required("name")?)?;
+    let version = table.required("version")?.parse()?;
+    let owner = Owner { name: &name, version: Some(&version) };
+    Ok(BuildTool {
+        file: read_file(&table.required("file")?.table()?, &owner, Shape::Wheel)?,
+        index: table.required("index")?.parse()?,
+        name,
+        version,
+    })
+}
+
+fn read_accepted(table: &Table<'_>) -> Result<Accepted, LockError> {
+    table.refuse_others(&["code", "package", "path", "reason", "sha256"])?;
+    Ok(Accepted {
+        code: table.required("code")?.text()?.to_owned(),
+        package: read_name(&table.required("package")?)?,
+        path: table.parse_optional("path")?,
+        sha256: table.required("sha256")?.parse()?,
+        reason: table.required("reason")?.text()?.to_owned(),
+    })
+}
+
+fn read_metadata(table: &Table<'_>) -> Result<BTreeMap<ArtifactFilename, Sha256>, LockError> {
+    let Some(item) = table.optional("metadata-sha256") else {
+        return Ok(BTreeMap::new());
+    };
+    let mut digests = BTreeMap::new();
+    for (key, digest) in item.table()?.items() {
+        let filename = key.parse::<ArtifactFilename>().map_err(|error| digest.wrong_value(key, error.to_string()))?;
+        digests.insert(filename, digest.parse()?);
+    }
+    Ok(digests)
+}
