@@ -118,7 +118,7 @@ impl<'d> Table<'d> {
 
     /// Opens the document itself.
     pub(crate) fn root(document: Document<'d>, root: &'d Spanned<DeTable<'d>>) -> Self {
-        Self { document, title: "the document", entries: root.get_ref(), range: 0..0 }
+        Self { document, title: "the manifest", entries: root.get_ref(), range: 0..0 }
     }
 
     /// Refuses the first unknown key. Keys that are known in another table are suggested with it.
@@ -241,21 +241,35 @@ pub(crate) fn texts<'d>(
     value: &'d Spanned<DeValue<'d>>,
 ) -> Result<Vec<Text<'d>>, ManifestError> {
     match value.get_ref() {
-        DeValue::Array(items) => items.iter().map(|item| text(document, key, item)).collect(),
+        DeValue::Array(items) => items.iter().map(|item| item_text(document, key, item)).collect(),
         other => Err(document.error(value.span(), wrong_type(key, "an array of strings", other))),
     }
 }
 
+fn item_text<'d>(document: Document<'d>, key: &str, item: &'d Spanned<DeValue<'d>>) -> Result<Text<'d>, ManifestError> {
+    match item.get_ref() {
+        DeValue::String(text) => Ok(Text { value: text.as_ref(), range: item.span() }),
+        other => Err(document.error(item.span(), wrong_item(key, "a string", other))),
+    }
+}
+
 pub(crate) fn wrong_type(key: &str, expected: &'static str, found: &DeValue<'_>) -> ManifestErrorKind {
-    let found = match found {
+    ManifestErrorKind::Type { key: key.to_owned(), expected, found: type_name(found) }
+}
+
+pub(crate) fn wrong_item(key: &str, expected: &'static str, found: &DeValue<'_>) -> ManifestErrorKind {
+    ManifestErrorKind::ItemType { key: key.to_owned(), expected, found: type_name(found) }
+}
+
+fn type_name(value: &DeValue<'_>) -> &'static str {
+    match value {
         DeValue::Array(_) => "an array",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a time",
         DeValue::Float(_) | DeValue::Integer(_) => "a number",
         DeValue::String(_) => "a string",
         DeValue::Table(_) => "a table",
-    };
-    ManifestErrorKind::Type { key: key.to_owned(), expected, found }
+    }
 }
 
 /// Returns the most similar of some names.

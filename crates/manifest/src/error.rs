@@ -37,7 +37,7 @@ pub enum ManifestErrorKind {
     #[error(transparent)]
     Cutoff(#[from] CutoffError),
     /// Something includes itself.
-    #[error("{what} includes itself: {}", .path.join(" → "))]
+    #[error("the {what} includes itself: {}", .path.join(" → "))]
     Cycle {
         /// What kind of thing.
         what: &'static str,
@@ -75,6 +75,16 @@ pub enum ManifestErrorKind {
     /// A path inside an artifact is none.
     #[error(transparent)]
     InnerPath(#[from] ArchivePathError),
+    /// An item of an array has another type than its key asks for.
+    #[error("`{key}` holds {found} where {expected} belongs")]
+    ItemType {
+        /// The key.
+        key: String,
+        /// The type asked for.
+        expected: &'static str,
+        /// The type found.
+        found: &'static str,
+    },
     /// A key that must be given is not.
     #[error("{table} has no `{key}`")]
     Missing {
@@ -91,6 +101,8 @@ pub enum ManifestErrorKind {
     NotFixed {
         /// What was found.
         what: &'static str,
+        /// What to do about it.
+        instead: &'static str,
     },
     /// A finding's code is not written as codes are.
     #[error("`{found}` is no code of a finding; codes are lower-case words joined by `-`")]
@@ -135,6 +147,9 @@ pub enum ManifestErrorKind {
     /// Version specifiers are none.
     #[error(transparent)]
     Specifiers(#[from] SpecifiersError),
+    /// All packages and some packages.
+    #[error("`*` allows every package; write it alone, or leave it out")]
+    Star,
     /// The text is no TOML.
     #[error("{message}")]
     Syntax {
@@ -212,7 +227,7 @@ pub enum ManifestErrorKind {
         found: String,
     },
     /// A value that is none of a few words.
-    #[error("`{found}` is none of {allowed}")]
+    #[error("`{found}` is not known here; write {allowed}")]
     Word {
         /// The word, escaped.
         found: String,
@@ -257,9 +272,7 @@ impl ManifestError {
             ManifestErrorKind::IndexOption { instead, .. } => {
                 Some(format!("write this into the manifest instead:\n{instead}"))
             }
-            ManifestErrorKind::NotFixed { .. } => Some(
-                "publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel".to_owned(),
-            ),
+            ManifestErrorKind::NotFixed { instead, .. } => Some((*instead).to_owned()),
             ManifestErrorKind::Option { instead, .. } => Some(instead.clone()),
             ManifestErrorKind::UnknownInclude { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("the nearest that exists is `{nearest}`"))

@@ -13,7 +13,7 @@ use pinfold_packaging::{ExtraName, GroupName, PackageName, Requirement};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::document::{Document, Table, Text, nearest, wrong_type};
+use crate::document::{Document, Table, Text, nearest, wrong_item, wrong_type};
 use crate::{Manifest, ManifestError, ManifestErrorKind, Sourced};
 
 /// Groups and extras as they are written.
@@ -70,9 +70,9 @@ impl Sections {
         for (key, value) in Table::open_any(document, title, value)?.entries() {
             let items = items(document, &key, value)?;
             if let Some(Item::Group { range, .. }) = items.iter().find(|item| matches!(item, Item::Group { .. })) {
-                let kind = ManifestErrorKind::Type {
+                let kind = ManifestErrorKind::ItemType {
                     key: key.value.to_owned(),
-                    expected: "requirements",
+                    expected: "a requirement",
                     found: "an include",
                 };
                 return Err(document.error(range.clone(), kind));
@@ -247,7 +247,7 @@ fn items<'d>(
             Ok(Item::Group { name: document.read(&name)?, range: name.range })
         }
         other => {
-            let kind = wrong_type(key.value, "requirements and `{ include-group = … }`", other);
+            let kind = wrong_item(key.value, "a requirement or `{ include-group = … }`", other);
             Err(document.error(item.span(), kind))
         }
     };

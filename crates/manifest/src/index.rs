@@ -20,10 +20,6 @@ pub struct IndexEntry {
     pub file_hosts: BTreeSet<FileHost>,
     /// Whether it may be asked without TLS although it is on another machine.
     pub insecure: bool,
-    /// What happens to a file for which it gives no SHA-256.
-    pub missing_hash: MissingHash,
-    /// What happens to a file for which it gives no upload time, where `exclude-newer` is set.
-    pub missing_upload_time: MissingUploadTime,
 }
 
 /// Where an index is.
@@ -35,37 +31,10 @@ pub enum IndexLocation {
     Url(SafeUrl),
 }
 
-/// What happens to a file for which an index gives no SHA-256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MissingHash {
-    /// It is downloaded while locking, and its digest computed.
-    Compute,
-    /// It is no candidate.
-    Refuse,
-}
-
-/// What happens to a file for which an index gives no upload time, where `exclude-newer` is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MissingUploadTime {
-    /// It is a candidate: the maintainer trusts the index not to have changed.
-    Accept,
-    /// It is no candidate: nobody can say that it is old enough.
-    Refuse,
-}
-
 impl IndexEntry {
     /// Makes the default index of a command line.
     pub const fn default_at(name: String, location: IndexLocation) -> Self {
-        Self {
-            name,
-            location,
-            default: true,
-            packages: BTreeSet::new(),
-            file_hosts: BTreeSet::new(),
-            insecure: false,
-            missing_hash: MissingHash::Compute,
-            missing_upload_time: MissingUploadTime::Refuse,
-        }
+        Self { name, location, default: true, packages: BTreeSet::new(), file_hosts: BTreeSet::new(), insecure: false }
     }
 
     /// Returns true if asking the index could be overheard and answered by others, and the maintainer has not said that this is

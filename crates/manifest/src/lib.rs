@@ -21,7 +21,7 @@ mod routes;
 
 pub use cutoff::{Cutoff, CutoffError};
 pub use error::{ManifestError, ManifestErrorKind};
-pub use index::{IndexEntry, IndexLocation, MissingHash, MissingUploadTime};
+pub use index::{IndexEntry, IndexLocation};
 pub use manifest::{Accept, Manifest, Sourced};
 pub use place::{Place, render};
 pub use requirements::{RequirementsFile, read_constraints, read_requirements};

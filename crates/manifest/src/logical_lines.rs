@@ -141,8 +141,9 @@ impl Source<'_> {
 impl LogicalLine {
     /// Returns where a range of the line was written.
     pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
-        let (start, start_width) = self.written_at(range.start);
-        let (last, last_width) = self.written_at(range.end.max(range.start + 1) - 1);
+        let end = self.text.len();
+        let (start, start_width) = self.written_at(range.start.min(end));
+        let (last, last_width) = self.written_at((range.end.max(range.start + 1) - 1).min(end));
         let end = if last >= start { last + last_width } else { start + start_width };
         start..end
     }

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use crate::document::{Document, Table, Text, wrong_type};
 use crate::groups;
-use crate::index::{IndexEntry, IndexLocation, MissingHash, MissingUploadTime};
+use crate::index::{IndexEntry, IndexLocation};
 use crate::{Accept, Cutoff, Manifest, ManifestError, ManifestErrorKind, Sourced, routes};
 
 /// Reads a `pinfold.toml`.
@@ -166,10 +166,7 @@ fn read_build(table: &Table<'_>) -> Result<Option<BuildPolicy>, ManifestError> {
     match texts.iter().position(|text| text.value == "*") {
         None => Ok(Some(BuildPolicy::Named(table.set::<PackageName>("build")?))),
         Some(_) if texts.len() == 1 => Ok(Some(BuildPolicy::All)),
-        Some(star) => {
-            let kind = ManifestErrorKind::OneOf { first: "*", second: "a name" };
-            Err(table.document.error(texts[star].range.clone(), kind))
-        }
+        Some(star) => Err(table.document.error(texts[star].range.clone(), ManifestErrorKind::Star)),
     }
 }
 
@@ -198,14 +195,6 @@ fn read_index(table: &Table<'_>) -> Result<IndexEntry, ManifestError> {
     index.packages = table.set("packages")?;
     index.file_hosts = table.set("file-hosts")?;
     index.insecure = table.flag("insecure")?;
-    if let Some(word) = table.text("missing-hash")? {
-        let words = [("compute", MissingHash::Compute), ("refuse", MissingHash::Refuse)];
-        index.missing_hash = read_word(document, &word, &words, "`compute`, `refuse`")?;
-    }
-    if let Some(word) = table.text("missing-upload-time")? {
-        let words = [("accept", MissingUploadTime::Accept), ("refuse", MissingUploadTime::Refuse)];
-        index.missing_upload_time = read_word(document, &word, &words, "`accept`, `refuse`")?;
-    }
     Ok(index)
 }
 
@@ -266,6 +255,5 @@ pub(crate) const PROJECT_KEYS: [&str; 13] = [
     "build",
     "no-binary",
 ];
-pub(crate) const INDEX_KEYS: [&str; 9] =
-    ["name", "url", "from", "default", "packages", "file-hosts", "insecure", "missing-hash", "missing-upload-time"];
+pub(crate) const INDEX_KEYS: [&str; 7] = ["name", "url", "from", "default", "packages", "file-hosts", "insecure"];
 pub(crate) const ACCEPT_KEYS: [&str; 5] = ["code", "package", "path", "sha256", "reason"];

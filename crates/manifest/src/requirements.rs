@@ -90,7 +90,7 @@ impl<'r> Reader<'r> {
         if let Some(first) = self.path.iter().position(|outer| outer == file) {
             let files = self.path[first..].iter().map(String::as_str).chain([file]);
             let path = files.map(|file| format!("`{file}`")).collect();
-            return Err(blame(ManifestErrorKind::Cycle { what: "a requirements file", path }));
+            return Err(blame(ManifestErrorKind::Cycle { what: "requirements file", path }));
         }
         if !self.done.insert((file.to_owned(), role)) {
             return Ok(());
@@ -169,7 +169,8 @@ impl<'r> Reader<'r> {
         let written = line.written(option.range.clone());
         if option.value.contains("://") {
             let what = "a requirements file on another machine";
-            return Err(source.error(written, ManifestErrorKind::NotFixed { what }));
+            let instead = "keep a copy beside the manifest, and include that";
+            return Err(source.error(written, ManifestErrorKind::NotFixed { what, instead }));
         }
         if option.value.is_empty() {
             return Err(source.error(written, ManifestErrorKind::Empty { key: option.name.clone() }));
@@ -194,8 +195,8 @@ fn parse_requirement(
     range: Range<usize>,
 ) -> Result<Requirement, ManifestError> {
     let text = &line.text[range.clone()];
-    if let Some(what) = without_fixed_bytes(text) {
-        return Err(source.error(line.written(range), ManifestErrorKind::NotFixed { what }));
+    if let Some((what, instead)) = without_fixed_bytes(text) {
+        return Err(source.error(line.written(range), ManifestErrorKind::NotFixed { what, instead }));
     }
     Requirement::parse(text).map_err(|mut error| {
         let start = range.start + error.position.min(text.len());
@@ -204,20 +205,21 @@ fn parse_requirement(
     })
 }
 
-/// Names what pip would install although its bytes may change between two runs.
-fn without_fixed_bytes(text: &str) -> Option<&'static str> {
+/// Names what pip would install although its bytes may change between two runs, and what to do about it.
+fn without_fixed_bytes(text: &str) -> Option<(&'static str, &'static str)> {
     const SYSTEMS: [&str; 4] = ["git+", "hg+", "svn+", "bzr+"];
+    let named = text.contains('@');
     let reference = text.split_once('@').map_or(text, |(_, reference)| reference).trim_start();
     if SYSTEMS.iter().any(|system| reference.starts_with(system) || text.starts_with(system)) {
-        return Some("a repository");
+        return Some(("a repository", PUBLISH));
     }
     let lower = text.split([' ', ';', '[']).next().unwrap_or_default().to_ascii_lowercase();
-    if lower.contains("://") && !text.contains('@') {
-        return Some("a URL without the name of its project");
+    if lower.contains("://") && !named {
+        return Some(("a URL without the name of its project", "write `name @ URL`"));
     }
     let is_file = [".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz"].iter().any(|ending| lower.ends_with(ending));
-    let is_path = text.starts_with(['.', '/', '~']) || (lower.contains(['/', '\\']) && !text.contains('@'));
-    ((is_file && !text.contains('@')) || is_path).then_some("a path")
+    let is_path = text.starts_with(['.', '/', '~']) || (lower.contains(['/', '\\']) && !named);
+    ((is_file && !named) || is_path).then_some(("a path", PUBLISH))
 }
 
 fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<Sha256, ManifestError> {
@@ -237,35 +239,47 @@ fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<
 /// Says what to write instead of an option of pip.
 fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestError {
     let name = option.name.clone();
-    let value = shown_line(&line.without_values(&option.value)).replace(['"', '\\'], "");
+    let value = line.without_values(&option.value);
     let other = |instead: &str| ManifestErrorKind::Option { option: name.clone(), instead: instead.to_owned() };
-    let index = |instead: String| ManifestErrorKind::IndexOption { option: name.clone(), instead };
+    let index = |lines: &str| {
+        let instead = format!("[[index]]\n{}", lines.replace("URL", &shown_url(&value)));
+        ManifestErrorKind::IndexOption { option: name.clone(), instead }
+    };
     let kind = match option.kind {
         OptionKind::Build => other("a build gets no options; publish a wheel that is built as you want it"),
         OptionKind::Constraint | OptionKind::Requirement => other("write it on a line of its own"),
-        OptionKind::Editable => ManifestErrorKind::NotFixed { what: "an editable install" },
-        OptionKind::ExtraIndex => index(format!(
-            "[[index]]\nname = \"extra\"\nurl = \"{value}\"\npackages = [\"…\"]  # those that come from there and from nowhere else"
-        )),
-        OptionKind::FindLinks => index(format!(
-            "[[index]]\nname = \"links\"\nurl = \"{value}\"  # must be laid out as a simple index\npackages = [\"…\"]"
-        )),
-        OptionKind::Hash => other("write it behind the requirement that it belongs to"),
-        OptionKind::Index => index(format!("[[index]]\nname = \"main\"\nurl = \"{value}\"\ndefault = true")),
-        OptionKind::NoBinary => {
-            other(&format!("write `no-binary = [\"{value}\"]` and `build = [\"{value}\"]` into the manifest"))
+        OptionKind::Editable => ManifestErrorKind::NotFixed { what: "an editable install", instead: PUBLISH },
+        OptionKind::ExtraIndex => {
+            index("name = \"extra\"\nurl = \"URL\"\npackages = [\"…\"]  # they come from there and from nowhere else")
         }
+        OptionKind::FindLinks => {
+            index("name = \"links\"\nurl = \"URL\"  # must be laid out as a simple index\npackages = [\"…\"]")
+        }
+        OptionKind::Hash => other("write it behind the requirement that it belongs to"),
+        OptionKind::Index => index("name = \"main\"\nurl = \"URL\"\ndefault = true"),
+        OptionKind::NoBinary => other(
+            "name the packages in the manifest: in `no-binary` (no wheels of theirs) and in `build` (they may be built)",
+        ),
         OptionKind::NoIndex => other("leave it out; only the indexes that the manifest names are asked"),
         OptionKind::OnlyBinary => other("leave it out; only what the manifest's `build` names is built from source"),
         OptionKind::Prerelease => other("write `prerelease = \"allow\"` into the manifest"),
-        OptionKind::RequireHashes => {
-            other("write it on a line of its own, or leave it out; every lock has the hash of every file")
-        }
+        OptionKind::RequireHashes => other("write it on a line of its own, or leave it out: every lock has every hash"),
         OptionKind::TrustedHost => other("leave it out; a private certificate authority is named by SSL_CERT_FILE"),
         OptionKind::Unknown => other("leave it out, or see which options a requirements file may have"),
     };
     source.error(line.written(option.range.clone()), kind)
 }
+
+/// Returns a URL as a manifest may hold it: without user name and password; a path as a `file` URL.
+fn shown_url(value: &str) -> String {
+    let plain = shown_line(value).replace(['"', '\\'], "");
+    match plain.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.trim_start_matches('*').trim_start_matches('@')),
+        None => format!("file:///…/{plain}"),
+    }
+}
+
+const PUBLISH: &str = "publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel";
 
 #[cfg(test)]
 mod tests;
