@@ -1,18 +1,192 @@
 //! One call of a PEP 517 hook in a child process.
+//!
+//! The child knows what the sandbox gives it and nothing else: no variable of the user's, an empty home, a fixed locale,
+//! time zone and hash seed, so that what it writes depends on the sources and the locked tools. It answers into a file,
+//! because standard output belongs to the backend.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pinfold_sandbox::{Command, Finished};
+use serde::{Deserialize, Serialize};
+
+use crate::{BuildError, BuildSystem};
 
 /// What a build runs with: an interpreter of the caller's making, and where it may work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workbench {
-    /// The interpreter of the environment that holds exactly the locked build requirements.
+    /// The interpreter of the environment that holds exactly the locked build requirements, by absolute path.
     pub environment_python: PathBuf,
     /// An existing directory in which every run makes and removes a directory of its own.
     pub scratch: PathBuf,
-    /// `SOURCE_DATE_EPOCH`: the time that backends write into archives.
+    /// What stands in PATH after the environment's own scripts: where a compiler is, for instance.
+    pub search_path: OsString,
+    /// `SOURCE_DATE_EPOCH`, the time that backends write into archives; see [`Workbench::EPOCH`].
     pub source_date_epoch: u64,
-    /// Milliseconds that one hook may take.
+    /// Milliseconds that one hook may take; see [`Workbench::TIMEOUT_MS`].
     pub timeout_ms: u64,
-    /// Bytes that one hook may print.
-    pub output_bytes: u64,
+    /// Bytes that one hook may print; see [`Workbench::OUTPUT_BYTES`].
+    pub output_bytes: usize,
 }
+
+impl Workbench {
+    /// 1980-01-02: the first day that a zip can express in every time zone.
+    pub const EPOCH: u64 = 315_619_200;
+    /// Half an hour: compiling takes its time, an endless build does not end (SD16).
+    pub const TIMEOUT_MS: u64 = 30 * 60 * 1000;
+    /// 64 MiB of compiler warnings.
+    pub const OUTPUT_BYTES: usize = 64 << 20;
+
+    /// Makes a workbench with the usual limits.
+    pub fn new(environment_python: &Path, scratch: &Path, search_path: &OsStr) -> Self {
+        Self {
+            environment_python: environment_python.to_owned(),
+            scratch: scratch.to_owned(),
+            search_path: search_path.to_owned(),
+            source_date_epoch: Self::EPOCH,
+            timeout_ms: Self::TIMEOUT_MS,
+            output_bytes: Self::OUTPUT_BYTES,
+        }
+    }
+}
+
+/// A hook of PEP 517.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hook {
+    BuildWheel,
+    GetRequiresForBuildWheel,
+    PrepareMetadataForBuildWheel,
+}
+
+impl Hook {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::BuildWheel => "build_wheel",
+            Self::GetRequiresForBuildWheel => "get_requires_for_build_wheel",
+            Self::PrepareMetadataForBuildWheel => "prepare_metadata_for_build_wheel",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    hook: &'static str,
+    optional: bool,
+    arguments: &'a [&'a Path],
+    backend: &'a str,
+    backend_path: &'a [String],
+    answer: &'a Path,
+}
+
+/// What the hook runner writes: exactly one of the two.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    missing: Option<bool>,
+    returned: Option<serde_json::Value>,
+}
+
+/// Calls a hook in the unpacked `sources`; none if the backend has no such hook, which only
+/// [`Hook::BuildWheel`] must not lack. `room` is a directory that the answer is written to.
+pub(crate) fn call(
+    hook: Hook,
+    arguments: &[&Path],
+    system: &BuildSystem,
+    sources: &Path,
+    room: &Path,
+    bench: &Workbench,
+) -> Result<Option<serde_json::Value>, BuildError> {
+    let answer_path = room.join(format!("{}.json", hook.name()));
+    let optional = hook != Hook::BuildWheel;
+    let request = Request {
+        hook: hook.name(),
+        optional,
+        arguments,
+        backend: &system.backend,
+        backend_path: &system.backend_path,
+        answer: &answer_path,
+    };
+    let malformed = |problem: String| BuildError::Malformed { what: format!("the answer of {}", hook.name()), problem };
+    let stdin = serde_json::to_vec(&request).map_err(|error| malformed(error.to_string()))?;
+    let finished = run(hook, stdin, sources, bench)?;
+    let failed = |reason: String| BuildError::Backend {
+        backend: system.backend.clone(),
+        hook: hook.name(),
+        reason,
+        output: output_end(&finished),
+    };
+    if !finished.status.success() {
+        return Err(failed(finished.status.to_string()));
+    }
+    // The backend runs as the user and may have put anything in the place of the answer.
+    let kind = fs::symlink_metadata(&answer_path).map_err(|_| failed("it left no answer".to_owned()))?;
+    if !kind.is_file() || kind.len() > ANSWER_BYTES {
+        return Err(malformed(format!("no file of at most {ANSWER_BYTES} bytes")));
+    }
+    let bytes = fs::read(&answer_path).map_err(BuildError::io("reading", &answer_path))?;
+    let answer: Answer = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    match answer {
+        Answer { missing: None, returned: Some(value) } => Ok(Some(value)),
+        Answer { missing: Some(true), returned: None } if optional => Ok(None),
+        Answer { missing: Some(true), .. } => Err(failed("the backend has no such hook".to_owned())),
+        _ => Err(malformed("neither a value nor the absence of the hook".to_owned())),
+    }
+}
+
+fn run(hook: Hook, stdin: Vec<u8>, sources: &Path, bench: &Workbench) -> Result<Finished, BuildError> {
+    let scripts = bench.environment_python.parent().unwrap_or(Path::new("/"));
+    let places = std::iter::once(scripts.to_owned()).chain(std::env::split_paths(&bench.search_path));
+    let search_path = std::env::join_paths(places).map_err(|error| BuildError::Malformed {
+        what: "the search path of the build".to_owned(),
+        problem: error.to_string(),
+    })?;
+    let mut command = Command::new(&bench.environment_python, &search_path);
+    // Isolated by hand: `-I` would also drop the hash seed. There is no user site, and nothing of the user's
+    // environment that Python could obey.
+    command.arguments = ["-s", "-c", HOOK_RUNNER].map(OsString::from).into();
+    command.directory = Some(sources.to_owned());
+    command.environment = environment(bench);
+    command.stdin = stdin;
+    command.time_limit = Duration::from_millis(bench.timeout_ms);
+    command.output_limit_bytes = bench.output_bytes;
+    command.run().map_err(|source| BuildError::Sandbox { hook: hook.name(), source })
+}
+
+fn environment(bench: &Workbench) -> BTreeMap<OsString, OsString> {
+    let epoch = bench.source_date_epoch.to_string();
+    let variables = [
+        ("LANG", "C.UTF-8"),
+        ("LC_ALL", "C.UTF-8"),
+        // A backend that calls pip must not reach an index: what a build needs is in the lock.
+        ("PIP_CONFIG_FILE", if cfg!(windows) { "nul" } else { "/dev/null" }),
+        ("PIP_NO_INDEX", "1"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("PYTHONHASHSEED", "0"),
+        ("PYTHONNOUSERSITE", "1"),
+        ("PYTHONSAFEPATH", "1"),
+        ("SOURCE_DATE_EPOCH", &epoch),
+        ("TZ", "UTC"),
+    ];
+    variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// Returns the end of what a child printed, for a message.
+fn output_end(finished: &Finished) -> String {
+    let streams = [&finished.stdout, &finished.stderr];
+    let text: String = streams.iter().map(|stream| String::from_utf8_lossy(stream)).collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let shown = lines[lines.len().saturating_sub(OUTPUT_LINES)..].iter();
+    shown.map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Takes out what could steer a terminal.
+fn printable(line: &str) -> String {
+    line.chars().take(300).map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+const HOOK_RUNNER: &str = include_str!("hook.py");
+const ANSWER_BYTES: u64 = 1 << 20;
+const OUTPUT_LINES: usize = 30;

@@ -1,7 +1,7 @@
 //! Why an sdist did not become a wheel.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pinfold_unpack::ArchiveError;
 
@@ -73,6 +73,10 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, path: path.to_owned(), source }
+    }
+
     /// Returns the stable code of the refusal, or none where the build failed for another reason.
     pub fn refusal_code(&self) -> Option<&'static str> {
         match self {

@@ -1,9 +1,13 @@
 //! What an sdist says about its own build, read without running anything.
 
+use pinfold_artifact::ArchivePath;
 use pinfold_packaging::Requirement;
 use pinfold_store::Stored;
+use pinfold_unpack::sdist;
+use serde::Deserialize;
 
 use crate::BuildError;
+use crate::source::Archive;
 
 /// The `[build-system]` of an sdist.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +25,137 @@ pub struct BuildSystem {
 /// # Errors
 /// If the sdist is hostile, or its `pyproject.toml` says something that PEP 518 does not allow.
 pub fn requirements(sdist: &Stored) -> Result<BuildSystem, BuildError> {
-    let _ = sdist;
-    todo!()
+    let mut archive = Archive::open(sdist)?;
+    let bytes = sdist::read_top_level(&mut archive.file, archive.format, PYPROJECT);
+    match bytes.map_err(|source| archive.refused(source))? {
+        Some(bytes) => BuildSystem::parse(&bytes),
+        None => Ok(BuildSystem { requires: parse_requires(LEGACY_REQUIRES)?, ..BuildSystem::legacy(Vec::new()) }),
+    }
+}
+
+impl BuildSystem {
+    /// Makes a build system from what a lock's recipe keeps: the tools are installed already.
+    pub fn from_recipe(backend: &str, backend_path: &[String]) -> Self {
+        Self { requires: Vec::new(), backend: backend.to_owned(), backend_path: backend_path.to_owned() }
+    }
+
+    fn legacy(requires: Vec<Requirement>) -> Self {
+        Self { requires, backend: LEGACY_BACKEND.to_owned(), backend_path: Vec::new() }
+    }
+
+    /// Reads `pyproject.toml`.
+    fn parse(bytes: &[u8]) -> Result<Self, BuildError> {
+        let text = str::from_utf8(bytes).map_err(|_| malformed("not UTF-8"))?;
+        let document: Document = toml::from_str(text).map_err(|error| malformed(error.message()))?;
+        let Some(table) = document.build_system else {
+            return Ok(Self { requires: parse_requires(LEGACY_REQUIRES)?, ..Self::legacy(Vec::new()) });
+        };
+        let requires = table.requires.ok_or_else(|| malformed("`[build-system]` has no `requires` (PEP 518)"))?;
+        let requires = parse_requires(&requires)?;
+        let backend_path = table.backend_path.unwrap_or_default();
+        for place in &backend_path {
+            // `.` is the usual value; everything else is a plain path inside the sdist.
+            if place != "." && place.parse::<ArchivePath>().is_err() {
+                return Err(malformed(&format!("`backend-path` leaves the sdist: `{}`", place.escape_debug())));
+            }
+        }
+        let Some(backend) = table.build_backend else {
+            if !backend_path.is_empty() {
+                return Err(malformed("`backend-path` without `build-backend`"));
+            }
+            return Ok(Self::legacy(requires));
+        };
+        if !is_object_reference(&backend) {
+            return Err(malformed(&format!("`build-backend` is no object reference: `{}`", backend.escape_debug())));
+        }
+        Ok(Self { requires, backend, backend_path })
+    }
+}
+
+/// What matters of `pyproject.toml`; all other tables belong to other tools, and other keys change nothing here.
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "build-system")]
+    build_system: Option<Table>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Table {
+    requires: Option<Vec<String>>,
+    build_backend: Option<String>,
+    backend_path: Option<Vec<String>>,
+}
+
+pub(crate) fn parse_requires<S: AsRef<str>>(requires: &[S]) -> Result<Vec<Requirement>, BuildError> {
+    let parse = |text: &S| match Requirement::parse_lenient(text.as_ref()) {
+        Ok((requirement, _)) => Ok(requirement),
+        Err(error) => Err(malformed(&format!("`{}`: {error}", text.as_ref().escape_debug()))),
+    };
+    requires.iter().map(parse).collect()
+}
+
+fn is_object_reference(text: &str) -> bool {
+    let identifier = |part: &str| {
+        let mut characters = part.chars();
+        let first = characters.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        first && characters.all(|c| c.is_alphanumeric() || c == '_')
+    };
+    let (module, object) = text.split_once(':').unwrap_or((text, "object"));
+    module.split('.').all(identifier) && object.split('.').all(identifier)
+}
+
+fn malformed(problem: &str) -> BuildError {
+    BuildError::Malformed { what: PYPROJECT.to_owned(), problem: problem.to_owned() }
+}
+
+const PYPROJECT: &str = "pyproject.toml";
+/// PEP 517: what a project without `[build-system]`, or without `build-backend` in it, is built with.
+const LEGACY_BACKEND: &str = "setuptools.build_meta:__legacy__";
+const LEGACY_REQUIRES: &[&str] = &["setuptools>=40.8.0", "wheel"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<(&str, usize, &[&str]), &str>) {
+        match (BuildSystem::parse(text.as_bytes()), expected) {
+            (Ok(found), Ok((backend, requires, backend_path))) => {
+                assert_eq!((found.backend.as_str(), found.requires.len()), (backend, requires), "{text}");
+                assert_eq!(found.backend_path, backend_path, "{text}");
+            }
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{text}: {error}"),
+            (found, expected) => panic!("{text}: {found:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_what_projects_write() {
+        check("", Ok((LEGACY_BACKEND, 2, &[])));
+        check("[tool.x]\na = 1", Ok((LEGACY_BACKEND, 2, &[])));
+        check("[build-system]\nrequires = ['setuptools']", Ok((LEGACY_BACKEND, 1, &[])));
+        check(
+            "[build-system]\nrequires = []\nbuild-backend = 'flit_core.buildapi'",
+            Ok(("flit_core.buildapi", 0, &[])),
+        );
+        let in_tree = "[build-system]\nrequires = ['a>=1']\nbuild-backend = 'b:c.d'\nbackend-path = ['.', 'tools/b']";
+        check(in_tree, Ok(("b:c.d", 1, &[".", "tools/b"])));
+        check("[build-system]\nrequires = []\nunknown = 1", Ok((LEGACY_BACKEND, 0, &[])));
+    }
+
+    #[test]
+    fn refuses_what_would_mean_something_else() {
+        check("[build-system]\nbuild-backend = 'a'", Err("no `requires`"));
+        check("[build-system]\nrequires = 'setuptools'", Err("invalid type"));
+        check("[build-system]\nrequires = ['a b']", Err("`a b`"));
+        for backend in ["a;b", "a:b()", "", "a:", "../a", "a b", "__import__('os')"] {
+            check(&format!("[build-system]\nrequires = []\nbuild-backend = \"{backend}\""), Err("no object reference"));
+        }
+        for place in ["..", "/abs", "a/../..", ""] {
+            let text = format!("[build-system]\nrequires = []\nbuild-backend = 'a'\nbackend-path = ['{place}']");
+            check(&text, Err("leaves the sdist"));
+        }
+        check("[build-system]\nrequires = []\nbackend-path = ['.']", Err("without `build-backend`"));
+        check("[build-system", Err("pyproject.toml"));
+    }
 }
