@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::PackageName;
 
 use crate::{InterpreterError, StartupFile};
@@ -48,6 +49,16 @@ pub enum InstallError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// METADATA is not what the lock believed when it resolved.
+    #[error("METADATA of `{filename}` has sha256 {found}, expected {expected} (pylock.toml)")]
+    Metadata {
+        /// The locked file.
+        filename: ArtifactFilename,
+        /// What the lock says.
+        expected: Sha256,
+        /// What the wheel has.
+        found: Sha256,
     },
     /// No wheel tree was given for a package of the selection: a bug of the caller.
     #[error("no unpacked wheel was given for `{name}`")]
@@ -123,6 +134,7 @@ impl InstallError {
             Self::Archive { source, .. } => source.refusal_code(),
             Self::Conflict { .. } => Some("file-conflict"),
             Self::Foreign { .. } => Some("foreign-environment"),
+            Self::Metadata { .. } => Some("metadata-mismatch"),
             Self::Reserved { .. } => Some("reserved-path"),
             Self::Store(source) => source.refusal_code(),
             Self::StoreChanged { .. } => Some("store-mismatch"),

@@ -6,25 +6,44 @@
 //! which bytes. Nothing from a wheel is imported or run: the only program started is the base interpreter, isolated and
 //! without `site`, to ask it what it is.
 
+mod base;
+mod bytecode;
+mod disk;
+mod distribution;
 mod environment;
 mod error;
 mod exchange;
 mod history;
 mod interpreter;
+mod layout;
+mod link;
+mod merge;
 mod plan;
+mod platform;
 mod receipt;
+mod record;
+mod scripts;
 mod stage;
 mod startup;
 mod unpack;
 mod verify;
+mod wheel_facts;
 
 pub use environment::{Environment, EnvironmentGuard};
 pub use error::InstallError;
 pub use history::{Generation, LedgerEntry, history, ledger, rollback};
-pub use interpreter::{Interpreter, InterpreterError, Libc, SchemePaths};
+pub use interpreter::{Interpreter, InterpreterError, Libc, ProgramStamp, SchemePaths};
 pub use plan::{Change, Intent, Plan, RebuildReason, plan};
 pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
 pub use stage::{Bytecode, LinkMode, StageOptions, Staged, stage};
 pub use startup::{StartupFile, startup_files};
 pub use unpack::unpack_wheel;
 pub use verify::{Finding, FindingCode, Report, verify};
+
+/// Threads that work on files: two are enough for every disk that was measured.
+const THREADS: usize = 2;
+
+/// Returns a thread's result, or goes on with its panic.
+fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

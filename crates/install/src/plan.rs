@@ -1,10 +1,13 @@
 //! What has to happen so that an environment is what the lock selects.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use pinfold_artifact::Sha256;
-use pinfold_lock::{Selection, Wanted};
+use pinfold_lock::{Selected, Selection, Wanted};
 use pinfold_packaging::{PackageName, Version};
 
-use crate::{Environment, Interpreter, Receipt};
+use crate::{Environment, InstalledDistribution, Interpreter, Receipt};
 
 /// What an environment is to be.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +74,45 @@ impl Plan {
 
 /// Compares an environment's receipt with what it is to be.
 pub fn plan(intent: &Intent<'_>, receipt: Option<&Receipt>) -> Plan {
-    let _ = (intent, receipt);
-    todo!()
+    let mut plan = Plan { rebuild: reasons(intent, receipt), ..Plan::default() };
+    let installed = receipt.map_or(&[][..], |receipt| &receipt.distributions);
+    let mut gone: BTreeMap<&PackageName, &InstalledDistribution> = installed.iter().map(|it| (&it.name, it)).collect();
+    for selected in &intent.selection.packages {
+        let to = Some(selected.version.clone());
+        match gone.remove(&selected.name) {
+            Some(now) if is_same(now, selected) => plan.kept += 1,
+            Some(now) => {
+                plan.changed.push(Change { name: selected.name.clone(), from: Some(now.version.clone()), to });
+            }
+            None => plan.added.push(Change { name: selected.name.clone(), from: None, to }),
+        }
+    }
+    let leaves =
+        |it: &InstalledDistribution| Change { name: it.name.clone(), from: Some(it.version.clone()), to: None };
+    plan.removed = gone.into_values().map(leaves).collect();
+    plan
+}
+
+/// Returns true if what is installed is what is selected, from the same place.
+pub(crate) fn is_same(installed: &InstalledDistribution, selected: &Selected) -> bool {
+    let artifact = &selected.artifact;
+    (&installed.version, &installed.sha256, installed.size_bytes, &installed.filename)
+        == (&selected.version, &artifact.sha256, artifact.size_bytes, &artifact.filename)
+        && (&installed.url, &installed.index, installed.direct_url)
+            == (&artifact.url, artifact.origin.index(), selected.direct_url)
+}
+
+fn reasons(intent: &Intent<'_>, receipt: Option<&Receipt>) -> Vec<RebuildReason> {
+    let Some(receipt) = receipt else {
+        return vec![RebuildReason::New];
+    };
+    let moved = Path::new(&receipt.venv) != intent.environment.venv();
+    let wanted = (&receipt.extras, &receipt.groups) != (&intent.wanted.extras, &intent.wanted.groups);
+    let all = [
+        (RebuildReason::Interpreter, !receipt.interpreter.is_same_installation(intent.interpreter)),
+        (RebuildReason::Lock, receipt.lock_sha256 != *intent.lock_sha256),
+        (RebuildReason::Moved, moved),
+        (RebuildReason::Wanted, wanted),
+    ];
+    all.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect()
 }

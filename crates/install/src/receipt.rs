@@ -5,6 +5,7 @@
 //! same install writes the same bytes.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use pinfold_artifact::{ArchivePath, ArtifactFilename, SafeUrl, Sha256};
@@ -116,7 +117,99 @@ impl Receipt {
     /// # Errors
     /// [`InstallError::Receipt`] if it cannot be understood.
     pub fn read(venv: &Path) -> Result<Option<Self>, InstallError> {
-        let _ = venv;
-        todo!()
+        let path = venv.join(RECEIPT_DIRECTORY).join(RECEIPT_FILE);
+        let Some(bytes) = read_bounded(&path, RECEIPT_BYTES)? else {
+            return Ok(None);
+        };
+        let damaged = |reason| InstallError::Receipt { path: path.clone(), reason };
+        let receipt: Self = match serde_json::from_slice(&bytes) {
+            Ok(receipt) => receipt,
+            Err(error) => return Err(damaged(other_schema(&bytes).unwrap_or_else(|| error.to_string()))),
+        };
+        if receipt.schema != Self::SCHEMA {
+            return Err(damaged(format!("its schema is {}, this pinfold reads {}", receipt.schema, Self::SCHEMA)));
+        }
+        Ok(Some(receipt))
+    }
+
+    /// Returns the text of the receipt.
+    pub(crate) fn to_text(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n")
     }
 }
+
+impl ReceiptFiles {
+    /// Reads the list of files of the environment in a directory, with the digest of its text; none if there is none.
+    pub(crate) fn read(venv: &Path) -> Result<Option<(Self, Sha256)>, InstallError> {
+        let path = venv.join(RECEIPT_DIRECTORY).join(FILES_FILE);
+        let Some(bytes) = read_bounded(&path, FILES_BYTES)? else {
+            return Ok(None);
+        };
+        let damaged = |e: serde_json::Error| InstallError::Receipt { path: path.clone(), reason: e.to_string() };
+        let files = serde_json::from_slice(&bytes).map_err(damaged)?;
+        Ok(Some((files, digest(&bytes))))
+    }
+
+    /// Returns the text of the list, one entry per line.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut text = Vec::with_capacity(200 * self.files.len());
+        text.extend_from_slice(b"{\"files\":[");
+        push_lines(&mut text, &self.files)?;
+        text.extend_from_slice(b"],\n\"links\":[");
+        push_lines(&mut text, &self.links)?;
+        text.extend_from_slice(b"]}\n");
+        Ok(text)
+    }
+}
+
+fn push_lines<T: Serialize>(text: &mut Vec<u8>, entries: &[T]) -> Result<(), serde_json::Error> {
+    for (position, entry) in entries.iter().enumerate() {
+        text.extend_from_slice(if position == 0 { b"\n" } else { b",\n" });
+        serde_json::to_writer(&mut *text, entry)?;
+    }
+    Ok(())
+}
+
+/// Says so if a receipt is of another schema: its keys are then others too.
+fn other_schema(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Schema {
+        schema: u32,
+    }
+    let Schema { schema } = serde_json::from_slice(bytes).ok()?;
+    (schema != Receipt::SCHEMA).then(|| format!("its schema is {schema}, this pinfold reads {}", Receipt::SCHEMA))
+}
+
+/// Reads a regular file, not through a link; none if it does not exist.
+fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, InstallError> {
+    let metadata = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Err(e) => return Err(InstallError::io("look at", path)(e)),
+    };
+    let damaged = |reason: &str| InstallError::Receipt { path: path.to_owned(), reason: reason.to_owned() };
+    if !metadata.is_file() {
+        return Err(damaged("it is no regular file"));
+    }
+    if metadata.len() > limit {
+        return Err(damaged("it is too large"));
+    }
+    std::fs::read(path).map(Some).map_err(InstallError::io("read", path))
+}
+
+/// Returns the SHA-256 of bytes.
+pub(crate) fn digest(bytes: &[u8]) -> Sha256 {
+    use sha2::Digest as _;
+    Sha256::from_bytes(sha2::Sha256::digest(bytes).into())
+}
+
+/// The directory inside an environment that holds its receipt.
+pub(crate) const RECEIPT_DIRECTORY: &str = ".pinfold";
+/// The header.
+pub(crate) const RECEIPT_FILE: &str = "receipt.json";
+/// The list of files.
+pub(crate) const FILES_FILE: &str = "files.json";
+/// Stops a gigantic header.
+const RECEIPT_BYTES: u64 = 64 << 20;
+/// Stops a gigantic list.
+const FILES_BYTES: u64 = 1 << 30;

@@ -1,12 +1,28 @@
 //! A new generation, complete, beside the environment.
+//!
+//! Every generation is built whole, even where one package changed: linking from the store is cheap, and a tree that was
+//! never changed in place cannot be half changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use pinfold_lock::Selected;
 use pinfold_packaging::PackageName;
 use pinfold_store::StoredTree;
 use serde::{Deserialize, Serialize};
 
-use crate::{EnvironmentGuard, InstallError, Intent, Receipt};
+use crate::disk::{self, Directory};
+use crate::environment::create_private_directory;
+use crate::exchange::{self, Method};
+use crate::link::{self, NamedTree};
+use crate::merge::{self, Planned, Source};
+use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
+use crate::wheel_facts::WheelFacts;
+use crate::{
+    Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
+    ReceiptFiles, base, bytecode, distribution, history,
+};
 
 /// How files come from the store into an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,25 +62,51 @@ pub struct StageOptions<'a> {
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
+impl StageOptions<'_> {
+    /// How many former generations are kept where nobody says otherwise.
+    pub const KEEP: usize = 3;
+}
+
 /// A complete generation that is not in place yet. Dropping it removes it.
 #[derive(Debug)]
 pub struct Staged<'a> {
     guard: &'a EnvironmentGuard,
+    directory: StagingDirectory,
     receipt: Receipt,
+    keep: usize,
 }
 
 /// Builds a new generation from unpacked trees, one for each package of the intent's selection.
 ///
 /// # Errors
-/// [`InstallError::Conflict`] if two distributions bring different files of one path, and whatever the disk says.
+/// [`InstallError::Conflict`] if two distributions bring different files of one path, [`InstallError::Reserved`] if one
+/// brings a file of the environment's own, [`InstallError::StoreChanged`] if a tree was changed, and what the disk says.
 pub fn stage<'a>(
     guard: &'a EnvironmentGuard,
     intent: &Intent<'_>,
     trees: &BTreeMap<PackageName, StoredTree>,
     options: &StageOptions<'_>,
 ) -> Result<Staged<'a>, InstallError> {
-    let _ = (guard, intent, trees, options);
-    todo!()
+    let environment = guard.environment();
+    let parts = parts(intent, trees)?;
+    let (files, links) = planned(intent, environment, &parts)?;
+    let generation = history::next_number(environment)?;
+    exchange::begin(environment)?;
+    let directory = StagingDirectory::make(environment, generation)?;
+    make_directories(&directory.path, intent, &files)?;
+    make_links(&directory.path, &links)?;
+    let named: Vec<_> = parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
+    link::place_all(&directory.path, &files, &named, options.link_mode, options.progress)?;
+    let mut files: Vec<InstalledFile> = files.into_iter().map(installed_file).collect();
+    if options.bytecode == Bytecode::Compile {
+        let compiled = bytecode::compile(&directory.path, environment.venv(), intent.interpreter, &files)?;
+        files.extend(compiled);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let list = ReceiptFiles { files, links };
+    let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
+    let receipt = write_receipt(&directory.path, intent, options, generation, list, distributions)?;
+    Ok(Staged { guard, directory, receipt, keep: options.keep })
 }
 
 impl Staged<'_> {
@@ -76,9 +118,172 @@ impl Staged<'_> {
     /// Puts the generation in place by one rename; the former one becomes history.
     ///
     /// # Errors
-    /// [`InstallError::Io`]; the environment is then the former one.
-    pub fn exchange(self) -> Result<Receipt, InstallError> {
-        let _ = self.guard;
-        todo!()
+    /// [`InstallError::Io`]; the environment is then the former one, or, where only tidying up failed, the new one.
+    pub fn exchange(mut self) -> Result<Receipt, InstallError> {
+        let environment = self.guard.environment();
+        exchange::put_in_place(environment, &self.directory.path, Method::Best)?;
+        self.directory.keep();
+        exchange::finish(environment)?;
+        history::reconcile(environment, Some(&self.receipt))?;
+        // What cannot be removed now is removed after the next install.
+        let _ = history::prune(environment, self.keep);
+        Ok(self.receipt)
     }
+}
+
+/// The directory of a generation that is being built; removed when dropped.
+#[derive(Debug)]
+struct StagingDirectory {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl StagingDirectory {
+    fn make(environment: &Environment, generation: u64) -> Result<Self, InstallError> {
+        let staging = environment.staging();
+        create_private_directory(&staging)?;
+        let path = staging.join(exchange::staging_name(generation));
+        // The lock is held, so whatever is there was left by a process that died.
+        if fs::symlink_metadata(&path).is_ok() {
+            fs::remove_dir_all(&path).map_err(InstallError::io("remove", &path))?;
+        }
+        fs::create_dir(&path).map_err(InstallError::io("make the directory", &path))?;
+        Ok(Self { path, is_kept: false })
+    }
+
+    fn keep(&mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for StagingDirectory {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What stays is removed when the environment is locked next.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// A package of the selection with its tree.
+pub(crate) struct Part<'a> {
+    pub(crate) selected: &'a Selected,
+    pub(crate) tree: &'a StoredTree,
+    pub(crate) facts: WheelFacts,
+}
+
+fn parts<'a>(intent: &Intent<'a>, trees: &'a BTreeMap<PackageName, StoredTree>) -> Result<Vec<Part<'a>>, InstallError> {
+    let part = |selected: &'a Selected| {
+        let missing = || InstallError::MissingTree { name: selected.name.clone() };
+        let tree = trees.get(&selected.name).ok_or_else(missing)?;
+        let facts = WheelFacts::of(tree.manifest()).ok_or_else(missing)?;
+        Ok::<_, InstallError>(Part { selected, tree, facts })
+    };
+    let mut parts = intent.selection.packages.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+    parts.sort_by(|a, b| a.selected.name.cmp(&b.selected.name));
+    Ok(parts)
+}
+
+fn planned<'a>(
+    intent: &Intent<'_>,
+    environment: &Environment,
+    parts: &'a [Part<'a>],
+) -> Result<(Vec<Planned<'a>>, Vec<InstalledLink>), InstallError> {
+    let venv = environment.venv().to_string_lossy();
+    let python = environment.python();
+    let python = python.to_string_lossy();
+    let (mut files, links) = base::environment_files(intent.interpreter, &venv)?;
+    for (position, part) in parts.iter().enumerate() {
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        files.append(&mut distribution::files(part, position, intent.interpreter, &python)?);
+    }
+    let name = |owners: &[u32]| {
+        let first = owners.first().and_then(|owner| parts.get(*owner as usize));
+        let named = |part: &Part<'_>| format!("{} {}", part.selected.name, part.selected.version);
+        first.map_or_else(|| "the environment itself".to_owned(), named)
+    };
+    Ok((merge::merge(files, &name)?, links))
+}
+
+fn make_directories(root: &Path, intent: &Intent<'_>, files: &[Planned<'_>]) -> Result<(), InstallError> {
+    let own: Vec<String> = base::directories(intent.interpreter).into_iter().map(|path| path + "/.").collect();
+    let mut directories = BTreeSet::new();
+    for path in files.iter().map(|file| file.path.as_str()).chain(own.iter().map(String::as_str)) {
+        disk::add_parents(&mut directories, path);
+    }
+    directories.insert(RECEIPT_DIRECTORY);
+    let opened = Directory::open(root).map_err(InstallError::io("open", root))?;
+    disk::make_directories(&opened, directories.into_iter()).map_err(InstallError::io("make the directories of", root))
+}
+
+fn make_links(root: &Path, links: &[InstalledLink]) -> Result<(), InstallError> {
+    let opened = Directory::open(root).map_err(InstallError::io("open", root))?;
+    for link in links {
+        let made = opened.symlink(&link.target, link.path.as_str());
+        made.map_err(InstallError::io("make the link", &disk::below(root, link.path.as_str())))?;
+    }
+    Ok(())
+}
+
+fn installed_file(planned: Planned<'_>) -> InstalledFile {
+    let executable = match &planned.source {
+        Source::Bytes(_) => planned.executable,
+        Source::Tree(_, stored) => stored.executable,
+    };
+    InstalledFile {
+        path: planned.path,
+        size: planned.size_bytes,
+        sha256: planned.sha256,
+        executable,
+        owners: planned.owners,
+    }
+}
+
+fn installed_distribution(selected: &Selected, tree: &StoredTree) -> InstalledDistribution {
+    let artifact = &selected.artifact;
+    InstalledDistribution {
+        name: selected.name.clone(),
+        version: selected.version.clone(),
+        filename: artifact.filename.clone(),
+        url: artifact.url.clone(),
+        index: artifact.origin.index().clone(),
+        direct_url: selected.direct_url,
+        size_bytes: artifact.size_bytes,
+        sha256: artifact.sha256,
+        wheel_sha256: *tree.sha256(),
+    }
+}
+
+/// Writes the list of files, then the header: a generation without a header was never finished.
+fn write_receipt(
+    root: &Path,
+    intent: &Intent<'_>,
+    options: &StageOptions<'_>,
+    generation: u64,
+    list: ReceiptFiles,
+    distributions: Vec<InstalledDistribution>,
+) -> Result<Receipt, InstallError> {
+    let directory = root.join(RECEIPT_DIRECTORY);
+    let failed = |e: serde_json::Error| InstallError::io("write", &directory)(e.into());
+    let text = list.to_bytes().map_err(failed)?;
+    let files_path = directory.join(FILES_FILE);
+    fs::write(&files_path, &text).map_err(InstallError::io("write", &files_path))?;
+    let receipt = Receipt {
+        schema: Receipt::SCHEMA,
+        generation,
+        installed_at: options.installed_at.to_owned(),
+        venv: intent.environment.venv().to_string_lossy().into_owned(),
+        lock_sha256: *intent.lock_sha256,
+        extras: intent.wanted.extras.clone(),
+        groups: intent.wanted.groups.clone(),
+        link_mode: options.link_mode,
+        interpreter: intent.interpreter.clone(),
+        file_count: (list.files.len() + list.links.len()) as u64,
+        total_bytes: list.files.iter().map(|file| file.size).sum(),
+        files_sha256: digest(&text),
+        distributions,
+    };
+    let path = directory.join(RECEIPT_FILE);
+    fs::write(&path, receipt.to_text().map_err(failed)?).map_err(InstallError::io("write", &path))?;
+    Ok(receipt)
 }

@@ -1,12 +1,12 @@
 //! What is known about an interpreter.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pinfold_lock::Host;
-use pinfold_packaging::{System, Version};
+use pinfold_packaging::{Arch, Floor, MarkerEnvironment, Os, PythonMinor, PythonSpan, System, Tags, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::InterpreterError;
+use crate::{InterpreterError, platform};
 
 /// An interpreter that was asked what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,18 @@ pub struct Interpreter {
     pub is_environment: bool,
     /// Where an environment of it keeps things.
     pub scheme: SchemePaths,
+    /// What the file system says of the base program.
+    pub stamp: Stamp,
+}
+
+/// What the file system says of a program; another program in its place has another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    /// Its size.
+    pub size_bytes: u64,
+    /// When it was written, in nanoseconds since 1970.
+    pub mtime_ns: u64,
 }
 
 /// The C library of a Linux machine.
@@ -76,7 +88,30 @@ impl Interpreter {
     /// # Errors
     /// [`InterpreterError::System`] if no lock can name it.
     pub fn target_system(&self) -> Result<System, InterpreterError> {
-        todo!()
+        let unknown = |source| InterpreterError::System {
+            path: self.executable.clone(),
+            found: format!("{} {}", self.platform_system, self.platform_machine),
+            source,
+        };
+        let os = match self.sys_platform.as_str() {
+            "darwin" => Os::Macos,
+            "linux" => Os::Linux,
+            "win32" => Os::Windows,
+            _ => return Err(unknown(None)),
+        };
+        let arch = match self.platform_machine.to_ascii_lowercase().as_str() {
+            "aarch64" | "arm64" => Arch::Aarch64,
+            "amd64" | "x86_64" => Arch::X86_64,
+            _ => return Err(unknown(None)),
+        };
+        let floor = match (os, self.libc, self.macos_release) {
+            (Os::Linux, Some(Libc::Glibc(major, minor)), _) => Floor::Glibc { major, minor },
+            (Os::Linux, Some(Libc::Musl(major, minor)), _) => Floor::Musl { major, minor },
+            (Os::Macos, _, Some((major, minor))) => Floor::Macos { major, minor },
+            (Os::Windows, ..) => Floor::None,
+            _ => return Err(unknown(None)),
+        };
+        System::with_floor(os, arch, floor).map_err(|source| unknown(Some(source)))
     }
 
     /// Returns what a lock selects for.
@@ -84,11 +119,52 @@ impl Interpreter {
     /// # Errors
     /// As [`Interpreter::target_system`].
     pub fn host(&self) -> Result<Host, InterpreterError> {
-        todo!()
+        let system = self.target_system()?;
+        let minor = PythonMinor::of(&self.version).ok_or_else(|| InterpreterError::Answer {
+            path: self.executable.clone(),
+            reason: format!("its version is {}", self.version),
+        })?;
+        let environment = MarkerEnvironment {
+            os_name: self.os_name.clone(),
+            sys_platform: self.sys_platform.clone(),
+            platform_machine: self.platform_machine.clone(),
+            platform_system: self.platform_system.clone(),
+            platform_python_implementation: self.platform_python_implementation.clone(),
+            implementation_name: self.implementation_name.clone(),
+            python_version: Version::from_release([u64::from(minor.major()), u64::from(minor.minor())]),
+            python_full_version: PythonSpan { at_least: self.version.clone(), below: None },
+            platform_release: Some(self.platform_release.clone()),
+            platform_version: Some(self.platform_version.clone()),
+        };
+        Ok(Host { environment, tags: Tags::new(&system, minor), python: self.version.clone() })
     }
 
     /// Returns true if asking again would give the same answer: program and kernel are unchanged since.
+    ///
+    /// A sync with nothing to do asks this instead of starting an interpreter.
     pub fn is_current(&self) -> bool {
-        todo!()
+        let same_program = Stamp::of(&self.base_executable).is_ok_and(|stamp| stamp == self.stamp);
+        same_program && platform::kernel().is_none_or(|kernel| kernel == self.kernel())
+    }
+
+    /// Returns true if an environment of the other serves as one of this.
+    pub(crate) fn is_same_installation(&self, other: &Self) -> bool {
+        let place = |it: &Self| (it.base_executable.clone(), it.base_prefix.clone(), it.scheme.clone());
+        let kind = |it: &Self| (it.version.clone(), it.implementation_name.clone(), it.stamp);
+        place(self) == place(other) && kind(self) == kind(other)
+    }
+
+    fn kernel(&self) -> [String; 3] {
+        [self.platform_machine.clone(), self.platform_release.clone(), self.platform_version.clone()]
+    }
+}
+
+impl Stamp {
+    /// Returns the stamp of a program, through its links.
+    pub(crate) fn of(program: &Path) -> std::io::Result<Self> {
+        let metadata = std::fs::metadata(program)?;
+        let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let mtime_ns = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        Ok(Self { size_bytes: metadata.len(), mtime_ns })
     }
 }

@@ -7,4 +7,7 @@ mod libc;
 mod probe;
 
 pub use error::InterpreterError;
-pub use facts::{Interpreter, Libc, SchemePaths};
+pub use facts::{Interpreter, Libc, SchemePaths, Stamp as ProgramStamp};
+
+#[cfg(all(test, unix))]
+mod tests;

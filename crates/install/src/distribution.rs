@@ -1,0 +1,116 @@
+//! The files of one distribution: those of its wheel, each in its place, and those that an installer writes for it.
+
+use pinfold_artifact::ArchivePath;
+use pinfold_lock::Selected;
+
+use crate::merge::{Planned, Source};
+use crate::receipt::digest;
+use crate::record::{self, Row};
+use crate::stage::Part;
+use crate::wheel_facts::Entry;
+use crate::{InstallError, Interpreter, disk, layout, scripts};
+
+/// Returns the files of one distribution, RECORD included. `python` is the environment's interpreter.
+pub(crate) fn files<'a>(
+    part: &'a Part<'_>,
+    position: u32,
+    interpreter: &Interpreter,
+    python: &str,
+) -> Result<Vec<Planned<'a>>, InstallError> {
+    let (name, scheme) = (&part.selected.name, &interpreter.scheme);
+    let mut files = Vec::with_capacity(part.tree.manifest().files.len() + 4);
+    for stored in &part.tree.manifest().files {
+        let path = layout::place(&stored.path, &part.facts, scheme, name)?;
+        if part.facts.python_scripts.contains(&stored.path) {
+            let script = scripts::with_interpreter(python, &read_checked(part, stored)?);
+            files.push(written(path, script, true, position));
+            continue;
+        }
+        files.push(Planned {
+            path,
+            size_bytes: stored.size_bytes,
+            sha256: stored.sha256,
+            executable: stored.executable,
+            source: Source::Tree(position, stored),
+            owners: vec![position],
+        });
+    }
+    for entry in part.facts.console.iter().chain(&part.facts.gui) {
+        for (script, text) in launchers(entry, interpreter, python) {
+            let path = layout::place_script(&script, scheme, name)?;
+            files.push(written(path, text.into_bytes(), true, position));
+        }
+    }
+    add_dist_info(&mut files, part, position, interpreter)?;
+    Ok(files)
+}
+
+/// Returns the files that start an entry point. On Windows a command file starts a script of the same name, because a
+/// program needs a stub for every processor, which would be somebody else's unlocked bytes. Not run here.
+fn launchers(entry: &Entry, interpreter: &Interpreter, python: &str) -> Vec<(String, String)> {
+    if interpreter.os_name != "nt" {
+        return vec![(entry.name.clone(), scripts::launcher(python, entry))];
+    }
+    let script = format!("{}-script.py", entry.name);
+    let command = format!("@\"%~dp0python.exe\" \"%~dp0{script}\" %*\r\n");
+    vec![(format!("{}.cmd", entry.name), command), (script, scripts::launcher(python, entry))]
+}
+
+fn add_dist_info(
+    files: &mut Vec<Planned<'_>>,
+    part: &Part<'_>,
+    position: u32,
+    interpreter: &Interpreter,
+) -> Result<(), InstallError> {
+    let root = layout::root_of(&part.facts, &interpreter.scheme);
+    let path = |name: &str| -> Result<ArchivePath, InstallError> {
+        let path = format!("{root}/{}/{name}", part.facts.dist_info);
+        path.parse().map_err(|_| InstallError::Reserved { package: part.selected.name.clone(), path })
+    };
+    files.push(written(path("INSTALLER")?, b"pinfold\n".to_vec(), false, position));
+    if part.selected.direct_url {
+        files.push(written(path("direct_url.json")?, direct_url(part.selected).into_bytes(), false, position));
+    }
+    let own = path("RECORD")?;
+    let rows: Vec<Row<'_>> = files
+        .iter()
+        .map(|file| Row { path: file.path.as_str(), sha256: file.sha256, size_bytes: file.size_bytes })
+        .collect();
+    let text = record::text(&rows, own.as_str(), &root);
+    files.push(written(own, text.into_bytes(), false, position));
+    Ok(())
+}
+
+/// Says where a distribution came from that was asked for by its URL
+/// (<https://packaging.python.org/specifications/direct-url/>).
+fn direct_url(selected: &Selected) -> String {
+    let artifact = &selected.artifact;
+    let hashes = serde_json::json!({ "sha256": artifact.sha256.to_string() });
+    let url = artifact.url.without_fragment();
+    format!("{}\n", serde_json::json!({ "archive_info": { "hashes": hashes }, "url": url.as_str() }))
+}
+
+/// Reads a small file of a tree and checks that it has the bytes that the manifest says.
+fn read_checked(part: &Part<'_>, stored: &pinfold_store::TreeFile) -> Result<Vec<u8>, InstallError> {
+    let path = disk::below(part.tree.files_dir(), stored.path.as_str());
+    let bytes = std::fs::read(&path).map_err(InstallError::io("read", &path))?;
+    if digest(&bytes) == stored.sha256 {
+        return Ok(bytes);
+    }
+    Err(InstallError::StoreChanged {
+        package: part.selected.name.clone(),
+        path: stored.path.to_string(),
+        difference: "it was written to".to_owned(),
+    })
+}
+
+fn written(path: ArchivePath, bytes: Vec<u8>, executable: bool, position: u32) -> Planned<'static> {
+    Planned {
+        path,
+        size_bytes: bytes.len() as u64,
+        sha256: digest(&bytes),
+        executable,
+        source: Source::Bytes(bytes),
+        owners: vec![position],
+    }
+}

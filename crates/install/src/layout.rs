@@ -1,0 +1,141 @@
+//! Where each file of a wheel goes in an environment, and what no wheel may put there (WI10).
+
+use pinfold_artifact::ArchivePath;
+use pinfold_packaging::PackageName;
+
+use crate::receipt::RECEIPT_DIRECTORY;
+use crate::wheel_facts::{SchemeName, WheelFacts};
+use crate::{InstallError, SchemePaths};
+
+/// Returns the path inside the environment of a file of an unpacked wheel.
+pub(crate) fn place(
+    path: &ArchivePath,
+    facts: &WheelFacts,
+    scheme: &SchemePaths,
+    package: &PackageName,
+) -> Result<ArchivePath, InstallError> {
+    let moved = facts.moved.get(path);
+    let inside = moved.map_or(path, |moved| &moved.path);
+    let joined = match moved.map(|moved| moved.scheme) {
+        None => format!("{}/{inside}", root_of(facts, scheme)),
+        Some(SchemeName::Data) => inside.to_string(),
+        Some(SchemeName::Headers) => format!("{}/{package}/{inside}", scheme.headers),
+        Some(SchemeName::Platlib) => format!("{}/{inside}", scheme.platlib),
+        Some(SchemeName::Purelib) => format!("{}/{inside}", scheme.purelib),
+        Some(SchemeName::Scripts) => format!("{}/{inside}", scheme.scripts),
+    };
+    check(&through_link(joined), package)
+}
+
+/// Returns the path of a script that is written for an entry point.
+pub(crate) fn place_script(
+    name: &str,
+    scheme: &SchemePaths,
+    package: &PackageName,
+) -> Result<ArchivePath, InstallError> {
+    check(&format!("{}/{name}", scheme.scripts), package)
+}
+
+/// Returns the directory, inside the environment, of the root scheme of a wheel: where its `.dist-info` is.
+pub(crate) fn root_of(facts: &WheelFacts, scheme: &SchemePaths) -> String {
+    through_link(if facts.root_is_purelib { scheme.purelib.clone() } else { scheme.platlib.clone() })
+}
+
+/// `lib64` is a link to `lib` in an environment: one file must have one path.
+pub(crate) fn through_link(path: String) -> String {
+    match path.strip_prefix("lib64/") {
+        Some(rest) => format!("lib/{rest}"),
+        None => path,
+    }
+}
+
+fn check(path: &str, package: &PackageName) -> Result<ArchivePath, InstallError> {
+    let reserved = || InstallError::Reserved { package: package.clone(), path: path.to_owned() };
+    if is_reserved(&path.to_lowercase(), package) {
+        return Err(reserved());
+    }
+    // A path that is too long once it is joined cannot be made everywhere.
+    path.parse().map_err(|_| reserved())
+}
+
+/// Returns true for what belongs to the environment itself: its configuration, its receipt, its interpreter and the
+/// scripts that switch to it. `pip` belongs to pip. Compared in lower case, and with the names of every system.
+fn is_reserved(path: &str, package: &PackageName) -> bool {
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    if rest.is_empty() {
+        return matches!(first, "pyvenv.cfg" | "bin" | "scripts" | "lib" | "lib64" | "include" | ".gitignore")
+            || first == RECEIPT_DIRECTORY
+            || is_command(first, package);
+    }
+    match first {
+        "bin" | "scripts" => !rest.contains('/') && is_command(rest, package),
+        _ => first == RECEIPT_DIRECTORY || first == "lib64",
+    }
+}
+
+fn is_command(name: &str, package: &PackageName) -> bool {
+    const SUFFIXES: [&str; 10] = [".exe", ".com", ".bat", ".cmd", ".ps1", ".sh", ".csh", ".fish", ".nu", ".pyw"];
+    let stem = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+    let versioned = |command: &str| {
+        let rest = stem.strip_prefix(command);
+        rest.is_some_and(|rest| rest.trim_end_matches('w').chars().all(|c| c.is_ascii_digit() || c == '.'))
+    };
+    versioned("python")
+        || versioned("pypy")
+        || (versioned("pip") && package.as_str() != "pip")
+        || ["activate", "deactivate", "activate_this", "activate_this.py"].contains(&stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_reserved(path: &str, package: &str, expected: bool) {
+        assert_eq!(is_reserved(&path.to_lowercase(), &package.parse().unwrap()), expected, "{path} of {package}");
+    }
+
+    #[test]
+    fn own_files_of_the_environment_are_reserved() {
+        for path in [
+            "bin/python",
+            "bin/python3",
+            "bin/python3.10",
+            "bin/Python.exe",
+            "Scripts/pythonw.exe",
+            "bin/activate",
+            "bin/activate.fish",
+            "Scripts/Activate.ps1",
+            "scripts/deactivate.bat",
+            "bin/pip",
+            "bin/pip3.10",
+            "pyvenv.cfg",
+            "PYVENV.CFG",
+            "lib64",
+            "lib64/x.py",
+            "bin",
+            ".pinfold/receipt.json",
+            ".Pinfold/x",
+            "python3.exe",
+        ] {
+            check_reserved(path, "evil", true);
+        }
+        check_reserved("bin/pip", "pip", false);
+        check_reserved("bin/python", "pip", true);
+    }
+
+    #[test]
+    fn ordinary_scripts_are_not() {
+        for path in [
+            "bin/python-argcomplete",
+            "bin/pip-compile",
+            "bin/pythonize",
+            "bin/f2py",
+            "bin/sub/python",
+            "lib/python3.10/site-packages/python.py",
+            "share/python/x",
+            "etc/jupyter/x.json",
+        ] {
+            check_reserved(path, "good", false);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Placing the files of a generation: from the store by link or copy, the environment's own by writing.
+//!
+//! Two threads take directory after directory, with one look-up for each. Every file from the store is compared with
+//! what its manifest says of size, time and number, so that a file that was changed in the store is not installed.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+
+use pinfold_packaging::PackageName;
+use pinfold_store::{StoredTree, TreeFile};
+
+use crate::disk::{self, Directory, Facts, Kind};
+use crate::merge::{Planned, Source};
+use crate::{InstallError, LinkMode, THREADS};
+
+/// A tree of the store, and whose it is.
+pub(crate) struct NamedTree<'a> {
+    pub(crate) package: &'a PackageName,
+    pub(crate) tree: &'a StoredTree,
+}
+
+/// Places merged files below the directory at `path`, whose directories exist already.
+///
+/// # Errors
+/// [`InstallError::StoreChanged`] if a tree is not what it was, [`InstallError::Io`].
+pub(crate) fn place_all(
+    path: &Path,
+    files: &[Planned<'_>],
+    trees: &[NamedTree<'_>],
+    mode: LinkMode,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(), InstallError> {
+    let root = Directory::open(path).map_err(InstallError::io("open", path))?;
+    let directory = |file: &Planned<'_>| disk::split(file.path.as_str()).0.to_owned();
+    let groups: Vec<&[Planned<'_>]> = files.chunk_by(|a, b| directory(a) == directory(b)).collect();
+    let placer = Placer { root: &root, path, trees, mode, best: AtomicU8::new(REFLINK), progress };
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let worker = || {
+        let mut opened = None;
+        while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            if let Err(error) = placer.place_group(group, &mut opened) {
+                stop.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    };
+    let threads = if files.len() < FEW_FILES { 1 } else { THREADS };
+    let results = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
+        let own = worker();
+        others.into_iter().map(crate::join).chain([own]).collect::<Vec<_>>()
+    });
+    results.into_iter().collect()
+}
+
+struct Placer<'a> {
+    root: &'a Directory,
+    path: &'a Path,
+    trees: &'a [NamedTree<'a>],
+    mode: LinkMode,
+    /// The best way that worked so far, for [`LinkMode::Auto`]: found out once, not for each file.
+    best: AtomicU8,
+    progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// The directory of a tree that was used last: its tree, its path, and itself.
+type Opened<'f> = Option<(u32, &'f str, Directory)>;
+
+impl Placer<'_> {
+    fn place_group<'f>(&self, group: &'f [Planned<'_>], opened: &mut Opened<'f>) -> Result<(), InstallError> {
+        let Some(first) = group.first() else { return Ok(()) };
+        let directory = disk::split(first.path.as_str()).0;
+        let path = disk::below(self.path, directory);
+        let target = self.root.open_in(directory).map_err(InstallError::io("open", &path))?;
+        for file in group {
+            let name = disk::split(file.path.as_str()).1;
+            match &file.source {
+                Source::Bytes(bytes) => {
+                    let written = write_file(&target, name, bytes, file.executable);
+                    written.map_err(InstallError::io("write", &path.join(name)))?;
+                }
+                Source::Tree(position, stored) => {
+                    let from = self.source_directory(*position, stored, opened)?;
+                    self.place_stored(from, stored, *position, &target, name)?;
+                }
+            }
+        }
+        (self.progress)(group.len() as u64);
+        Ok(())
+    }
+
+    fn source_directory<'o, 'f>(
+        &self,
+        position: u32,
+        stored: &'f TreeFile,
+        opened: &'o mut Opened<'f>,
+    ) -> Result<&'o Directory, InstallError> {
+        let directory = disk::split(stored.path.as_str()).0;
+        let last = opened.take().filter(|(tree, path, _)| (*tree, *path) == (position, directory));
+        let entry = match last {
+            Some(entry) => entry,
+            None => {
+                let path = disk::below(self.tree(position).tree.files_dir(), directory);
+                let gone = |_| self.changed(position, stored, "its directory is gone");
+                (position, directory, Directory::open(&path).map_err(gone)?)
+            }
+        };
+        Ok(&opened.insert(entry).2)
+    }
+
+    fn place_stored(
+        &self,
+        from: &Directory,
+        stored: &TreeFile,
+        position: u32,
+        target: &Directory,
+        name: &str,
+    ) -> Result<(), InstallError> {
+        let source = disk::split(stored.path.as_str()).1;
+        loop {
+            let way = self.way();
+            let result = match way {
+                HARDLINK => from.hard_link(source, target, name).and_then(|()| target.facts(name)),
+                _ => copy(from, source, target, name, stored.executable, way == REFLINK),
+            };
+            let error = match result.map(|facts| difference(&facts, stored)) {
+                Ok(None) => return Ok(()),
+                Ok(Some(difference)) => return Err(self.changed(position, stored, difference)),
+                Err(error) => error,
+            };
+            if self.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks {
+                // Only this file has too many names.
+                let copied = copy(from, source, target, name, stored.executable, false);
+                return copied.map(drop).map_err(|e| self.failed(position, stored, e));
+            }
+            if self.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
+                return Err(self.failed(position, stored, error));
+            }
+            self.best.fetch_max(way + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn way(&self) -> u8 {
+        match self.mode {
+            LinkMode::Auto => self.best.load(Ordering::Relaxed),
+            LinkMode::Copy => COPY,
+            LinkMode::Hardlink => HARDLINK,
+            LinkMode::Reflink => REFLINK,
+        }
+    }
+
+    fn tree(&self, position: u32) -> &NamedTree<'_> {
+        &self.trees[position as usize]
+    }
+
+    fn failed(&self, position: u32, stored: &TreeFile, error: io::Error) -> InstallError {
+        if error.kind() == io::ErrorKind::NotFound {
+            return self.changed(position, stored, "it is gone");
+        }
+        let path: PathBuf = disk::below(self.tree(position).tree.files_dir(), stored.path.as_str());
+        InstallError::io("install", &path)(error)
+    }
+
+    fn changed(&self, position: u32, stored: &TreeFile, difference: &str) -> InstallError {
+        InstallError::StoreChanged {
+            package: self.tree(position).package.clone(),
+            path: stored.path.to_string(),
+            difference: difference.to_owned(),
+        }
+    }
+}
+
+/// Writes a file of the environment's own.
+pub(crate) fn write_file(target: &Directory, name: &str, bytes: &[u8], executable: bool) -> io::Result<()> {
+    target.create(name, mode_of_copy(executable))?.write_all(bytes)
+}
+
+const fn mode_of_copy(executable: bool) -> u32 {
+    if executable { 0o777 } else { 0o666 }
+}
+
+/// Copies a file, or lets the copy share the blocks of the original; returns what the file system says of the original.
+fn copy(
+    from: &Directory,
+    source: &str,
+    target: &Directory,
+    name: &str,
+    executable: bool,
+    share: bool,
+) -> io::Result<Facts> {
+    let facts = from.facts(source)?;
+    let mut original = from.open_file(source)?;
+    let mut copied = target.create(name, mode_of_copy(executable))?;
+    if share {
+        if let Err(error) = disk::reflink(&original, &copied) {
+            target.remove(name)?;
+            return Err(error);
+        }
+        return Ok(facts);
+    }
+    if io::copy(&mut original, &mut copied)? != facts.size_bytes {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(facts)
+}
+
+/// Returns how a file differs from what the store's manifest says.
+fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static str> {
+    if facts.kind != Kind::File {
+        return Some("it is no regular file");
+    }
+    if facts.size_bytes != stored.size_bytes {
+        return Some("it has another size");
+    }
+    if facts.inode != stored.stamp.inode {
+        return Some("another file is in its place");
+    }
+    if facts.mtime_ns != stored.stamp.mtime_ns {
+        return Some("it was written to");
+    }
+    let mode = if stored.executable { 0o555 } else { 0o444 };
+    (facts.mode != 0 && facts.mode != mode).then_some("its permissions are others")
+}
+
+/// Returns true if this way of placing files does not work here, and the next may.
+fn is_impossible(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let foreign = [Errno::INVAL, Errno::NOTTY, Errno::NOTSUP, Errno::NOSYS, Errno::PERM, Errno::BADF];
+        if error.raw_os_error().is_some_and(|code| foreign.iter().any(|errno| errno.raw_os_error() == code)) {
+            return true;
+        }
+    }
+    matches!(error.kind(), io::ErrorKind::CrossesDevices | io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+}
+
+/// The ways to place a file, best first.
+const REFLINK: u8 = 0;
+const HARDLINK: u8 = 1;
+const COPY: u8 = 2;
+
+/// Fewer files are not worth a second thread.
+const FEW_FILES: usize = 500;
