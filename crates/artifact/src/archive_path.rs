@@ -104,7 +104,8 @@ impl FromStr for ArchivePath {
         if text.starts_with('/') || text.starts_with('\\') || drive {
             return Err(ArchivePathError::Absolute { path: path() });
         }
-        if let Some(found) = text.chars().find(|c| c.is_control() || "\\:*?\"<>|".contains(*c)) {
+        let foreign = |c: &char| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
+        if let Some(found) = text.chars().find(foreign) {
             return Err(ArchivePathError::Character { found: found.escape_debug().to_string(), path: path() });
         }
         for segment in text.split('/') {
@@ -121,18 +122,24 @@ fn check_segment(segment: &str, path: &dyn Fn() -> String) -> Result<(), Archive
     if matches!(segment, "." | "..") {
         return Err(ArchivePathError::Parent { path: path(), segment: segment.to_owned() });
     }
-    let stem = segment.split('.').next().unwrap_or(segment).trim_end().to_ascii_uppercase();
+    if segment.ends_with('.') || segment.ends_with(' ') || is_device(segment) {
+        return Err(ArchivePathError::Reserved { path: path(), segment: segment.to_owned() });
+    }
+    Ok(())
+}
+
+fn is_device(segment: &str) -> bool {
+    let stem = segment.split('.').next().unwrap_or(segment).trim_end();
+    // Most names are longer than `CONOUT$`: trees of many thousand files are read often.
+    if stem.len() > "CONOUT$".len() {
+        return false;
+    }
+    let stem = stem.to_ascii_uppercase();
     let numbered = |prefix: &str| {
         stem.strip_prefix(prefix)
             .is_some_and(|rest| matches!(rest.chars().collect::<Vec<_>>()[..], ['0'..='9' | '¹' | '²' | '³']))
     };
-    let device = matches!(stem.as_str(), "AUX" | "CON" | "CONIN$" | "CONOUT$" | "NUL" | "PRN")
-        || numbered("COM")
-        || numbered("LPT");
-    if device || segment.ends_with('.') || segment.ends_with(' ') {
-        return Err(ArchivePathError::Reserved { path: path(), segment: segment.to_owned() });
-    }
-    Ok(())
+    matches!(stem.as_str(), "AUX" | "CON" | "CONIN$" | "CONOUT$" | "NUL" | "PRN") || numbered("COM") || numbered("LPT")
 }
 
 impl TryFrom<String> for ArchivePath {
