@@ -223,7 +223,7 @@ pub enum ManifestErrorKind {
     /// A hash that is no SHA-256.
     #[error("`{found}` is no SHA-256; other hashes are not looked at")]
     WeakHash {
-        /// The algorithm.
+        /// The option, as it was written.
         found: String,
     },
     /// A value that is none of a few words.

@@ -47,6 +47,12 @@ impl Source<'_> {
         ManifestError::new(Place::locate(self.file, self.text, range), kind.into())
     }
 
+    /// Returns what was written for a range of a line, variables as such, cut for a message.
+    pub(crate) fn written(self, line: &LogicalLine, range: Range<usize>) -> String {
+        let written = self.text.get(line.written(range)).unwrap_or_default();
+        written.chars().take(80).flat_map(char::escape_debug).collect()
+    }
+
     /// Returns the lines that say something.
     ///
     /// # Errors
@@ -146,6 +152,11 @@ impl LogicalLine {
         let (last, last_width) = self.written_at((range.end.max(range.start + 1) - 1).min(end));
         let end = if last >= start { last + last_width } else { start + start_width };
         start..end
+    }
+
+    /// Returns true if the text holds the value of a variable, so that it is not to be shown.
+    pub(crate) fn has_variables(&self) -> bool {
+        !self.variables.is_empty()
     }
 
     /// Puts variables back in place of their values, so that a message shows none.

@@ -90,3 +90,6 @@ fn check_static(project: &Table<'_>, manifest: &Manifest) -> Result<(), Manifest
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -257,3 +257,8 @@ pub(crate) const PROJECT_KEYS: [&str; 13] = [
 ];
 pub(crate) const INDEX_KEYS: [&str; 7] = ["name", "url", "from", "default", "packages", "file-hosts", "insecure"];
 pub(crate) const ACCEPT_KEYS: [&str; 5] = ["code", "package", "path", "sha256", "reason"];
+
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod tests;

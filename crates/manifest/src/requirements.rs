@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use pinfold_artifact::{Limits, Sha256};
+use pinfold_artifact::{Limits, Sha256, UrlError};
 use pinfold_packaging::{PackageName, Requirement};
 
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
@@ -200,7 +200,10 @@ fn parse_requirement(
     }
     Requirement::parse(text).map_err(|mut error| {
         let start = range.start + error.position.min(text.len());
-        error.reason = line.without_values(&error.reason);
+        if line.has_variables() && error.reason != UrlError::Credentials.to_string() {
+            // The reason may quote a part of the line, and so a part of a value.
+            error.reason = "with its variables replaced, this is no requirement that can be read".to_owned();
+        }
         source.error(line.written(start..start + error.length.max(1)), error)
     })
 }
@@ -229,8 +232,7 @@ fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<
             digest.parse().map_err(|error: pinfold_artifact::Sha256Error| source.error(written, error))
         }
         _ => {
-            let algorithm = option.value.split(':').next().unwrap_or_default();
-            let found = line.without_values(algorithm).chars().take(20).flat_map(char::escape_debug).collect();
+            let found = source.written(line, option.range.clone());
             Err(source.error(written, ManifestErrorKind::WeakHash { found }))
         }
     }
@@ -238,7 +240,10 @@ fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<
 
 /// Says what to write instead of an option of pip.
 fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestError {
-    let name = option.name.clone();
+    let name = match option.kind {
+        OptionKind::Unknown => source.written(line, option.range.clone()),
+        _ => option.name.clone(),
+    };
     let value = line.without_values(&option.value);
     let other = |instead: &str| ManifestErrorKind::Option { option: name.clone(), instead: instead.to_owned() };
     let index = |lines: &str| {

@@ -1,1 +1,516 @@
-//! Tests of requirements files.
+//! What a requirements file may say, and what is said about the rest.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn read(files: &[(&str, &str)]) -> Result<RequirementsFile, ManifestError> {
+    let files: BTreeMap<&str, &str> = files.iter().copied().collect();
+    let mut read = |path: &str| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| "no such file".to_owned());
+    read_requirements("r.txt", &mut read, &|name| (name == "TOKEN").then(|| "s3cr3t".to_owned()))
+}
+
+fn shown(requirements: &[Sourced<Requirement>]) -> Vec<String> {
+    let shown = |item: &Sourced<Requirement>| format!("{}:{}:{} {}", item.file, item.line, item.column, item.value);
+    requirements.iter().map(shown).collect()
+}
+
+#[track_caller]
+fn check(text: &str, report: &str) {
+    assert_eq!(read(&[("r.txt", text)]).unwrap_err().report(), report);
+}
+
+#[test]
+fn reads_what_pip_reads() {
+    let text = "\u{feff}# Fooocus\r\ntorchsde==0.2.6\r\n  einops >= 0.4.1  # comment\n\n\
+                onnxruntime ==1.16.3 ; platform_system != \"Darwin\"\nnumpy [x] \\\n  == 1.23.5\n--require-hashes\n\
+                a @ https://a.example/a-1-py3-none-any.whl#sha256=00 # not part of it\n${TOKEN}\n";
+    let file = read(&[("r.txt", text)]).unwrap();
+    let expected = [
+        "r.txt:2:1 torchsde==0.2.6",
+        "r.txt:3:3 einops>=0.4.1",
+        "r.txt:5:1 onnxruntime==1.16.3; platform_system != 'Darwin'",
+        "r.txt:6:1 numpy[x]==1.23.5",
+        "r.txt:9:1 a @ https://a.example/a-1-py3-none-any.whl#sha256=00",
+        "r.txt:10:1 s3cr3t",
+    ];
+    assert_eq!(shown(&file.requirements), expected);
+    assert!(file.constraints.is_empty() && file.hashes.is_empty());
+}
+
+#[test]
+fn files_are_included_relative_to_the_including_file() {
+    let file = read(&[
+        ("r.txt", "a\n-r sub/more.txt\n--requirement=./last.txt -c 'sub/narrow it.txt'\nz"),
+        ("sub/more.txt", "b\n-r deeper/x.txt\n-r ../last.txt"),
+        ("sub/deeper/x.txt", "c"),
+        ("sub/../last.txt", "d"),
+        ("last.txt", "e\n-rsub/more.txt"),
+        ("sub/narrow it.txt", "e<2\n--constraint deeper/y.txt\n-r deeper/z.txt"),
+        ("sub/deeper/y.txt", "f<3"),
+        ("sub/deeper/z.txt", "g"),
+    ])
+    .unwrap();
+    let expected = [
+        "r.txt:1:1 a",
+        "sub/more.txt:1:1 b",
+        "sub/deeper/x.txt:1:1 c",
+        "sub/../last.txt:1:1 d",
+        "last.txt:1:1 e",
+        "sub/deeper/z.txt:1:1 g",
+        "r.txt:4:1 z",
+    ];
+    assert_eq!(shown(&file.requirements), expected);
+    assert_eq!(shown(&file.constraints), ["sub/narrow it.txt:1:1 e<2", "sub/deeper/y.txt:1:1 f<3"]);
+}
+
+#[test]
+fn every_line_of_a_constraints_file_narrows() {
+    let mut read = |_: &str| Ok("a<2\nb<3".to_owned());
+    let file = read_constraints("c.txt", &mut read, &|_| None).unwrap();
+    assert_eq!(shown(&file.constraints), ["c.txt:1:1 a<2", "c.txt:2:1 b<3"]);
+    assert!(file.requirements.is_empty());
+    let mut read = |_: &str| Ok("a[x]<2".to_owned());
+    let error = read_constraints("c.txt", &mut read, &|_| None).unwrap_err();
+    assert_eq!(*error.kind(), ManifestErrorKind::ConstraintExtras);
+}
+
+#[test]
+fn hashes_are_kept() {
+    let digest = |digit: &str| digit.repeat(64);
+    let text = format!(
+        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.whl --hash='sha256:{}'\na.b==1.0 --hash=sha256:{}",
+        digest("1"),
+        digest("A"),
+        digest("3"),
+        digest("4")
+    );
+    let file = read(&[("r.txt", &text)]).unwrap();
+    let hashes: Vec<String> = file
+        .hashes
+        .iter()
+        .map(|(name, digests)| {
+            format!("{name} {}", digests.iter().map(|digest| digest.short()).collect::<Vec<_>>().join(" "))
+        })
+        .collect();
+    assert_eq!(hashes, ["a-b 111111111111 444444444444 aaaaaaaaaaaa", "c 333333333333"]);
+}
+
+#[test]
+fn inclusion_is_bounded() {
+    let start = |root: &str, text: &dyn Fn(&str) -> String| {
+        let mut read = |path: &str| Ok(text(path));
+        read_requirements(root, &mut read, &|_| None).map_err(|error| error.kind().clone())
+    };
+    let number = |path: &str| path.parse::<usize>().unwrap();
+    assert_eq!(start("0", &|path| format!("-r {}", number(path) + 1)), Err(ManifestErrorKind::IncludeDepth));
+    let many = (1..2_000).map(|file| format!("-r {file}\n")).collect::<String>();
+    let wide = |path: &str| if path == "0" { many.clone() } else { "a".to_owned() };
+    assert_eq!(start("0", &wide), Err(ManifestErrorKind::IncludeDepth));
+    // Every file includes every later one: each is read once.
+    let all = |path: &str| (number(path) + 1..25).map(|file| format!("-r {file}\n")).collect::<String>() + "a";
+    assert_eq!(start("0", &all).map(|file| file.requirements.len()), Ok(25));
+}
+
+#[test]
+fn hostile_text_ends_in_an_error_that_shows_no_secret() {
+    for text in [
+        "x @ https://${TOKEN}@a.example/x.whl",
+        "x @ https://a.example/${TOKEN} y",
+        "a==${TOKEN}",
+        "${TOKEN} x",
+        "--index-url https://user:${TOKEN}@a.example/simple",
+        "--${TOKEN}",
+        "--hash=${TOKEN}:1",
+        "a==1 --hash=${TOKEN}:1",
+        "a==1 --hash=sha256:${TOKEN}",
+        "-r https://${TOKEN}@a.example/r.txt",
+    ] {
+        let report = read(&[("r.txt", text)]).unwrap_err().report();
+        assert!(!report.contains("s3cr3t"), "{report}");
+    }
+    for text in ["\u{1b}[2Jx", "a\0", "-", "--", "-é", "é", "\\", "'", "-r '", "${", "\u{2028}"] {
+        if let Err(error) = read(&[("r.txt", text)]) {
+            assert!(!error.report().contains('\u{1b}'), "{text:?}");
+        }
+    }
+    let large = "#".repeat(usize::try_from(Limits::MANIFEST_BYTES).unwrap() + 1);
+    assert!(matches!(read(&[("r.txt", &large)]).unwrap_err().kind(), ManifestErrorKind::TooLarge { .. }));
+}
+
+#[test]
+fn a_requirement_that_cannot_be_parsed() {
+    check(
+        "torch = 2.1",
+        "it must begin with one of `==`, `!=`, `<=`, `>=`, `<`, `>`, `~=`, `===`
+ --> r.txt:1:7
+  |
+1 | torch = 2.1
+  |       ^^^^^",
+    );
+    check(
+        "# c
+  torch>=2,<x # c",
+        "`x` is no version
+ --> r.txt:2:12
+  |
+2 |   torch>=2,<x # c
+  |            ^^",
+    );
+    check(
+        r#"a==1 \
+  --hash=sha256:zz"#,
+        "`z` is no hexadecimal digit
+ --> r.txt:2:3
+  |
+2 |   --hash=sha256:zz
+  |   ^^^^^^^^^^^^^^^^",
+    );
+    check(
+        "${TOKEN} x",
+        "with its variables replaced, this is no requirement that can be read
+ --> r.txt:1:10
+  |
+1 | ${TOKEN} x
+  |          ^",
+    );
+    check(
+        r#""torch""#,
+        r#"a requirement must begin with a project's name
+ --> r.txt:1:1
+  |
+1 | "torch"
+  | ^"#,
+    );
+    check(
+        "torch,numpy",
+        "it must begin with one of `==`, `!=`, `<=`, `>=`, `<`, `>`, `~=`, `===`
+ --> r.txt:1:6
+  |
+1 | torch,numpy
+  |      ^",
+    );
+}
+
+#[test]
+fn what_has_no_fixed_bytes_is_refused() {
+    check(
+        "-e .",
+        "an editable install cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | -e .
+  | ^^^^
+  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+    );
+    check(
+        "git+https://a.example/x",
+        "a repository cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | git+https://a.example/x
+  | ^^^^^^^^^^^^^^^^^^^^^^^
+  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+    );
+    check(
+        "./x.whl",
+        "a path cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | ./x.whl
+  | ^^^^^^^
+  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+    );
+    check(
+        "https://a.example/x.whl",
+        "a URL without the name of its project cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | https://a.example/x.whl
+  | ^^^^^^^^^^^^^^^^^^^^^^^
+  = help: write `name @ URL`",
+    );
+    check(
+        "x @ git+ssh://git@a.example/x",
+        "a repository cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | x @ git+ssh://***@a.example/x
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+    );
+    check(
+        "-r https://a.example/r.txt",
+        "a requirements file on another machine cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | -r https://a.example/r.txt
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: keep a copy beside the manifest, and include that",
+    );
+    check(
+        "dir/pkg",
+        "a path cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | dir/pkg
+  | ^^^^^^^
+  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+    );
+    check(
+        "pkg.whl",
+        "a path cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | pkg.whl
+  | ^^^^^^^
+  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+    );
+}
+
+/// A file that a project inherits must not open another origin (dependency confusion).
+#[test]
+fn options_that_decide_where_packages_come_from_are_refused() {
+    check(
+        "-i https://u:p@a.example/simple",
+        r#"`-i` would decide where packages come from; that is written in the manifest
+ --> r.txt:1:1
+  |
+1 | -i https://***@a.example/simple
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: write this into the manifest instead:
+          [[index]]
+          name = "main"
+          url = "https://a.example/simple"
+          default = true"#,
+    );
+    check(
+        "--extra-index-url=https://a.example/x",
+        r#"`--extra-index-url` would decide where packages come from; that is written in the manifest
+ --> r.txt:1:1
+  |
+1 | --extra-index-url=https://a.example/x
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: write this into the manifest instead:
+          [[index]]
+          name = "extra"
+          url = "https://a.example/x"
+          packages = ["…"]  # they come from there and from nowhere else"#,
+    );
+    check(
+        "-f dir",
+        r#"`-f` would decide where packages come from; that is written in the manifest
+ --> r.txt:1:1
+  |
+1 | -f dir
+  | ^^^^^^
+  = help: write this into the manifest instead:
+          [[index]]
+          name = "links"
+          url = "file:///…/dir"  # must be laid out as a simple index
+          packages = ["…"]"#,
+    );
+    check(
+        "--no-index",
+        "pip's option `--no-index` is not followed here
+ --> r.txt:1:1
+  |
+1 | --no-index
+  | ^^^^^^^^^^
+  = help: leave it out; only the indexes that the manifest names are asked",
+    );
+    check(
+        "--trusted-host a.example",
+        "pip's option `--trusted-host` is not followed here
+ --> r.txt:1:1
+  |
+1 | --trusted-host a.example
+  | ^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: leave it out; a private certificate authority is named by SSL_CERT_FILE",
+    );
+}
+
+#[test]
+fn other_options_of_pip_are_answered_with_the_manifest() {
+    check(
+        "--pre",
+        r#"pip's option `--pre` is not followed here
+ --> r.txt:1:1
+  |
+1 | --pre
+  | ^^^^^
+  = help: write `prerelease = "allow"` into the manifest"#,
+    );
+    check(
+        "--no-binary :all:",
+        "pip's option `--no-binary` is not followed here
+ --> r.txt:1:1
+  |
+1 | --no-binary :all:
+  | ^^^^^^^^^^^^^^^^^
+  = help: name the packages in the manifest: in `no-binary` (no wheels of theirs) and in `build` (they may be built)",
+    );
+    check(
+        "--only-binary=:all:",
+        "pip's option `--only-binary` is not followed here
+ --> r.txt:1:1
+  |
+1 | --only-binary=:all:
+  | ^^^^^^^^^^^^^^^^^^^
+  = help: leave it out; only what the manifest's `build` names is built from source",
+    );
+    check(
+        "--prefer-binary",
+        "pip's option `--prefer-binary` is not followed here
+ --> r.txt:1:1
+  |
+1 | --prefer-binary
+  | ^^^^^^^^^^^^^^^
+  = help: leave it out; only what the manifest's `build` names is built from source",
+    );
+    check(
+        "--use-feature=x",
+        "pip's option `--use-feature=x` is not followed here
+ --> r.txt:1:1
+  |
+1 | --use-feature=x
+  | ^^^^^^^^^^^^^^^
+  = help: leave it out, or see which options a requirements file may have",
+    );
+    check(
+        "a==1 -r x",
+        "pip's option `-r` is not followed here
+ --> r.txt:1:6
+  |
+1 | a==1 -r x
+  |      ^^^^
+  = help: write it on a line of its own",
+    );
+    check(
+        "--hash=sha256:1",
+        "pip's option `--hash` is not followed here
+ --> r.txt:1:1
+  |
+1 | --hash=sha256:1
+  | ^^^^^^^^^^^^^^^
+  = help: write it behind the requirement that it belongs to",
+    );
+    check(
+        "a==1 --config-settings x=y",
+        "pip's option `--config-settings` is not followed here
+ --> r.txt:1:6
+  |
+1 | a==1 --config-settings x=y
+  |      ^^^^^^^^^^^^^^^^^^^^^
+  = help: a build gets no options; publish a wheel that is built as you want it",
+    );
+    check(
+        "-- x",
+        "pip's option `--` is not followed here
+ --> r.txt:1:1
+  |
+1 | -- x
+  | ^^
+  = help: leave it out, or see which options a requirements file may have",
+    );
+}
+
+#[test]
+fn hashes_that_pinfold_does_not_trust() {
+    check(
+        "a==1 --hash=md5:00",
+        "`--hash=md5:00` is no SHA-256; other hashes are not looked at
+ --> r.txt:1:6
+  |
+1 | a==1 --hash=md5:00
+  |      ^^^^^^^^^^^^^",
+    );
+    check(
+        "a==1 --hash=sha256:00",
+        "a SHA-256 digest has 64 hexadecimal digits, this has 2
+ --> r.txt:1:6
+  |
+1 | a==1 --hash=sha256:00
+  |      ^^^^^^^^^^^^^^^^",
+    );
+    check(
+        "a>=1 --hash=sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "the hashes of `a` are written without a version; write `a==…`
+ --> r.txt:1:1
+  |
+1 | a>=1 --hash=sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  | ^^^^",
+    );
+    check(
+        "a==1.* --hash=sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "the hashes of `a` are written without a version; write `a==…`
+ --> r.txt:1:1
+  |
+1 | a==1.* --hash=sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  | ^^^^^^",
+    );
+}
+
+#[test]
+fn files_that_cannot_be_included() {
+    check(
+        "-r",
+        "`-r` is empty
+ --> r.txt:1:1
+  |
+1 | -r
+  | ^^",
+    );
+    check(
+        "-r missing.txt",
+        "cannot read `missing.txt`: no such file
+ --> r.txt:1:1
+  |
+1 | -r missing.txt
+  | ^^^^^^^^^^^^^^",
+    );
+    check(
+        "-r r.txt",
+        "the requirements file includes itself: `r.txt` → `r.txt`
+ --> r.txt:1:1
+  |
+1 | -r r.txt
+  | ^^^^^^^^",
+    );
+    check(
+        r#"--requirement="a b.txt""#,
+        r#"cannot read `a b.txt`: no such file
+ --> r.txt:1:1
+  |
+1 | --requirement="a b.txt"
+  | ^^^^^^^^^^^^^^^^^^^^^^^"#,
+    );
+}
+
+#[test]
+fn variables_and_quotes() {
+    check(
+        "a==1 --hash='sha256:",
+        "the quotation mark is never closed
+ --> r.txt:1:13
+  |
+1 | a==1 --hash='sha256:
+  |             ^^^^^^^^",
+    );
+    check(
+        "x @ https://${TOKEN}@a.example/x.whl",
+        "a URL must not carry a user name or password; put them into netrc or PINFOLD_INDEX_<NAME>_TOKEN
+ --> r.txt:1:5
+  |
+1 | x @ https://********@a.example/x.whl
+  |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    );
+    check(
+        "x @ https://${UNSET}@a.example/x.whl",
+        "the environment variable `UNSET` is not set
+ --> r.txt:1:13
+  |
+1 | x @ https://********@a.example/x.whl
+  |             ^^^^^^^^",
+    );
+}
