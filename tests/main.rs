@@ -1,1 +1,4 @@
-//! The promises, kept end to end against the built command.
+//! The promises, kept end to end against the built command: the table of contents.
+
+// The rules of this repository.
+mod tidy;
