@@ -6,6 +6,7 @@ mod pages;
 mod parts;
 mod redirects;
 mod scripted;
+mod tls;
 
 use std::path::PathBuf;
 use std::time::Duration;
