@@ -73,6 +73,15 @@ impl SafeUrl {
         Self(url)
     }
 
+    /// Returns the URL of another path on the same host, without query and fragment.
+    pub fn with_path(&self, path: &str) -> Self {
+        let mut url = self.0.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        url.set_path(path);
+        Self(url)
+    }
+
     /// Returns the parsed URL, for the HTTP client.
     pub const fn as_url(&self) -> &Url {
         &self.0
@@ -224,6 +233,13 @@ mod tests {
             let url: SafeUrl = text.parse().unwrap();
             assert_eq!(url.as_directory().as_str(), "https://a.example/simple/");
         }
+    }
+
+    #[test]
+    fn exchanges_the_path() {
+        let url: SafeUrl = "https://a.example:8443/x?y#z".parse().unwrap();
+        assert_eq!(url.with_path("/f/t%2Bcu.whl").as_str(), "https://a.example:8443/f/t%2Bcu.whl");
+        assert_eq!(url.with_path("//evil.example/t").as_url().host_str(), Some("a.example"));
     }
 
     #[test]

@@ -1,11 +1,26 @@
 //! A project's page on an index: JSON (PEP 691, 700, 714, 792) or HTML (PEP 503).
+//!
+//! One rule for both: what could make us believe something wrong about a file (a digest that is none, a URL that leads
+//! elsewhere than the web, one name with two digests) makes the whole page unusable; a file that merely cannot be read, or is
+//! no wheel or sdist of this project, is left out with the reason. Weak digests are not read at all: a file that has only
+//! `md5` has none.
+//!
+//! A page is read again on every lock, so there is a compact form of it for the cache (`cached`), and a file's URL is kept
+//! in a form that costs no parsing until it is needed.
+
+mod cached;
+mod file;
+mod html;
+mod json;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256, Sha256Error, UrlError};
+use serde::{Deserialize, Serialize};
 
-use crate::{DistributionFilename, PackageName, Specifiers};
+use crate::{DistributionFilename, PackageName, Repair, Specifiers};
 
 /// How a page is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,7 +34,7 @@ pub enum PageFormat {
 /// A project's page, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimplePage {
-    /// Its files, in the order of the page.
+    /// Its files, in the order of the page; no name stands twice.
     pub files: Vec<PageFile>,
     /// What the index says about the project.
     pub status: ProjectStatus,
@@ -27,6 +42,8 @@ pub struct SimplePage {
     pub last_serial: Option<u64>,
     /// Files that are no candidates, and why.
     pub skipped: Vec<SkippedFile>,
+    /// What was broken and how it was read; each form once.
+    pub repairs: Vec<Repair>,
 }
 
 /// One file of a page.
@@ -53,25 +70,32 @@ pub struct PageFile {
     pub core_metadata: CoreMetadata,
 }
 
-/// The URL of a file on a page, held as the page's host and a path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The URL of a file on a page, held as the page's host and a path, without fragment. One URL is held in one way only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileUrl {
-    /// Scheme, host and port (or a whole URL where the rest is `None`).
+    /// The root of the host where there is a path; otherwise the whole URL.
     base: Arc<SafeUrl>,
-    /// An absolute path of plain characters, without `.` and `..` segments.
+    /// A path that [`file::is_plain`] accepts. Every remote URL without query whose path is plain is held this way.
     path: Option<Box<str>>,
 }
 
 impl FileUrl {
     /// Returns the URL, without fragment.
     pub fn to_safe_url(&self) -> SafeUrl {
-        todo!()
+        match &self.path {
+            Some(path) => self.base.with_path(path),
+            None => SafeUrl::clone(&self.base),
+        }
     }
 }
 
 impl From<SafeUrl> for FileUrl {
     fn from(url: SafeUrl) -> Self {
-        Self { base: Arc::new(url.without_fragment()), path: None }
+        let parsed = url.as_url();
+        if url.scheme() == "file" || parsed.query().is_some() || !file::is_plain(parsed.path()) {
+            return Self { base: Arc::new(url.without_fragment()), path: None };
+        }
+        Self { base: Arc::new(url.with_path("/")), path: Some(parsed.path().into()) }
     }
 }
 
@@ -106,6 +130,19 @@ pub enum ProjectState {
     Quarantined,
 }
 
+impl ProjectStatus {
+    /// A state that is not known here is one that the specification did not have: it is read as active.
+    fn new(state: Option<&str>, reason: Option<&str>) -> Self {
+        let state = match state {
+            Some("archived") => ProjectState::Archived,
+            Some("deprecated") => ProjectState::Deprecated,
+            Some("quarantined") => ProjectState::Quarantined,
+            _ => ProjectState::Active,
+        };
+        Self { state, reason: reason.map(str::to_owned) }
+    }
+}
+
 /// A file of a page that is no candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedFile {
@@ -119,24 +156,84 @@ pub struct SkippedFile {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// The page has another format than is read here.
-    #[error("the page has api-version `{found}`; versions 1.x are read")]
+    #[error("the page has the api-version `{found}`; 1.x is read")]
     ApiVersion {
         /// The version found, escaped.
         found: String,
+    },
+    /// One file name stands twice, with two digests.
+    #[error("the page lists `{filename}` twice, as sha256:{first} and as sha256:{second}")]
+    Conflict {
+        /// The file.
+        filename: String,
+        /// Its first digest.
+        first: Sha256,
+        /// Its second digest.
+        second: Sha256,
+    },
+    /// A digest is none.
+    #[error("the page gives `{filename}` a malformed {what}")]
+    Digest {
+        /// The file.
+        filename: String,
+        /// Which digest.
+        what: &'static str,
+        /// Why it is none.
+        source: Sha256Error,
+    },
+    /// The page is of another project.
+    #[error("the page is of the project `{found}`, not of `{project}`")]
+    ForeignProject {
+        /// The project that the page names, escaped.
+        found: String,
+        /// The project asked for.
+        project: PackageName,
+    },
+    /// The page is not in the format that it was announced in.
+    #[error("the page cannot be read: {reason}")]
+    Malformed {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The page is larger than any real one.
+    #[error("the page has more than {} bytes", Limits::PAGE_BYTES)]
+    TooLarge,
+    /// The page has more files than any real one.
+    #[error("the page lists more than {} files", Limits::PAGE_FILES)]
+    TooManyFiles,
+    /// The URL of a file is none that pinfold works with.
+    #[error("the page gives `{filename}` a URL that is refused")]
+    Url {
+        /// The file.
+        filename: String,
+        /// Why.
+        source: UrlError,
     },
 }
 
 impl PageError {
     /// Returns the code of a refusal for security, if this is one.
-    pub fn refusal_code(&self) -> Option<&'static str> {
-        None
+    pub const fn refusal_code(&self) -> Option<&'static str> {
+        match self {
+            Self::ApiVersion { .. } | Self::Malformed { .. } => None,
+            Self::Conflict { .. } => Some("ambiguous-page"),
+            Self::Digest { .. } => Some("malformed-digest"),
+            Self::ForeignProject { .. } => Some("foreign-project"),
+            Self::TooLarge | Self::TooManyFiles => Some("page-limit"),
+            Self::Url { .. } => Some("unsafe-url"),
+        }
     }
 }
 
 impl PageFormat {
     /// Returns the format that a `Content-Type` header announces, if it is one that is read here.
-    pub fn from_content_type(_text: &str) -> Option<Self> {
-        todo!()
+    pub fn from_content_type(text: &str) -> Option<Self> {
+        let kind = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "application/vnd.pypi.simple.v1+html" | "text/html" => Some(Self::Html),
+            "application/vnd.pypi.simple.v1+json" => Some(Self::Json),
+            _ => None,
+        }
     }
 }
 
@@ -146,23 +243,25 @@ impl SimplePage {
     /// # Errors
     /// When the page as a whole cannot be trusted or read; a single file that cannot be read is skipped.
     pub fn parse(
-        _bytes: &[u8],
-        _format: PageFormat,
-        _page_url: &SafeUrl,
-        _project: &PackageName,
+        bytes: &[u8],
+        format: PageFormat,
+        page_url: &SafeUrl,
+        project: &PackageName,
     ) -> Result<Self, PageError> {
-        todo!()
+        if bytes.len() as u64 > Limits::PAGE_BYTES {
+            return Err(PageError::TooLarge);
+        }
+        match format {
+            PageFormat::Html => html::read(bytes, page_url, project),
+            PageFormat::Json => json::read(bytes, page_url, project),
+        }
     }
 }
 
-impl Serialize for SimplePage {
-    fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
-        todo!()
-    }
-}
-
-impl<'de> Deserialize<'de> for SimplePage {
-    fn deserialize<D: Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
-        todo!()
+/// Accepts api-version 1.x. "Clients MUST hard fail on a major version that they do not know" (PEP 629).
+fn check_api_version(found: &str) -> Result<(), PageError> {
+    match found.split_once('.') {
+        Some(("1", minor)) if !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
+        _ => Err(PageError::ApiVersion { found: crate::version::shown(found) }),
     }
 }

@@ -1,0 +1,181 @@
+//! What JSON and HTML pages have in common: one listed file, in the words of the page, becomes a [`PageFile`] or is skipped.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256, UrlError};
+
+use super::{CoreMetadata, FileUrl, PageError, PageFile, ProjectStatus, SimplePage, SkippedFile};
+use crate::version::shown;
+use crate::{DistributionFilename, PackageName, Repair, Specifiers};
+
+/// A file as a page lists it.
+#[derive(Debug, Default)]
+pub(super) struct Listed<'a> {
+    pub(super) filename: Cow<'a, str>,
+    /// Absolute, or relative to the page.
+    pub(super) url: Cow<'a, str>,
+    pub(super) size_bytes: Option<u64>,
+    pub(super) sha256: Option<Cow<'a, str>>,
+    pub(super) upload_time: Option<Cow<'a, str>>,
+    pub(super) requires_python: Option<Cow<'a, str>>,
+    pub(super) yanked: Option<Cow<'a, str>>,
+    /// Some if METADATA is offered, with its SHA-256 where the page has one.
+    pub(super) core_metadata: Option<Option<Cow<'a, str>>>,
+}
+
+/// Gathers the files of one page.
+pub(super) struct Gather<'a> {
+    project: &'a PackageName,
+    links: Links,
+    files: Vec<PageFile>,
+    skipped: Vec<SkippedFile>,
+    repairs: Vec<Repair>,
+    /// Where each file name is in `files`.
+    names: HashMap<ArtifactFilename, usize>,
+    /// Most files of a page accept the same few Python versions.
+    pythons: HashMap<String, Result<Specifiers, String>>,
+}
+
+impl<'a> Gather<'a> {
+    pub(super) fn new(project: &'a PackageName, page_url: &SafeUrl, count: usize) -> Result<Self, PageError> {
+        if count > Limits::PAGE_FILES {
+            return Err(PageError::TooManyFiles);
+        }
+        Ok(Self {
+            project,
+            links: Links { page_url: page_url.clone(), known: None },
+            files: Vec::with_capacity(count),
+            skipped: Vec::new(),
+            repairs: Vec::new(),
+            names: HashMap::with_capacity(count),
+            pythons: HashMap::new(),
+        })
+    }
+
+    pub(super) fn finish(self, status: ProjectStatus, last_serial: Option<u64>) -> SimplePage {
+        SimplePage { files: self.files, status, last_serial, skipped: self.skipped, repairs: self.repairs }
+    }
+
+    fn skip(&mut self, filename: &str, reason: impl Into<String>) -> Result<(), PageError> {
+        self.skipped.push(SkippedFile { filename: shown(filename), reason: reason.into() });
+        Ok(())
+    }
+
+    /// Adds a file, or skips it; the error is the page's.
+    pub(super) fn add(&mut self, listed: &Listed<'_>) -> Result<(), PageError> {
+        let text = listed.filename.as_ref();
+        if !is_distribution(text) {
+            return self.skip(text, "it is neither a wheel (.whl) nor an sdist (.tar.gz, .zip)");
+        }
+        let sha256 = digest(listed.sha256.as_deref(), text, "sha256")?;
+        let core_metadata = match &listed.core_metadata {
+            None => CoreMetadata::Absent,
+            Some(written) => CoreMetadata::Present(digest(written.as_deref(), text, "core-metadata sha256")?),
+        };
+        let url = self.links.resolve(&listed.url).map_err(|source| PageError::Url { filename: shown(text), source })?;
+        let filename: ArtifactFilename = match text.parse() {
+            Ok(filename) => filename,
+            Err(error) => return self.skip(text, format!("{error}")),
+        };
+        if let Some(first) = self.names.get(&filename) {
+            return match (self.files[*first].sha256, sha256) {
+                (Some(first), Some(second)) if first != second => {
+                    Err(PageError::Conflict { filename: shown(text), first, second })
+                }
+                _ => self.skip(text, "it is listed twice"),
+            };
+        }
+        let distribution = match DistributionFilename::parse(&filename, self.project) {
+            Ok(distribution) => distribution,
+            Err(error) => return self.skip(text, error.to_string()),
+        };
+        let requires_python = match listed.requires_python.as_deref().map(|text| self.python(text)).transpose() {
+            Ok(specifiers) => specifiers.filter(|specifiers| !specifiers.is_any()),
+            Err(reason) => return self.skip(text, reason),
+        };
+        let upload_time = match listed.upload_time.as_deref().map(str::parse).transpose() {
+            Ok(time) => time,
+            Err(_) => return self.skip(text, "its upload time is none"),
+        };
+        self.names.insert(filename.clone(), self.files.len());
+        self.files.push(PageFile {
+            filename,
+            distribution,
+            url,
+            size_bytes: listed.size_bytes,
+            sha256,
+            upload_time,
+            requires_python,
+            yanked: listed.yanked.as_deref().map(str::to_owned),
+            core_metadata,
+        });
+        Ok(())
+    }
+
+    fn python(&mut self, text: &str) -> Result<Specifiers, String> {
+        if let Some(known) = self.pythons.get(text) {
+            return known.clone();
+        }
+        let read = match Specifiers::parse_lenient(text) {
+            Ok((specifiers, repairs)) => {
+                self.repairs.extend(repairs);
+                Ok(specifiers)
+            }
+            Err(error) => Err(format!("its requires-python cannot be read: {error}")),
+        };
+        self.pythons.insert(text.to_owned(), read.clone());
+        read
+    }
+}
+
+/// Returns true for names that may be of wheels and sdists; looked at first because it costs nothing.
+pub(super) fn is_distribution(filename: &str) -> bool {
+    filename.ends_with(".whl") || filename.ends_with(".tar.gz") || filename.ends_with(".zip")
+}
+
+fn digest(text: Option<&str>, filename: &str, what: &'static str) -> Result<Option<Sha256>, PageError> {
+    let parsed = text.map(str::parse).transpose();
+    parsed.map_err(|source| PageError::Digest { filename: shown(filename), what, source })
+}
+
+/// Resolves the links of a page.
+pub(super) struct Links {
+    pub(super) page_url: SafeUrl,
+    /// The host of the last absolute link: as it was written (`https://files.example`), and parsed.
+    pub(super) known: Option<(String, Arc<SafeUrl>)>,
+}
+
+impl Links {
+    /// Resolves a link. One on a known host with a plain path is not parsed, because nothing in it could be changed.
+    pub(super) fn resolve(&mut self, link: &str) -> Result<FileUrl, UrlError> {
+        let link = link.split('#').next().unwrap_or_default();
+        let Some((host, path)) = split_host(link).filter(|(_, path)| is_plain(path)) else {
+            return self.page_url.join(link).map(FileUrl::from);
+        };
+        let base = match &self.known {
+            Some((known, base)) if known == host => Arc::clone(base),
+            _ => {
+                let base = Arc::new(host.parse::<SafeUrl>()?.with_path("/"));
+                self.known = Some((host.to_owned(), Arc::clone(&base)));
+                base
+            }
+        };
+        Ok(FileUrl { base, path: Some(path.into()) })
+    }
+}
+
+/// Splits `https://files.example/a/b` before the path; `None` for other schemes and shapes.
+fn split_host(link: &str) -> Option<(&str, &str)> {
+    let after = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"))?;
+    let slash = after.find('/')?;
+    (slash > 0).then(|| link.split_at(link.len() - after.len() + slash))
+}
+
+/// Returns true if every URL parser leaves the path as it is.
+pub(super) fn is_plain(path: &str) -> bool {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~' | b'+' | b'!');
+    path.starts_with('/') && path.bytes().all(plain) && !path.contains("/.")
+}

@@ -1,0 +1,286 @@
+//! The HTML page (PEP 503): a small scanner for the tags that matter, not an HTML parser.
+//!
+//! It goes over the text once, from left to right, expands a character reference at most once, and gives up at the first
+//! quote or comment that is not closed: nothing in a page can make it slow or take more memory than the page.
+
+use std::borrow::Cow;
+
+use pinfold_artifact::{Limits, SafeUrl};
+
+use super::file::{Gather, Listed};
+use super::{PageError, ProjectStatus, SimplePage, check_api_version};
+use crate::PackageName;
+use crate::version::shown;
+
+pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, PageError> {
+    let text = str::from_utf8(bytes).map_err(|_| malformed("it is not UTF-8"))?;
+    let mut scanner = Scanner { text, at: 0 };
+    let mut page = Page::default();
+    while let Some(tag) = scanner.next_tag()? {
+        page.add(tag)?;
+    }
+    let base = match &page.base {
+        Some(href) => page_url.join(href).map_err(|source| PageError::Url { filename: shown(href), source })?,
+        None => page_url.clone(),
+    };
+    let mut gather = Gather::new(project, &base, page.anchors.len())?;
+    for anchor in &page.anchors {
+        if let Some(listed) = listed(anchor) {
+            gather.add(&listed)?;
+        }
+    }
+    Ok(gather.finish(ProjectStatus::new(page.status.as_deref(), page.reason.as_deref()), None))
+}
+
+fn malformed(reason: &str) -> PageError {
+    PageError::Malformed { reason: reason.to_owned() }
+}
+
+/// What the tags of a page say.
+#[derive(Default)]
+struct Page<'a> {
+    anchors: Vec<Tag<'a>>,
+    /// The first `<base href>`, wherever it stands.
+    base: Option<Cow<'a, str>>,
+    status: Option<Cow<'a, str>>,
+    reason: Option<Cow<'a, str>>,
+}
+
+impl<'a> Page<'a> {
+    fn add(&mut self, tag: Tag<'a>) -> Result<(), PageError> {
+        match tag.name {
+            Name::Anchor => {
+                if self.anchors.len() == Limits::PAGE_FILES {
+                    return Err(PageError::TooManyFiles);
+                }
+                self.anchors.push(tag);
+            }
+            Name::Base => self.base = self.base.take().or_else(|| tag.value("href")),
+            Name::Meta => {
+                let content = tag.value("content");
+                match tag.value("name").as_deref() {
+                    Some("pypi:project-status") => self.status = self.status.take().or(content),
+                    Some("pypi:project-status-reason") => self.reason = self.reason.take().or(content),
+                    Some("pypi:repository-version") => check_api_version(&content.unwrap_or_default())?,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads an anchor; `None` for one that leads to no file, such as a link to the directory above.
+fn listed<'a>(anchor: &Tag<'a>) -> Option<Listed<'a>> {
+    let href = match anchor.value("href")? {
+        Cow::Borrowed(href) => Cow::Borrowed(href.trim_matches(BLANKS)),
+        Cow::Owned(href) => Cow::Owned(href.trim_matches(BLANKS).to_owned()),
+    };
+    let (path, fragment) = href.split_once('#').unwrap_or((&href, ""));
+    let path = path.split('?').next().unwrap_or_default();
+    let filename = percent_decoded(path.rsplit('/').next()?)?;
+    if filename.is_empty() || filename == ".." {
+        return None;
+    }
+    let sha256 = fragment.split('&').find_map(|part| part.strip_prefix("sha256="));
+    let core_metadata = anchor.value("data-core-metadata").or_else(|| anchor.value("data-dist-info-metadata"));
+    Some(Listed {
+        filename: Cow::Owned(filename),
+        sha256: sha256.map(|text| Cow::Owned(text.to_owned())),
+        url: href,
+        requires_python: anchor.value("data-requires-python"),
+        yanked: anchor.value("data-yanked"),
+        core_metadata: core_metadata.filter(|text| text != "false").map(|text| match text.strip_prefix("sha256=") {
+            Some(digest) => Some(Cow::Owned(digest.to_owned())),
+            None => None,
+        }),
+        ..Listed::default()
+    })
+}
+
+/// Decodes `%2B`; `None` if the result is no text.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let byte = match (first, after) {
+            (b'%', [high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest = &after[2..];
+                u8::from_str_radix(str::from_utf8(&after[..2]).ok()?, 16).ok()?
+            }
+            _ => {
+                rest = after;
+                *first
+            }
+        };
+        decoded.push(byte);
+    }
+    String::from_utf8(decoded).ok()
+}
+
+const BLANKS: [char; 5] = [' ', '\t', '\n', '\r', '\x0c'];
+
+#[derive(Clone, Copy)]
+enum Name {
+    Anchor,
+    Base,
+    Meta,
+}
+
+/// A start tag that matters, with its attributes as they are written.
+struct Tag<'a> {
+    name: Name,
+    attributes: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Tag<'a> {
+    /// Returns an attribute's value, character references expanded; of two with one name the first counts, as in HTML.
+    fn value(&self, name: &str) -> Option<Cow<'a, str>> {
+        let (_, value) = self.attributes.iter().find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+        Some(expanded(value))
+    }
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    /// Goes past the next occurrence.
+    fn skip_past(&mut self, end: &str, what: &str) -> Result<(), PageError> {
+        let found = self.rest().find(end).ok_or_else(|| malformed(what))?;
+        self.at += found + end.len();
+        Ok(())
+    }
+
+    fn next_tag(&mut self) -> Result<Option<Tag<'a>>, PageError> {
+        while let Some(found) = self.rest().find('<') {
+            self.at += found + 1;
+            if self.rest().starts_with("!--") {
+                self.at += 3;
+                self.skip_past("-->", "a comment is not closed")?;
+                continue;
+            }
+            let rest = self.rest();
+            let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            let name = &rest[..length];
+            if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                // An end tag, a declaration, or a bare `<` in text: nothing in it matters.
+                continue;
+            }
+            self.at += length;
+            let attributes = self.attributes()?;
+            let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+            let name = match () {
+                () if is("a") => Name::Anchor,
+                () if is("base") => Name::Base,
+                () if is("meta") => Name::Meta,
+                () => {
+                    if let Some(raw) = ["script", "style", "textarea", "title"].into_iter().find(|raw| is(raw)) {
+                        self.skip_raw(raw)?;
+                    }
+                    continue;
+                }
+            };
+            return Ok(Some(Tag { name, attributes }));
+        }
+        Ok(None)
+    }
+
+    /// Goes past the end tag of an element in which tags are text.
+    fn skip_raw(&mut self, name: &str) -> Result<(), PageError> {
+        loop {
+            self.skip_past("</", "an element of raw text is not closed")?;
+            if self.rest().get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads attributes up to and including `>`.
+    fn attributes(&mut self) -> Result<Vec<(&'a str, &'a str)>, PageError> {
+        let mut attributes = Vec::new();
+        loop {
+            let rest = self.rest().trim_start_matches(BLANKS).trim_start_matches('/');
+            self.at = self.text.len() - rest.len();
+            let rest = rest.trim_start_matches(BLANKS);
+            if let Some(after) = rest.strip_prefix('>') {
+                self.at = self.text.len() - after.len();
+                return Ok(attributes);
+            }
+            if rest.is_empty() {
+                return Err(malformed("a tag is not closed"));
+            }
+            let end = |c: char| BLANKS.contains(&c) || matches!(c, '=' | '>' | '/');
+            // An attribute's name may begin with `=`, by the letter of HTML; this way each round goes forward.
+            let first = rest.chars().next().map_or(1, char::len_utf8);
+            let length = rest[first..].find(end).map_or(rest.len(), |found| found + first);
+            let (name, after) = rest.split_at(length);
+            self.at = self.text.len() - after.len();
+            let value = self.attribute_value()?;
+            if attributes.len() < MOST_ATTRIBUTES {
+                attributes.push((name, value));
+            }
+        }
+    }
+
+    fn attribute_value(&mut self) -> Result<&'a str, PageError> {
+        let Some(rest) = self.rest().trim_start_matches(BLANKS).strip_prefix('=') else { return Ok("") };
+        let rest = rest.trim_start_matches(BLANKS);
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (value, after) = match quote {
+            Some(quote) => rest[1..].split_once(quote).ok_or_else(|| malformed("a quote is not closed"))?,
+            None => rest.split_at(rest.find(|c| BLANKS.contains(&c) || c == '>').unwrap_or(rest.len())),
+        };
+        self.at = self.text.len() - after.len();
+        Ok(value)
+    }
+}
+
+/// A file has at most half a dozen.
+const MOST_ATTRIBUTES: usize = 32;
+
+/// Expands character references, each once; an unknown one stays as it is.
+fn expanded(text: &str) -> Cow<'_, str> {
+    if !text.contains('&') {
+        return Cow::Borrowed(text);
+    }
+    let mut pieces = text.split('&');
+    let mut expanded = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.split_once(';').and_then(|(name, after)| character(name).map(|c| (c, after))) {
+            Some((c, after)) => {
+                expanded.push(c);
+                expanded.push_str(after);
+            }
+            None => {
+                expanded.push('&');
+                expanded.push_str(piece);
+            }
+        }
+    }
+    Cow::Owned(expanded)
+}
+
+fn character(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "apos" => Some('\''),
+        "gt" => Some('>'),
+        "lt" => Some('<'),
+        "quot" => Some('"'),
+        _ => {
+            let number = name.strip_prefix('#').filter(|number| number.len() <= 8)?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The JSON page (PEP 691). Texts are borrowed from the bytes; what is not needed is not kept.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use pinfold_artifact::{Limits, SafeUrl};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::file::{Gather, Listed};
+use super::{PageError, ProjectStatus, SimplePage, check_api_version};
+use crate::PackageName;
+use crate::version::shown;
+
+pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, PageError> {
+    let page: Page<'_> = serde_json::from_slice(bytes).map_err(|error| match error.to_string() {
+        reason if reason.starts_with(TOO_MANY) => PageError::TooManyFiles,
+        reason => PageError::Malformed { reason: shown_long(&reason) },
+    })?;
+    let meta = page.meta.unwrap_or_default();
+    check_api_version(meta.api_version.as_ref().map_or("", |text| &text.0))?;
+    if let Some(name) = &page.name
+        && name.0.parse::<PackageName>().ok().as_ref() != Some(project)
+    {
+        return Err(PageError::ForeignProject { found: shown(&name.0), project: project.clone() });
+    }
+    let mut gather = Gather::new(project, page_url, page.files.0.len())?;
+    for file in page.files.0 {
+        gather.add(&file.listed())?;
+    }
+    let status = page.project_status.unwrap_or_default();
+    let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.0.to_string());
+    let status = ProjectStatus::new(text(&status.status).as_deref(), text(&status.reason).as_deref());
+    Ok(gather.finish(status, meta.last_serial.and_then(|serial| serial.0)))
+}
+
+fn shown_long(text: &str) -> String {
+    text.chars().take(300).flat_map(char::escape_debug).collect()
+}
+
+/// How the error of a page with too many files begins; serde has no other way to tell one error from another.
+const TOO_MANY: &str = "too many files";
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    meta: Option<Meta<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow, rename = "project-status")]
+    project_status: Option<Status<'a>>,
+    #[serde(borrow)]
+    files: Files<'a>,
+}
+
+#[derive(Deserialize, Default)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "api-version")]
+    api_version: Option<Text<'a>>,
+    #[serde(rename = "_last-serial")]
+    last_serial: Option<Serial>,
+}
+
+#[derive(Deserialize, Default)]
+struct Status<'a> {
+    #[serde(borrow)]
+    status: Option<Text<'a>>,
+    #[serde(borrow)]
+    reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct File<'a> {
+    #[serde(borrow)]
+    filename: Text<'a>,
+    #[serde(borrow)]
+    url: Text<'a>,
+    size: Option<u64>,
+    #[serde(borrow)]
+    hashes: Option<Hashes<'a>>,
+    #[serde(borrow)]
+    upload_time: Option<Text<'a>>,
+    #[serde(borrow)]
+    requires_python: Option<Text<'a>>,
+    #[serde(borrow)]
+    yanked: Option<Flag<'a>>,
+    /// PEP 714's name.
+    #[serde(borrow)]
+    core_metadata: Option<Flag<'a>>,
+    /// PEP 658's name.
+    #[serde(borrow)]
+    dist_info_metadata: Option<Flag<'a>>,
+}
+
+impl<'a> File<'a> {
+    fn listed(self) -> Listed<'a> {
+        let core_metadata = match self.core_metadata.or(self.dist_info_metadata) {
+            None | Some(Flag::No) => None,
+            Some(Flag::Hashes(hashes)) => Some(hashes.sha256.map(|text| text.0)),
+            Some(Flag::Text(_) | Flag::Yes) => Some(None),
+        };
+        let yanked = match self.yanked {
+            None | Some(Flag::No) => None,
+            Some(Flag::Text(reason)) => Some(reason),
+            Some(Flag::Hashes(_) | Flag::Yes) => Some(Cow::Borrowed("")),
+        };
+        Listed {
+            filename: self.filename.0,
+            url: self.url.0,
+            size_bytes: self.size,
+            sha256: self.hashes.and_then(|hashes| hashes.sha256).map(|text| text.0),
+            upload_time: self.upload_time.map(|text| text.0),
+            requires_python: self.requires_python.map(|text| text.0),
+            yanked,
+            core_metadata,
+        }
+    }
+}
+
+/// Of the digests only this one; a weaker one is not even looked at.
+#[derive(Deserialize)]
+struct Hashes<'a> {
+    #[serde(borrow)]
+    sha256: Option<Text<'a>>,
+}
+
+/// A text that is borrowed where it has no escapes; serde would copy a `Cow` inside an `Option`.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor).map(Self)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// A serial number; some indexes write it as a string.
+struct Serial(Option<u64>);
+
+impl<'de> Deserialize<'de> for Serial {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SerialVisitor;
+        impl Visitor<'_> for SerialVisitor {
+            type Value = Serial;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a serial number")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Serial, E> {
+                Ok(Serial(Some(number)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Serial, E> {
+                Ok(Serial(text.parse().ok()))
+            }
+        }
+        deserializer.deserialize_any(SerialVisitor)
+    }
+}
+
+/// `false`, `true`, a text, or digests: `yanked` and `core-metadata`.
+enum Flag<'a> {
+    Hashes(Hashes<'a>),
+    No,
+    Text(Cow<'a, str>),
+    Yes,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Flag<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FlagVisitor;
+        impl<'de> Visitor<'de> for FlagVisitor {
+            type Value = Flag<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a boolean, a string or digests")
+            }
+
+            fn visit_bool<E: Error>(self, yes: bool) -> Result<Self::Value, E> {
+                Ok(if yes { Flag::Yes } else { Flag::No })
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Flag::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Flag::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut hashes = Hashes { sha256: None };
+                while let Some(Text(name)) = map.next_key()? {
+                    if name == "sha256" {
+                        hashes.sha256 = map.next_value()?;
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(Flag::Hashes(hashes))
+            }
+        }
+        deserializer.deserialize_any(FlagVisitor)
+    }
+}
+
+/// At most [`Limits::PAGE_FILES`] files.
+struct Files<'a>(Vec<File<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Files<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FilesVisitor;
+        impl<'de> Visitor<'de> for FilesVisitor {
+            type Value = Files<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of files")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut files = Vec::new();
+                while let Some(file) = list.next_element()? {
+                    if files.len() == Limits::PAGE_FILES {
+                        return Err(A::Error::custom(TOO_MANY));
+                    }
+                    files.push(file);
+                }
+                Ok(Files(files))
+            }
+        }
+        deserializer.deserialize_seq(FilesVisitor)
+    }
+}

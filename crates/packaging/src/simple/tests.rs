@@ -1,0 +1,399 @@
+//! Pages as indexes publish them, and pages that lie.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const OTHER: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+
+fn page_url() -> SafeUrl {
+    "https://index.example/simple/foo/".parse().unwrap()
+}
+
+fn html(text: &str) -> Result<SimplePage, PageError> {
+    SimplePage::parse(text.as_bytes(), PageFormat::Html, &page_url(), &"foo".parse().unwrap())
+}
+
+fn json(text: &str) -> Result<SimplePage, PageError> {
+    SimplePage::parse(text.as_bytes(), PageFormat::Json, &page_url(), &"foo".parse().unwrap())
+}
+
+/// A JSON page of one file with more keys.
+fn json_file(filename: &str, more: &str) -> Result<SimplePage, PageError> {
+    let url = format!("https://files.example/a/{filename}");
+    json(&format!(
+        r#"{{"meta":{{"api-version":"1.1"}},"name":"foo","files":[{{"filename":"{filename}","url":"{url}"{more}}}]}}"#
+    ))
+}
+
+fn names(page: &SimplePage) -> Vec<&str> {
+    page.files.iter().map(|file| file.filename.as_str()).collect()
+}
+
+fn urls(page: &SimplePage) -> Vec<String> {
+    page.files.iter().map(|file| file.url.to_safe_url().to_string()).collect()
+}
+
+#[test]
+fn reads_a_json_page() {
+    let page = json(&format!(
+        r#"{{"files":[
+            {{"filename":"foo-1.0-py3-none-any.whl","url":"https://files.example/a/foo-1.0-py3-none-any.whl","size":10,
+              "hashes":{{"md5":"x","sha256":"{DIGEST}"}},"requires-python":">=3.8","upload-time":"2024-08-20T01:02:03.5Z",
+              "yanked":false,"core-metadata":{{"sha256":"{OTHER}"}},"unknown":[{{"deep":[1]}}]}},
+            {{"filename":"foo-1.0.tar.gz","url":"../../files/foo-1.0.tar.gz#x","hashes":{{}},"requires-python":null,
+              "yanked":"bad \u00fc","dist-info-metadata":true}},
+            {{"filename":"foo-1.0.exe","url":"https://files.example/a/foo-1.0.exe","hashes":{{"sha256":"zz"}}}}
+        ],"meta":{{"api-version":"1.4","_last-serial":"42"}},"name":"Foo","versions":["1.0"]}}"#
+    ))
+    .unwrap();
+    let [wheel, sdist] = &page.files[..] else { panic!("{page:?}") };
+    assert_eq!(wheel.distribution.version().to_string(), "1.0");
+    assert_eq!(wheel.url.to_safe_url().as_str(), "https://files.example/a/foo-1.0-py3-none-any.whl");
+    assert_eq!((wheel.size_bytes, wheel.sha256), (Some(10), Some(DIGEST.parse().unwrap())));
+    assert_eq!(wheel.requires_python.as_ref().unwrap().to_string(), ">=3.8");
+    assert_eq!(wheel.upload_time.unwrap().to_string(), "2024-08-20T01:02:03.5Z");
+    assert_eq!((&wheel.yanked, wheel.core_metadata), (&None, CoreMetadata::Present(Some(OTHER.parse().unwrap()))));
+    assert_eq!(sdist.url.to_safe_url().as_str(), "https://index.example/files/foo-1.0.tar.gz");
+    assert_eq!((sdist.sha256, sdist.size_bytes, &sdist.requires_python), (None, None, &None));
+    assert_eq!((sdist.yanked.as_deref(), sdist.core_metadata), (Some("bad ü"), CoreMetadata::Present(None)));
+    assert_eq!(page.last_serial, Some(42));
+    assert_eq!(page.skipped[0].filename, "foo-1.0.exe");
+    assert_eq!(page.status, ProjectStatus { state: ProjectState::Active, reason: None });
+}
+
+#[test]
+fn reads_an_html_page() {
+    let page = html(&format!(
+        "<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content=\"1.3\"><title>a <b> &lt; c</title>\
+         <script>if (a<b) {{ '<a href=\"foo-9.tar.gz\">' }}</script></head><body><h1>Links</h1>\n\
+         <!-- <a href=\"foo-8.tar.gz\">no</a> -->\n\
+         <a href=\"../../f/foo-1.0-py3-none-any.whl#sha256={DIGEST}\" data-requires-python=\"&gt;=3.8, &lt;4\"\n\
+            data-dist-info-metadata='sha256={OTHER}'>foo-1.0-py3-none-any.whl</a><br/>\n\
+         <A HREF=/f/foo-2.0.tar.gz data-yanked data-core-metadata=true >x</A>\
+         <a href=\"https://files.example/foo-2.1%2Bcu121.zip#md5=00&amp;sha256={OTHER}\" data-yanked=\"why &amp; how\" data-requires-python=\">=3\">x</a>\
+         <a href=\"../\">up</a><a name=x>no file</a></body></html>"
+    ))
+    .unwrap();
+    assert_eq!(names(&page), ["foo-1.0-py3-none-any.whl", "foo-2.0.tar.gz", "foo-2.1+cu121.zip"]);
+    assert_eq!(
+        urls(&page),
+        [
+            "https://index.example/f/foo-1.0-py3-none-any.whl",
+            "https://index.example/f/foo-2.0.tar.gz",
+            "https://files.example/foo-2.1%2Bcu121.zip"
+        ]
+    );
+    let [one, two, three] = &page.files[..] else { panic!("{page:?}") };
+    assert_eq!((one.sha256, &one.yanked), (Some(DIGEST.parse().unwrap()), &None));
+    assert_eq!(one.requires_python.as_ref().unwrap().to_string(), ">=3.8,<4");
+    assert_eq!(one.core_metadata, CoreMetadata::Present(Some(OTHER.parse().unwrap())));
+    assert_eq!((two.yanked.as_deref(), two.core_metadata), (Some(""), CoreMetadata::Present(None)));
+    assert_eq!((three.yanked.as_deref(), three.sha256), (Some("why & how"), Some(OTHER.parse().unwrap())));
+    assert_eq!(three.distribution.version().to_string(), "2.1+cu121");
+    assert_eq!(page.skipped, []);
+}
+
+#[test]
+fn base_is_honoured_wherever_it_stands() {
+    let page = html("<a href='foo-1.zip'></a><base href='https://files.example/x/'><base href='https://no.example/'>")
+        .unwrap();
+    assert_eq!(urls(&page), ["https://files.example/x/foo-1.zip"]);
+    assert_eq!(
+        html("<base href='ftp://f.example/'><a href='foo-1.zip'>").unwrap_err().refusal_code(),
+        Some("unsafe-url")
+    );
+    assert!(html("<base href='//evil.example/'><a href='foo-1.zip'>").is_err());
+}
+
+#[test]
+fn ix11_files_of_other_projects_are_no_candidates() {
+    let page =
+        html("<a href='bar-1.0.tar.gz'></a><a href='foo-1.0.tar.gz'></a><a href='foo_bar-1.0-py3-none-any.whl'></a>")
+            .unwrap();
+    assert_eq!(names(&page), ["foo-1.0.tar.gz"]);
+    assert_eq!(page.skipped.len(), 2);
+    let error = json(r#"{"meta":{"api-version":"1.0"},"name":"bar","files":[]}"#).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("foreign-project"));
+}
+
+#[test]
+fn ix20_weak_digests_are_none() {
+    let page =
+        json_file("foo-1.zip", r#","hashes":{"md5":"d41d8cd98f00b204e9800998ecf8427e","sha1":"zz","sha512":"q"}"#)
+            .unwrap();
+    assert_eq!(page.files[0].sha256, None);
+    let page = html("<a href='foo-1.zip#md5=d41d8cd98f00b204e9800998ecf8427e' data-core-metadata='md5=00'>").unwrap();
+    assert_eq!((page.files[0].sha256, page.files[0].core_metadata), (None, CoreMetadata::Present(None)));
+}
+
+#[test]
+fn ix22_malformed_digests_are_refused_and_upper_case_is_read() {
+    let zeros = "0".repeat(63);
+    for digest in ["", "00", "xyz", &zeros, &format!("{zeros}g"), &format!("{zeros}00"), &"é".repeat(32)] {
+        for page in [
+            json_file("foo-1.zip", &format!(r#","hashes":{{"sha256":"{digest}"}}"#)),
+            json_file("foo-1.zip", &format!(r#","core-metadata":{{"sha256":"{digest}"}}"#)),
+            html(&format!("<a href='foo-1.zip#sha256={digest}'>")),
+            html(&format!("<a href='foo-1.zip' data-core-metadata='sha256={digest}'>")),
+        ] {
+            assert_eq!(page.unwrap_err().refusal_code(), Some("malformed-digest"), "{digest}");
+        }
+    }
+    let upper = DIGEST.to_uppercase();
+    for page in [
+        json_file("foo-1.zip", &format!(r#","hashes":{{"sha256":"{upper}"}}"#)),
+        html(&format!("<a href='foo-1.zip#sha256={upper}'>")),
+    ] {
+        assert_eq!(page.unwrap().files[0].sha256, Some(DIGEST.parse().unwrap()));
+    }
+}
+
+#[test]
+fn ix28_urls_that_lead_elsewhere_are_refused() {
+    for url in [
+        "ftp://f.example/foo-1.zip",
+        "data:application/zip,foo-1.zip",
+        "javascript:foo-1.zip",
+        "//evil.example/foo-1.zip",
+        "\\\\\\\\evil.example/foo-1.zip",
+        "https://user:pw@files.example/foo-1.zip",
+        "https://index.example@evil.example/foo-1.zip",
+        "https://[/foo-1.zip",
+    ] {
+        let page = json(&format!(
+            r#"{{"meta":{{"api-version":"1.0"}},"files":[{{"filename":"foo-1.zip","url":"{url}","hashes":{{}}}}]}}"#
+        ));
+        match page {
+            Err(error) => assert_eq!(error.refusal_code(), Some("unsafe-url"), "{url}"),
+            Ok(page) => panic!("{url} was read as {:?}", urls(&page)),
+        }
+        assert_eq!(html(&format!("<a href='{url}'>")).unwrap_err().refusal_code(), Some("unsafe-url"), "{url}");
+    }
+    // The index's own host is the only thing that a `file:` URL on a remote page could name; origin checks refuse it.
+    assert_eq!(
+        urls(&html("<a href='HTTPS://Files.example:443/foo-1.zip?x=1#y'>").unwrap()),
+        ["https://files.example/foo-1.zip?x=1"]
+    );
+}
+
+#[test]
+fn a_url_is_held_in_one_way() {
+    for (link, expected) in [
+        ("https://files.example/a/foo-1.zip", "https://files.example/a/foo-1.zip"),
+        ("https://FILES.example:443/a/foo-1.zip", "https://files.example/a/foo-1.zip"),
+        ("https://files.example/x/../a/foo-1.zip", "https://files.example/a/foo-1.zip"),
+        ("https://files.example/a/%66oo-1.zip", "https://files.example/a/%66oo-1.zip"),
+        ("/a/foo-1.zip", "https://index.example/a/foo-1.zip"),
+        ("/.hidden/foo-1.zip", "https://index.example/.hidden/foo-1.zip"),
+    ] {
+        let page = html(&format!("<a href='{link}'>")).unwrap();
+        assert_eq!(urls(&page), [expected]);
+        assert_eq!(page.files[0].url, FileUrl::from(expected.parse::<SafeUrl>().unwrap()), "{link}");
+    }
+    let file: SafeUrl = "file:///tmp/foo-1.zip".parse().unwrap();
+    assert_eq!(FileUrl::from(file.clone()).to_safe_url(), file);
+}
+
+#[test]
+fn ix37_large_pages_take_bounded_time() {
+    let start = Instant::now();
+    let deep =
+        format!(r#"{{"meta":{{"api-version":"1.0"}},"x":{}{},"files":[]}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let _ = json(&deep);
+    assert!(json(&format!(r#"{{"meta":{}"#, "{\"a\":".repeat(100_000))).is_err());
+    assert!(json(&format!(r#"{{"files":{}"#, "[".repeat(100_000))).is_err());
+    let anchors = "<a href='foo-1.zip'>".repeat(Limits::PAGE_FILES + 1);
+    assert_eq!(html(&anchors), Err(PageError::TooManyFiles));
+    let files = r#"{"filename":"x","url":"x"},"#.repeat(Limits::PAGE_FILES + 1);
+    let files = format!(r#"{{"meta":{{"api-version":"1.0"}},"files":[{}]}}"#, files.trim_end_matches(','));
+    assert_eq!(json(&files).unwrap_err().refusal_code(), Some("page-limit"));
+    let entities = format!("<a href='foo-1.zip' data-yanked='{}'>", "&amp;".repeat(1_000_000));
+    assert_eq!(html(&entities).unwrap().files[0].yanked.as_deref().unwrap().len(), 1_000_000);
+    for storm in ["<!--", "<a \"", "<a href='", "<script>", "<", "<a =", "<title></", "<a a", "&#", "<a/"] {
+        let _ = html(&storm.repeat(100_000));
+    }
+    let many = format!("<a {}href='foo-1.zip'>", "x=1 ".repeat(500_000));
+    assert_eq!(html(&many).unwrap().files, []);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    let huge = vec![b' '; usize::try_from(Limits::PAGE_BYTES).unwrap() + 1];
+    let page = SimplePage::parse(&huge, PageFormat::Html, &page_url(), &"foo".parse().unwrap());
+    assert_eq!(page, Err(PageError::TooLarge));
+}
+
+#[test]
+fn ix41_one_bad_file_does_not_spoil_the_page() {
+    let page = html(
+        "<a href='foo-1.zip' data-requires-python='junk'></a><a href='foo-2.zip' data-requires-python='>=3.6.*'></a>\
+         <a href='foo-3.zip' data-requires-python=>=3.7>x</a><a href='foo-%ff.zip'></a><a href='foo-4-x.whl'></a>\
+         <a href='foo-x.zip'></a><a href='foo-5.zip' data-requires-python='a\" < b'></a>< a <3 & </a></a>\
+         <a href='foo-6.zip' data-requires-python=''></a>",
+    )
+    .unwrap();
+    assert_eq!(names(&page), ["foo-2.zip", "foo-3.zip", "foo-6.zip"]);
+    assert_eq!(page.skipped.len(), 4, "{:?}", page.skipped);
+    assert_eq!(page.repairs.len(), 1);
+    assert_eq!(page.files[0].requires_python.as_ref().unwrap().to_string(), ">=3.6");
+    assert_eq!(page.files[2].requires_python, None);
+    let page = json_file("foo-1.zip", r#","upload-time":"yesterday""#).unwrap();
+    assert_eq!((page.files.len(), page.skipped[0].reason.as_str()), (0, "its upload time is none"));
+}
+
+#[test]
+fn what_is_no_page_is_refused() {
+    for text in [
+        "",
+        "{}",
+        "[]",
+        "not found",
+        r#"{"meta":{"api-version":"1.0"}}"#,
+        r#"{"meta":{"api-version":"1.0"},"files":{}}"#,
+    ] {
+        assert!(matches!(json(text), Err(PageError::Malformed { .. })), "{text}");
+    }
+    for text in ["<a href='x", "<!-- a", "<a href=x", "<script>"] {
+        assert!(matches!(html(text), Err(PageError::Malformed { .. })), "{text}");
+    }
+    assert!(json_file("foo-1.zip", r#","size":-1"#).is_err());
+    assert!(SimplePage::parse(b"\xff", PageFormat::Html, &page_url(), &"foo".parse().unwrap()).is_err());
+    assert_eq!(html("").unwrap().files, []);
+}
+
+#[test]
+fn ix43_status_of_the_project() {
+    for (status, expected) in [
+        ("active", ProjectState::Active),
+        ("archived", ProjectState::Archived),
+        ("deprecated", ProjectState::Deprecated),
+        ("quarantined", ProjectState::Quarantined),
+        ("later", ProjectState::Active),
+    ] {
+        let page = json(&format!(
+            r#"{{"meta":{{"api-version":"1.4"}},"project-status":{{"status":"{status}","reason":"because"}},"files":[]}}"#
+        ))
+        .unwrap();
+        assert_eq!(page.status, ProjectStatus { state: expected, reason: Some("because".to_owned()) });
+        let page = html(&format!("<meta name='pypi:project-status' content='{status}'>")).unwrap();
+        assert_eq!(page.status, ProjectStatus { state: expected, reason: None });
+    }
+}
+
+#[test]
+fn ix46_other_versions_of_the_interface_are_not_guessed_at() {
+    for (version, accepted) in
+        [("1.0", true), ("1.99", true), ("2.0", false), ("1", false), ("10.0", false), ("1.x", false), ("", false)]
+    {
+        let meta = format!(r#"{{"meta":{{"api-version":"{version}"}},"files":[]}}"#);
+        assert_eq!(json(&meta).is_ok(), accepted, "{version}");
+        assert_eq!(
+            html(&format!("<meta name='pypi:repository-version' content='{version}'>")).is_ok(),
+            accepted,
+            "{version}"
+        );
+    }
+    assert!(matches!(json(r#"{"files":[]}"#), Err(PageError::ApiVersion { .. })));
+    for (header, expected) in [
+        ("application/vnd.pypi.simple.v1+json", Some(PageFormat::Json)),
+        ("application/vnd.pypi.simple.v1+html; charset=utf-8", Some(PageFormat::Html)),
+        ("Text/HTML;charset=UTF-8", Some(PageFormat::Html)),
+        ("application/json", None),
+        ("application/vnd.pypi.simple.v2+json", None),
+        ("application/octet-stream", None),
+        ("", None),
+    ] {
+        assert_eq!(PageFormat::from_content_type(header), expected, "{header}");
+    }
+}
+
+#[test]
+fn one_name_has_one_digest() {
+    let two = |first: &str, second: &str| {
+        html(&format!("<a href='a/foo-1.zip{first}'></a><a href='b/foo-1.zip{second}'></a>"))
+    };
+    let page = two(&format!("#sha256={DIGEST}"), &format!("#sha256={DIGEST}")).unwrap();
+    assert_eq!((urls(&page), page.skipped.len()), (vec!["https://index.example/simple/foo/a/foo-1.zip".to_owned()], 1));
+    assert_eq!(two("", &format!("#sha256={OTHER}")).unwrap().files[0].sha256, None);
+    let error = two(&format!("#sha256={DIGEST}"), &format!("#sha256={OTHER}")).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("ambiguous-page"));
+}
+
+fn rich_page() -> SimplePage {
+    html(&format!(
+        "<a href='https://files.example/a/foo-1.0-cp310-cp310-linux_x86_64.whl#sha256={DIGEST}' data-requires-python='>=3.8'></a>\
+         <a href='https://files.example/a/foo-1.1.tar.gz?x=1' data-yanked='no' data-requires-python='>=3.8'></a>\
+         <a href='https://other.example/b/foo-1.2%2Bl.tar.gz' data-core-metadata='sha256={OTHER}' data-requires-python='>=3.6.*'></a>\
+         <a href='file:///srv/foo-1.3.zip'></a><a href='foo-1.3.exe'></a><meta name='pypi:project-status' content='archived'>"
+    ))
+    .unwrap()
+}
+
+#[test]
+fn the_cache_gives_back_the_same_page() {
+    let timed = json_file("foo-1.zip", r#","upload-time":"2024-08-20T01:02:03.123456Z","size":7"#).unwrap();
+    for page in [rich_page(), timed, html("").unwrap()] {
+        let bytes = postcard::to_stdvec(&page).unwrap();
+        assert_eq!(postcard::from_bytes::<SimplePage>(&bytes).unwrap(), page);
+        let text = serde_json::to_string(&page).unwrap();
+        assert_eq!(serde_json::from_str::<SimplePage>(&text).unwrap(), page);
+    }
+}
+
+#[test]
+fn the_cache_is_checked_like_a_page() {
+    let text = serde_json::to_string(&rich_page()).unwrap();
+    assert!(serde_json::from_str::<SimplePage>(&text).is_ok());
+    for (from, to) in [
+        ("https://files.example/", "ftp://files.example/"),
+        ("foo-1.0-cp310", "bar-1.0-cp310"),
+        ("\"/a/\"", "\"/../\""),
+        ("\"/a/\"", "\"a\""),
+        ("\"form\":1", "\"form\":2"),
+        ("\"project\":\"foo\"", "\"project\":\"bar\""),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        assert!(serde_json::from_str::<SimplePage>(&changed).is_err(), "{from}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_page_panics(text in "[ -~é\n]{0,80}", pieces in prop::collection::vec(prop::sample::select(vec![
+        "<a", " href=", "'", "\"", "foo-1.zip", ">", "<!--", "-->", "</a>", "#sha256=", "&", "&#x41;", "%2B", "%", "<script>", "</script>",
+        "<base", " data-yanked", "=", "/", "é", "{", "}", ":", ",", "[", "]", "\"files\"", "\"meta\"", "\\", "//",
+    ]), 0..24)) {
+        for text in [text, pieces.concat()] {
+            for page in [html(&text), json(&text)] {
+                if let Ok(page) = page {
+                    let bytes = postcard::to_stdvec(&page).unwrap();
+                    prop_assert_eq!(postcard::from_bytes::<SimplePage>(&bytes).unwrap(), page);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_cached_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..120), at in 0..400usize, byte: u8) {
+        let _ = postcard::from_bytes::<SimplePage>(&bytes);
+        let mut real = postcard::to_stdvec(&rich_page()).unwrap();
+        if let Some(place) = real.get_mut(at) {
+            *place = byte;
+        }
+        let _ = postcard::from_bytes::<SimplePage>(&real);
+    }
+
+    /// A link that is not parsed must be one that parsing would not change.
+    #[test]
+    fn plain_links_are_what_the_parser_makes_of_them(path in "(/[a-z0-9._~+!-]{0,6}){1,4}", host in "[a-z]{1,3}\\.(example|test)(:[0-9]{1,4})?") {
+        let link = format!("https://{host}{path}");
+        let mut links = file::Links { page_url: page_url(), known: None };
+        let held = links.resolve(&link).unwrap();
+        prop_assert_eq!(held.to_safe_url(), link.parse::<SafeUrl>().unwrap());
+        prop_assert_eq!(held, FileUrl::from(link.parse::<SafeUrl>().unwrap()));
+    }
+}
