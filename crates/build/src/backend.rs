@@ -56,17 +56,20 @@ impl Workbench {
 /// A hook of PEP 517.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hook {
-    BuildWheel,
-    GetRequiresForBuildWheel,
-    PrepareMetadataForBuildWheel,
+    /// `prepare_metadata_for_build_wheel`.
+    Metadata,
+    /// `get_requires_for_build_wheel`.
+    Requirements,
+    /// `build_wheel`, the only one that a backend must have.
+    Wheel,
 }
 
 impl Hook {
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::BuildWheel => "build_wheel",
-            Self::GetRequiresForBuildWheel => "get_requires_for_build_wheel",
-            Self::PrepareMetadataForBuildWheel => "prepare_metadata_for_build_wheel",
+            Self::Metadata => "prepare_metadata_for_build_wheel",
+            Self::Requirements => "get_requires_for_build_wheel",
+            Self::Wheel => "build_wheel",
         }
     }
 }
@@ -90,7 +93,7 @@ struct Answer {
 }
 
 /// Calls a hook in the unpacked `sources`; none if the backend has no such hook, which only
-/// [`Hook::BuildWheel`] must not lack. `room` is a directory that the answer is written to.
+/// [`Hook::Wheel`] must not lack. `room` is a directory that the answer is written to.
 pub(crate) fn call(
     hook: Hook,
     arguments: &[&Path],
@@ -100,7 +103,7 @@ pub(crate) fn call(
     bench: &Workbench,
 ) -> Result<Option<serde_json::Value>, BuildError> {
     let answer_path = room.join(format!("{}.json", hook.name()));
-    let optional = hook != Hook::BuildWheel;
+    let optional = hook != Hook::Wheel;
     let request = Request {
         hook: hook.name(),
         optional,

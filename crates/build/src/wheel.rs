@@ -83,7 +83,7 @@ pub fn extra_requirements(
     system: &BuildSystem,
     bench: &Workbench,
 ) -> Result<Vec<Requirement>, BuildError> {
-    let hook = Hook::GetRequiresForBuildWheel;
+    let hook = Hook::Requirements;
     let sources = Sources::unpack(sdist, &bench.scratch, bench.source_date_epoch)?;
     let Some(answer) = backend::call(hook, &[], system, sources.top(), sources.room(), bench)? else {
         return Ok(Vec::new());
@@ -102,7 +102,7 @@ pub fn metadata_of(
     bench: &Workbench,
     expected: &Expected,
 ) -> Result<BuiltMetadata, BuildError> {
-    let hook = Hook::PrepareMetadataForBuildWheel;
+    let hook = Hook::Metadata;
     let sources = Sources::unpack(sdist, &bench.scratch, bench.source_date_epoch)?;
     let output = sources.output()?;
     let bytes = match backend::call(hook, &[&output], system, sources.top(), sources.room(), bench)? {
@@ -156,7 +156,7 @@ fn run_build(
     bench: &Workbench,
     expected: &Expected,
 ) -> Result<Wheel, BuildError> {
-    let hook = Hook::BuildWheel;
+    let hook = Hook::Wheel;
     let output = sources.output()?;
     let answer = backend::call(hook, &[&output], system, sources.top(), sources.room(), bench)?;
     let name = file_name(hook, answer.unwrap_or_default())?;

@@ -132,9 +132,9 @@ fn forged() -> Vec<u8> {
         let Some(pivot) = (bit..32).find(|row| rows[*row].0 >> bit & 1 == 1) else { continue };
         rows.swap(bit, pivot);
         let (effect, cause) = rows[bit];
-        for row in 0..32 {
-            if row != bit && rows[row].0 >> bit & 1 == 1 {
-                rows[row] = (rows[row].0 ^ effect, rows[row].1 ^ cause);
+        for (position, row) in rows.iter_mut().enumerate() {
+            if position != bit && row.0 >> bit & 1 == 1 {
+                *row = (row.0 ^ effect, row.1 ^ cause);
             }
         }
     }
