@@ -121,6 +121,12 @@ pub(crate) fn reserve(_file: &File, _size_bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Converts a number of `stat`, whose types differ between systems.
+#[cfg(unix)]
+fn wide<T: Default>(number: impl TryInto<T>) -> T {
+    number.try_into().unwrap_or_default()
+}
+
 /// One directory at a time, so that files are looked up by their last segment.
 #[cfg(unix)]
 pub(crate) struct Directory(rustix::fd::OwnedFd);
@@ -141,15 +147,13 @@ impl Directory {
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        #[expect(clippy::allow_attributes, reason = "which casts are needed depends on the platform's stat")]
-        #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
         let facts = Facts {
-            size_bytes: u64::try_from(stat.st_size).unwrap_or_default(),
+            size_bytes: wide(stat.st_size),
             stamp: Stamp {
-                mtime_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-                inode: stat.st_ino as u64,
+                mtime_ns: nanoseconds(wide(stat.st_mtime), wide(stat.st_mtime_nsec)),
+                inode: wide(stat.st_ino),
             },
-            mode: stat.st_mode as u32 & 0o7777,
+            mode: wide::<u32>(stat.st_mode) & 0o7777,
         };
         Ok((FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(facts))
     }
