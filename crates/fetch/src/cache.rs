@@ -51,6 +51,13 @@ pub(crate) struct Cached {
 impl Cache {
     pub(crate) fn open(directory: &Path) -> Result<Self, FetchCause> {
         make_private_dir(directory).map_err(failed("create the directory", directory))?;
+        let metadata = fs::metadata(directory).map_err(failed("look at", directory))?;
+        if is_writable_by_others(&metadata) {
+            // Whoever can write a page here decides what is locked.
+            let reason = "others may write there; give a cache directory that only you can write";
+            let source = io::Error::new(io::ErrorKind::PermissionDenied, reason);
+            return Err(failed("trust the directory", directory)(source));
+        }
         Ok(Self { directory: directory.to_owned() })
     }
 
@@ -186,6 +193,17 @@ fn make_private_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+#[cfg(unix)]
+fn is_writable_by_others(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.mode() & 0o022 != 0
+}
+
+#[cfg(not(unix))]
+fn is_writable_by_others(_metadata: &fs::Metadata) -> bool {
+    false
 }
 
 pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FetchCause {

@@ -345,6 +345,21 @@ fn certificates_that_cannot_be_read_are_an_error_at_once() {
     check(&bench);
 }
 
+#[test]
+#[cfg(unix)]
+fn a_cache_that_others_may_write_to_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let set = |mode| std::fs::set_permissions(bench.path("cache"), std::fs::Permissions::from_mode(mode)).unwrap();
+    bench.fetcher();
+    for mode in [0o720, 0o702] {
+        set(mode);
+        assert_eq!(summary(&Fetcher::new(bench.settings.clone()).unwrap_err()), "Cache x0");
+    }
+    set(0o700);
+    bench.fetcher();
+}
+
 /// Returns every file below a directory.
 fn walk(directory: &std::path::Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
