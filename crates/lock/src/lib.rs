@@ -5,6 +5,7 @@
 //! the text comes in as a string and goes out as one.
 #![forbid(unsafe_code)]
 
+mod diff;
 mod document;
 mod error;
 #[cfg(test)]
@@ -14,9 +15,11 @@ mod merge;
 mod read;
 mod select;
 mod tool;
+mod tree;
 mod validate;
 mod write;
 
+pub use diff::{LockDiff, PackageDiff, diff};
 pub use document::{
     ArtifactKind, DependencyReference, DirectorySource, Lock, LockedFile, Package, TreeSource, VcsSource,
 };
@@ -25,4 +28,5 @@ pub use marker::{LockMarker, LockMarkerError};
 pub use merge::{LockSettings, MergeError, Reach, Resolution, Resolved, merge};
 pub use select::{Host, SelectError, Selected, Selection, Wanted, select};
 pub use tool::{Accepted, BuildRecipe, BuildTool, LockedIndex, Tool};
+pub use tree::Tree;
 pub use validate::ValidateError;

@@ -18,7 +18,7 @@ use pinfold_packaging::{ExtraName, FilenameError, GroupName, PackageName, Specif
 
 use crate::{ArtifactKind, DependencyReference, Lock, LockedFile, Package, Tool};
 
-use entry::{Entry, entries_of};
+use entry::{Entry, Part, entries_of};
 use site::Sites;
 
 /// What one target gets.
@@ -164,10 +164,11 @@ pub fn merge(resolutions: &[Resolution], settings: LockSettings) -> Result<Lock,
     check(&resolutions, &settings)?;
     let targets: Vec<&Target> = resolutions.iter().map(|resolution| &resolution.target).collect();
     let sites = Sites::of(&targets);
+    let parts: Vec<Part<'_>> = resolutions.iter().map(|resolution| Part::of(resolution, &sites)).collect();
     let names: BTreeSet<&PackageName> = resolutions.iter().flat_map(|resolution| resolution.packages.keys()).collect();
     let mut entries = BTreeMap::new();
     for name in names {
-        entries.insert(name.clone(), entries_of(name, &resolutions, &sites)?);
+        entries.insert(name.clone(), entries_of(name, &parts, &sites)?);
     }
     let packages = entries.iter().flat_map(|(name, of_name)| {
         let package = |entry| package(name, entry, &entries, &resolutions);

@@ -250,12 +250,14 @@ fn compare_key(key: Key, operator: Operator, literal: &str, written: &str) -> Re
     Ok(Node::Compare(Comparison { key, operator, literal: literal.to_owned(), specifiers }))
 }
 
-impl Comparison {
-    /// Makes a comparison that the caller knows to have a meaning; none if it has not.
-    pub(crate) fn new(key: Key, operator: Operator, literal: &str) -> Option<Node> {
+impl Node {
+    /// Makes a comparison; none if it has no meaning.
+    pub(crate) fn comparing(key: Key, operator: Operator, literal: &str) -> Option<Self> {
         compare_key(key, operator, literal, literal).ok()
     }
+}
 
+impl Comparison {
     fn specifiers(operator: Operator, literal: &str) -> Option<Specifiers> {
         // A comma would make two clauses of one comparison.
         if literal.contains(',') {

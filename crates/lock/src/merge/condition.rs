@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::site::{Site, Sites};
-use crate::marker::{Comparison, Key, Node, Operator};
+use crate::marker::{Key, Node, Operator};
 
 /// When a class applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +111,12 @@ impl Dimension {
     }
 }
 
+/// The values of a variable below which everything is alike, and what is below them.
+struct Branch<'a> {
+    below: BTreeMap<Option<usize>, Condition>,
+    values: Vec<Value<'a>>,
+}
+
 /// Builds the tree below some sites.
 fn divide(
     sites: &Sites,
@@ -127,19 +133,19 @@ fn divide(
     }
     let all: Vec<Value<'_>> = by_value.keys().cloned().collect();
     // Values below which everything is alike share one test.
-    let mut branches: Vec<(BTreeMap<Option<usize>, Condition>, Vec<Value<'_>>)> = Vec::new();
+    let mut branches: Vec<Branch<'_>> = Vec::new();
     for (value, members) in by_value {
         let below = divide(sites, classes, &members, rest)?;
-        match branches.iter_mut().find(|(found, _)| *found == below) {
-            Some((_, values)) => values.push(value),
-            None => branches.push((below, vec![value])),
+        match branches.iter_mut().find(|branch| branch.below == below) {
+            Some(branch) => branch.values.push(value),
+            None => branches.push(Branch { below, values: vec![value] }),
         }
     }
-    if let [(only, _)] = &mut branches[..] {
-        return Some(std::mem::take(only));
+    if let [only] = &mut branches[..] {
+        return Some(std::mem::take(&mut only.below));
     }
     let mut parts: BTreeMap<Option<usize>, Vec<Node>> = BTreeMap::new();
-    for (below, values) in branches {
+    for Branch { below, values } in branches {
         let test = test(sites, *dimension, &values, &all)?;
         for (class, condition) in below {
             let whole = match condition {
@@ -156,13 +162,13 @@ fn divide(
 fn test(sites: &Sites, dimension: Dimension, values: &[Value<'_>], all: &[Value<'_>]) -> Option<Node> {
     let others: Vec<&Value<'_>> = all.iter().filter(|value| !values.contains(value)).collect();
     match (values.len(), &others[..]) {
-        (2.., [Value::Text(other)]) => return Comparison::new(dimension.key(), Operator::NotEqual, other),
+        (2.., [Value::Text(other)]) => return Node::comparing(dimension.key(), Operator::NotEqual, other),
         // At either end, one bound says it more plainly.
         (2.., [other @ Value::Span(span)])
             if dimension == Dimension::Minor && all.first() != Some(other) && all.last() != Some(other) =>
         {
             let minor = sites.spans[*span].minor.to_string();
-            return Comparison::new(dimension.key(), Operator::NotEqual, &minor);
+            return Node::comparing(dimension.key(), Operator::NotEqual, &minor);
         }
         _ => {}
     }
@@ -176,7 +182,7 @@ fn test(sites: &Sites, dimension: Dimension, values: &[Value<'_>], all: &[Value<
         let start = position;
         match &all[position] {
             Value::Text(text) => {
-                parts.push(Comparison::new(dimension.key(), Operator::Equal, text)?);
+                parts.push(Node::comparing(dimension.key(), Operator::Equal, text)?);
                 position += 1;
             }
             Value::Span(_) => {
@@ -197,7 +203,7 @@ fn run(sites: &Sites, dimension: Dimension, start: usize, end: usize, all: &[Val
         _ => None,
     };
     if dimension == Dimension::Minor && end == start + 1 {
-        return Comparison::new(Key::PythonVersion, Operator::Equal, &span(start)?.minor.to_string());
+        return Node::comparing(Key::PythonVersion, Operator::Equal, &span(start)?.minor.to_string());
     }
     let mut bounds = Vec::new();
     // Where a minor version begins, its number is the bound: so its pre-releases fall on the right side too.
@@ -207,7 +213,7 @@ fn run(sites: &Sites, dimension: Dimension, start: usize, end: usize, all: &[Val
             true => (Key::PythonVersion, &span.minor),
             false => (Key::PythonFullVersion, &span.at_least),
         };
-        bounds.push(Comparison::new(key, operator, &version.to_string())?);
+        bounds.push(Node::comparing(key, operator, &version.to_string())?);
         Some(())
     };
     if start > 0 {

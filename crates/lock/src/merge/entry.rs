@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pinfold_artifact::SafeUrl;
-use pinfold_packaging::{PackageName, Target, Version, WheelFilename};
+use pinfold_packaging::{PackageName, Tags, Version, WheelFilename};
 
 use super::condition::{Condition, conditions};
 use super::site::Sites;
@@ -24,38 +24,48 @@ pub(super) struct Entry {
     pub(super) marker: Option<LockMarker>,
 }
 
-pub(super) fn entries_of(
-    name: &PackageName,
-    resolutions: &[&Resolution],
-    sites: &Sites,
-) -> Result<Vec<Entry>, MergeError> {
+/// One target's part in the merge, with what every project asks about it.
+pub(super) struct Part<'a> {
+    pub(super) resolution: &'a Resolution,
+    pub(super) tags: Tags,
+    /// Positions of the target's sites.
+    pub(super) sites: Vec<usize>,
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn of(resolution: &'a Resolution, sites: &Sites) -> Self {
+        Self { resolution, tags: resolution.target.tags(), sites: sites.positions(&resolution.target) }
+    }
+}
+
+pub(super) fn entries_of(name: &PackageName, parts: &[Part<'_>], sites: &Sites) -> Result<Vec<Entry>, MergeError> {
     let mut drafts: Vec<Draft<'_>> = Vec::new();
-    for (position, resolution) in resolutions.iter().enumerate() {
-        let Some(resolved) = resolution.packages.get(name) else {
+    for (position, part) in parts.iter().enumerate() {
+        let Some(resolved) = part.resolution.packages.get(name) else {
             continue;
         };
-        let choice = Choice::of(name, position, &resolution.target, resolved)?;
+        let choice = Choice::of(name, position, part, resolved)?;
         match drafts.iter_mut().find(|draft| draft.takes(&choice)) {
             Some(draft) => draft.choices.push(choice),
             None => drafts.push(Draft { choices: vec![choice] }),
         }
     }
     let mut entries: Vec<Entry> = drafts.iter().map(Draft::entry).collect();
-    write_markers(name, &mut entries, resolutions, sites)?;
+    write_markers(name, &mut entries, parts, sites)?;
     Ok(entries)
 }
 
 /// What one target gets.
 struct Choice<'a> {
     position: usize,
-    target: &'a Target,
+    tags: &'a Tags,
     resolved: &'a Resolved,
     /// The file's name, of a wheel from an index.
     wheel: Option<WheelFilename>,
 }
 
 impl<'a> Choice<'a> {
-    fn of(name: &PackageName, position: usize, target: &'a Target, resolved: &'a Resolved) -> Result<Self, MergeError> {
+    fn of(name: &PackageName, position: usize, part: &'a Part<'a>, resolved: &'a Resolved) -> Result<Self, MergeError> {
         let filename = &resolved.file.filename;
         let wheel = match resolved.kind {
             ArtifactKind::Sdist => None,
@@ -63,10 +73,11 @@ impl<'a> Choice<'a> {
                 WheelFilename::parse(filename).map_err(|source| MergeError::Filename { name: name.clone(), source })?,
             ),
         };
-        if wheel.as_ref().is_some_and(|wheel| target.tags().rank(wheel).is_none()) {
-            return Err(MergeError::UnusableWheel { filename: filename.clone(), target: target.to_string() });
+        if wheel.as_ref().is_some_and(|wheel| part.tags.rank(wheel).is_none()) {
+            let target = part.resolution.target.to_string();
+            return Err(MergeError::UnusableWheel { filename: filename.clone(), target });
         }
-        Ok(Self { position, target, resolved, wheel })
+        Ok(Self { position, tags: &part.tags, resolved, wheel })
     }
 }
 
@@ -119,8 +130,7 @@ impl<'a> Draft<'a> {
 /// Returns true if the standard's rule (the wheel with the best tag, else the sdist) gives a choice's target its own file
 /// from among the files of `all`.
 fn picks_own_file(choice: &Choice<'_>, all: &[&Choice<'_>]) -> bool {
-    let tags = choice.target.tags();
-    let rank = |other: &Choice<'_>| other.wheel.as_ref().and_then(|wheel| tags.rank(wheel));
+    let rank = |other: &Choice<'_>| other.wheel.as_ref().and_then(|wheel| choice.tags.rank(wheel));
     let others = all.iter().filter(|other| other.resolved.file != choice.resolved.file);
     match rank(choice) {
         Some(own) => others.filter_map(|other| rank(other)).all(|other| own < other),
@@ -132,15 +142,15 @@ fn picks_own_file(choice: &Choice<'_>, all: &[&Choice<'_>]) -> bool {
 fn write_markers(
     name: &PackageName,
     entries: &mut [Entry],
-    resolutions: &[&Resolution],
+    parts: &[Part<'_>],
     sites: &Sites,
 ) -> Result<(), MergeError> {
     // A class of sites is an entry together with what makes it needed there.
     let mut classes: Vec<(usize, Option<Node>)> = Vec::new();
     let mut class_of_site: Vec<Option<Option<usize>>> = vec![None; sites.sites.len()];
     let mut first_target: Vec<usize> = vec![0; sites.sites.len()];
-    for (position, resolution) in resolutions.iter().enumerate() {
-        let class = resolution.packages.get(name).and_then(|resolved| {
+    for (position, part) in parts.iter().enumerate() {
+        let class = part.resolution.packages.get(name).and_then(|resolved| {
             let entry = entries.iter().position(|entry| entry.targets.contains(&position))?;
             let class = (entry, reached(&resolved.reach));
             Some(classes.iter().position(|known| *known == class).unwrap_or_else(|| {
@@ -148,13 +158,14 @@ fn write_markers(
                 classes.len() - 1
             }))
         });
-        for site in sites.positions(&resolution.target) {
-            let known = class_of_site[site].get_or_insert(class);
+        for site in &part.sites {
+            let known = class_of_site[*site].get_or_insert(class);
             if *known != class {
-                let one = resolutions[first_target[site]].target.to_string();
-                return Err(MergeError::AlikeTargets { name: name.clone(), one, other: resolution.target.to_string() });
+                let one = parts[first_target[*site]].resolution.target.to_string();
+                let other = part.resolution.target.to_string();
+                return Err(MergeError::AlikeTargets { name: name.clone(), one, other });
             }
-            first_target[site] = position;
+            first_target[*site] = position;
         }
     }
     let class_of_site: Vec<Option<usize>> = class_of_site.into_iter().map(Option::flatten).collect();
@@ -162,18 +173,18 @@ fn write_markers(
     let conditions = conditions(sites, &class_of_site).ok_or_else(too_large)?;
     for (position, entry) in entries.iter_mut().enumerate() {
         let own = classes.iter().enumerate().filter(|(_, (entry, _))| *entry == position);
-        let parts = own.filter_map(|(class, (_, reached))| Some((conditions.get(&class)?, reached.as_ref())));
-        entry.marker = marker(parts).ok_or_else(too_large)?;
+        let cases = own.filter_map(|(class, (_, reached))| Some((conditions.get(&class)?, reached.as_ref())));
+        entry.marker = marker(cases).ok_or_else(too_large)?;
     }
     Ok(())
 }
 
 /// Returns the marker that holds under any of the conditions; the inner none is the marker that always holds, the outer one
 /// a marker that nobody could read back.
-fn marker<'a>(parts: impl Iterator<Item = (&'a Condition, Option<&'a Node>)>) -> Option<Option<LockMarker>> {
+fn marker<'a>(cases: impl Iterator<Item = (&'a Condition, Option<&'a Node>)>) -> Option<Option<LockMarker>> {
     let mut nodes = Vec::new();
-    for part in parts {
-        match part {
+    for case in cases {
+        match case {
             (Condition::Always, None) => return Some(None),
             (Condition::Always, Some(reached)) => nodes.push(reached.clone()),
             (Condition::When(node), None) => nodes.push(node.clone()),

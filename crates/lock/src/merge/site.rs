@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use pinfold_packaging::{PythonSpan, Specifiers, Target, Version};
 
 use crate::LockMarker;
-use crate::marker::{Comparison, Key, Node, Operator};
+use crate::marker::{Key, Node, Operator};
 
 /// The distinct environments of all targets.
 pub(super) struct Sites {
@@ -144,16 +144,16 @@ fn minor_number(minor: &Version) -> u64 {
 
 fn environment(platform: &str, machine: &str, span: &Span) -> Option<LockMarker> {
     let mut parts = vec![
-        Comparison::new(Key::SysPlatform, Operator::Equal, platform)?,
-        Comparison::new(Key::PlatformMachine, Operator::Equal, machine)?,
-        Comparison::new(Key::ImplementationName, Operator::Equal, "cpython")?,
-        Comparison::new(Key::PythonVersion, Operator::Equal, &span.minor.to_string())?,
+        Node::comparing(Key::SysPlatform, Operator::Equal, platform)?,
+        Node::comparing(Key::PlatformMachine, Operator::Equal, machine)?,
+        Node::comparing(Key::ImplementationName, Operator::Equal, "cpython")?,
+        Node::comparing(Key::PythonVersion, Operator::Equal, &span.minor.to_string())?,
     ];
     if !span.begins_minor() {
-        parts.push(Comparison::new(Key::PythonFullVersion, Operator::GreaterEqual, &span.at_least.to_string())?);
+        parts.push(Node::comparing(Key::PythonFullVersion, Operator::GreaterEqual, &span.at_least.to_string())?);
     }
     if !span.ends_minor() {
-        parts.push(Comparison::new(Key::PythonFullVersion, Operator::Less, &span.below.to_string())?);
+        parts.push(Node::comparing(Key::PythonFullVersion, Operator::Less, &span.below.to_string())?);
     }
     Node::all(parts).map(LockMarker::new)
 }

@@ -223,7 +223,7 @@ fn refuses_resolutions_that_contradict_themselves() {
     check(&[resolution(linux(), &[]), resolution(linux(), &[])], "linux-x86_64 python 3.10 was resolved twice");
     let with = |packages: &[(PackageName, Resolved)]| Resolution {
         target: linux(),
-        packages: packages.to_vec().into_iter().collect(),
+        packages: packages.iter().cloned().collect(),
     };
     check(
         &[with(&[resolved("a-1-py3-none-any.whl", &["b"], &["base"])])],
@@ -271,23 +271,30 @@ const TARGETS: [&str; 8] = [
     "macos-x86_64 3.9",
 ];
 
-/// What one target gets of one project: nothing, or a version, reached in some way.
+/// What one target gets: whether it is divided, and for three projects what its parts get: nothing, or a version that is
+/// reached in some way.
+#[derive(Debug)]
+struct Choices {
+    divided: bool,
+    projects: [[Option<(u8, usize)>; 2]; 3],
+}
+
 fn choice() -> impl Strategy<Value = Option<(u8, usize)>> {
     prop::option::weighted(0.8, (1..3_u8, 0..5_usize))
 }
 
-/// For each target, whether it is divided, and what its parts get of three projects.
-fn choices() -> impl Strategy<Value = Vec<(bool, [[Option<(u8, usize)>; 2]; 3])>> {
+fn choices() -> impl Strategy<Value = Vec<Choices>> {
     let project = || [choice(), choice()];
-    prop::collection::vec((any::<bool>(), [project(), project(), project()]), 1..TARGETS.len())
+    let of_target = (any::<bool>(), [project(), project(), project()]);
+    prop::collection::vec(of_target.prop_map(|(divided, projects)| Choices { divided, projects }), 1..TARGETS.len())
 }
 
 const REACHES: [&[&str]; 5] =
     [&["base"], &["extra gpu"], &["extra x", "group dev"], &["group dev"], &["base", "extra x"]];
 
-fn resolutions(choices: &[(bool, [[Option<(u8, usize)>; 2]; 3])]) -> Vec<(String, Resolution)> {
+fn resolutions(choices: &[Choices]) -> Vec<(String, Resolution)> {
     let mut all = Vec::new();
-    for (name, (divided, projects)) in TARGETS.iter().zip(choices) {
+    for (name, Choices { divided, projects }) in TARGETS.iter().zip(choices) {
         let whole = target(name);
         let minor = whole.python();
         let parts: Vec<(Target, String)> = match whole.divide(&format!("{minor}.5").parse().unwrap()) {
@@ -307,6 +314,8 @@ fn resolutions(choices: &[(bool, [[Option<(u8, usize)>; 2]; 3])]) -> Vec<(String
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn every_target_selects_what_was_resolved_for_it(choices in choices(), extra in any::<bool>(), group in any::<bool>()) {
         let all = resolutions(&choices);

@@ -354,6 +354,8 @@ fn versions() -> impl Strategy<Value = Version> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn printing_and_parsing_are_inverse(
         names in prop::collection::btree_map("[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,3})?", (versions(), any::<bool>()), 0..6),
