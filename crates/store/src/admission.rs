@@ -86,6 +86,8 @@ impl Store {
             .tempfile_in(&directory)
             .map_err(StoreError::io("create a file in", &directory))?;
         let (file, path) = own.keep().map_err(|error| StoreError::io("keep a file in", &directory)(error.error))?;
+        // Held for nobody but [`Store::sweep`]; without it a sweep goes by the file's age alone.
+        let _held = file.try_lock();
         Ok((file, path, Remainder::Remove))
     }
 }

@@ -16,7 +16,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store below `root`, creating it if needed.
+    /// Opens the store below `root`, creating it if needed. Sweeps what was left behind more than a week ago.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the directories cannot be made; [`StoreError::Permissions`] if others may write there:
@@ -42,6 +42,8 @@ impl Store {
                 return Err(StoreError::Permissions { path, found });
             }
         }
+        // What cannot be removed now is removed another time.
+        let _leftovers = store.sweep(LEFTOVER_AGE);
         Ok(store)
     }
 
@@ -60,8 +62,8 @@ impl Store {
             let directory = self.root.join(name);
             for entry in fs::read_dir(&directory).map_err(StoreError::io("list", &directory))? {
                 let path = entry.map_err(StoreError::io("list", &directory))?.path();
-                if is_older(&path, untouched_for) && !is_locked(&path) {
-                    remove(&path).map_err(StoreError::io("remove", &path))?;
+                if is_older(&path, untouched_for) {
+                    sweep_one(&path).map_err(StoreError::io("remove", &path))?;
                 }
             }
         }
@@ -125,19 +127,26 @@ fn is_older(path: &Path, age: Duration) -> bool {
     modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|found| found >= age))
 }
 
-/// A download that is going on holds a lock on its file.
-fn is_locked(path: &Path) -> bool {
-    path.is_file() && File::open(path).is_ok_and(|file| file.try_lock().is_err())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+/// Removes a leftover. A download that is going on holds the lock on its file; one that begins meanwhile waits for ours,
+/// and notices that the file has gone.
+fn sweep_one(path: &Path) -> io::Result<()> {
+    let removed = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        let file = File::open(path)?;
+        if file.try_lock().is_err() {
+            return Ok(());
+        }
+        fs::remove_file(path)
+    };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
 }
 
+/// After this long nobody comes back for a partial download, and no process is still unpacking.
+const LEFTOVER_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const ARTIFACTS: &str = "artifacts";
 const PARTIAL: &str = "partial";
 const QUARANTINE: &str = "quarantine";

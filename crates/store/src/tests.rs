@@ -298,6 +298,21 @@ fn sweeping_takes_leftovers_but_neither_entries_nor_what_is_in_use() {
     assert!(store.find(&artifact(b"kept")).unwrap().is_some_and(|found| found == stored));
 }
 
+#[test]
+#[cfg(unix)]
+fn opening_sweeps_what_was_left_long_ago() {
+    let Fixture { root: _root, store } = fixture();
+    let (old, young) = (store.root().join("staging/old"), store.root().join("staging/young"));
+    for path in [&old, &young] {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join("file"), "x").unwrap();
+    }
+    let long_ago = SystemTime::now() - Duration::from_secs(8 * 24 * 60 * 60);
+    File::open(&old).unwrap().set_modified(long_ago).unwrap();
+    Store::open(store.root()).unwrap();
+    assert_eq!((old.exists(), young.exists()), (false, true));
+}
+
 // ---- trees ----
 
 const TREE: [(&str, &[u8], bool); 5] = [
