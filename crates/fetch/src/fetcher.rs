@@ -230,7 +230,7 @@ impl Fetcher {
         if let Some(remote) = &*started {
             return Ok(Arc::clone(remote));
         }
-        let remote = Arc::new(Remote::new(&self.settings, &self.certificates)?);
+        let remote = Arc::new(Remote::new(self.settings.clone(), self.certificates.clone())?);
         *started = Some(Arc::clone(&remote));
         Ok(remote)
     }

@@ -16,15 +16,19 @@ use reqwest::{Certificate, Client, Proxy, Response, StatusCode, redirect};
 use tokio::runtime::Runtime;
 
 use crate::retry::Setback;
-use crate::{Credential, FetchCause, FetchSettings, ProxySettings, Secret, Timing};
+use crate::{FetchCause, FetchSettings, ProxySettings, Secret, Timing};
 
 /// The client and the runtime that it lives in.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    client: Client,
+    /// For `http`. Trusts no certificate and needs none: an index on this machine works where no authority is installed.
+    plain: Client,
+    /// For everything else, made when it is first needed: reading the system's certificates takes its time.
+    secure: Mutex<Option<Client>>,
+    settings: FetchSettings,
+    certificates: Vec<Certificate>,
     /// There until the drop.
     runtime: Option<Runtime>,
-    credentials: Vec<Credential>,
     greetings: Mutex<BTreeMap<FileHost, Arc<Greeting>>>,
     pub(crate) timing: Timing,
 }
@@ -70,20 +74,21 @@ impl<'a> Ask<'a> {
 }
 
 impl Remote {
-    pub(crate) fn new(settings: &FetchSettings, certificates: &[Certificate]) -> Result<Self, FetchCause> {
+    pub(crate) fn new(settings: FetchSettings, certificates: Vec<Certificate>) -> Result<Self, FetchCause> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .thread_name("pinfold-fetch")
             .enable_all()
             .build()
             .map_err(|error| FetchCause::Client { reason: error.to_string() })?;
-        let client = client(settings, certificates)?;
         Ok(Self {
-            client,
-            runtime: Some(runtime),
-            credentials: settings.credentials.clone(),
-            greetings: Mutex::default(),
+            plain: client(&settings, Some(&[]))?,
+            secure: Mutex::new(None),
             timing: settings.timing,
+            settings,
+            certificates,
+            runtime: Some(runtime),
+            greetings: Mutex::default(),
         })
     }
 
@@ -110,7 +115,7 @@ impl Remote {
     }
 
     async fn send_once(&self, url: &SafeUrl, ask: &Ask<'_>) -> Result<Response, FetchCause> {
-        let mut request = self.client.get(url.as_url().clone()).headers(ask.headers.clone());
+        let mut request = self.client(url)?.get(url.as_url().clone()).headers(ask.headers.clone());
         if let Some(value) = self.authorization(url) {
             request = request.header(header::AUTHORIZATION, value);
         }
@@ -134,10 +139,23 @@ impl Remote {
         }
     }
 
+    fn client(&self, url: &SafeUrl) -> Result<Client, FetchCause> {
+        // A proxy may want TLS itself.
+        if url.scheme() == "http" && self.settings.proxies.http.is_none() {
+            return Ok(self.plain.clone());
+        }
+        let mut secure = self.secure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*secure {
+            return Ok(client.clone());
+        }
+        let named = (!self.certificates.is_empty()).then_some(self.certificates.as_slice());
+        Ok(secure.insert(client(&self.settings, named)?).clone())
+    }
+
     /// Returns the secret for exactly this scheme, host and port.
     fn authorization(&self, url: &SafeUrl) -> Option<HeaderValue> {
         let host = url.file_host()?;
-        let credential = self.credentials.iter().find(|credential| credential.host == host)?;
+        let credential = self.settings.credentials.iter().find(|credential| credential.host == host)?;
         let text = match &credential.secret {
             Secret::Basic { user, password } => {
                 let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
@@ -166,7 +184,8 @@ impl Drop for Remote {
     }
 }
 
-fn client(settings: &FetchSettings, certificates: &[Certificate]) -> Result<Client, FetchCause> {
+/// Makes a client that trusts these certificates, or those of the system.
+fn client(settings: &FetchSettings, certificates: Option<&[Certificate]>) -> Result<Client, FetchCause> {
     let mut builder = Client::builder()
         .no_proxy()
         .no_gzip()
@@ -179,13 +198,16 @@ fn client(settings: &FetchSettings, certificates: &[Certificate]) -> Result<Clie
         .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
         .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_max_frame_size(FRAME_BYTES);
-    if !certificates.is_empty() {
+    if let Some(certificates) = certificates {
         builder = builder.tls_certs_only(certificates.iter().cloned());
     }
     for proxy in proxies(&settings.proxies)? {
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|error| FetchCause::Client { reason: innermost(&error) })
+    builder.build().map_err(|error| match innermost(&error) {
+        reason if reason.contains("certificate") => FetchCause::Tls { reason },
+        reason => FetchCause::Client { reason },
+    })
 }
 
 /// Makes the proxies. The error names neither the proxy nor its password.
