@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256, UrlError};
@@ -32,26 +33,26 @@ pub(super) struct Gather<'a> {
     files: Vec<PageFile>,
     skipped: Vec<SkippedFile>,
     repairs: Vec<Repair>,
-    /// Where each file name is in `files`.
-    names: HashMap<ArtifactFilename, usize>,
+    /// How many files the page lists.
+    count: usize,
+    /// Where the file names of each hash are in `files`: a file's name is not kept twice.
+    names: HashMap<u64, usize>,
     /// Most files of a page accept the same few Python versions.
     pythons: HashMap<String, Result<Specifiers, String>>,
 }
 
 impl<'a> Gather<'a> {
-    pub(super) fn new(project: &'a PackageName, page_url: &SafeUrl, count: usize) -> Result<Self, PageError> {
-        if count > Limits::PAGE_FILES {
-            return Err(PageError::TooManyFiles);
-        }
-        Ok(Self {
+    pub(super) fn new(project: &'a PackageName, page_url: &SafeUrl) -> Self {
+        Self {
             project,
             links: Links { page_url: page_url.clone(), known: None },
-            files: Vec::with_capacity(count),
+            files: Vec::new(),
             skipped: Vec::new(),
             repairs: Vec::new(),
-            names: HashMap::with_capacity(count),
+            count: 0,
+            names: HashMap::new(),
             pythons: HashMap::new(),
-        })
+        }
     }
 
     pub(super) fn finish(self, status: ProjectStatus, last_serial: Option<u64>) -> SimplePage {
@@ -66,6 +67,10 @@ impl<'a> Gather<'a> {
     /// Adds a file, or skips it; the error is the page's.
     pub(super) fn add(&mut self, listed: &Listed<'_>) -> Result<(), PageError> {
         let text = listed.filename.as_ref();
+        self.count += 1;
+        if self.count > Limits::PAGE_FILES {
+            return Err(PageError::TooManyFiles);
+        }
         if !is_distribution(text) {
             return self.skip(text, "it is neither a wheel (.whl) nor an sdist (.tar.gz, .zip)");
         }
@@ -79,14 +84,17 @@ impl<'a> Gather<'a> {
             Ok(filename) => filename,
             Err(error) => return self.skip(text, format!("{error}")),
         };
-        if let Some(first) = self.names.get(&filename) {
-            return match (self.files[*first].sha256, sha256) {
-                (Some(first), Some(second)) if first != second => {
-                    Err(PageError::Conflict { filename: shown(text), first, second })
-                }
-                _ => self.skip(text, "it is listed twice"),
-            };
-        }
+        let place = match self.place(&filename) {
+            Ok(place) => place,
+            Err(first) => {
+                return match (first.sha256, sha256) {
+                    (Some(first), Some(second)) if first != second => {
+                        Err(PageError::Conflict { filename: shown(text), first, second })
+                    }
+                    _ => self.skip(text, "it is listed twice"),
+                };
+            }
+        };
         let distribution = match DistributionFilename::parse(&filename, self.project) {
             Ok(distribution) => distribution,
             Err(error) => return self.skip(text, error.to_string()),
@@ -99,7 +107,7 @@ impl<'a> Gather<'a> {
             Ok(time) => time,
             Err(_) => return self.skip(text, "its upload time is none"),
         };
-        self.names.insert(filename.clone(), self.files.len());
+        self.names.insert(place, self.files.len());
         self.files.push(PageFile {
             filename,
             distribution,
@@ -112,6 +120,19 @@ impl<'a> Gather<'a> {
             core_metadata,
         });
         Ok(())
+    }
+
+    /// Returns where the name belongs in `names`, or the file that has it.
+    fn place(&self, filename: &ArtifactFilename) -> Result<u64, &PageFile> {
+        let mut place = self.names.hasher().hash_one(filename);
+        while let Some(position) = self.names.get(&place) {
+            let file = &self.files[*position];
+            if file.filename == *filename {
+                return Err(file);
+            }
+            place = place.wrapping_add(1);
+        }
+        Ok(place)
     }
 
     fn python(&mut self, text: &str) -> Result<Specifiers, String> {
@@ -175,7 +196,16 @@ fn split_host(link: &str) -> Option<(&str, &str)> {
 
 /// Returns true if every URL parser leaves the path as it is.
 pub(super) fn is_plain(path: &str) -> bool {
-    let plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~' | b'+' | b'!');
-    path.starts_with('/') && path.bytes().all(plain) && !path.contains("/.")
+    path.starts_with('/') && path.bytes().all(|byte| PLAIN[usize::from(byte)]) && !path.contains("/.")
 }
+
+/// Letters, digits and `/-._~+!`.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        plain[byte] = matches!(byte as u8, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' | b'+' | b'!');
+        byte += 1;
+    }
+    plain
+};

@@ -23,7 +23,7 @@ pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> R
         Some(href) => page_url.join(href).map_err(|source| PageError::Url { filename: shown(href), source })?,
         None => page_url.clone(),
     };
-    let mut gather = Gather::new(project, &base, page.anchors.len())?;
+    let mut gather = Gather::new(project, &base);
     for anchor in &page.anchors {
         if let Some(listed) = listed(anchor) {
             gather.add(&listed)?;
@@ -90,10 +90,9 @@ fn listed<'a>(anchor: &Tag<'a>) -> Option<Listed<'a>> {
         url: href,
         requires_python: anchor.value("data-requires-python"),
         yanked: anchor.value("data-yanked"),
-        core_metadata: core_metadata.filter(|text| text != "false").map(|text| match text.strip_prefix("sha256=") {
-            Some(digest) => Some(Cow::Owned(digest.to_owned())),
-            None => None,
-        }),
+        core_metadata: core_metadata
+            .filter(|text| text != "false")
+            .map(|text| text.strip_prefix("sha256=").map(|digest| Cow::Owned(digest.to_owned()))),
         ..Listed::default()
     })
 }

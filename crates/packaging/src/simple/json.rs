@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use pinfold_artifact::{Limits, SafeUrl};
-use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use pinfold_artifact::SafeUrl;
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::file::{Gather, Listed};
@@ -13,10 +13,14 @@ use crate::PackageName;
 use crate::version::shown;
 
 pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, PageError> {
-    let page: Page<'_> = serde_json::from_slice(bytes).map_err(|error| match error.to_string() {
-        reason if reason.starts_with(TOO_MANY) => PageError::TooManyFiles,
-        reason => PageError::Malformed { reason: shown_long(&reason) },
-    })?;
+    let mut files = Files { gather: Gather::new(project, page_url), refused: None };
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = deserializer.deserialize_map(PageVisitor(&mut files)).and_then(|page| deserializer.end().map(|()| page));
+    let page = match (files.refused, read) {
+        (Some(refused), _) => return Err(refused),
+        (None, Ok(page)) => page,
+        (None, Err(error)) => return Err(PageError::Malformed { reason: escaped(&error.to_string()) }),
+    };
     let meta = page.meta.unwrap_or_default();
     check_api_version(meta.api_version.as_ref().map_or("", |text| &text.0))?;
     if let Some(name) = &page.name
@@ -24,33 +28,85 @@ pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> R
     {
         return Err(PageError::ForeignProject { found: shown(&name.0), project: project.clone() });
     }
-    let mut gather = Gather::new(project, page_url, page.files.0.len())?;
-    for file in page.files.0 {
-        gather.add(&file.listed())?;
-    }
     let status = page.project_status.unwrap_or_default();
     let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.0.to_string());
     let status = ProjectStatus::new(text(&status.status).as_deref(), text(&status.reason).as_deref());
-    Ok(gather.finish(status, meta.last_serial.and_then(|serial| serial.0)))
+    Ok(files.gather.finish(status, meta.last_serial.and_then(|serial| serial.0)))
 }
 
-fn shown_long(text: &str) -> String {
+fn escaped(text: &str) -> String {
     text.chars().take(300).flat_map(char::escape_debug).collect()
 }
 
-/// How the error of a page with too many files begins; serde has no other way to tell one error from another.
-const TOO_MANY: &str = "too many files";
-
-#[derive(Deserialize)]
+/// What a page says beside its files, which go to the gatherer as they are read.
+#[derive(Default)]
 struct Page<'a> {
-    #[serde(borrow)]
     meta: Option<Meta<'a>>,
-    #[serde(borrow)]
     name: Option<Text<'a>>,
-    #[serde(borrow, rename = "project-status")]
     project_status: Option<Status<'a>>,
-    #[serde(borrow)]
-    files: Files<'a>,
+}
+
+struct PageVisitor<'g, 'p>(&'g mut Files<'p>);
+
+impl<'de> Visitor<'de> for PageVisitor<'_, '_> {
+    type Value = Page<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a project's page")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut page = Page::default();
+        let mut listed = false;
+        while let Some(Text(key)) = map.next_key()? {
+            match key.as_ref() {
+                "files" if listed => return Err(A::Error::duplicate_field("files")),
+                "files" => {
+                    map.next_value_seed(&mut *self.0)?;
+                    listed = true;
+                }
+                "meta" => page.meta = map.next_value()?,
+                "name" => page.name = map.next_value()?,
+                "project-status" => page.project_status = map.next_value()?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if listed { Ok(page) } else { Err(A::Error::missing_field("files")) }
+    }
+}
+
+/// Reads the list of files into the gatherer. What the gatherer refuses is kept here, as serde's errors are only text.
+struct Files<'p> {
+    gather: Gather<'p>,
+    refused: Option<PageError>,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Files<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Files<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of files")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(file) = list.next_element::<File<'_>>()? {
+            if let Err(refused) = self.gather.add(&file.listed()) {
+                self.refused = Some(refused);
+                return Err(A::Error::custom("the page is refused"));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -220,33 +276,5 @@ impl<'de: 'a, 'a> Deserialize<'de> for Flag<'a> {
             }
         }
         deserializer.deserialize_any(FlagVisitor)
-    }
-}
-
-/// At most [`Limits::PAGE_FILES`] files.
-struct Files<'a>(Vec<File<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Files<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FilesVisitor;
-        impl<'de> Visitor<'de> for FilesVisitor {
-            type Value = Files<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of files")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut files = Vec::new();
-                while let Some(file) = list.next_element()? {
-                    if files.len() == Limits::PAGE_FILES {
-                        return Err(A::Error::custom(TOO_MANY));
-                    }
-                    files.push(file);
-                }
-                Ok(Files(files))
-            }
-        }
-        deserializer.deserialize_seq(FilesVisitor)
     }
 }

@@ -368,11 +368,9 @@ proptest! {
         "<base", " data-yanked", "=", "/", "é", "{", "}", ":", ",", "[", "]", "\"files\"", "\"meta\"", "\\", "//",
     ]), 0..24)) {
         for text in [text, pieces.concat()] {
-            for page in [html(&text), json(&text)] {
-                if let Ok(page) = page {
+            for page in [html(&text), json(&text)].into_iter().flatten() {
                     let bytes = postcard::to_stdvec(&page).unwrap();
                     prop_assert_eq!(postcard::from_bytes::<SimplePage>(&bytes).unwrap(), page);
-                }
             }
         }
     }
