@@ -135,6 +135,9 @@ for directory, names, files in os.walk(root):
             print(os.path.relpath(os.path.join(directory, name), staged).replace(os.sep, '/'))
 ";
 
+/// Bytes of a header: magic number, flags, and what it was made from.
+pub(crate) const HEADER_BYTES: u64 = 16;
+
 /// Thirty thousand modules take some minutes on a slow machine.
 const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
 

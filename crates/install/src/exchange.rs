@@ -19,7 +19,7 @@ pub(crate) enum Method {
     /// One step, or two where the file system cannot do it in one.
     Best,
     /// Two steps, with a note.
-    #[cfg_attr(not(test), expect(dead_code, reason = "systems that can exchange choose it only when that fails"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "taken where the system cannot exchange; tests ask for it"))]
     Journalled,
 }
 

@@ -13,6 +13,8 @@ mod distribution;
 mod environment;
 mod error;
 mod exchange;
+#[cfg(all(test, unix))]
+mod fixture;
 mod history;
 mod interpreter;
 mod layout;

@@ -287,3 +287,6 @@ fn write_receipt(
     fs::write(&path, receipt.to_text().map_err(failed)?).map_err(InstallError::io("write", &path))?;
     Ok(receipt)
 }
+
+#[cfg(all(test, unix))]
+mod tests;

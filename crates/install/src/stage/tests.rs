@@ -1,0 +1,214 @@
+//! Environments that are built, used by the interpreter of this machine, and built again.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use pinfold_testkit::WheelRecipe;
+
+use super::*;
+use crate::RebuildReason;
+use crate::fixture::{World, interpreter};
+
+fn tool() -> WheelRecipe {
+    WheelRecipe::new("tool", "1.0")
+        .file("tool/cli.py", "import sys\ndef main():\n    print('ran', *sys.argv[1:])\n    return 3\n")
+        .console_script("tool", "tool.cli:main")
+        .data("scripts", "tool-script", "#!python\nimport sys; print(sys.prefix)\n")
+        .data("scripts", "tool.sh", "#!/bin/sh\necho shell\n")
+        .data("data", "share/tool/data.txt", "data")
+        .data("headers", "tool.h", "#define TOOL\n")
+}
+
+#[test]
+fn environment_works_as_the_specifications_say() {
+    let world = World::new();
+    let receipt = world.install(&[tool(), WheelRecipe::new("Dotted.Name", "2.0").requires("tool>=1")]).unwrap();
+    assert_eq!(receipt.generation, 1);
+    let prefix = world.environment.venv().to_str().unwrap().to_owned();
+    assert_eq!(world.run("import sys; print(sys.prefix)").trim(), prefix);
+    assert_eq!(world.run("import tool, dotted_name; print(tool.__version__)").trim(), "1.0");
+    let listing = world.run(
+        "import importlib.metadata as m\n\
+         for d in sorted(m.distributions(), key=lambda d: d.name):\n    \
+             print(d.name, d.version, d.read_text('INSTALLER').strip(), all(f.locate().exists() for f in d.files))\n    \
+             print(*[f'{f} {f.hash is None}' for f in d.files if '..' in str(f) or f.name == 'RECORD'], sep='\\n')",
+    );
+    assert_eq!(
+        listing.lines().collect::<Vec<_>>(),
+        [
+            "Dotted.Name 2.0 pinfold True",
+            "dotted_name-2.0.dist-info/RECORD True",
+            "tool 1.0 pinfold True",
+            "../../../bin/tool False",
+            "../../../bin/tool-script False",
+            "../../../bin/tool.sh False",
+            &format!("../../../{}/tool/tool.h False", interpreter().scheme.headers),
+            "../../../share/tool/data.txt False",
+            "tool-1.0.dist-info/RECORD True",
+        ]
+    );
+    let run = |name: &str| std::process::Command::new(world.path(name)).arg("x y").output().unwrap();
+    assert_eq!((run("bin/tool").status.code(), run("bin/tool").stdout), (Some(3), b"ran x y\n".to_vec()));
+    assert_eq!(run("bin/tool-script").stdout, format!("{prefix}\n").into_bytes());
+    assert_eq!(run("bin/tool.sh").stdout, b"shell\n");
+    assert_eq!(std::fs::read(world.path("share/tool/data.txt")).unwrap(), b"data");
+}
+
+#[test]
+fn record_lists_every_file_with_its_digest() {
+    let world = World::new();
+    world.install(&[tool()]).unwrap();
+    let problems = world.run(
+        "import base64, hashlib, importlib.metadata as m\n\
+         for f in m.distribution('tool').files:\n    \
+             b = f.locate().read_bytes()\n    \
+             h = base64.urlsafe_b64encode(hashlib.sha256(b).digest()).rstrip(b'=').decode()\n    \
+             if f.name != 'RECORD' and (f.hash.value != h or f.size != len(b)): print(f)",
+    );
+    assert_eq!(problems, "");
+}
+
+#[test]
+fn place_with_blanks_and_a_long_name_works() {
+    for venv in ["my project/o'brien env".to_owned(), format!("{}/venv", "long".repeat(40))] {
+        let world = World::at(&venv);
+        world.install(&[tool()]).unwrap();
+        let output = std::process::Command::new(world.path("bin/tool")).arg("a b").output().unwrap();
+        assert_eq!((output.status.code(), output.stdout), (Some(3), b"ran a b\n".to_vec()), "{venv}");
+        let script = "set -eu; . \"$1\"/bin/activate; python -c 'import sys; print(sys.prefix)'; command -v tool; \
+                      deactivate; echo \"$PATH\"";
+        let output = std::process::Command::new("/bin/sh")
+            .args(["-c", script, "sh", world.environment.venv().to_str().unwrap()])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .output()
+            .unwrap();
+        let prefix = world.environment.venv().display();
+        let expected = format!("{prefix}\n{prefix}/bin/tool\n/usr/bin:/bin\n");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn second_install_has_nothing_to_do() {
+    let world = World::new();
+    let wheels = [tool(), WheelRecipe::new("b", "1.0")];
+    let first = world.plan(&wheels);
+    assert_eq!((first.added.len(), first.rebuild.clone()), (2, vec![RebuildReason::New]));
+    world.install(&wheels).unwrap();
+    assert!(world.plan(&wheels).is_empty());
+    let changed = world.plan(&[tool(), WheelRecipe::new("b", "2.0"), WheelRecipe::new("c", "1.0")]);
+    assert_eq!((changed.added.len(), changed.changed.len(), changed.removed.len(), changed.kept), (1, 1, 0, 1));
+    let removed = world.plan(&[tool()]);
+    assert_eq!((removed.removed[0].name.as_str(), removed.kept), ("b", 1));
+    assert_eq!(removed.rebuild, [RebuildReason::Lock]);
+}
+
+#[test]
+fn a_moved_environment_is_built_again() {
+    let world = World::new();
+    world.install(&[tool()]).unwrap();
+    let moved = World::new();
+    std::fs::rename(world.environment.venv(), moved.environment.venv()).unwrap();
+    assert_eq!(moved.plan(&[tool()]).rebuild, [RebuildReason::Moved]);
+}
+
+#[test]
+fn files_come_by_every_link_mode() {
+    for (mode, names) in [(LinkMode::Hardlink, 2), (LinkMode::Copy, 1), (LinkMode::Auto, 2)] {
+        let mut world = World::new();
+        world.link_mode = mode;
+        world.install(&[tool()]).unwrap();
+        let metadata = std::fs::metadata(world.site("tool/cli.py")).unwrap();
+        assert_eq!(metadata.nlink(), names, "{mode:?}");
+        assert_eq!(metadata.permissions().mode() & 0o200 != 0, mode == LinkMode::Copy, "{mode:?}");
+        assert_eq!(std::fs::metadata(world.path("bin/tool.sh")).unwrap().permissions().mode() & 0o111, 0o111);
+        assert_eq!(world.verify(&[tool()]).findings, [], "{mode:?}");
+    }
+}
+
+#[test]
+fn equal_files_are_shared_and_different_ones_refused() {
+    let world = World::new();
+    let wheel = |name: &str, text: &str| WheelRecipe::new(name, "1.0").file("shared/__init__.py", text);
+    world.install(&[wheel("a", "same"), wheel("b", "same")]).unwrap();
+    let (list, _) = ReceiptFiles::read(world.environment.venv()).unwrap().unwrap();
+    let shared = list.files.iter().find(|file| file.path.as_str().ends_with("shared/__init__.py")).unwrap();
+    assert_eq!(shared.owners, [0, 1]);
+    let before = world.environment.receipt().unwrap();
+    let error = world.install(&[wheel("a", "same"), wheel("b", "other")]).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("file-conflict"));
+    let message = error.to_string();
+    assert!(message.contains("`a 1.0` and `b 1.0`") && message.contains("shared/__init__.py"), "{message}");
+    assert_eq!(world.environment.receipt().unwrap(), before);
+    assert_eq!(std::fs::read_dir(world.environment.staging()).unwrap().count(), 0);
+}
+
+#[test]
+fn files_of_the_environment_itself_are_refused() {
+    let wheel = || WheelRecipe::new("evil", "1.0");
+    for (recipe, code) in [
+        (wheel().data("scripts", "python", "#!/bin/sh\n"), "reserved-path"),
+        (wheel().data("scripts", "Python3.exe", "x"), "reserved-path"),
+        (wheel().data("scripts", "activate", "x"), "reserved-path"),
+        (wheel().data("data", "bin/pip", "x"), "reserved-path"),
+        (wheel().data("data", ".pinfold/receipt.json", "x"), "reserved-path"),
+        (wheel().data("data", ".gitignore", "x"), "reserved-path"),
+        (wheel().data("data", "lib64", "x"), "reserved-path"),
+        (wheel().console_script("python3", "evil:main"), "reserved-path"),
+        (wheel().console_script("pip", "evil:main"), "reserved-path"),
+    ] {
+        let world = World::new();
+        let error = world.install(&[recipe]).unwrap_err();
+        assert_eq!(error.refusal_code(), Some(code), "{error}");
+        assert!(!world.environment.venv().exists());
+    }
+    World::new().install(&[WheelRecipe::new("pip", "1.0").console_script("pip", "pip:main")]).unwrap();
+}
+
+#[test]
+fn a_tree_that_was_changed_in_the_store_is_not_installed() {
+    let world = World::new();
+    let trees = world.unpack(&[tool()]).unwrap();
+    let file = trees["tool"].files_dir().join("tool/cli.py");
+    let same_size = vec![b'#'; std::fs::read(&file).unwrap().len()];
+    crate::fixture::overwrite(&file, &same_size);
+    let error = world.install_trees(&[tool()], &trees).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("store-mismatch"), "{error}");
+    assert!(!world.environment.venv().exists());
+}
+
+#[test]
+fn direct_urls_are_written_down() {
+    let mut world = World::new();
+    world.by_url = true;
+    world.install(&[WheelRecipe::new("a", "1.0")]).unwrap();
+    let text = world.run("import importlib.metadata as m; print(m.distribution('a').read_text('direct_url.json'))");
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["url"], "https://index.example/files/a-1.0-py3-none-any.whl");
+    let sha256 = digest(&WheelRecipe::new("a", "1.0").build()).to_string();
+    assert_eq!(value["archive_info"]["hashes"]["sha256"], sha256);
+}
+
+#[test]
+fn the_same_install_writes_the_same_bytes() {
+    let world = World::new();
+    let wheels = [tool(), WheelRecipe::new("b", "1.0")];
+    let list = || std::fs::read(world.path(".pinfold/files.json")).unwrap();
+    world.install(&wheels).unwrap();
+    let first = list();
+    world.install(&wheels).unwrap();
+    assert_eq!(list(), first);
+}
+
+#[test]
+fn compiled_modules_are_recorded_and_verified() {
+    let mut world = World::new();
+    world.bytecode = Bytecode::Compile;
+    world.install(&[tool()]).unwrap();
+    let (list, _) = ReceiptFiles::read(world.environment.venv()).unwrap().unwrap();
+    let compiled = list.files.iter().filter(|file| file.path.as_str().ends_with(".pyc")).count();
+    assert_eq!(compiled, 2);
+    let origin = world.run("import tool.cli as c; print(c.__cached__, c.main.__code__.co_filename, sep='\\n')");
+    assert!(origin.lines().all(|line| line.starts_with(world.environment.venv().to_str().unwrap())), "{origin}");
+    assert_eq!(world.verify(&[tool()]).findings, []);
+}

@@ -1,0 +1,230 @@
+//! Every way to change an installed tree, and that each is found.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use pinfold_testkit::WheelRecipe;
+
+use super::*;
+use crate::fixture::{World, interpreter, overwrite};
+
+fn wheels() -> [WheelRecipe; 2] {
+    [
+        WheelRecipe::new("a", "1.0").console_script("tool", "a:main").file("a/data.bin", vec![5; 3 << 20]),
+        WheelRecipe::new("b", "1.0").file("b/more.py", "x = 1\n"),
+    ]
+}
+
+/// Installs, changes something, and compares the findings: `code path package`, the path without the site directory.
+fn check(change: impl FnOnce(&World), expected: &[&str]) {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    change(&world);
+    assert_eq!(shown(&world.verify(&wheels())), expected);
+}
+
+fn shown(report: &Report) -> Vec<String> {
+    let site = format!("{}/", interpreter().scheme.purelib);
+    let line = |finding: &Finding| {
+        let package = finding.package.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        format!("{} {}{package}", finding.code.as_str(), finding.path.replacen(&site, "", 1))
+    };
+    report.findings.iter().map(line).collect()
+}
+
+#[test]
+fn untouched_environment_has_no_findings() {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    let report = world.verify(&wheels());
+    assert_eq!(report.findings, []);
+    assert_eq!((report.distributions, report.distributions_derived), (2, 2));
+    assert!(report.files_checked > 10 && report.bytes_checked > 3 << 20);
+}
+
+#[test]
+fn changed_bytes_are_found_though_size_and_time_are_kept() {
+    check(
+        |world| {
+            let path = world.site("b/more.py");
+            let before = fs::metadata(&path).unwrap();
+            overwrite(&path, b"x = 2\n");
+            fs::File::options().write(true).open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+        },
+        &["changed b/more.py b"],
+    );
+    check(
+        |world| overwrite(&world.path("bin/tool"), b"#!/bin/sh\n"),
+        &["changed bin/tool a", "mode-changed bin/tool a"],
+    );
+    check(|world| overwrite(&world.path("pyvenv.cfg"), b"home = /tmp\n"), &["changed pyvenv.cfg"]);
+}
+
+#[test]
+fn added_and_missing_files_are_found() {
+    check(
+        |world| {
+            fs::write(world.site("a/evil.py"), "x").unwrap();
+            fs::write(world.path("bin/ls"), "x").unwrap();
+            fs::remove_file(world.site("b/more.py")).unwrap();
+        },
+        &["added bin/ls", "added a/evil.py", "missing b/more.py b"],
+    );
+    check(|world| fs::remove_file(world.path("bin/python3")).unwrap(), &["missing bin/python3"]);
+}
+
+#[test]
+fn new_startup_files_are_found() {
+    check(
+        |world| {
+            for name in ["x.pth", "sitecustomize.py", "usercustomize.so", "x.start"] {
+                fs::write(world.site(name), "x").unwrap();
+            }
+        },
+        &[
+            "startup-hook sitecustomize.py",
+            "startup-hook usercustomize.so",
+            "startup-hook x.pth",
+            "startup-hook x.start",
+        ],
+    );
+}
+
+#[test]
+fn foreign_distributions_are_found_once() {
+    check(
+        |world| {
+            fs::create_dir(world.site("c-1.0.dist-info")).unwrap();
+            fs::write(world.site("c-1.0.dist-info/METADATA"), "Name: c\n").unwrap();
+            fs::write(world.site("d.egg-link"), "/tmp\n").unwrap();
+        },
+        &["foreign-distribution c-1.0.dist-info", "foreign-distribution d.egg-link"],
+    );
+}
+
+#[test]
+fn links_and_modes_are_found() {
+    check(
+        |world| {
+            fs::remove_file(world.path("bin/python")).unwrap();
+            std::os::unix::fs::symlink("/bin/sh", world.path("bin/python")).unwrap();
+            let more = world.site("b/more.py");
+            fs::remove_file(&more).unwrap();
+            std::os::unix::fs::symlink("/etc/hostname", &more).unwrap();
+            std::os::unix::fs::symlink("/etc", world.site("a/etc")).unwrap();
+        },
+        &["added a/etc", "link-changed bin/python", "link-changed b/more.py b"],
+    );
+    check(
+        |world| {
+            let tool = world.path("bin/tool");
+            fs::set_permissions(&tool, fs::Permissions::from_mode(0o4755)).unwrap();
+        },
+        &["mode-changed bin/tool a"],
+    );
+}
+
+#[test]
+fn bytecode_of_the_interpreter_is_no_finding_but_foreign_bytecode_is() {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    let python = world.environment.python();
+    let import = std::process::Command::new(python).args(["-c", "import a, b.more"]).env_clear().output().unwrap();
+    assert!(import.status.success());
+    let report = world.verify(&wheels());
+    assert_eq!((shown(&report), report.bytecode_files), (vec![], 3));
+    let made: Vec<_> = fs::read_dir(world.site("b/__pycache__")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut bytes = fs::read(&made[0]).unwrap();
+    bytes[4] = 1;
+    fs::write(&made[0], &bytes).unwrap();
+    let name = made[0].file_name().unwrap().to_str().unwrap().to_owned();
+    fs::write(world.site("b/__pycache__/evil.cpython-310.pyc"), &bytes).unwrap();
+    fs::write(world.site("b/evil.pyc"), &bytes).unwrap();
+    let expected = [
+        format!("added b/__pycache__/{name}"),
+        "added b/__pycache__/evil.cpython-310.pyc".to_owned(),
+        "added b/evil.pyc".to_owned(),
+    ];
+    let mut found = shown(&world.verify(&wheels()));
+    found.sort();
+    let mut expected = expected.to_vec();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn another_lock_is_found() {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    let mut other = wheels();
+    other[1] = WheelRecipe::new("b", "2.0");
+    assert_eq!(shown(&world.verify(&other)), ["lock-changed ", "lock-changed  b"]);
+}
+
+#[test]
+fn a_receipt_that_was_changed_too_is_found_with_the_store() {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    // The attacker changes a file, the list, and the list's digest in the header.
+    overwrite(&world.site("b/more.py"), b"x = 2\n");
+    let list = world.path(".pinfold/files.json");
+    let digest = |bytes: &[u8]| crate::receipt::digest(bytes).to_string();
+    let before = fs::read_to_string(&list).unwrap();
+    let after = before.replace(&digest(b"x = 1\n"), &digest(b"x = 2\n"));
+    fs::write(&list, &after).unwrap();
+    assert_eq!(shown(&world.verify_with(&wheels(), None)), ["receipt-changed .pinfold/files.json"]);
+    let header = world.path(".pinfold/receipt.json");
+    let text = fs::read_to_string(&header).unwrap();
+    fs::write(&header, text.replace(&digest(before.as_bytes()), &digest(after.as_bytes()))).unwrap();
+    // Without the store there is nothing left that says otherwise.
+    assert_eq!(shown(&world.verify_with(&wheels(), None)), Vec::<String>::new());
+    assert_eq!(shown(&world.verify(&wheels())), ["receipt-changed b/more.py b"]);
+}
+
+#[test]
+fn a_file_that_a_receipt_adds_is_found_with_the_store() {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    fs::write(world.site("a/evil.py"), "x").unwrap();
+    let list = world.path(".pinfold/files.json");
+    let (mut files, _) = ReceiptFiles::read(world.environment.venv()).unwrap().unwrap();
+    let path = format!("{}/a/evil.py", interpreter().scheme.purelib);
+    files.files.push(InstalledFile {
+        path: path.parse().unwrap(),
+        size: 1,
+        sha256: crate::receipt::digest(b"x"),
+        executable: false,
+        owners: vec![0],
+    });
+    files.files.sort_by(|a, b| a.path.cmp(&b.path));
+    fs::write(&list, files.to_bytes().unwrap()).unwrap();
+    let found = shown(&world.verify(&wheels()));
+    assert!(found.contains(&"receipt-changed a/evil.py".to_owned()), "{found:?}");
+}
+
+#[test]
+fn damaged_receipts_are_findings_and_absent_ones_errors() {
+    check(
+        |world| fs::write(world.path(".pinfold/receipt.json"), "{}").unwrap(),
+        &["receipt-changed .pinfold/receipt.json"],
+    );
+    check(
+        |world| fs::remove_file(world.path(".pinfold/files.json")).unwrap(),
+        &["receipt-changed .pinfold/files.json"],
+    );
+    check(|world| fs::write(world.path(".pinfold/more"), "").unwrap(), &["added .pinfold/more"]);
+    let world = World::new();
+    let lock = world.lock(&wheels());
+    let verified = verify(&world.environment, &lock, &world.lock_sha256(&wheels()), None, &|_| {});
+    assert!(matches!(verified, Err(InstallError::NoEnvironment { .. })));
+}
+
+#[test]
+fn verify_changes_nothing() {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    fs::write(world.site("a/evil.py"), "x").unwrap();
+    let first = world.verify(&wheels());
+    assert_eq!(world.verify(&wheels()), first);
+    assert!(world.site("a/evil.py").exists());
+}
