@@ -154,3 +154,30 @@ impl<'de> Deserialize<'de> for Version {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_equal_however_they_are_spelled() {
+        for (a, b) in [("1.0", "1.0.0"), ("v1.0-RC.1", "1rc1"), ("1.0-1", "1.0.post1"), ("0!1", "1"), (" 1 ", "1.0")] {
+            assert_eq!(a.parse::<Version>().unwrap(), b.parse::<Version>().unwrap(), "{a} {b}");
+        }
+        let version: Version = "1!2.0rc1+cu121".parse().unwrap();
+        assert_eq!(version.to_string(), "1!2.0rc1+cu121");
+        assert!(version.is_prerelease() && version.is_local() && !version.is_postrelease());
+        assert_eq!((version.epoch(), version.release()), (1, &[2, 0][..]));
+        assert_eq!(version.without_local().to_string(), "1!2.0rc1");
+        assert_eq!(Version::from_release([3, 10, u64::MAX]).to_string(), "3.10.999999999999999");
+    }
+
+    #[test]
+    fn refuses_what_is_none_or_too_large() {
+        let long = format!("1{}", ".0".repeat(Limits::VERSION_BYTES));
+        for text in ["", "dev", "2004d", "1.0.*", "1 2", "١.0", "1.18446744073709551615", "1+9999999999999999", &long]
+        {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
+}

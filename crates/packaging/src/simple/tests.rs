@@ -194,7 +194,7 @@ fn a_url_is_held_in_one_way() {
         assert_eq!(urls(&page), [expected]);
         assert_eq!(page.files[0].url, FileUrl::from(expected.parse::<SafeUrl>().unwrap()), "{link}");
     }
-    let file: SafeUrl = "file:///tmp/foo-1.zip".parse().unwrap();
+    let file: SafeUrl = "file:///srv/foo-1.zip".parse().unwrap();
     assert_eq!(FileUrl::from(file.clone()).to_safe_url(), file);
 }
 
