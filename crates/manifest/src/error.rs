@@ -24,6 +24,12 @@ pub enum ManifestErrorKind {
         /// The other table.
         table: &'static str,
     },
+    /// A finding's code is not written as codes are.
+    #[error("`{found}` is no code of a finding; codes are lower-case words joined by `-`")]
+    Code {
+        /// The code, escaped.
+        found: String,
+    },
     /// A constraint asks for extras.
     #[error("a constraint only narrows versions, so it cannot ask for extras")]
     ConstraintExtras,
@@ -55,9 +61,21 @@ pub enum ManifestErrorKind {
         /// The key.
         key: String,
     },
+    /// `--hash` on a project for which no single file can be meant.
+    #[error("the hashes of `{name}` are written without a version; write `{name}==…`")]
+    HashWithoutVersion {
+        /// The project.
+        name: PackageName,
+    },
     /// Files include files, deeper than any project needs.
     #[error("files include each other more than {NESTED_FILES} deep, or more than {INCLUDED_FILES} in all")]
     IncludeDepth,
+    /// A name of an index that cannot be used in the name of a variable.
+    #[error("`{found}` is no name for an index; use letters, digits, `-` and `_`, and begin with a letter")]
+    IndexName {
+        /// The name, escaped.
+        found: String,
+    },
     /// An index option inside a requirements file.
     #[error("`{option}` would decide where packages come from; that is written in the manifest")]
     IndexOption {
@@ -65,12 +83,6 @@ pub enum ManifestErrorKind {
         option: String,
         /// The lines of the manifest to write instead.
         instead: String,
-    },
-    /// A name of an index that cannot be used in the name of a variable.
-    #[error("`{found}` is no name for an index; use letters, digits, `-` and `_`, and begin with a letter")]
-    IndexName {
-        /// The name, escaped.
-        found: String,
     },
     /// A path inside an artifact is none.
     #[error(transparent)]
@@ -104,11 +116,13 @@ pub enum ManifestErrorKind {
         /// What to do about it.
         instead: &'static str,
     },
-    /// A finding's code is not written as codes are.
-    #[error("`{found}` is no code of a finding; codes are lower-case words joined by `-`")]
-    Code {
-        /// The code, escaped.
-        found: String,
+    /// Two keys exclude each other.
+    #[error("`{first}` and `{second}` exclude each other")]
+    OneOf {
+        /// One.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
     },
     /// A quotation mark that is never closed.
     #[error("the quotation mark is never closed")]
@@ -120,14 +134,6 @@ pub enum ManifestErrorKind {
         option: String,
         /// What to do about it.
         instead: String,
-    },
-    /// Two keys exclude each other.
-    #[error("`{first}` and `{second}` exclude each other")]
-    OneOf {
-        /// One.
-        first: &'static str,
-        /// The other.
-        second: &'static str,
     },
     /// A requirement is none.
     #[error(transparent)]
@@ -233,12 +239,6 @@ pub enum ManifestErrorKind {
         found: String,
         /// The allowed ones, in backticks.
         allowed: &'static str,
-    },
-    /// `--hash` on a project for which no single file can be meant.
-    #[error("the hashes of `{name}` are written without a version; write `{name}==…`")]
-    HashWithoutVersion {
-        /// The project.
-        name: PackageName,
     },
 }
 
