@@ -3,7 +3,7 @@
 //! PubGrub's derivation is a graph in which each step rests on two others. It is written bottom up, each step once; a
 //! hostile index can make it huge, so the middle of a long one is left out.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,30 +67,31 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
     let tree = Arc::new(tree);
     let order = Order::of(&tree);
     let mut hints = Hints::new(run);
-    order.facts.iter().for_each(|fact| hints.read(fact));
+    order.facts.iter().for_each(|(fact, role)| hints.read(fact, *role));
     let (hints, cuts) = hints.finish();
     let room = Limits::EXPLANATION_LINES.saturating_sub(hints.len() + 1);
     let mut sentences = Vec::new();
     let skipped = order.steps.len().saturating_sub(room);
-    let mut previous = None;
+    let mut story = Story { words: &words, aliases: HashMap::new(), previous: None };
     let mut said = String::new();
     for (position, step) in order.steps.iter().enumerate() {
         if (HEAD..HEAD + skipped).contains(&position) {
             if position == HEAD {
                 sentences.push(format!("({skipped} steps are left out.)"));
             }
-            previous = None;
+            story.previous = None;
             continue;
         }
         let conclusion = conclusion(&words, &step.terms);
-        if conclusion != said {
-            sentences.push(sentence(&words, step, previous, &conclusion));
+        if let Some(sentence) = story.sentence(step, &conclusion)
+            && conclusion != said
+        {
+            sentences.push(sentence);
             said = conclusion;
         }
-        previous = Some(std::ptr::from_ref(*step));
     }
     if let DerivationTree::External(fact) = &*tree {
-        sentences.extend(words.fact(fact).map(|text| format!("{}.", capital(&text))));
+        sentences.extend(words.fact(fact, Role::Needed).map(|text| format!("{}.", capital(&text))));
     }
     let explanation = Explanation { sentences: sentences.into_iter().map(cut).collect(), hints };
     Explained { explanation, cuts }
@@ -116,7 +117,30 @@ pub(crate) fn explain_effort(run: &Run<'_, '_>) -> Explanation {
 /// The steps of a derivation, each after those that it rests on, and the facts at its ends; everything once.
 struct Order<'t> {
     steps: Vec<&'t Step>,
-    facts: Vec<&'t Fact>,
+    facts: Vec<(&'t Fact, Role)>,
+}
+
+/// What the fact that there is no version in a range does in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It widens what is said of some versions to all numbers that a version could have, which nobody needs to hear.
+    Filler,
+    /// It shows that a need cannot be met.
+    Needed,
+}
+
+impl Role {
+    fn of(fact: &Fact, other: &Tree) -> Self {
+        let External::NoVersions(package, _) = fact else { return Self::Needed };
+        let widens = match other {
+            DerivationTree::External(External::FromDependencyOf(of, ..)) => of == package,
+            DerivationTree::External(_) => false,
+            DerivationTree::Derived(step) => {
+                step.terms.get(package).is_some_and(|term| matches!(term, Term::Positive(_)))
+            }
+        };
+        if widens { Self::Filler } else { Self::Needed }
+    }
 }
 
 impl<'t> Order<'t> {
@@ -124,21 +148,27 @@ impl<'t> Order<'t> {
     fn of(tree: &'t Arc<Tree>) -> Self {
         let mut order = Self { steps: Vec::new(), facts: Vec::new() };
         let mut seen: HashSet<*const Tree> = HashSet::new();
-        let mut stack: Vec<(&'t Arc<Tree>, bool)> = vec![(tree, false)];
-        while let Some((node, done)) = stack.pop() {
+        let mut stack: Vec<(&'t Arc<Tree>, Role, bool)> = vec![(tree, Role::Needed, false)];
+        while let Some((node, role, done)) = stack.pop() {
             match &**node {
                 DerivationTree::Derived(step) if done => order.steps.push(step),
                 _ if !seen.insert(Arc::as_ptr(node)) => {}
-                DerivationTree::External(fact) => order.facts.push(fact),
+                DerivationTree::External(fact) => order.facts.push((fact, role)),
                 DerivationTree::Derived(step) => {
-                    stack.push((node, true));
-                    // The deeper cause comes first, so that the other can be added to it with "and".
-                    let (first, second) = match &*step.cause1 {
-                        DerivationTree::External(_) => (&step.cause2, &step.cause1),
-                        DerivationTree::Derived(_) => (&step.cause1, &step.cause2),
+                    stack.push((node, role, true));
+                    let role = |own: &Tree, other: &Tree| match own {
+                        DerivationTree::External(fact) => Role::of(fact, other),
+                        DerivationTree::Derived(_) => Role::Needed,
                     };
-                    stack.push((second, false));
-                    stack.push((first, false));
+                    let first = (&step.cause1, role(&step.cause1, &step.cause2), false);
+                    let second = (&step.cause2, role(&step.cause2, &step.cause1), false);
+                    // The deeper cause comes first, so that the other can be added to it with "and".
+                    let (first, second) = match &**first.0 {
+                        DerivationTree::External(_) => (second, first),
+                        DerivationTree::Derived(_) => (first, second),
+                    };
+                    stack.push(second);
+                    stack.push(first);
                 }
             }
         }
@@ -146,22 +176,71 @@ impl<'t> Order<'t> {
     }
 }
 
-/// Returns the sentence for one step.
-fn sentence(words: &Words<'_, '_>, step: &Step, previous: Option<*const Step>, conclusion: &str) -> String {
-    let mut parts = Vec::new();
-    let mut follows = false;
-    for cause in [&step.cause1, &step.cause2] {
-        match &**cause {
-            DerivationTree::External(fact) => parts.extend(words.fact(fact)),
-            DerivationTree::Derived(own) if previous == Some(std::ptr::from_ref(own)) => follows = true,
-            DerivationTree::Derived(own) => parts.push(self::conclusion(words, &own.terms)),
+/// What was said so far.
+struct Story<'w, 'r, 'f> {
+    words: &'w Words<'r, 'f>,
+    /// Steps that only say a fact in other words, with the fact's words.
+    aliases: HashMap<*const Step, String>,
+    /// The step that the last sentence was about.
+    previous: Option<*const Step>,
+}
+
+impl Story<'_, '_, '_> {
+    /// Returns the sentence for a step; none if it only says a fact in other words.
+    fn sentence(&mut self, step: &Step, conclusion: &str) -> Option<String> {
+        let mut parts = Vec::new();
+        let mut follows = false;
+        let mut facts_only = true;
+        for (cause, other) in [(&step.cause1, &step.cause2), (&step.cause2, &step.cause1)] {
+            match &**cause {
+                DerivationTree::External(fact) => {
+                    parts.extend(self.words.fact(fact, Role::of(fact, other)).map(|text| (place(fact), text)));
+                }
+                DerivationTree::Derived(own) => {
+                    facts_only = false;
+                    let key = std::ptr::from_ref(own);
+                    match self.aliases.get(&key) {
+                        Some(alias) => parts.push((Place::Need, alias.clone())),
+                        None if self.previous == Some(key) => follows = true,
+                        None => parts.push((Place::Conclusion, self::conclusion(self.words, &own.terms))),
+                    }
+                }
+            }
         }
+        parts.sort();
+        let mut parts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
+        parts.dedup();
+        let key = std::ptr::from_ref(step);
+        if facts_only
+            && let [part] = &parts[..]
+            && !step.terms.is_empty()
+        {
+            self.aliases.insert(key, part.clone());
+            return None;
+        }
+        self.previous = Some(key);
+        Some(match (follows, parts.is_empty()) {
+            (_, true) => format!("So {conclusion}."),
+            (true, false) => format!("And because {}, {conclusion}.", parts.join(" and ")),
+            (false, false) => format!("Because {}, {conclusion}.", parts.join(" and ")),
+        })
     }
-    parts.dedup();
-    match (follows, parts.is_empty()) {
-        (_, true) => format!("So {conclusion}."),
-        (true, false) => format!("And because {}, {conclusion}.", parts.join(" and ")),
-        (false, false) => format!("Because {}, {conclusion}.", parts.join(" and ")),
+}
+
+/// Where a fact stands in a sentence: what the maintainer wrote comes first, what is missing last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Written,
+    Need,
+    Conclusion,
+    Lack,
+}
+
+const fn place(fact: &Fact) -> Place {
+    match fact {
+        External::FromDependencyOf(Package::Root, ..) => Place::Written,
+        External::NoVersions(..) => Place::Lack,
+        External::Custom(..) | External::FromDependencyOf(..) | External::NotRoot(..) => Place::Need,
     }
 }
 
@@ -177,7 +256,7 @@ fn conclusion(words: &Words<'_, '_>, terms: &Map<Package, Term<Ranges<Version>>>
             format!("{} cannot be used", words.versions(package, range).text)
         }
         ([(package, Term::Positive(range))], true) => {
-            format!("{} cannot be used with what you require", words.versions(package, range).text)
+            format!("{} with what you require", words.versions(package, range).unusable())
         }
         ([(package, Term::Negative(range))], _) => format!("{} is needed", words.versions(package, range).text),
         ([(first, Term::Positive(own)), (second, Term::Negative(other))], false)

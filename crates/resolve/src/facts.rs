@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use pinfold_artifact::{ArtifactFilename, Origin};
-use pinfold_packaging::{FileUrl, Metadata, PackageName, PageFile, ProjectStatus, SimplePage, SkippedFile, Version};
+use pinfold_packaging::{Metadata, PackageName, PageFile, ProjectStatus, SimplePage, SkippedFile, Version};
 
 /// Pages and metadata, each from its one origin.
 #[derive(Debug, Clone, Default)]
@@ -24,12 +24,10 @@ pub(crate) enum ProjectFact {
     Page(Arc<ProjectFacts>),
 }
 
-/// Which file some metadata belongs to.
+/// Which file some metadata belongs to: its name, which also names project and version. One project has one origin;
+/// should its page list one name twice, the first file is the one that counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FileKey {
-    filename: ArtifactFilename,
-    url: FileUrl,
-}
+pub struct FileKey(ArtifactFilename);
 
 /// A project's page, grouped by version.
 #[derive(Debug, Clone)]
@@ -99,9 +97,9 @@ impl Facts {
 }
 
 impl FileKey {
-    /// Returns the key of a file: its name and its URL.
+    /// Returns the key of a file.
     pub fn of(file: &PageFile) -> Self {
-        Self { filename: file.filename.clone(), url: file.url.clone() }
+        Self(file.filename.clone())
     }
 }
 

@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pinfold_packaging::{PackageName, Version};
 use pubgrub::External;
-use version_ranges::Ranges;
 
-use super::Fact;
 use super::words::Words;
+use super::{Fact, Role};
 use crate::candidates::{Obstacle, Project};
-use crate::run::{Package, Run, absent};
+use crate::run::{Package, Run};
 
 /// Gathers hints from the facts of a derivation.
 pub(super) struct Hints<'r, 'f> {
@@ -33,7 +32,7 @@ impl<'r, 'f> Hints<'r, 'f> {
     }
 
     /// Reads one fact.
-    pub(super) fn read(&mut self, fact: &Fact) {
+    pub(super) fn read(&mut self, fact: &Fact, role: Role) {
         let External::NoVersions(Package::Project(name) | Package::Extra(name, _), range) = fact else { return };
         let Some(project) = self.run.projects.find(name) else { return };
         let Some(page) = project.page() else {
@@ -49,9 +48,8 @@ impl<'r, 'f> Hints<'r, 'f> {
             );
             self.note(name, "skipped", None, detail);
         }
-        let range = range.intersection(&Ranges::singleton(absent()).complement());
-        let positions = project.positions(&range);
-        if positions.is_empty() && page.version_count() > 0 {
+        let positions = project.positions(range);
+        if positions.is_empty() && role == Role::Needed && page.version_count() > 0 {
             let newest = page.version(page.version_count() - 1).clone();
             self.note(name, "newest", Some(newest), String::new());
         }

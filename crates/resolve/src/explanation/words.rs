@@ -7,10 +7,10 @@ use pinfold_packaging::{ExtraName, PackageName, Specifiers, Version};
 use pubgrub::External;
 use version_ranges::Ranges;
 
-use super::Fact;
+use super::{Fact, Role};
 use crate::candidates::{Obstacle, Project};
 use crate::prepared::Demand;
-use crate::run::{Package, Run, absent};
+use crate::run::{Package, Run};
 
 /// Finds the words, with the pages at hand.
 pub(super) struct Words<'r, 'f> {
@@ -21,9 +21,23 @@ pub(super) struct Words<'r, 'f> {
 pub(super) struct Subject {
     pub(super) text: String,
     plural: bool,
+    /// The package, where all of its versions are meant.
+    all_of: Option<String>,
 }
 
 impl Subject {
+    fn new(text: String) -> Self {
+        Self { text, plural: false, all_of: None }
+    }
+
+    /// Says that these versions cannot be used.
+    pub(super) fn unusable(&self) -> String {
+        match &self.all_of {
+            Some(label) => format!("no version of {label} can be used"),
+            None => format!("{} cannot be used", self.text),
+        }
+    }
+
     /// Returns the form of a verb that fits.
     pub(super) const fn verb(&self, singular: &'static str, plural: &'static str) -> &'static str {
         if self.plural { plural } else { singular }
@@ -38,21 +52,21 @@ impl<'r, 'f> Words<'r, 'f> {
     /// Names versions of a package by those that exist.
     pub(super) fn versions(&self, package: &Package, range: &Ranges<Version>) -> Subject {
         let (name, label) = match package {
-            Package::Root => return Subject { text: "what you require".to_owned(), plural: false },
+            Package::Root => return Subject::new("what you require".to_owned()),
             Package::Project(name) => (name, name.to_string()),
             Package::Extra(name, extra) => (name, format!("{name}[{extra}]")),
         };
-        let range = range.intersection(&Ranges::singleton(absent()).complement());
         let project = self.run.projects.find(name);
         let Some((project, page)) = project.as_ref().and_then(|project| Some((project, project.page()?))) else {
-            return Subject { text: label, plural: false };
+            return Subject::new(label);
         };
-        let positions = project.positions(&range);
-        if positions.len() == page.version_count() {
-            return Subject { text: format!("every version of {label}"), plural: false };
+        let positions = project.positions(range);
+        if positions.len() == page.version_count() && positions.len() > 1 {
+            let all_of = Some(label.clone());
+            return Subject { text: format!("every version of {label}"), plural: false, all_of };
         }
         if positions.is_empty() {
-            return Subject { text: format!("{label} {}", range_text(&range)), plural: false };
+            return Subject::new(format!("{label} {}", range_text(range)));
         }
         let version = |position: usize| page.version(position).to_string();
         let last = page.version_count() - 1;
@@ -64,41 +78,39 @@ impl<'r, 'f> Words<'r, 'f> {
             (start, end) => format!("{} to {}", version(start), version(end)),
         };
         if runs.len() > RUNS {
-            return Subject { text: format!("{} versions of {label}", positions.len()), plural: true };
+            return Subject { text: format!("{} versions of {label}", positions.len()), plural: true, all_of: None };
         }
         let texts: Vec<String> = runs.iter().map(text).collect();
-        Subject { text: format!("{label} {}", texts.join(", ")), plural: positions.len() > 1 }
+        Subject { text: format!("{label} {}", texts.join(", ")), plural: positions.len() > 1, all_of: None }
     }
 
     /// Says a fact; none for what only links an extra to its project.
-    pub(super) fn fact(&self, fact: &Fact) -> Option<String> {
+    pub(super) fn fact(&self, fact: &Fact, role: Role) -> Option<String> {
         match fact {
             External::NotRoot(..) => None,
             External::Custom(_, _, never) => match *never {},
             External::NoVersions(Package::Project(name) | Package::Extra(name, _), range) => {
-                Some(self.no_versions(name, range))
+                self.no_versions(name, range, role)
             }
             External::NoVersions(Package::Root, _) => None,
             External::FromDependencyOf(of, own, on, other) => self.dependency(of, own, on, other),
         }
     }
 
-    fn no_versions(&self, name: &PackageName, range: &Ranges<Version>) -> String {
-        let Some(project) = self.run.projects.find(name) else { return format!("nothing is known of {name}") };
-        if project.page().is_none() {
-            return format!("{name} does not exist on {}", project.origin().index());
+    fn no_versions(&self, name: &PackageName, range: &Ranges<Version>, role: Role) -> Option<String> {
+        let project = self.run.projects.find(name)?;
+        let Some(page) = project.page() else {
+            return Some(format!("{name} does not exist on {}", project.origin().index()));
+        };
+        let positions = project.positions(range);
+        if !positions.is_empty() {
+            let subject = self.versions(&Package::Project(name.clone()), range);
+            return Some(format!("{} ({})", subject.unusable(), self.reasons(&project, &positions).join("; ")));
         }
-        let range = range.intersection(&Ranges::singleton(absent()).complement());
-        let positions = project.positions(&range);
-        if positions.is_empty() && range == Ranges::full() {
-            return format!("{name} has no files");
+        if page.version_count() == 0 {
+            return Some(format!("{name} has no files"));
         }
-        if positions.is_empty() {
-            return format!("there is no version of {name} {}", range_text(&range));
-        }
-        let subject = self.versions(&Package::Project(name.clone()), &range);
-        let reasons = self.reasons(&project, &positions);
-        format!("{} cannot be used ({})", subject.text, reasons.join("; "))
+        (role == Role::Needed).then(|| format!("there is no version of {name} {}", range_text(range)))
     }
 
     fn reasons(&self, project: &Project<'f>, positions: &[usize]) -> Vec<String> {
@@ -198,7 +210,9 @@ impl<'r, 'f> Words<'r, 'f> {
             (!demands.is_empty()).then_some(demands)
         })?;
         let texts: BTreeSet<String> = demands.iter().map(demand_text).collect();
-        Some(texts.into_iter().collect::<Vec<_>>().join(" and "))
+        let text = texts.into_iter().collect::<Vec<_>>().join(" and ");
+        let overridden = self.run.prepared.directions(on_name).is_some_and(|own| own.replacement.is_some());
+        Some(if overridden { format!("{text} (by your override)") } else { text })
     }
 }
 

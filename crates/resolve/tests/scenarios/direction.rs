@@ -137,9 +137,9 @@ fn groups_are_resolved_together() {
 #[test]
 fn urls_in_published_metadata_are_refused() {
     check("a 1.0 -> b @ https://evil.test/b-1.0-py3-none-any.whl\nb 1.0", "a", "refused direct-url");
-    check("a 1.0 -> b @ https://evil.test/b.whl; sys_platform == 'win32'", "a", "a 1.0");
-    check("a 1.0 extras=x -> b @ https://evil.test/b.whl; extra == 'x'", "a", "a 1.0");
-    check("a 1.0 extras=x -> b @ https://evil.test/b.whl; extra == 'x'", "a[x]", "refused direct-url");
+    check("a 1.0 -> b @ https://evil.test/b.whl ; sys_platform == 'win32'", "a", "a 1.0");
+    check("a 1.0 extras=x -> b @ https://evil.test/b.whl ; extra == 'x'", "a", "a 1.0");
+    check("a 1.0 extras=x -> b @ https://evil.test/b.whl ; extra == 'x'", "a[x]", "refused direct-url");
 }
 
 #[test]

@@ -109,6 +109,7 @@ impl Universe {
             status: ProjectStatus { state: ProjectState::Active, reason: None },
             last_serial: None,
             skipped: Vec::new(),
+            repairs: Vec::new(),
         })
     }
 
