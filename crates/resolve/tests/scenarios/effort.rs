@@ -11,7 +11,7 @@ fn a_deep_tree_takes_few_rounds() {
     let mut universe = String::new();
     for level in 0..6 {
         for node in 0..6 {
-            write!(universe, "p{level}-{node} 1.0 -> p{}-{node} | p{}-{}\n", level + 1, level + 1, (node + 1) % 6)
+            writeln!(universe, "p{level}-{node} 1.0 -> p{}-{node} | p{}-{}", level + 1, level + 1, (node + 1) % 6)
                 .unwrap();
         }
     }

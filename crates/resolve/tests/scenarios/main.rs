@@ -1,5 +1,7 @@
 //! Resolutions in small universes: tables of cases, explanations as snapshots, and a brute-force oracle.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its input fails")]
+
 mod choice;
 mod direction;
 mod effort;
