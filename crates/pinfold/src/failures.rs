@@ -121,7 +121,7 @@ impl From<InstallError> for Failure {
         let failure = match error {
             InstallError::Interpreter(error) => return error.into(),
             InstallError::Store(error) => return error.into(),
-            InstallError::Archive { .. } => {
+            InstallError::Archive { .. } | InstallError::Metadata { .. } => {
                 Self::of(Exit::Refused, &error).help("nothing of it was installed; tell the project's maintainers")
             }
             InstallError::Conflict { .. } => Self::of(Exit::Refused, &error)

@@ -17,13 +17,6 @@ use sha2::Digest;
 use super::trees::{self, Workshop};
 use crate::exit::{Exit, Failure};
 
-/// The time that backends write into archives: 1980-01-01, the first that zip can express.
-const SOURCE_DATE_EPOCH: u64 = 315_532_800;
-/// Milliseconds that one hook of a backend may take.
-const HOOK_MS: u64 = 20 * 60 * 1000;
-/// Bytes that one hook of a backend may print.
-const HOOK_OUTPUT_BYTES: u64 = 64 << 20;
-
 /// Returns the wheel of a locked sdist.
 ///
 /// # Errors
@@ -44,11 +37,7 @@ pub(crate) fn wheel_of(
         return Ok(wheel);
     }
     workshop.output.status(&format!("building {} {}", selected.name, selected.version));
-    let system = BuildSystem {
-        requires: Vec::new(),
-        backend: recipe.backend.clone(),
-        backend_path: recipe.backend_path.clone(),
-    };
+    let system = BuildSystem::from_recipe(&recipe.backend, &recipe.backend_path);
     let expected =
         Expected { name: selected.name.clone(), version: selected.version.clone(), metadata: Some(recipe.metadata) };
     with_bench(workshop, &recipe.requires, accepts, |bench| {
@@ -98,13 +87,7 @@ pub(crate) fn with_bench<R>(
     stage(&guard, &intent, &trees, &options)?.exchange()?;
     let run = scratch.path().join("run");
     std::fs::create_dir(&run).map_err(|e| Failure::of(Exit::World, &e))?;
-    work(&Workbench {
-        environment_python: environment.python(),
-        scratch: run,
-        source_date_epoch: SOURCE_DATE_EPOCH,
-        timeout_ms: HOOK_MS,
-        output_bytes: HOOK_OUTPUT_BYTES,
-    })
+    work(&Workbench::new(&environment.python(), &run, &workshop.world.search_path))
 }
 
 fn selected_tool(tool: &BuildTool) -> Selected {

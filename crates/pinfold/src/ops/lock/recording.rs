@@ -174,7 +174,7 @@ impl RecordedPage {
     /// Exit 2 if the recording was damaged by hand.
     pub(super) fn page(&self, page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, Failure> {
         let files = self.files.iter().map(|file| file.page_file(page_url, project)).collect::<Result<_, _>>()?;
-        Ok(SimplePage { files, status: self.status.clone(), last_serial: None, skipped: Vec::new() })
+        Ok(SimplePage { files, status: self.status.clone(), last_serial: None, skipped: Vec::new(), repairs: Vec::new() })
     }
 }
 
