@@ -116,12 +116,14 @@ mod unix {
                 _ => Kind::Other,
             };
             let seconds = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+            #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "16 bits on macOS"))]
+            let mode = u32::from(stat.st_mode) & 0o7777;
             Ok(Facts {
                 kind,
                 size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
                 mtime_ns: i64::try_from(seconds).unwrap_or(i64::MAX),
                 inode: stat.st_ino,
-                mode: u32::from(stat.st_mode) & 0o7777,
+                mode,
             })
         }
     }

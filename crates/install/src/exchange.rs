@@ -154,5 +154,6 @@ const UNFINISHED: &str = "unfinished";
 /// What is to be put in place by the second of two renames, relative to the state directory.
 const NOTE: &str = "exchange";
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

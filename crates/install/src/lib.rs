@@ -13,7 +13,8 @@ mod distribution;
 mod environment;
 mod error;
 mod exchange;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod fixture;
 mod history;
 mod interpreter;

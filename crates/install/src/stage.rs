@@ -288,5 +288,6 @@ fn write_receipt(
     Ok(receipt)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

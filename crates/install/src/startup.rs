@@ -115,7 +115,7 @@ mod tests {
             sha256,
             reason: "read".to_owned(),
         };
-        let left = |entry: Accepted| unaccepted(&[file.clone()], &"a".parse().unwrap(), &[entry]).len();
+        let left = |entry: Accepted| unaccepted(std::slice::from_ref(&file), &"a".parse().unwrap(), &[entry]).len();
         assert_eq!(left(entry.clone()), 0);
         assert_eq!(left(Accepted { code: "startup-hook".to_owned(), ..entry.clone() }), 1);
         assert_eq!(left(Accepted { package: "b".parse().unwrap(), ..entry.clone() }), 1);

@@ -306,5 +306,6 @@ const BIG_BYTES: u64 = 256 << 10;
 /// Wheels smaller than this are not worth a second thread.
 const SMALL_WHEEL_BYTES: u64 = 128 << 10;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

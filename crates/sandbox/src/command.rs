@@ -248,6 +248,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// Variables that are the sandbox's own.
 const RESERVED: [&str; 3] = ["HOME", "PATH", "TMPDIR"];
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[path = "tests.rs"]
 mod tests;

@@ -9,5 +9,6 @@ mod probe;
 pub use error::InterpreterError;
 pub use facts::{Interpreter, Libc, SchemePaths, Stamp as ProgramStamp};
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

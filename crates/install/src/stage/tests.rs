@@ -154,7 +154,7 @@ fn files_of_the_environment_itself_are_refused() {
         (wheel().data("data", ".pinfold/receipt.json", "x"), "reserved-path"),
         (wheel().data("data", ".gitignore", "x"), "reserved-path"),
         (wheel().data("data", "lib64", "x"), "reserved-path"),
-        (wheel().console_script("python3", "evil:main"), "reserved-path"),
+        (wheel().console_script("python3", "evil:main"), "unsafe-entry-point"),
         (wheel().console_script("pip", "evil:main"), "reserved-path"),
     ] {
         let world = World::new();

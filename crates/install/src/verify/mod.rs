@@ -196,5 +196,6 @@ impl<'a> Listed<'a> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
