@@ -105,11 +105,16 @@ fn test_modules(path: &str, text: &str) -> Vec<String> {
         Some((parent, "lib" | "main" | "mod")) => parent.to_owned(),
         _ => stem.to_owned(),
     };
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let pairs = lines.windows(2).filter(|pair| is_test_only(pair[0]));
-    let names =
-        pairs.filter_map(|pair| pair[1].trim_start_matches("pub(crate) ").strip_prefix("mod ")?.strip_suffix(';'));
-    names.map(|name| format!("{directory}/{name}")).collect()
+    let mut lines = text.lines().map(str::trim);
+    let mut found = Vec::new();
+    while lines.by_ref().any(is_test_only) {
+        // Other attributes may stand between; the item itself begins with a word.
+        let item = lines.by_ref().find(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));
+        let module =
+            item.and_then(|item| item.trim_start_matches("pub(crate) ").strip_prefix("mod ")?.strip_suffix(';'));
+        found.extend(module.map(|name| format!("{directory}/{name}")));
+    }
+    found
 }
 
 /// Returns true for `#[cfg(test)]` and `#[cfg(all(test, …))]`.
@@ -118,7 +123,7 @@ fn is_test_only(line: &str) -> bool {
 }
 
 /// Empties the lines of items under `#[cfg(test)]` and of comments. It trusts rustfmt: an item ends where its indentation
-/// comes back with a closing brace or bracket, or with the semicolon of its first line.
+/// comes back with a closing brace, or with the semicolon of its first line.
 fn without_tests_and_comments(text: &str) -> String {
     let mut kept = String::new();
     let mut test: Option<usize> = None;
@@ -126,8 +131,8 @@ fn without_tests_and_comments(text: &str) -> String {
         let indent = line.len() - line.trim_start().len();
         let trimmed = line.trim();
         if let Some(start) = test {
-            let closes = indent == start && (trimmed.starts_with(['}', ']', ')']) || trimmed.ends_with([';', '}']));
-            test = if closes && !trimmed.starts_with('#') { None } else { Some(start) };
+            let closes = indent == start && (trimmed.starts_with('}') || trimmed.ends_with([';', '}']));
+            test = if closes { None } else { Some(start) };
         } else if is_test_only(trimmed) {
             test = Some(indent);
         } else if !trimmed.starts_with("//") {

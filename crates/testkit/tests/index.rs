@@ -1,4 +1,5 @@
 //! The index answers as the protocols say, and breaks them only where it is told to.
+#![expect(clippy::unwrap_used, reason = "in a test, what cannot be read is a failure")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

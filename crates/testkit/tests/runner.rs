@@ -1,4 +1,5 @@
 //! A run sees its temporary home and nothing of the user's. Python stands in for the command.
+#![expect(clippy::unwrap_used, reason = "in a test, what cannot be read is a failure")]
 
 use pinfold_testkit::{Pinfold, Python, TempHome};
 
