@@ -6,19 +6,19 @@ use crate::project::Project;
 
 #[test]
 fn goes_back_and_forth_offline() {
-    let index = Index::new().wheel("a", "1.0").module("a.py", "V = 1\n").wheel("a", "2.0").module("a.py", "V = 2\n");
+    let index = Index::new().wheel("a", "1.0").module("mod_a.py", "V = 1\n").wheel("a", "2.0").module("mod_a.py", "V = 2\n");
     let project = Project::new(index, &["a==1.0"]);
     project.installed();
     project.write_manifest(&["a==2.0"], "", "");
     project.installed();
-    assert_eq!(project.python("import a; print(a.V)"), "2\n");
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "2\n");
     let history = project.pinfold("history").run().expect_code(0);
     assert_eq!(history.stdout.lines().count(), 2, "{history}");
     project.server.forget_requests();
     project.pinfold("rollback").run().expect_code(0);
-    assert_eq!(project.python("import a; print(a.V)"), "1\n");
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "1\n");
     project.sync().expect_code(0);
-    assert_eq!(project.python("import a; print(a.V)"), "2\n");
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "2\n");
     assert!(project.server.requests().is_empty());
     project.pinfold("rollback").arg("99").run().expect_code(1).expect_stderr("99");
 }

@@ -6,26 +6,26 @@ use crate::project::Project;
 
 fn greeting() -> Index {
     Index::new()
-        .wheel("hello", "1.0")
-        .requires("world>=1")
+        .wheel("greet", "1.0")
+        .requires("planet>=1")
         .module("hello.py", "import world\ndef main():\n    print('hello ' + world.NAME)\n")
         .console_script("hello", "hello:main")
-        .wheel("world", "1.0")
+        .wheel("planet", "1.0")
         .module("world.py", "NAME = 'old'\n")
-        .wheel("world", "2.0")
+        .wheel("planet", "2.0")
         .module("world.py", "NAME = 'world'\n")
 }
 
 #[test]
 fn installs_what_is_locked_and_runs_it() {
-    let project = Project::new(greeting(), &["hello"]);
+    let project = Project::new(greeting(), &["greet"]);
     project.installed();
     assert_eq!(project.python("import hello; hello.main()"), "hello world\n");
     let listed = project.python(
         "import importlib.metadata as m; print(sorted((d.name, d.version) for d in m.distributions()))",
     );
-    assert_eq!(listed, "[('hello', '1.0'), ('world', '2.0')]\n");
-    let installer = project.python("import importlib.metadata as m; print(m.distribution('hello').read_text('INSTALLER'))");
+    assert_eq!(listed, "[('greet', '1.0'), ('planet', '2.0')]\n");
+    let installer = project.python("import importlib.metadata as m; print(m.distribution('greet').read_text('INSTALLER'))");
     assert_eq!(installer.trim(), "pinfold");
     project.pinfold("verify").run().expect_code(0);
 }
@@ -33,7 +33,7 @@ fn installs_what_is_locked_and_runs_it() {
 #[cfg(unix)]
 #[test]
 fn console_scripts_run_from_anywhere() {
-    let project = Project::new(greeting(), &["hello"]);
+    let project = Project::new(greeting(), &["greet"]);
     project.installed();
     let script = project.home.project().join(".venv/bin/hello");
     let output = std::process::Command::new(script).current_dir("/").env_clear().output().unwrap();
@@ -42,7 +42,7 @@ fn console_scripts_run_from_anywhere() {
 
 #[test]
 fn a_second_sync_does_nothing_and_asks_nobody() {
-    let project = Project::new(greeting(), &["hello"]);
+    let project = Project::new(greeting(), &["greet"]);
     project.installed();
     let before = project.home.snapshot(".venv");
     project.server.forget_requests();
@@ -53,10 +53,10 @@ fn a_second_sync_does_nothing_and_asks_nobody() {
 
 #[test]
 fn a_new_lock_replaces_what_changed_and_removes_what_went() {
-    let project = Project::new(greeting(), &["hello", "world==1.0"]);
+    let project = Project::new(greeting(), &["greet", "planet==1.0"]);
     project.installed();
     assert_eq!(project.python("import world; print(world.NAME)"), "old\n");
-    project.write_manifest(&["world==2.0"], "", "");
+    project.write_manifest(&["planet==2.0"], "", "");
     project.lock();
     project.sync().expect_code(0).expect_stderr("1 changed, 1 removed");
     assert_eq!(project.python("import world; print(world.NAME)"), "world\n");
@@ -66,7 +66,7 @@ fn a_new_lock_replaces_what_changed_and_removes_what_went() {
 
 #[test]
 fn a_store_that_has_everything_serves_a_new_environment_offline() {
-    let project = Project::new(greeting(), &["hello"]);
+    let project = Project::new(greeting(), &["greet"]);
     project.installed();
     std::fs::rename(project.home.project().join(".venv"), project.home.project().join("former")).unwrap();
     project.server.forget_requests();
@@ -77,7 +77,7 @@ fn a_store_that_has_everything_serves_a_new_environment_offline() {
 
 #[test]
 fn offline_without_the_files_is_a_failure_of_the_world() {
-    let project = Project::new(greeting(), &["hello"]);
+    let project = Project::new(greeting(), &["greet"]);
     project.lock();
     project.pinfold("sync").arg("--offline").run().expect_code(4).expect_stderr("--offline");
     assert!(!project.home.has(".venv"));
@@ -85,10 +85,10 @@ fn offline_without_the_files_is_a_failure_of_the_world() {
 
 #[test]
 fn a_dry_run_names_the_changes_and_makes_none() {
-    let project = Project::new(greeting(), &["hello"]);
+    let project = Project::new(greeting(), &["greet"]);
     project.lock();
     project.server.forget_requests();
-    project.pinfold("sync").arg("--dry-run").run().expect_code(0).expect_stdout("+ hello 1.0\n+ world 2.0\n");
+    project.pinfold("sync").arg("--dry-run").run().expect_code(0).expect_stdout("+ greet 1.0\n+ planet 2.0\n");
     assert!(!project.home.has(".venv"));
     assert!(project.server.requests().is_empty());
 }

@@ -6,11 +6,11 @@ use crate::project::Project;
 
 fn installed() -> Project {
     let index = Index::new()
-        .wheel("hello", "1.0")
+        .wheel("greet", "1.0")
         .module("hello/__init__.py", "NAME = 'hello'\n")
         .module("hello/other.py", "OTHER = 1\n")
         .console_script("hello", "hello:main");
-    let project = Project::new(index, &["hello"]);
+    let project = Project::new(index, &["greet"]);
     project.installed();
     project.pinfold("verify").run().expect_code(0);
     project
@@ -88,12 +88,12 @@ fn the_report_is_json_where_asked_for() {
     let report = project.pinfold("verify").args(["--format", "json"]).run().expect_code(1);
     let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
     assert_eq!(report["findings"][0]["code"], "missing");
-    assert_eq!(report["findings"][0]["package"], "hello");
+    assert_eq!(report["findings"][0]["package"], "greet");
 }
 
 #[test]
 fn verifying_nothing_is_wrong_usage() {
-    let project = Project::new(Index::new().wheel("hello", "1.0"), &["hello"]);
+    let project = Project::new(Index::new().wheel("greet", "1.0"), &["greet"]);
     project.pinfold("verify").run().expect_code(2);
     project.lock();
     project.pinfold("verify").run().expect_code(2).expect_stderr("pinfold sync");
