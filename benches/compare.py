@@ -97,7 +97,7 @@ class Bench:
         """Returns the `[[accept]]` entries of the example's manifest: start-up files that its maintainer has looked at."""
         with open(os.path.join(ROOT, "examples", "fooocus", "pinfold.toml")) as file:
             text = file.read()
-        return "\n".join("[[accept]]" + entry.partition("\n[[index]]")[0] for entry in text.split("\n[[accept]]")[1:])
+        return "\n".join("[[accept]]" + entry.partition("\n[")[0] for entry in text.split("\n[[accept]]")[1:])
 
     def start_mirror(self, *options):
         self.stop_mirror()
