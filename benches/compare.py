@@ -90,8 +90,7 @@ class Bench:
         manifest += ["", self.accepted()]
         write(os.path.join(self.project, "pinfold.toml"), "\n".join(manifest) + "\n")
         write(os.path.join(self.project, "requirements.in"), "\n".join(requirements) + "\n")
-        # uv leaves a package out if an override puts an impossible marker on it.
-        write(os.path.join(self.project, "overrides.txt"), "".join('%s; sys_platform == "never"\n' % name for name in EXCLUDED))
+        write(os.path.join(self.project, "excludes.txt"), "".join(name + "\n" for name in EXCLUDED))
 
     def accepted(self):
         """Returns the `[[accept]]` entries of the example's manifest: start-up files that its maintainer has looked at."""
@@ -129,8 +128,8 @@ class Bench:
         if tool == "pinfold":
             return [self.pinfold, "-C", self.project, "lock", "-o", output]
         return [self.uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.10", "--python",
-                self.arguments.python, "--exclude-newer", CUTOFF, "--default-index", self.url, "--overrides",
-                os.path.join(self.project, "overrides.txt"), "--format", "pylock.toml", "-o", output,
+                self.arguments.python, "--exclude-newer", CUTOFF, "--default-index", self.url, "--excludes",
+                os.path.join(self.project, "excludes.txt"), "--format", "pylock.toml", "-o", output,
                 os.path.join(self.project, "requirements.in")]
 
     def sync(self, tool, lock, venv):
