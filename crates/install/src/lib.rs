@@ -40,7 +40,7 @@ pub use plan::{Change, Intent, Plan, RebuildReason, plan};
 pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
 pub use stage::{Bytecode, LinkMode, StageOptions, Staged, stage};
 pub use startup::{StartupFile, startup_files};
-pub use unpack::unpack_wheel;
+pub use unpack::{check_wheel, unpack_wheel};
 pub use verify::{Finding, FindingCode, Report, verify};
 
 /// Threads that work on files: two are enough for every disk that was measured.

@@ -41,12 +41,28 @@ pub fn unpack_wheel(
         Some(known) => known,
         None => unpack(store, stored, selected).map_err(|error| blame(store, stored, error))?,
     };
+    check_facts(&facts, selected, accepts)?;
+    Ok(tree)
+}
+
+/// Holds a wheel that was unpacked before, perhaps for another lock, against what this lock believes and accepts. Returns
+/// false if the tree does not say what was in the wheel; it must be unpacked again then.
+///
+/// # Errors
+/// As [`unpack_wheel`].
+pub fn check_wheel(tree: &StoredTree, selected: &Selected, accepts: &[Accepted]) -> Result<bool, InstallError> {
+    let Some(facts) = WheelFacts::of(tree.manifest()) else { return Ok(false) };
+    check_facts(&facts, selected, accepts)?;
+    Ok(true)
+}
+
+fn check_facts(facts: &WheelFacts, selected: &Selected, accepts: &[Accepted]) -> Result<(), InstallError> {
     if let Some(expected) = selected.metadata_sha256.filter(|expected| *expected != facts.metadata_sha256) {
         let filename = selected.artifact.filename.clone();
         return Err(InstallError::Metadata { filename, expected, found: facts.metadata_sha256 });
     }
     let files = startup::unaccepted(&facts.startup, &selected.name, accepts);
-    if files.is_empty() { Ok(tree) } else { Err(InstallError::Unaccepted { package: selected.name.clone(), files }) }
+    if files.is_empty() { Ok(()) } else { Err(InstallError::Unaccepted { package: selected.name.clone(), files }) }
 }
 
 fn unpack(store: &Store, stored: &Stored, selected: &Selected) -> Result<(StoredTree, WheelFacts), InstallError> {

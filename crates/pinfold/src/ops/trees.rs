@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pinfold_fetch::Fetcher;
-use pinfold_install::{Interpreter, unpack_wheel};
+use pinfold_install::{Interpreter, check_wheel, unpack_wheel};
 use pinfold_lock::{Accepted, ArtifactKind, Selected, Selection};
 use pinfold_packaging::PackageName;
 use pinfold_store::{Store, Stored, StoredTree};
@@ -46,7 +46,7 @@ const HANDS: usize = 8;
 /// # Errors
 /// The first failure in the order of the selection; nothing is installed then.
 pub(crate) fn make(workshop: &Workshop<'_>, selection: &Selection, accepts: &[Accepted]) -> Result<Trees, Failure> {
-    let (mut trees, missing) = at_hand(workshop, selection)?;
+    let (mut trees, missing) = at_hand(workshop, selection, accepts)?;
     let stored = fetch_and_unpack(workshop, &missing, accepts, &mut trees)?;
     for (selected, sdist) in stored {
         let wheel = builds::wheel_of(workshop, selected, &sdist, accepts)?;
@@ -56,9 +56,13 @@ pub(crate) fn make(workshop: &Workshop<'_>, selection: &Selection, accepts: &[Ac
 }
 
 /// Returns the trees that the store has, and the packages that it lacks.
-fn at_hand<'a>(workshop: &Workshop<'_>, selection: &'a Selection) -> Result<(Trees, Vec<&'a Selected>), Failure> {
+fn at_hand<'a>(
+    workshop: &Workshop<'_>,
+    selection: &'a Selection,
+    accepts: &[Accepted],
+) -> Result<(Trees, Vec<&'a Selected>), Failure> {
     let wheels: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Wheel).collect();
-    let looked = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected))?;
+    let looked = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected, accepts))?;
     let mut trees = Trees::new();
     let mut missing: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Sdist).collect();
     for (selected, tree) in wheels.into_iter().zip(looked) {
@@ -71,13 +75,14 @@ fn at_hand<'a>(workshop: &Workshop<'_>, selection: &'a Selection) -> Result<(Tre
     Ok((trees, missing))
 }
 
-fn stored_tree(store: &Store, selected: &Selected) -> Result<Option<StoredTree>, Failure> {
+/// A stored tree may have been unpacked for another lock, which accepted what this one does not.
+fn stored_tree(store: &Store, selected: &Selected, accepts: &[Accepted]) -> Result<Option<StoredTree>, Failure> {
     if store.find(&selected.artifact)?.is_none() {
         return Ok(None);
     }
     let Some(tree) = store.tree(&selected.artifact.sha256)? else { return Ok(None) };
     if store.check_tree(&tree)?.is_empty() {
-        return Ok(Some(tree));
+        return Ok(check_wheel(&tree, selected, accepts)?.then_some(tree));
     }
     store.quarantine(&tree)?;
     Ok(None)
