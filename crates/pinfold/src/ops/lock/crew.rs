@@ -1,10 +1,10 @@
 //! Many questions at once: a crew of threads that ask the index while the resolver thinks.
 //!
-//! Threads are started as questions come, up to [`Crew::MOST`]; each waits for the network, not for the processor. The order
-//! in which replies arrive is visible here and nowhere else: the caller keys every reply by its question.
+//! Threads are started as questions come, up to a number that the caller gives: few where they compute, many where they wait
+//! for the network. Replies come in any order; the caller keys each by its question.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -23,39 +23,38 @@ struct Queue<Q> {
 pub(super) struct Crew<Q, R> {
     shared: Arc<Shared<Q>>,
     answer: Arc<dyn Fn(Q) -> R + Send + Sync>,
-    sender: Sender<R>,
-    replies: Receiver<R>,
+    replies: Sender<R>,
     threads: usize,
-    outstanding: usize,
+    most: usize,
 }
 
 impl<Q: Send + 'static, R: Send + 'static> Crew<Q, R> {
-    /// Threads at most: more than any server wants to see at once over one connection gains nothing.
-    const MOST: usize = 48;
-
-    /// Makes a crew that answers with the given function.
-    pub(super) fn new(answer: impl Fn(Q) -> R + Send + Sync + 'static) -> Self {
-        let (sender, replies) = channel();
+    /// Makes a crew of at most `most` threads that answers with the given function into `replies`.
+    pub(super) fn new(most: usize, replies: Sender<R>, answer: impl Fn(Q) -> R + Send + Sync + 'static) -> Self {
         let queue = Queue { questions: VecDeque::new(), idle: 0, closed: false };
         let shared = Arc::new(Shared { queue: Mutex::new(queue), arrived: Condvar::new() });
-        Self { shared, answer: Arc::new(answer), sender, replies, threads: 0, outstanding: 0 }
+        Self { shared, answer: Arc::new(answer), replies, threads: 0, most }
     }
 
-    /// Asks a question.
+    /// Asks a question. Without a thread to ask, it is answered here and now.
     pub(super) fn ask(&mut self, question: Q) {
-        self.outstanding += 1;
         let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.questions.push_back(question);
         let short_handed = queue.questions.len() > queue.idle;
         drop(queue);
         self.shared.arrived.notify_one();
-        if short_handed && self.threads < Self::MOST {
+        if short_handed && self.threads < self.most {
             self.hire();
+        }
+        if self.threads == 0 {
+            let left = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).questions.pop_front();
+            // The receiver outlives the crew, so the reply arrives.
+            left.into_iter().for_each(|question| drop(self.replies.send((self.answer)(question))));
         }
     }
 
     fn hire(&mut self) {
-        let (shared, answer, sender) = (Arc::clone(&self.shared), Arc::clone(&self.answer), self.sender.clone());
+        let (shared, answer, sender) = (Arc::clone(&self.shared), Arc::clone(&self.answer), self.replies.clone());
         let work = move || {
             while let Some(question) = next(&shared) {
                 if sender.send(answer(question)).is_err() {
@@ -66,23 +65,6 @@ impl<Q: Send + 'static, R: Send + 'static> Crew<Q, R> {
         if thread::Builder::new().name(format!("ask-{}", self.threads)).spawn(work).is_ok() {
             self.threads += 1;
         }
-    }
-
-    /// Returns the next reply, or none if nothing is outstanding.
-    pub(super) fn reply(&mut self) -> Option<R> {
-        if self.outstanding == 0 || self.threads == 0 {
-            return None;
-        }
-        let reply = self.replies.recv().ok()?;
-        self.outstanding -= 1;
-        Some(reply)
-    }
-
-    /// Returns a reply that is there already.
-    pub(super) fn reply_now(&mut self) -> Option<R> {
-        let reply = self.replies.try_recv().ok()?;
-        self.outstanding -= 1;
-        Some(reply)
     }
 }
 
@@ -112,17 +94,27 @@ impl<Q, R> Drop for Crew<Q, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::channel;
 
     #[test]
     fn answers_every_question_once() {
-        let mut crew = Crew::new(|question: usize| question * 2);
+        let (sender, replies) = channel();
+        let mut crew = Crew::new(8, sender, |question: usize| question * 2);
         for question in 0..1000 {
             crew.ask(question);
         }
-        let mut replies: Vec<usize> = std::iter::from_fn(|| crew.reply()).collect();
-        replies.sort_unstable();
-        assert_eq!(replies, (0..1000).map(|question| question * 2).collect::<Vec<_>>());
-        assert!(crew.reply().is_none());
-        assert!(crew.reply_now().is_none());
+        let mut found: Vec<usize> = replies.iter().take(1000).collect();
+        found.sort_unstable();
+        assert_eq!(found, (0..1000).map(|question| question * 2).collect::<Vec<_>>());
+        drop(crew);
+        assert!(replies.recv().is_err());
+    }
+
+    #[test]
+    fn answers_without_threads_too() {
+        let (sender, replies) = channel();
+        let mut crew = Crew::new(0, sender, |question: usize| question + 1);
+        crew.ask(1);
+        assert_eq!(replies.try_recv(), Ok(2));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use indicatif::ProgressBar;
 use pinfold_artifact::{ArtifactFilename, Limits, Origin};
@@ -13,7 +14,7 @@ use pinfold_packaging::{
     ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, SimplePage, Target, Version,
 };
 use pinfold_resolve::{
-    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Solution, best_candidate, resolve,
+    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Solution, best_candidates, resolve,
 };
 
 use super::crew::Crew;
@@ -24,7 +25,13 @@ use crate::exit::{Exit, Failure};
 pub(super) struct Desk {
     facts: Facts,
     source: Arc<Source>,
-    crew: Crew<Question, (Question, Result<Answer, Failure>)>,
+    /// Few threads, which look at what is at hand; many, which wait for the network.
+    near: Crew<Question, Reply>,
+    far: Crew<Question, Reply>,
+    replies: Receiver<Reply>,
+    outstanding: usize,
+    /// Pages that came since the crawl last looked.
+    arrived: Vec<PackageName>,
     asked: BTreeSet<Key>,
     /// What could not be had; it matters only if the resolver asks for it.
     failures: BTreeMap<Key, Failure>,
@@ -38,6 +45,14 @@ pub(super) struct Desk {
     ahead: Vec<(Problem, MarkerEnvironment)>,
     progress: ProgressBar,
 }
+
+/// What a crew says: the answer, or from the near one nothing if the network has to be asked.
+type Reply = (Question, Result<Option<Answer>, Failure>);
+
+/// Threads that look at what is at hand: as many as compute at once on a small machine.
+const NEAR: usize = 2;
+/// Threads that wait for the network: more than any server wants to see at once over one connection gains nothing.
+const FAR: usize = 48;
 
 /// A question, without what only the answer needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,15 +109,25 @@ pub(super) trait Builder {
 impl Desk {
     /// Opens the desk. `keep_pages` keeps every page for a recording.
     pub(super) fn new(source: Arc<Source>, keep_pages: bool, progress: ProgressBar) -> Self {
+        let (sender, replies) = channel();
+        let at_hand = Arc::clone(&source);
+        let near = Crew::new(NEAR, sender.clone(), move |question: Question| {
+            let answer = at_hand.answer_at_hand(&question);
+            (question, answer)
+        });
         let asking = Arc::clone(&source);
-        let crew = Crew::new(move |question: Question| {
-            let answer = asking.answer(&question);
+        let far = Crew::new(FAR, sender, move |question: Question| {
+            let answer = asking.answer(&question).map(Some);
             (question, answer)
         });
         Self {
             facts: Facts::new(),
             source,
-            crew,
+            near,
+            far,
+            replies,
+            outstanding: 0,
+            arrived: Vec::new(),
             asked: BTreeSet::new(),
             failures: BTreeMap::new(),
             unbuilt: BTreeSet::new(),
@@ -188,7 +213,41 @@ impl Desk {
     fn ask(&mut self, question: Question) {
         if self.asked.insert(Key::of(&question)) {
             self.progress.inc_length(1);
-            self.crew.ask(question);
+            self.outstanding += 1;
+            self.near.ask(question);
+        }
+    }
+
+    /// Waits for the next reply and files it, together with those that are there already.
+    fn wait(&mut self) -> Result<(), Failure> {
+        let gone = || Failure::new(Exit::Bug, "nobody answers a question of the resolver");
+        if self.outstanding == 0 {
+            return Err(gone());
+        }
+        let reply = self.replies.recv().map_err(|_| gone())?;
+        self.take(reply);
+        while let Ok(reply) = self.replies.try_recv() {
+            self.take(reply);
+        }
+        self.crawl_on();
+        Ok(())
+    }
+
+    fn take(&mut self, (question, answer): Reply) {
+        match answer {
+            Ok(None) => self.far.ask(question),
+            Ok(Some(answer)) => self.file(question, Ok(answer)),
+            Err(failure) => self.file(question, Err(failure)),
+        }
+    }
+
+    /// Asks for what the pages that came make likely to be needed.
+    fn crawl_on(&mut self) {
+        let names = std::mem::take(&mut self.arrived);
+        let candidates: Vec<Question> =
+            self.ahead.iter().flat_map(|(problem, _)| best_candidates(problem, &self.facts, &names)).collect();
+        for question in candidates {
+            self.ask(question);
         }
     }
 
@@ -203,14 +262,8 @@ impl Desk {
                     self.build(question, builder)?;
                     continue;
                 }
-                let Some(reply) = self.crew.reply() else {
-                    return Err(Failure::new(Exit::Bug, format!("nobody answers {question:?}")).into());
-                };
-                self.file(reply);
+                self.wait()?;
             }
-        }
-        while let Some(reply) = self.crew.reply_now() {
-            self.file(reply);
         }
         Ok(())
     }
@@ -237,8 +290,9 @@ impl Desk {
     }
 
     /// Files a reply among the facts, and asks for what it makes likely to be needed.
-    fn file(&mut self, (question, answer): (Question, Result<Answer, Failure>)) {
+    fn file(&mut self, question: Question, answer: Result<Answer, Failure>) {
         self.progress.inc(1);
+        self.outstanding -= 1;
         match (question, answer) {
             (question, Err(failure)) => {
                 self.failures.insert(Key::of(&question), failure);
@@ -270,11 +324,7 @@ impl Desk {
             pages.insert(name.clone(), Some(page.clone()));
         }
         self.facts.add_page(name.clone(), Arc::new(ProjectFacts::new(origin, page)));
-        let candidates: Vec<Question> =
-            self.ahead.iter().filter_map(|(problem, _)| best_candidate(problem, &self.facts, &name)).collect();
-        for question in candidates {
-            self.ask(question);
-        }
+        self.arrived.push(name);
     }
 
     fn keep(&mut self, file: &PageFile, fact: MetadataFact) {

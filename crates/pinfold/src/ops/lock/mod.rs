@@ -8,6 +8,7 @@ mod crew;
 mod desk;
 mod indexes;
 mod inputs;
+mod pages;
 mod pin;
 mod pip;
 mod recording;
@@ -18,8 +19,10 @@ mod wheel_end;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Credential, Fetcher};
 use pinfold_lock::{BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
 use pinfold_packaging::{PackageName, Version};
@@ -28,6 +31,7 @@ use pinfold_resolve::{Problem, Solution, Warning};
 use self::desk::{Desk, Unsolved};
 use self::indexes::Indexes;
 use self::inputs::Inputs;
+use self::pages::Relevance;
 use self::pin::Pinner;
 use self::recording::Recording;
 use self::sdists::Sdists;
@@ -119,11 +123,31 @@ pub struct Locked {
 /// Exit 1 if there is no solution, 2 for an input that cannot be read, 3 for a refusal, 4 if the world failed. Nothing is
 /// written then.
 pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result<Locked, Failure> {
+    let begun = world.now();
+    let no = match attempt(request, None, world, output) {
+        Err(failure) if matches!(failure.exit, Exit::No | Exit::Refused) => failure,
+        done => return done,
+    };
+    if matches!(request.answers, Answers::Replay(_)) {
+        return Err(no);
+    }
+    // Pages that were cached before this run may have brought about the refusal; none is given before they were asked for.
+    // And what was left out of them as irrelevant may be what explains it.
+    attempt(request, Some(begun), world, output)
+}
+
+/// Locks; pages from before `since` are not taken from the cache unasked.
+fn attempt(
+    request: &LockRequest<'_>,
+    since: Option<Timestamp>,
+    world: &World,
+    output: &Output,
+) -> Result<Locked, Failure> {
     let inputs = Inputs::read(request)?;
     let previous = former_lock(request)?;
     let former = previous.as_ref().map(|(lock, _)| lock);
     let cutoff = inputs.cutoff(former, matches!(request.keep, Keep::Nothing), world.now());
-    let opened = open_source(request, &inputs, former, cutoff, world)?;
+    let opened = open_source(request, &inputs, former, (cutoff, since), world)?;
 
     let spinner = output.spinner("resolving");
     let recording = matches!(request.answers, Answers::Record { .. });
@@ -189,7 +213,7 @@ fn open_source(
     request: &LockRequest<'_>,
     inputs: &Inputs,
     former: Option<&Lock>,
-    cutoff: Option<Timestamp>,
+    (cutoff, since): (Option<Timestamp>, Option<Timestamp>),
     world: &World,
 ) -> Result<Opened, Failure> {
     let entries = &inputs.manifest.indexes;
@@ -202,7 +226,10 @@ fn open_source(
     }
     let mut credentials: Vec<Credential> = Vec::new();
     let mut pip_url = None;
-    if asks_pip.is_some() {
+    if let Some(entry) = asks_pip.filter(|_| matches!(request.keep, Keep::AllBut(_))) {
+        pip_url = recorded_url(former, &entry.name);
+    }
+    if asks_pip.is_some() && pip_url.is_none() {
         let asked = pip::ask(world, &world.interpreter(request.python, None)?)?;
         credentials.extend(asked.credential);
         pip_url = Some(asked.url);
@@ -214,12 +241,29 @@ fn open_source(
         credentials.extend(secret.map(|(secret, host)| Credential { host, secret }));
     }
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
-    let patience = match (request.effect, request.connectivity) {
-        (Effect::Compare, Connectivity::Online) => Patience::Revalidate,
-        _ => Patience::Advised(cutoff),
-    };
-    let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience });
+    let relevance = since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
+    let patience = patience(request, cutoff, since, world);
+    let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience, relevance });
     Ok(Opened { source, fetcher: Some(fetcher) })
+}
+
+/// Returns the URL that an earlier lock recorded for an index of this name: pip is asked once, and again for `--upgrade`.
+fn recorded_url(former: Option<&Lock>, name: &str) -> Option<SafeUrl> {
+    let mut indexes = former?.tool.as_ref()?.indexes.iter();
+    indexes.find(|index| index.name == name).map(|index| index.url.clone())
+}
+
+fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<Timestamp>, world: &World) -> Patience {
+    if request.connectivity == Connectivity::Offline {
+        return Patience::Advised(cutoff);
+    }
+    if let Some(since) = since {
+        let seconds = world.now().as_second().saturating_sub(since.as_second());
+        return Patience::NewerThan { since, span: Duration::from_secs(seconds.unsigned_abs()) };
+    }
+    let keeps_all = matches!(&request.keep, Keep::AllBut(moving) if moving.is_empty());
+    // Whoever asks whether there is anything newer does not mean the cache.
+    if request.effect == Effect::Compare || !keeps_all { Patience::Revalidate } else { Patience::Advised(cutoff) }
 }
 
 /// Returns what to log in with at the indexes of a lock.

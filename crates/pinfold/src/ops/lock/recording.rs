@@ -16,12 +16,12 @@ use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256};
 use pinfold_packaging::{
     CoreMetadata, DistributionFilename, PackageName, PageFile, ProjectState, ProjectStatus, SimplePage, Specifiers,
-    Tags, Target,
 };
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::inputs::Inputs;
+use super::pages::Relevance;
 use super::sdists::Sdists;
 use crate::exit::{Exit, Failure};
 
@@ -174,7 +174,13 @@ impl RecordedPage {
     /// Exit 2 if the recording was damaged by hand.
     pub(super) fn page(&self, page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, Failure> {
         let files = self.files.iter().map(|file| file.page_file(page_url, project)).collect::<Result<_, _>>()?;
-        Ok(SimplePage { files, status: self.status.clone(), last_serial: None, skipped: Vec::new(), repairs: Vec::new() })
+        Ok(SimplePage {
+            files,
+            status: self.status.clone(),
+            last_serial: None,
+            skipped: Vec::new(),
+            repairs: Vec::new(),
+        })
     }
 }
 
@@ -243,15 +249,8 @@ pub(super) fn of(
         .map(str::parse)
         .transpose()
         .map_err(|e: pinfold_artifact::UrlError| Failure::of(Exit::Input, &e).with("option", "--record-as"))?;
-    let tags: Vec<Tags> = inputs.targets.iter().map(Target::tags).collect();
-    let matters = |file: &PageFile| {
-        let early = cutoff.is_none_or(|cutoff| file.upload_time.is_none_or(|uploaded| uploaded <= cutoff));
-        early
-            && match &file.distribution {
-                DistributionFilename::Sdist(_) => true,
-                DistributionFilename::Wheel(wheel) => tags.iter().any(|tags| tags.rank(wheel).is_some()),
-            }
-    };
+    let relevance = Relevance::new(&inputs.targets, cutoff);
+    let matters = |file: &PageFile| relevance.keeps(file);
     let indexes = desk.source().indexes();
     let default = indexes.default_name();
     let mut recording = Recording { format: Recording::FORMAT.to_owned(), ..Recording::default() };

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use pinfold_artifact::{Artifact, ArtifactFilename, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, extra_requirements, metadata_of, requirements};
@@ -155,33 +156,41 @@ impl<'a> Sdists<'a> {
         Ok(tools)
     }
 
+    /// Returns what the build says: kept from before, or by running it.
     fn build(&self, desk: &mut Desk, sdist: &Sdist<'_>) -> Result<RecordedSdist, Unsolved> {
         let Some(fetcher) = self.fetcher.clone() else {
-            return Err(Failure::new(
-                Exit::Input,
-                format!("the recording has no answer for `{}`", sdist.file.filename),
-            )
-            .help("the inputs are not those that were recorded: record again with `pinfold lock --record FILE`")
-            .into());
+            return Err(super::source::missing(sdist.file.filename.as_str()).into());
         };
-        let interpreter = self.world.interpreter(self.python, self.requires_python.as_ref())?;
-        let store = self.world.store()?;
-        let mut pinner = Pinner::new(Some(&fetcher), None);
-        let stored = fetch_sdist(&fetcher, &store, sdist, &mut pinner)?;
-        let system = requirements(&stored).map_err(Failure::from)?;
-        let host = host_target(&interpreter)?;
-        let tools = self.tools(desk, &system.requires, &host, &mut pinner)?;
-        let workshop = self.workshop(&store, &fetcher, &interpreter);
-        let run = Run { workshop, stored: &stored, system: &system, host };
-        let kept = self.kept_path(&run, &tools)?;
-        if let Some(known) = std::fs::read(&kept).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+        let kept = self.kept_path(desk, sdist)?;
+        let known = kept.as_ref().and_then(|kept| serde_json::from_slice(&std::fs::read(kept).ok()?).ok());
+        if let Some(known) = known {
             return Ok(known);
         }
         self.output.status(&format!("building {} {} to learn what it needs", sdist.name, sdist.version));
-        let built = self.run_backend(desk, sdist, &run, &tools, &mut pinner)?;
-        let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
-        write_whole(&kept, &text)?;
+        // This machine need not be one of the targets, so its tools are chosen from whole pages.
+        let whole = desk.source().unfiltered().map(|source| Desk::new(Arc::new(source), false, ProgressBar::hidden()));
+        let built = match whole {
+            Some(mut whole) => self.build_now(&mut whole, sdist, &fetcher)?,
+            None => self.build_now(desk, sdist, &fetcher)?,
+        };
+        if let Some(kept) = kept {
+            let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
+            write_whole(&kept, &text)?;
+        }
         Ok(built)
+    }
+
+    fn build_now(&self, desk: &mut Desk, sdist: &Sdist<'_>, fetcher: &Fetcher) -> Result<RecordedSdist, Unsolved> {
+        let interpreter = self.world.interpreter(self.python, self.requires_python.as_ref())?;
+        let store = self.world.store()?;
+        let mut pinner = Pinner::new(Some(fetcher), None);
+        let stored = fetch_sdist(fetcher, &store, sdist, &mut pinner)?;
+        let system = requirements(&stored).map_err(Failure::from)?;
+        let host = host_target(&interpreter)?;
+        let tools = self.tools(desk, &system.requires, &host, &mut pinner)?;
+        let workshop = self.workshop(&store, fetcher, &interpreter);
+        let run = Run { workshop, stored: &stored, system: &system, host };
+        self.run_backend(desk, sdist, &run, &tools, &mut pinner)
     }
 
     fn workshop<'b>(&'b self, store: &'b Store, fetcher: &'b Fetcher, interpreter: &'b Interpreter) -> Workshop<'b> {
@@ -220,14 +229,18 @@ impl<'a> Sdists<'a> {
         })
     }
 
-    /// Returns where the answer of a build is kept: named for everything that decides it.
-    fn kept_path(&self, run: &Run<'_>, tools: &[BuildTool]) -> Result<PathBuf, Failure> {
-        let mut text = format!("{} {}\n", run.stored.sha256(), run.workshop.interpreter.version);
-        for tool in tools {
-            text.push_str(&format!("{}\n", tool.file.sha256));
+    /// Returns where the answer of a build is kept, named for everything that decides it: the sdist, the cutoff before which
+    /// its tools were uploaded, the indexes that have them, and the Python versions. Without a cutoff, tomorrow's tools may
+    /// give another answer, and none is kept.
+    fn kept_path(&self, desk: &Desk, sdist: &Sdist<'_>) -> Result<Option<PathBuf>, Failure> {
+        let (Some(sha256), Some(cutoff)) = (sdist.file.sha256, self.common.exclude_newer) else { return Ok(None) };
+        let mut text = format!("{sha256} {cutoff}\n");
+        text.push_str(&format!("{:?}\n{:?}\n", self.requires_python, self.python));
+        for index in desk.source().indexes().all() {
+            text.push_str(&format!("{} {}\n", index.name, index.url));
         }
         let key = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
-        Ok(self.world.cache_subdirectory("sdists")?.join(format!("{key}.json")))
+        Ok(Some(self.world.cache_subdirectory("sdists")?.join(format!("{key}.json"))))
     }
 }
 

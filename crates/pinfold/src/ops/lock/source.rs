@@ -5,17 +5,17 @@
 //! its wheels; whoever asks for it is told to build.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, Origin, SafeUrl, Sha256};
-use pinfold_fetch::{Fetcher, Freshness, PageReply};
-use pinfold_packaging::{
-    CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, PageFormat, SimplePage, Version,
-};
+use pinfold_fetch::Fetcher;
+use pinfold_packaging::{CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, SimplePage, Version};
 use pinfold_resolve::Question;
 use sha2::Digest;
 
-use super::indexes::{Index, Indexes};
+use super::indexes::Indexes;
+use super::pages::{self, Relevance};
 use super::recording::Recording;
 use super::wheel_end;
 use crate::exit::{Exit, Failure};
@@ -51,6 +51,8 @@ pub(super) enum Source {
         indexes: Indexes,
         /// How old answers may be.
         patience: Patience,
+        /// Which files of a page are kept; none: all of them.
+        relevance: Option<Arc<Relevance>>,
     },
     /// A recording.
     Replay {
@@ -66,6 +68,13 @@ pub(super) enum Source {
 pub(super) enum Patience {
     /// As old as the server allows; if it was fetched after this cutoff, any age: additions since do not exist.
     Advised(Option<Timestamp>),
+    /// Fetched after the moment; the span is what has passed since. Clocks count in seconds here.
+    NewerThan {
+        /// The moment.
+        since: Timestamp,
+        /// The span.
+        span: Duration,
+    },
     /// The index is asked in any case.
     Revalidate,
 }
@@ -75,6 +84,39 @@ impl Source {
     pub(super) fn indexes(&self) -> &Indexes {
         match self {
             Self::Live { indexes, .. } | Self::Replay { indexes, .. } => indexes,
+        }
+    }
+
+    /// Returns a source that leaves nothing out of a page: slower, for builds on this machine and for explanations.
+    pub(super) fn unfiltered(&self) -> Option<Self> {
+        let Self::Live { fetcher, indexes, patience, relevance: Some(_) } = self else { return None };
+        let (fetcher, indexes) = (Arc::clone(fetcher), indexes.clone());
+        Some(Self::Live { fetcher, indexes, patience: *patience, relevance: None })
+    }
+
+    /// Answers a question if that needs no network; the caller must ask [`Source::answer`] otherwise.
+    ///
+    /// # Errors
+    /// As [`Source::answer`].
+    pub(super) fn answer_at_hand(&self, question: &Question) -> Result<Option<Answer>, Failure> {
+        let Self::Live { fetcher, indexes, patience, relevance } = self else { return self.answer(question).map(Some) };
+        match question {
+            Question::Metadata { file, origin, name, version } => {
+                if matches!(file.distribution, DistributionFilename::Sdist(_)) {
+                    return Ok(Some(Answer::NeedsBuild));
+                }
+                let Some(bytes) = remembered_metadata(fetcher, file, &file.url.to_safe_url(), origin)? else {
+                    return Ok(None);
+                };
+                let fact = MetadataFact::new(bytes, file)?.checked(name, version, file)?;
+                Ok(Some(Answer::Metadata(Box::new(fact))))
+            }
+            Question::Page(name) => {
+                let index = indexes.of(name)?;
+                let url = index.page_url(name)?;
+                let page = pages::at_hand(fetcher, index, &url, *patience, relevance.as_deref())?;
+                Ok(page.map(|page| Answer::Page(Some((index.origin_for(&page), page)))))
+            }
         }
     }
 
@@ -93,8 +135,10 @@ impl Source {
         let index = self.indexes().of(name)?;
         let url = index.page_url(name)?;
         let page = match self {
-            Self::Live { fetcher, patience, .. } => live_page(fetcher, index, &url, name, *patience)?,
-            Self::Replay { recording, .. } => replayed_page(recording, index, &url, name)?,
+            Self::Live { fetcher, patience, relevance, .. } => {
+                pages::fetched(fetcher, index, &url, name, *patience, relevance.as_deref())?
+            }
+            Self::Replay { recording, .. } => pages::replayed(recording, index, &url, name)?,
         };
         Ok(page.map(|page| (index.origin_for(&page), page)))
     }
@@ -165,7 +209,7 @@ impl MetadataFact {
     }
 }
 
-fn missing(what: &str) -> Failure {
+pub(super) fn missing(what: &str) -> Failure {
     Failure::new(Exit::Input, format!("the recording has no answer for `{what}`"))
         .help("the inputs are not those that were recorded: record again with `pinfold lock --record FILE`")
 }
@@ -177,97 +221,35 @@ fn foreign_file(file: &PageFile, url: &SafeUrl, error: &pinfold_artifact::Origin
         .help("if the index has moved its files on purpose, add the host to `file-hosts` of the index in the manifest")
 }
 
-fn replayed_page(
-    recording: &Recording,
-    index: &Index,
-    url: &SafeUrl,
-    name: &PackageName,
-) -> Result<Option<SimplePage>, Failure> {
-    let recorded = recording.indexes.get(&index.name).ok_or_else(|| missing(&index.name))?;
-    let page = recorded.projects.get(name).ok_or_else(|| missing(name.as_str()))?;
-    page.as_ref().map(|page| page.page(url, name)).transpose()
-}
-
-/// The compact form of pages under which they are remembered; changes with the form of [`SimplePage`].
-const PAGE_KIND: &str = "page-1";
-
-fn live_page(
-    fetcher: &Fetcher,
-    index: &Index,
-    url: &SafeUrl,
-    name: &PackageName,
-    patience: Patience,
-) -> Result<Option<SimplePage>, Failure> {
-    let origin = index.origin();
-    let frozen_after = match patience {
-        Patience::Advised(Some(cutoff)) => u64::try_from(cutoff.as_second()).unwrap_or(0),
-        Patience::Advised(None) | Patience::Revalidate => u64::MAX,
-    };
-    let remembered = remembered_page(fetcher, &origin, url)?;
-    if let Some((fetched_at, page)) = remembered.as_ref().filter(|(fetched_at, _)| *fetched_at > frozen_after) {
-        let _ = fetched_at;
-        return Ok(Some(page.clone()));
-    }
-    let freshness = match patience {
-        Patience::Advised(_) => Freshness::Advised,
-        Patience::Revalidate => Freshness::Revalidate,
-    };
-    let served = match fetcher.page(&origin, url, freshness)? {
-        PageReply::Absent => return Ok(None),
-        PageReply::Found(served) => served,
-    };
-    if let Some((_, page)) =
-        remembered.filter(|(fetched_at, _)| served.from_cache && *fetched_at == served.fetched_at_unix)
-    {
-        return Ok(Some(page));
-    }
-    let page = read_page(&served, name)?;
-    if let Ok(compact) = postcard::to_allocvec(&(served.fetched_at_unix, &page)) {
-        fetcher.remember(PAGE_KIND, &origin, url, &compact)?;
-    }
-    Ok(Some(page))
-}
-
-fn remembered_page(fetcher: &Fetcher, origin: &Origin, url: &SafeUrl) -> Result<Option<(u64, SimplePage)>, Failure> {
-    let compact = fetcher.recall(PAGE_KIND, origin, url)?;
-    Ok(compact.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
-}
-
-fn read_page(served: &pinfold_fetch::Page, name: &PackageName) -> Result<SimplePage, Failure> {
-    let format = PageFormat::from_content_type(&served.content_type).ok_or_else(|| {
-        Failure::new(Exit::World, format!("the page of `{name}` is no index page"))
-            .with("from", &served.url)
-            .with("found", format!("content type `{}`", served.content_type))
-            .with("expected", "a simple page, as JSON or HTML")
-            .help("check the URL of the index in the manifest")
-    })?;
-    SimplePage::parse(&served.bytes, format, &served.url, name).map_err(|e| {
-        let exit = if e.refusal_code().is_some() { Exit::Refused } else { Exit::World };
-        let failure = Failure { code: e.refusal_code().map(str::to_owned), ..Failure::of(exit, &e) };
-        failure
-            .with("page", &served.url)
-            .help("the index answers with something that must not be guessed at; tell who runs it")
-    })
-}
-
 /// The form under which METADATA is remembered: the digest that the page gave the file, or zeros, and the bytes.
 const METADATA_KIND: &str = "metadata-1";
 
 fn wheel_metadata(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -> Result<Vec<u8>, Failure> {
-    let tag = file.sha256.map_or([0; 32], |digest| *digest.as_bytes());
-    if let Some(kept) = fetcher.recall(METADATA_KIND, origin, url)?
-        && let Some(bytes) = kept.strip_prefix(&tag[..])
-    {
-        return Ok(bytes.to_vec());
+    if let Some(bytes) = remembered_metadata(fetcher, file, url, origin)? {
+        return Ok(bytes);
     }
     let bytes = match sidecar(fetcher, file, url, origin)? {
         Some(bytes) => bytes,
         None => wheel_end::metadata(fetcher, file, url, origin)?,
     };
-    let mut kept = tag.to_vec();
+    let mut kept = digest_tag(file).to_vec();
     kept.extend_from_slice(&bytes);
     fetcher.remember(METADATA_KIND, origin, url, &kept)?;
     Ok(bytes)
+}
+
+fn remembered_metadata(
+    fetcher: &Fetcher,
+    file: &PageFile,
+    url: &SafeUrl,
+    origin: &Origin,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let kept = fetcher.recall(METADATA_KIND, origin, url)?;
+    Ok(kept.and_then(|kept| kept.strip_prefix(&digest_tag(file)[..]).map(<[u8]>::to_vec)))
+}
+
+fn digest_tag(file: &PageFile) -> [u8; 32] {
+    file.sha256.map_or([0; 32], |digest| *digest.as_bytes())
 }
 
 fn sidecar(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -> Result<Option<Vec<u8>>, Failure> {

@@ -1,0 +1,150 @@
+//! A project's page: from a recording, from what is remembered of it, or from the index.
+//!
+//! Pages are large and a resolution looks at little of them, so what is remembered is only what can matter for the targets and
+//! the cutoff of the lock. A page that was fetched after the cutoff never has to be asked for again: whatever came later does
+//! not exist for this lock.
+
+use jiff::Timestamp;
+use pinfold_artifact::{Origin, SafeUrl, Sha256};
+use pinfold_fetch::{Fetcher, Freshness, Page, PageReply};
+use pinfold_packaging::{DistributionFilename, PackageName, PageFile, PageFormat, SimplePage, Tags, Target};
+use sha2::Digest;
+
+use super::indexes::Index;
+use super::recording::Recording;
+use super::source::{Patience, missing};
+use crate::exit::{Exit, Failure};
+
+/// Which files of a page a resolution can depend on.
+pub(super) struct Relevance {
+    tags: Vec<Tags>,
+    cutoff: Option<Timestamp>,
+    /// Names the form under which pages are remembered.
+    kind: String,
+}
+
+impl Relevance {
+    /// Makes the rule for these targets: wheels that one of them can use and sdists, uploaded before the cutoff.
+    pub(super) fn new(targets: &[Target], cutoff: Option<Timestamp>) -> Self {
+        let names: Vec<String> = targets.iter().map(Target::to_string).collect();
+        let text = format!("{} {cutoff:?}", names.join(","));
+        let digest = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
+        Self { tags: targets.iter().map(Target::tags).collect(), cutoff, kind: format!("page-2-{}", digest.short()) }
+    }
+
+    /// Returns true if a resolution can depend on the file.
+    pub(super) fn keeps(&self, file: &PageFile) -> bool {
+        let early = |cutoff| file.upload_time.is_some_and(|uploaded| uploaded <= cutoff);
+        self.cutoff.is_none_or(early)
+            && match &file.distribution {
+                DistributionFilename::Sdist(_) => true,
+                DistributionFilename::Wheel(wheel) => self.tags.iter().any(|tags| tags.rank(wheel).is_some()),
+            }
+    }
+}
+
+/// The form under which whole pages are remembered.
+const WHOLE_KIND: &str = "page-2";
+
+fn kind(relevance: Option<&Relevance>) -> &str {
+    relevance.map_or(WHOLE_KIND, |relevance| &relevance.kind)
+}
+
+/// Returns the page if it is remembered and need not be asked for again.
+///
+/// # Errors
+/// Exit 4 if the cache cannot be read.
+pub(super) fn at_hand(
+    fetcher: &Fetcher,
+    index: &Index,
+    url: &SafeUrl,
+    patience: Patience,
+    relevance: Option<&Relevance>,
+) -> Result<Option<SimplePage>, Failure> {
+    let origin = index.origin();
+    let Some((fetched_at, page)) = remembered(fetcher, &origin, url, kind(relevance))? else { return Ok(None) };
+    let after = |moment: Timestamp| u64::try_from(moment.as_second()).is_ok_and(|moment| moment < fetched_at);
+    let serves = match patience {
+        Patience::Advised(cutoff) => {
+            cutoff.is_some_and(after) || fetcher.fresh_since(&origin, url, Freshness::Advised)? == Some(fetched_at)
+        }
+        Patience::NewerThan { since, .. } => after(since),
+        Patience::Revalidate => false,
+    };
+    Ok(serves.then_some(page))
+}
+
+/// Returns the page from the index, or from the cache of it where that is fresh enough.
+///
+/// # Errors
+/// Exit 4 if the world failed or the page is none, exit 3 if it must not be believed.
+pub(super) fn fetched(
+    fetcher: &Fetcher,
+    index: &Index,
+    url: &SafeUrl,
+    name: &PackageName,
+    patience: Patience,
+    relevance: Option<&Relevance>,
+) -> Result<Option<SimplePage>, Failure> {
+    let freshness = match patience {
+        Patience::Advised(_) => Freshness::Advised,
+        Patience::NewerThan { span, .. } => Freshness::NewerThan(span),
+        Patience::Revalidate => Freshness::Revalidate,
+    };
+    let origin = index.origin();
+    let served = match fetcher.page(&origin, url, freshness)? {
+        PageReply::Absent => return Ok(None),
+        PageReply::Found(served) => served,
+    };
+    let mut page = read(&served, name)?;
+    if let Some(relevance) = relevance {
+        page.files.retain(|file| relevance.keeps(file));
+        page.skipped.clear();
+    }
+    if let Ok(compact) = postcard::to_allocvec(&(served.fetched_at_unix, &page)) {
+        fetcher.remember(kind(relevance), &origin, url, &compact)?;
+    }
+    Ok(Some(page))
+}
+
+fn remembered(
+    fetcher: &Fetcher,
+    origin: &Origin,
+    url: &SafeUrl,
+    kind: &str,
+) -> Result<Option<(u64, SimplePage)>, Failure> {
+    let compact = fetcher.recall(kind, origin, url)?;
+    Ok(compact.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
+}
+
+/// Returns the page from a recording.
+///
+/// # Errors
+/// Exit 2 if the recording does not know the project.
+pub(super) fn replayed(
+    recording: &Recording,
+    index: &Index,
+    url: &SafeUrl,
+    name: &PackageName,
+) -> Result<Option<SimplePage>, Failure> {
+    let recorded = recording.indexes.get(&index.name).ok_or_else(|| missing(&index.name))?;
+    let page = recorded.projects.get(name).ok_or_else(|| missing(name.as_str()))?;
+    page.as_ref().map(|page| page.page(url, name)).transpose()
+}
+
+fn read(served: &Page, name: &PackageName) -> Result<SimplePage, Failure> {
+    let format = PageFormat::from_content_type(&served.content_type).ok_or_else(|| {
+        Failure::new(Exit::World, format!("the page of `{name}` is no index page"))
+            .with("from", &served.url)
+            .with("found", format!("content type `{}`", served.content_type))
+            .with("expected", "a simple page, as JSON or HTML")
+            .help("check the URL of the index in the manifest")
+    })?;
+    SimplePage::parse(&served.bytes, format, &served.url, name).map_err(|e| {
+        let exit = if e.refusal_code().is_some() { Exit::Refused } else { Exit::World };
+        let failure = Failure { code: e.refusal_code().map(str::to_owned), ..Failure::of(exit, &e) };
+        failure
+            .with("page", &served.url)
+            .help("the index answers with something that must not be guessed at; tell who runs it")
+    })
+}
