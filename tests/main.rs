@@ -3,6 +3,14 @@
 // A project on a loopback index, on which most promises are tried.
 mod project;
 
+// Each attack is refused, and leaves nothing.
+mod attacks;
+// Bad input and a failing world: a clear error, the right exit code, nothing lost.
+mod exit_codes;
+// The same inputs give the same lock, and it holds what was asked for.
+mod lock;
+// A recording gives the lock again, offline.
+mod replay;
 // The past is kept.
 mod rollback;
 // The environment is exactly the lock.

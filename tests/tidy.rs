@@ -291,14 +291,22 @@ fn is_recorded(path: &str) -> bool {
 fn all_codes() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for source in sources() {
-        for name in ["refusal_code", "code"] {
+        for name in ["refusal_code", "code", "code_of", "code_of_path_file"] {
             for function in functions(&source.product, name) {
                 found.extend(codes(&function).into_iter().map(|code| (code, source.path.clone())));
             }
         }
+        found.extend(given_codes(&source.product).map(|code| (code, source.path.clone())));
     }
     assert!(found.contains_key("hash-mismatch"), "found no codes");
     found
+}
+
+/// Returns the codes that are given where they are met: `refused("…", …)`, `unwrap_or("…")`, `then_some("…")`.
+fn given_codes(text: &str) -> impl Iterator<Item = String> {
+    let calls = ["refused(", "unwrap_or(", "then_some("].into_iter().flat_map(|call| text.split(call).skip(1));
+    let strings = calls.filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split_once('"')?.0.to_owned()));
+    strings.filter(|string| is_code(string))
 }
 
 #[test]

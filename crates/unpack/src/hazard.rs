@@ -45,16 +45,6 @@ impl Hazard {
         }
         (at_root && name.ends_with(".pth")).then_some(Self::PathFile)
     }
-
-    /// Returns the stable code of the finding.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Editable => "editable-hook",
-            Self::PathFile => "path-file",
-            Self::PythonLayout => "python-layout-file",
-            Self::SiteCustomize => "site-customize",
-        }
-    }
 }
 
 /// Returns the lines of a `.pth` file that the interpreter runs as code: those that begin with `import` and a blank.

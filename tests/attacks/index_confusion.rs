@@ -1,0 +1,104 @@
+//! Dependency confusion: a name belongs to one index, and no other is asked for it, whatever that one answers.
+
+use pinfold_testkit::{Fault, Index, Server};
+
+use super::{leaves, wheel};
+use crate::project::Project;
+
+/// A default index that has everything in a higher version, and a second one to which `torch` is routed.
+fn torn(second: Index) -> (Project, Server) {
+    let default = Index::new()
+        .wheel("app", "1.0")
+        .requires("torch")
+        .wheel("torch", "3.0")
+        .requires("malware")
+        .wheel("malware", "1.0")
+        .wheel("numpy", "1.0");
+    let second = second.start();
+    let project = Project::new(default, &["app"]);
+    route(&project, &second, &["torch"]);
+    (project, second)
+}
+
+fn route(project: &Project, second: &Server, packages: &[&str]) {
+    let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{}\"\npackages = {packages:?}\n", second.url());
+    project.write_manifest(&["app"], "", &route);
+}
+
+#[test]
+fn a_routed_name_is_asked_of_its_index_only() {
+    let (project, second) = torn(Index::new().wheel("torch", "2.0"));
+    let lock = project.lock();
+    assert!(lock.contains(&second.file_url(&wheel("torch", "2.0"))), "{lock}");
+    assert!(!lock.contains("malware"), "{lock}");
+    assert!(project.server.requests_to("torch").is_empty(), "the default index was asked for a routed name");
+    assert!(second.requests_to("app").is_empty(), "the routed index was asked for another name");
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import torch; print(torch.__version__)"), "2.0\n");
+
+    // Without the route the name is the default index's.
+    project.write_manifest(&["app"], "", "");
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert!(project.home.read("pylock.toml").contains(&wheel("torch", "3.0")));
+}
+
+#[test]
+fn a_dependency_of_a_routed_package_stays_with_its_own_index() {
+    let second = Index::new().wheel("torch", "2.0").requires("numpy").wheel("numpy", "9.0+evil");
+    let (project, second) = torn(second);
+    let lock = project.lock();
+    assert!(lock.contains(&project.server.file_url(&wheel("numpy", "1.0"))), "{lock}");
+    assert!(second.requests_to("numpy").is_empty(), "the routed index was asked for a name that is not its own");
+
+    // The control: routed, it is taken from there.
+    route(&project, &second, &["torch", "numpy"]);
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert!(project.home.read("pylock.toml").contains(&second.url().replace("simple/", "files/numpy-9.0")));
+}
+
+#[test]
+fn a_routed_name_that_its_index_does_not_have() {
+    let (project, second) = torn(Index::new().wheel("other", "1.0"));
+    leaves(&project, "lock", 1, &["artifacts"], &["torch", &second.url()]);
+    assert!(!second.requests_to("/simple/torch/").is_empty());
+    assert!(project.server.requests_to("torch").is_empty(), "the default index was asked instead");
+    second.update(&Index::new().wheel("torch", "2.0"));
+    project.lock();
+}
+
+#[test]
+fn a_routed_index_that_fails_is_not_replaced() {
+    let (project, second) = torn(Index::new().wheel("torch", "2.0"));
+    for fault in [Fault::Status(503), Fault::Reset] {
+        second.fault_on("/simple/torch/", fault);
+        leaves(&project, "lock", 4, &["artifacts"], &[&second.page_url("torch")]);
+        assert!(project.server.requests_to("torch").is_empty(), "the default index was asked instead");
+        second.heal();
+    }
+    project.lock();
+}
+
+#[test]
+fn a_name_on_two_indexes_without_a_route_is_a_wrong_manifest() {
+    let (project, second) = torn(Index::new().wheel("torch", "2.0"));
+    let url = second.url();
+    for entry in [
+        format!("\n[[index]]\nname = \"second\"\nurl = \"{url}\"\n"),
+        format!("\n[[index]]\nname = \"second\"\nurl = \"{url}\"\ndefault = true\n"),
+    ] {
+        project.write_manifest(&["app"], "", &entry);
+        project.server.forget_requests();
+        leaves(&project, "lock", 2, &["artifacts"], &["second"]);
+        assert!(project.server.requests().is_empty() && second.requests().is_empty());
+    }
+    route(&project, &second, &["torch"]);
+    project.lock();
+}
+
+#[test]
+fn all_spellings_of_a_routed_name_are_one() {
+    let (project, second) = torn(Index::new().wheel("torch", "2.0"));
+    route(&project, &second, &["Torch"]);
+    assert!(project.lock().contains(&second.file_url(&wheel("torch", "2.0"))));
+    assert!(project.server.requests_to("torch").is_empty());
+}

@@ -1,0 +1,85 @@
+//! A secret is for its host: not in the lock, the log or the cache, and not in the hands of another host.
+
+use pinfold_testkit::{Fault, Index};
+
+use super::{guarded, want, wheel};
+use crate::project::Project;
+
+const SECRET: &str = "s3cr3t-t0ken";
+
+/// Panics if the secret, or its form in a Basic header, is anywhere below the temporary home.
+fn is_nowhere(project: &Project) {
+    let mut directories = vec![project.home.path().to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).expect("can list").flatten() {
+            let (path, kind) = (entry.path(), entry.file_type().expect("was listed"));
+            if kind.is_dir() {
+                directories.push(path);
+            } else if kind.is_file() {
+                let bytes = std::fs::read(&path).expect("can read");
+                assert!(!String::from_utf8_lossy(&bytes).contains(SECRET), "it is in {}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_gets_into_no_file_and_no_message() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    for verb in ["lock", "sync"] {
+        let run = project.pinfold(verb).arg("-v").env("PINFOLD_INDEX_MAIN_TOKEN", SECRET).run().expect_code(0);
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+    }
+    let header = format!("Bearer {SECRET}");
+    let requests = project.server.requests();
+    assert!(requests.iter().all(|request| request.header("authorization") == Some(&header)), "{requests:?}");
+    is_nowhere(&project);
+
+    // Nor when it goes wrong.
+    project.forget_cache();
+    project.server.fault_on("/simple/a/", Fault::Status(500));
+    let run = project.pinfold("lock").arg("-v").env("PINFOLD_INDEX_MAIN_TOKEN", SECRET).run().expect_code(4);
+    assert!(!format!("{run}").contains(SECRET), "{run}");
+}
+
+#[test]
+fn a_login_is_asked_for_and_gets_into_no_file() {
+    let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);
+    project.pinfold("lock").run().expect_code(4).expect_stderr("PINFOLD_INDEX_");
+    let signed = |verb: &str| {
+        let run = project.pinfold(verb).arg("-v").env("PINFOLD_INDEX_MAIN_USERNAME", "me");
+        run.env("PINFOLD_INDEX_MAIN_PASSWORD", SECRET).run()
+    };
+    for verb in ["lock", "sync"] {
+        let run = signed(verb).expect_code(0);
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+    }
+    is_nowhere(&project);
+}
+
+#[test]
+fn a_listed_host_does_not_get_the_token_of_the_index() {
+    let other = Index::new().wheel("a", "1.0").start();
+    let project = guarded(Index::new().wheel("a", "1.0"), &["a"]);
+    want(&project, &["a"], &format!("file-hosts = [\"http://{}\"]", other.host()));
+    project
+        .server
+        .fault_on(&format!("/files/{}", wheel("a", "1.0")), Fault::RedirectTo(other.file_url(&wheel("a", "1.0"))));
+    for verb in ["lock", "sync"] {
+        project.pinfold(verb).env("PINFOLD_INDEX_MAIN_TOKEN", SECRET).run().expect_code(0);
+    }
+    assert!(!other.requests().is_empty());
+    assert!(other.requests().iter().all(|request| request.header("authorization").is_none()));
+}
+
+#[test]
+fn a_url_with_a_secret_is_not_taken_into_the_lock() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let manifest = project.home.read("pinfold.toml");
+    project.home.write("pinfold.toml", manifest.replace("http://", &format!("http://me:{SECRET}@")));
+    let run = project.pinfold("lock").run().expect_code(2).expect_stderr("pinfold.toml");
+    assert!(!run.stderr.contains(SECRET), "{run}");
+    assert!(!project.home.has("pylock.toml"));
+    project.home.write("pinfold.toml", manifest);
+    project.lock();
+}
