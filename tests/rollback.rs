@@ -6,7 +6,8 @@ use crate::project::Project;
 
 #[test]
 fn goes_back_and_forth_offline() {
-    let index = Index::new().wheel("a", "1.0").module("mod_a.py", "V = 1\n").wheel("a", "2.0").module("mod_a.py", "V = 2\n");
+    let index =
+        Index::new().wheel("a", "1.0").module("mod_a.py", "V = 1\n").wheel("a", "2.0").module("mod_a.py", "V = 2\n");
     let project = Project::new(index, &["a==1.0"]);
     project.installed();
     project.write_manifest(&["a==2.0"], "", "");

@@ -21,11 +21,11 @@ fn installs_what_is_locked_and_runs_it() {
     let project = Project::new(greeting(), &["greet"]);
     project.installed();
     assert_eq!(project.python("import hello; hello.main()"), "hello world\n");
-    let listed = project.python(
-        "import importlib.metadata as m; print(sorted((d.name, d.version) for d in m.distributions()))",
-    );
+    let listed =
+        project.python("import importlib.metadata as m; print(sorted((d.name, d.version) for d in m.distributions()))");
     assert_eq!(listed, "[('greet', '1.0'), ('planet', '2.0')]\n");
-    let installer = project.python("import importlib.metadata as m; print(m.distribution('greet').read_text('INSTALLER'))");
+    let installer =
+        project.python("import importlib.metadata as m; print(m.distribution('greet').read_text('INSTALLER'))");
     assert_eq!(installer.trim(), "pinfold");
     project.pinfold("verify").run().expect_code(0);
 }

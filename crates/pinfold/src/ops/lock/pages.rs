@@ -96,7 +96,14 @@ pub(super) fn fetched(
         PageReply::Absent => return Ok(None),
         PageReply::Found(served) => served,
     };
-    let mut page = read(&served, name)?;
+    let (served, mut page) = match read(&served, name) {
+        // What cannot be read is never answered from the cache: the index may have mended it.
+        Err(_) if served.from_cache => match fetcher.page(&origin, url, Freshness::Revalidate)? {
+            PageReply::Absent => return Ok(None),
+            PageReply::Found(again) => read(&again, name).map(|page| (again, page))?,
+        },
+        read => read.map(|page| (served, page))?,
+    };
     if let Some(relevance) = relevance {
         page.files.retain(|file| relevance.keeps(file));
         page.skipped.clear();
