@@ -7,6 +7,8 @@ mod project;
 mod attacks;
 // Bad input and a failing world: a clear error, the right exit code, nothing lost.
 mod exit_codes;
+// A real application: Fooocus's requirements give its committed lock, offline.
+mod fooocus;
 // The same inputs give the same lock, and it holds what was asked for.
 mod lock;
 // A recording gives the lock again, offline.
