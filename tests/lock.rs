@@ -1,1 +1,338 @@
-//! To be written.
+//! `lock` turns what is asked for into one lock: the same inputs give the same bytes, and every rule of the manifest holds.
+
+use pinfold_testkit::{Fault, Index, PageFormats, TempHome, WheelRecipe, sha256_hex};
+
+use crate::project::{PINFOLD, Project};
+
+const THREE: &str = "targets = [\"linux-x86_64\", \"windows-x86_64\", \"macos-aarch64\"]";
+
+/// Returns the entries of a lock: name, version and marker.
+fn entries(lock: &str) -> Vec<String> {
+    let lock: toml::Table = lock.parse().expect("a lock is TOML");
+    let packages = lock["packages"].as_array().expect("a lock has packages");
+    let text = |package: &toml::Value, key: &str| package.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let entry = |package: &toml::Value| {
+        let marker = text(package, "marker").map(|marker| format!("; {marker}")).unwrap_or_default();
+        format!(
+            "{} {}{marker}",
+            text(package, "name").unwrap_or_default(),
+            text(package, "version").unwrap_or_default()
+        )
+    };
+    packages.iter().map(entry).collect()
+}
+
+/// Locks, and compares the entries.
+#[track_caller]
+fn check(index: Index, dependencies: &[&str], project: &str, index_lines: &str, expected: &[&str]) {
+    let project = Project::with(index, dependencies, project, index_lines);
+    assert_eq!(entries(&project.lock()), expected);
+    // What was locked is what locking again gives.
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+}
+
+fn versions() -> Index {
+    let index = Index::new().wheel("a", "1.0").uploaded("2024-01-01T00:00:00Z");
+    let index = index.wheel("a", "1.5").uploaded("2024-02-01T00:00:00Z");
+    index.wheel("a", "2.0").uploaded("2024-06-01T00:00:00Z")
+}
+
+#[test]
+fn versions_are_kept_until_an_upgrade_is_asked_for() {
+    let project = Project::new(Index::new().wheel("a", "1.0").wheel("b", "1.0"), &["a", "b"]);
+    let first = project.lock();
+    project.server.update(&Index::new().wheel("a", "1.0").wheel("b", "1.0").wheel("a", "2.0").wheel("b", "2.0"));
+    project.forget_cache();
+    assert_eq!(project.lock(), first);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.pinfold("lock").args(["--upgrade-package", "b"]).run().expect_code(0);
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0", "b 2.0"]);
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 2.0", "b 2.0"]);
+    // A version that is no longer asked for is not kept.
+    project.write_manifest(&["a<2", "b"], "", "");
+    assert_eq!(entries(&project.lock()), ["a 1.0", "b 2.0"]);
+}
+
+#[test]
+fn a_check_writes_nothing_and_says_what_differs() {
+    let project = Project::new(versions(), &["a<2"]);
+    project.pinfold("lock").arg("--check").run().expect_code(2).expect_stderr("no lock");
+    let lock = project.lock();
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.write_manifest(&["a==1.0"], "", "");
+    project.pinfold("lock").arg("--check").run().expect_code(1).expect_stdout("~ a 1.5 -> 1.0");
+    assert_eq!(project.home.read("pylock.toml"), lock);
+    // An input that changes no package is a change all the same: the lock has the digest of its inputs.
+    project.write_manifest(&["a<1.9"], "", "");
+    project.pinfold("lock").arg("--check").run().expect_code(1).expect_stdout("inputs");
+    project.lock();
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+}
+
+#[test]
+fn constraints_narrow_overrides_replace_and_exclusions_leave_out() {
+    let index = || versions().wheel("user", "1.0").requires("a>=1.5").requires("b").wheel("b", "1.0");
+    check(index(), &["user"], "", "", &["a 2.0", "b 1.0", "user 1.0"]);
+    check(index(), &["user"], "constraints = [\"a<2\", \"unused==1\"]", "", &["a 1.5", "b 1.0", "user 1.0"]);
+    check(index(), &["user"], "overrides = [\"a==1.0\"]", "", &["a 1.0", "b 1.0", "user 1.0"]);
+    check(index(), &["user"], "exclude = [\"b\"]", "", &["a 2.0", "user 1.0"]);
+    check(index(), &["user"], "resolution = \"lowest\"", "", &["a 1.5", "b 1.0", "user 1.0"]);
+}
+
+#[test]
+fn files_after_the_cutoff_do_not_exist() {
+    check(versions(), &["a"], "exclude-newer = \"2024-03-01T00:00:00Z\"", "", &["a 1.5"]);
+    check(versions(), &["a"], "exclude-newer = \"2024-02-01T00:00:00Z\"", "", &["a 1.5"]);
+    check(versions(), &["a"], "exclude-newer = \"2024-01-31T23:59:59Z\"", "", &["a 1.0"]);
+    let project = Project::new(versions(), &["a"]);
+    project.pinfold("lock").args(["--exclude-newer", "2024-01-15T00:00:00Z"]).run().expect_code(0);
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0"]);
+}
+
+#[test]
+fn a_span_becomes_a_moment_that_stays_until_an_upgrade() {
+    let project = Project::with(versions(), &["a"], "exclude-newer = \"7 days\"", "");
+    let lock = project.lock();
+    assert_eq!(entries(&lock), ["a 2.0"]);
+    let line = lock.lines().find(|line| line.starts_with("exclude-newer = ")).expect("the lock has the moment");
+    project.tamper(line, "exclude-newer = 2024-03-01T00:00:00Z");
+    project
+        .tamper(&lock[lock.find("[[packages]]").unwrap()..lock.find("[tool.pinfold]").unwrap()], "packages = []\n\n");
+    // As if that lock had been made in March: the moment holds, whatever the clock says now.
+    assert_eq!(entries(&project.lock()), ["a 1.5"]);
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 2.0"]);
+}
+
+#[test]
+fn pre_releases_come_only_where_the_rule_lets_them() {
+    let index = || {
+        let index = Index::new().wheel("a", "1.0").wheel("a", "2.0rc1").wheel("only", "0.1b1");
+        index.wheel("user", "1.0").requires("a>=2.0rc1")
+    };
+    let rule = |rule: &str| format!("prerelease = \"{rule}\"");
+    check(index(), &["a", "only"], "", "", &["a 1.0", "only 0.1b1"]);
+    check(index(), &["a>=2.0rc1"], &rule("explicit"), "", &["a 2.0rc1"]);
+    check(index(), &["user"], &rule("if-necessary"), "", &["a 2.0rc1", "user 1.0"]);
+    check(index(), &["a", "only"], &rule("allow"), "", &["a 2.0rc1", "only 0.1b1"]);
+    for (dependency, name) in [("only", "never"), ("user", "explicit"), ("a>=2.0rc1", "never")] {
+        let project = Project::with(index(), &[dependency], &rule(name), "");
+        project.pinfold("lock").run().expect_code(1).expect_stderr("there is no solution");
+    }
+}
+
+#[test]
+fn extras_and_groups_are_locked_and_marked() {
+    let index = || {
+        let index =
+            Index::new().wheel("base", "1.0").extra("speed", "fast>=1").wheel("fast", "1.0").wheel("fast", "2.0");
+        index.wheel("gpu", "1.0").requires("fast<2").wheel("test", "1.0")
+    };
+    check(index(), &["base"], "", "", &["base 1.0"]);
+    check(index(), &["base[speed]"], "", "", &["base 1.0", "fast 2.0"]);
+    let lines = "[groups]\ndev = [\"test\"]\n[extras]\ngpu = [\"gpu\"]\n";
+    let expected =
+        ["base 1.0", "fast 1.0; 'gpu' in extras", "gpu 1.0; 'gpu' in extras", "test 1.0; 'dev' in dependency_groups"];
+    check(index(), &["base"], "", lines, &expected);
+}
+
+#[test]
+fn one_lock_serves_three_targets() {
+    let python = pinfold_testkit::Python::found().minor.replace('.', "");
+    let tag = |platform: &str| format!("cp{python}-cp{python}-{platform}");
+    let index = Index::new()
+        .wheel("app", "1.0")
+        .requires("native")
+        .requires("winlib; sys_platform == 'win32'")
+        .requires("posixlib; os_name == 'posix'")
+        .requires("old; python_version < '3'")
+        .wheel("native", "1.0")
+        .tag(&tag("manylinux_2_17_x86_64"))
+        .wheel("native", "1.0")
+        .tag(&tag("manylinux_2_28_x86_64"))
+        .wheel("native", "1.0")
+        .tag(&tag("win_amd64"))
+        .wheel("native", "1.0")
+        .tag(&tag("macosx_11_0_arm64"))
+        .wheel("native", "1.0")
+        .tag(&tag("musllinux_1_2_x86_64"))
+        .wheel("winlib", "1.0")
+        .wheel("posixlib", "1.0");
+    let project = Project::with(index, &["app"], THREE, "");
+    let lock = project.lock();
+    let expected = ["app 1.0", "native 1.0", "posixlib 1.0; os_name == 'posix'", "winlib 1.0; os_name == 'nt'"];
+    assert_eq!(entries(&lock).len(), 4, "{lock}");
+    for (entry, expected) in entries(&lock).iter().zip(expected) {
+        assert_eq!(entry.split(';').next(), expected.split(';').next());
+        assert_eq!(entry.contains(';'), expected.contains(';'), "{entry}");
+    }
+    // One file for each target, and no other.
+    for (platform, locked) in [
+        ("manylinux_2_28_x86_64", true),
+        ("win_amd64", true),
+        ("macosx_11_0_arm64", true),
+        ("manylinux_2_17_x86_64", false),
+        ("musllinux", false),
+    ] {
+        assert_eq!(lock.contains(&format!("{platform}")), locked, "{platform}: {lock}");
+    }
+}
+
+#[test]
+fn a_target_that_cannot_be_served_fails_the_lock() {
+    let python = pinfold_testkit::Python::found().minor.replace('.', "");
+    let index = Index::new().wheel("native", "1.0").tag(&format!("cp{python}-cp{python}-manylinux_2_17_x86_64"));
+    let project = Project::with(index.clone(), &["native"], THREE, "");
+    let run = project.pinfold("lock").run().expect_code(1).expect_stderr("there is no solution for");
+    assert!(run.stderr.contains("windows-x86_64") || run.stderr.contains("macos-aarch64"), "{run}");
+    assert!(!project.home.has("pylock.toml"));
+    check(index, &["native"], "targets = [\"linux-x86_64\"]", "", &["native 1.0"]);
+}
+
+#[test]
+fn a_local_version_satisfies_its_public_one() {
+    let index = || Index::new().wheel("torch", "2.1.0+cu118").wheel("torch", "2.1.0+cu121").wheel("torch", "2.2.0");
+    check(index(), &["torch==2.1.0"], "", "", &["torch 2.1.0+cu121"]);
+    check(index(), &["torch==2.1.0+cu118"], "", "", &["torch 2.1.0+cu118"]);
+    check(index(), &["torch<=2.1.0"], "", "", &["torch 2.1.0+cu121"]);
+    let project = Project::new(index(), &["torch==2.1.0+cu999"]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr("2.1.0+cu999");
+}
+
+#[test]
+fn each_file_says_for_which_python_it_is() {
+    let index = || {
+        let index = Index::new().wheel("a", "1.0").requires_python(">=3.6");
+        index.wheel("a", "2.0").requires_python(">=3.99").wheel("a", "3.0").page_requires_python("<3")
+    };
+    check(index(), &["a"], "", "", &["a 1.0"]);
+    // Where the page does not tell, METADATA does.
+    let recipe = WheelRecipe::new("a", "4.0").metadata_line("Requires-Python: >=3.99");
+    check(index().wheel_from(recipe), &["a"], "", "", &["a 1.0"]);
+    let project = Project::new(index(), &["a>=2"]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr("Python");
+}
+
+#[test]
+fn every_way_to_serve_metadata_gives_the_same_lock() {
+    let index =
+        || Index::new().wheel("a", "1.0").requires("b[x]>=1").wheel("b", "1.0").extra("x", "c").wheel("c", "1.0");
+    let project = Project::new(index(), &["a"]);
+    let lock = project.lock();
+    assert_eq!(entries(&lock), ["a 1.0", "b 1.0", "c 1.0"]);
+    // The first lock read the ends of the wheels.
+    assert!(project.server.requests_to(".whl").iter().all(|request| request.status == 206));
+    for (what, served) in [("sidecars", index().sidecars()), ("no ranges", faulty(index))] {
+        project.server.update(&served);
+        project.server.forget_requests();
+        project.forget_cache();
+        std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+        assert_eq!(project.lock(), lock, "{what}");
+        let files = project.server.requests_to(".whl");
+        let expected = if what == "sidecars" { ".metadata" } else { ".whl" };
+        assert!(!files.is_empty() && files.iter().all(|request| request.path.ends_with(expected)), "{what}: {files:?}");
+    }
+}
+
+/// An index whose server sends whole files only.
+fn faulty(index: impl Fn() -> Index) -> Index {
+    let _ = index;
+    Index::new()
+        .wheel("a", "1.0")
+        .requires("b[x]>=1")
+        .fault(Fault::NoRange)
+        .wheel("b", "1.0")
+        .extra("x", "c")
+        .fault(Fault::NoRange)
+        .wheel("c", "1.0")
+        .fault(Fault::NoRange)
+}
+
+#[test]
+fn an_index_in_html_only_is_locked_with_computed_sizes() {
+    let project =
+        Project::new(Index::new().wheel("a", "1.0").requires("b").wheel("b", "1.0").formats(PageFormats::Html), &["a"]);
+    let lock = project.lock();
+    assert_eq!(entries(&lock), ["a 1.0", "b 1.0"]);
+    let bytes = project.server.file_bytes("a-1.0-py3-none-any.whl");
+    assert!(lock.contains(&format!("size = {}", bytes.len())) && lock.contains(&sha256_hex(&bytes)), "{lock}");
+    project.sync().expect_code(0);
+}
+
+/// A graph with choices: what is taken could depend on what is known first.
+fn tangled() -> Index {
+    let mut index = Index::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        for version in ["1.0", "1.1", "2.0"] {
+            index = index.wheel(name, version).requires("shared<2").requires("e>=1.1");
+        }
+    }
+    index.wheel("shared", "1.0").wheel("shared", "1.9").wheel("shared", "2.0").requires("missing")
+}
+
+#[test]
+fn the_order_of_answers_does_not_matter() {
+    let mut seen: Option<String> = None;
+    for seed in 0..4 {
+        let project = Project::with(tangled().shuffle(seed), &["a", "b<2", "c", "d"], THREE, "");
+        let lock = project.lock();
+        let lock = lock.replace(&project.server.host(), "HOST");
+        // The digest of the inputs is over the index's URL, whose port is another each time.
+        let lock: String =
+            lock.lines().filter(|line| !line.starts_with("inputs")).map(|line| format!("{line}\n")).collect();
+        assert_eq!(*seen.get_or_insert_with(|| lock.clone()), lock, "seed {seed}");
+    }
+}
+
+#[test]
+fn no_machine_user_locale_clock_or_cache_is_in_a_lock() {
+    let project = Project::with(tangled(), &["a", "b<2", "c", "d"], THREE, "");
+    let lock = project.lock();
+    let again = || {
+        let elsewhere = TempHome::new();
+        elsewhere.write("deep/er/pinfold.toml", project.home.read("pinfold.toml"));
+        elsewhere
+    };
+    for variables in [
+        &[("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Pacific/Kiritimati")][..],
+        &[("TZ", "America/St_Johns"), ("USER", "somebody"), ("LOGNAME", "somebody"), ("HOSTNAME", "elsewhere")],
+        &[("COLUMNS", "20"), ("PINFOLD_LOG_FORMAT", "json"), ("SOURCE_DATE_EPOCH", "1")],
+    ] {
+        let elsewhere = again();
+        let run = elsewhere.pinfold(PINFOLD).args(["lock", "-C", "deep/er"]);
+        variables.iter().fold(run, |run, (name, value)| run.env(name, *value)).run().expect_code(0);
+        assert_eq!(elsewhere.read("deep/er/pylock.toml"), lock);
+    }
+    project.forget_cache();
+    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+    assert_eq!(project.lock(), lock);
+    // Warm, and slower than before.
+    project.server.fault_on("/simple/a/", Fault::Delay(40));
+    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+    assert_eq!(project.lock(), lock);
+    for part in [project.home.path().to_string_lossy().as_ref(), "somebody", "elsewhere"] {
+        assert!(!lock.contains(part), "{part}: {lock}");
+    }
+}
+
+#[test]
+fn requirements_files_are_locked_without_a_manifest() {
+    let server = versions().wheel("b", "1.0").start();
+    let home = TempHome::new();
+    home.write("requirements.txt", "# comment\na >= 1 \\\n  , < 3\n-r more/b.txt\n-c narrow.txt\n");
+    home.write("more/b.txt", "b\n");
+    home.write("narrow.txt", "a < 2\n");
+    let run = home.pinfold(PINFOLD).args(["lock", "-r", "requirements.txt", "--python-version", "3.10"]);
+    run.args(["--index-url", &server.url(), "--target", "linux-x86_64"]).run().expect_code(0);
+    assert_eq!(entries(&home.read("pylock.toml")), ["a 1.5", "b 1.0"]);
+    // Hashes in the file are demands.
+    let digest = sha256_hex(&server.file_bytes("b-1.0-py3-none-any.whl"));
+    let lock = |digest: &str| {
+        home.write("more/b.txt", format!("b==1.0 --hash=sha256:{digest}\n"));
+        let run = home.pinfold(PINFOLD).args(["lock", "-r", "requirements.txt", "--python-version", "3.10"]);
+        run.args(["--index-url", &server.url(), "--target", "linux-x86_64"]).run()
+    };
+    lock(&digest).expect_code(0);
+    lock(&"0".repeat(64)).expect_refusal("hash-mismatch").expect_stderr(&digest).expect_stderr("--hash");
+}

@@ -1,3 +1,5 @@
+//! Markers of a lock: read, written, evaluated, and bounded.
+
 use std::collections::BTreeSet;
 
 use pinfold_artifact::Limits;

@@ -1,3 +1,5 @@
+//! Resolutions merged into one lock: one entry where they agree, disjoint markers where they do not.
+
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;

@@ -1,3 +1,5 @@
+//! Locks read back: what is written is read the same, and what must not be used is refused.
+
 use std::collections::BTreeMap;
 
 use insta::assert_snapshot;

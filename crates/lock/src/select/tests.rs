@@ -1,3 +1,5 @@
+//! What one machine gets out of a lock, and why another gets nothing.
+
 use insta::assert_snapshot;
 use pinfold_packaging::Target;
 

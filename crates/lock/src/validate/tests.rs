@@ -1,3 +1,5 @@
+//! Locks that contradict themselves are not used.
+
 use crate::fixture::{INDEX, resolution, resolved, settings, target};
 use crate::{DirectorySource, Lock, Resolution, TreeSource, VcsSource, merge};
 

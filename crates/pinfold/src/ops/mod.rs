@@ -79,5 +79,6 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write().map_err(|e: std::io::Error| {
         Failure::new(Exit::World, format!("cannot write `{}`; what was there is as it was", path.display()))
             .with("cause", e)
+            .help("mend the cause and run the same command again")
     })
 }

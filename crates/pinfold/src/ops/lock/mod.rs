@@ -165,7 +165,7 @@ fn attempt(
     let settings = settings(&inputs, opened.source.indexes(), cutoff, &desk, &resolutions, builds, &pinner);
     let lock = merge(&resolutions, settings)?;
     if let Answers::Record { file, url } = request.answers {
-        recording::of(&desk, &sdists, &inputs, cutoff, url)?.write(file)?;
+        recording::of(&desk, &sdists, &inputs, &pinner, cutoff, url)?.write(file)?;
     }
     let text = lock.to_text();
     if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinfold_artifact::{ArtifactFilename, FileHost, Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
-use pinfold_packaging::PageFile;
+use pinfold_packaging::{PageFile, SimplePage};
 use pinfold_resolve::{Chosen, RootReason, Solution};
 
 use crate::exit::{Exit, Failure};
@@ -75,6 +75,18 @@ impl<'a> Pinner<'a> {
         self.hold_against_before(file, origin, sha256)?;
         self.hosts.entry(origin.index().clone()).or_default().extend(url.file_host());
         Ok(LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time: file.upload_time })
+    }
+
+    /// Returns the page with what was computed of its files where the index itself is silent, so that a recording needs no
+    /// network for it.
+    pub(super) fn with_computed(&self, page: &SimplePage) -> SimplePage {
+        let mut page = page.clone();
+        for file in page.files.iter_mut().filter(|file| file.size_bytes.is_none() || file.sha256.is_none()) {
+            if let Some((size_bytes, sha256)) = self.computed.get(&file.url.to_safe_url()) {
+                (file.size_bytes, file.sha256) = (Some(*size_bytes), Some(*sha256));
+            }
+        }
+        page
     }
 
     fn compute(

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::desk::Desk;
 use super::inputs::Inputs;
 use super::pages::Relevance;
+use super::pin::Pinner;
 use super::sdists::Sdists;
 use crate::exit::{Exit, Failure};
 
@@ -242,6 +243,7 @@ pub(super) fn of(
     desk: &Desk,
     sdists: &Sdists<'_>,
     inputs: &Inputs,
+    pinner: &Pinner<'_>,
     cutoff: Option<Timestamp>,
     url: Option<&str>,
 ) -> Result<Recording, Failure> {
@@ -262,7 +264,8 @@ pub(super) fn of(
             .indexes
             .entry(index.name.clone())
             .or_insert_with(|| RecordedIndex { url: shown, projects: BTreeMap::new() });
-        recorded.projects.insert(name.clone(), page.as_ref().map(|page| RecordedPage::of(page, &page_url, matters)));
+        let page = page.as_ref().map(|page| RecordedPage::of(&pinner.with_computed(page), &page_url, matters));
+        recorded.projects.insert(name.clone(), page);
     }
     for (filename, fact) in desk.metadata().iter().filter(|(filename, _)| !sdists.known().contains_key(*filename)) {
         let headers = dependency_headers(&fact.bytes);
