@@ -74,6 +74,16 @@ fn bytecode_that_the_interpreter_made_itself_is_no_finding() {
     project.pinfold("verify").run().expect_code(0);
 }
 
+#[cfg(unix)]
+#[test]
+fn names_of_files_do_not_drive_the_terminal() {
+    let project = installed();
+    overwrite(&site(&project).join("hello/\u{1b}[2Jx\nadded: y"), "");
+    let report = project.pinfold("verify").args(["--color", "always"]).run().expect_code(1).expect_stdout("added: ");
+    assert_eq!(report.stdout.lines().count(), 1, "{report}");
+    assert!(!report.stdout.contains("\u{1b}[2J"), "{report}");
+}
+
 #[test]
 fn another_lock_is_found() {
     let project = installed();

@@ -6,6 +6,8 @@ use pinfold_testkit::{Finished, Index};
 
 use crate::project::Project;
 
+// A store that somebody wrote to.
+mod changed_store;
 // Two distributions that fight over one file.
 mod file_conflict;
 // Bytes from another index or host than the lock's.
@@ -32,8 +34,12 @@ mod shadowed_programs;
 mod startup_hooks;
 // Locks that were edited.
 mod tampered_lock;
+// Text that drives the terminal.
+mod terminal_escapes;
 // Bodies that end too early.
 mod truncated_body;
+// Code that nobody asked to run.
+mod unwanted_code;
 
 /// Serves the index, with a `base` that is installed already, and writes a manifest that wants `dependencies` too.
 pub(crate) fn guarded(index: Index, dependencies: &[&str]) -> Project {

@@ -23,6 +23,11 @@ fn an_executable_path_file_needs_acceptance_of_its_bytes() {
     assert_eq!(project.python("import sys; print(getattr(sys, 'hooked', False))"), "True\n");
     project.pinfold("verify").run().expect_code(0);
 
+    // An acceptance that was taken back holds no longer, although the store has the tree.
+    want(&project, &["hooked==1.0"], "");
+    project.lock();
+    refuses(&project, "sync", "executable-pth", &["hooked.pth", &digest]);
+
     // Other bytes under the accepted name are refused again.
     want(&project, &["hooked==2.0"], &entry);
     project.lock();

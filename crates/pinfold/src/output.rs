@@ -55,31 +55,31 @@ impl Output {
     /// Says what happened, unless quiet.
     pub fn status(&self, text: &str) {
         if !self.quiet {
-            self.event("status", text, &[], text);
+            self.event("status", text, &[], &tame(text));
         }
     }
 
     /// Says what only a curious reader wants to know.
     pub fn detail(&self, text: &str) {
         if self.verbose {
-            self.event("detail", text, &[], text);
+            self.event("detail", text, &[], &tame(text));
         }
     }
 
     /// Warns, even when quiet.
     pub fn warning(&self, text: &str) {
-        self.event("warning", text, &[], &format!("{WARNING}warning{WARNING:#}: {text}"));
+        self.event("warning", text, &[], &format!("{WARNING}warning{WARNING:#}: {}", indented(text, 2)));
     }
 
     /// Explains a failure.
     pub fn failure(&self, failure: &Failure) {
         let code = failure.code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
-        let mut text = format!("{ERROR}error{code}{ERROR:#}: {BOLD}{}{BOLD:#}", failure.headline);
+        let mut text = format!("{ERROR}error{code}{ERROR:#}: {BOLD}{}{BOLD:#}", indented(&failure.headline, 2));
         for (label, value) in &failure.details {
-            text.push_str(&format!("\n  {label}: {}", value.replace('\n', "\n    ")));
+            text.push_str(&format!("\n  {label}: {}", indented(value, 4)));
         }
         if let Some(help) = &failure.help {
-            text.push_str(&format!("\n  {HELP}help{HELP:#}: {help}"));
+            text.push_str(&format!("\n  {HELP}help{HELP:#}: {}", tame(help)));
         }
         let mut fields: Vec<(&str, &str)> =
             failure.details.iter().map(|(label, value)| (*label, value.as_str())).collect();
@@ -132,6 +132,24 @@ impl Output {
         }
         bar.with_message(phase)
     }
+}
+
+/// Escapes what would drive a terminal instead of being read: control characters but for line ends, and the marks that turn
+/// the direction of text. An index, an archive or a file name may have any of them.
+pub fn tame(text: &str) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let drives = |c: char| c.is_control() && c != '\n';
+    let mut tamed = String::with_capacity(text.len());
+    for c in text.chars() {
+        if drives(c) || turns(c) { tamed.extend(c.escape_default()) } else { tamed.push(c) }
+    }
+    tamed
+}
+
+/// Tames a text and indents its further lines, so that none of them passes for a message of ours.
+fn indented(text: &str, columns: usize) -> String {
+    tame(text).replace('\n', &format!("\n{}", " ".repeat(columns)))
 }
 
 /// Writes a number of bytes for people, in binary units.

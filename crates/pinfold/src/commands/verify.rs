@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::{ResultFormat, Verify};
 use crate::exit::{Exit, Failure};
 use crate::ops::verify::verify;
-use crate::output::{Output, human_bytes};
+use crate::output::{Output, human_bytes, tame};
 use crate::world::World;
 
 /// Compares an environment with a lock; exit 1 if anything differs.
@@ -39,13 +39,9 @@ pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<
 
 fn line(finding: &Finding) -> String {
     let package = finding.package.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    format!(
-        "{}: {}{package}: expected {}, found {}\n",
-        finding.code.as_str(),
-        finding.path,
-        finding.expected,
-        finding.found
-    )
+    // A file's name may have a line end; each finding is one line.
+    let path = tame(&finding.path).replace('\n', "\\n");
+    format!("{}: {path}{package}: expected {}, found {}\n", finding.code.as_str(), finding.expected, finding.found)
 }
 
 fn as_json(report: &Report) -> serde_json::Value {

@@ -48,6 +48,7 @@ pub(crate) fn wheel_of(
         remember(workshop, &key, &wheel)?;
         Ok(stored)
     })
+    .map_err(|failure| failure.with("while building", format!("{} {}", selected.name, selected.version)))
 }
 
 /// Makes an environment of the tools, and lets `work` run in it.
