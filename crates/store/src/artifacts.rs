@@ -1,8 +1,9 @@
 //! Stored artifacts: finding them without reading them, and noticing when they are not what was stored.
 //!
 //! Beside each artifact lies its record, a text file that only grows: `from URL` for each index that the bytes were
-//! admitted from, `seen TIME INODE` for how the disk recorded the file. A file that the disk records otherwise is hashed
-//! before it is believed again.
+//! admitted from, `size BYTES`, `seen TIME INODE` for how the disk recorded the file. A file that the disk records otherwise
+//! is hashed before it is believed again. The record outlives the bytes: once a wheel is unpacked they are forgotten, and
+//! the record goes on saying where the tree came from.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use pinfold_artifact::{Artifact, SafeUrl, Sha256};
 use sha2::Digest;
 
-use crate::{Stamp, Store, StoreError, disk};
+use crate::{Stamp, Store, StoreError, StoredTree, disk};
 
 /// An artifact in the store: proof that its size and digest matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,32 @@ impl Store {
         };
         // An asker who gives another size for these bytes is wrong, the entry is not.
         Ok((unchanged && facts.size_bytes == artifact.size_bytes).then_some(stored))
+    }
+
+    /// Returns the unpacked tree of an artifact that was admitted before from this artifact's own index with the locked size,
+    /// whether or not its bytes are still there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn unpacked(&self, artifact: &Artifact) -> Result<Option<StoredTree>, StoreError> {
+        let record = Record::read(&record_path(&self.artifact_path(&artifact.sha256)))?;
+        if !record.is_from(artifact.origin.index()) || !record.has_size(artifact.size_bytes) {
+            return Ok(None);
+        }
+        self.tree(&artifact.sha256)
+    }
+
+    /// Removes an artifact's bytes, which its unpacked tree stands for from now on; the record stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn forget_bytes(&self, stored: &Stored) -> Result<(), StoreError> {
+        match fs::remove_file(stored.path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("remove", stored.path())(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Admits an artifact: reads the source to its end, and keeps it only if size and digest match.
@@ -165,6 +192,11 @@ impl Record {
         self.text.lines().any(|line| line.strip_prefix("from ") == Some(index.as_str()))
     }
 
+    fn has_size(&self, size_bytes: u64) -> bool {
+        let wanted = size_line(size_bytes);
+        self.text.lines().any(|line| line == wanted)
+    }
+
     fn has_seen(&self, stamp: Stamp) -> bool {
         let wanted = seen_line(stamp);
         self.text.lines().any(|line| line == wanted)
@@ -172,12 +204,15 @@ impl Record {
 }
 
 /// Notes that an artifact was admitted from an index and how the disk recorded it. Called before the artifact appears.
-pub(crate) fn note_admission(artifact_path: &Path, index: &SafeUrl, stamp: Stamp) -> Result<(), StoreError> {
+pub(crate) fn note_admission(artifact_path: &Path, artifact: &Artifact, stamp: Stamp) -> Result<(), StoreError> {
     let path = record_path(artifact_path);
     let record = Record::read(&path)?;
     let mut lines = seen_line(stamp);
-    if !record.is_from(index) {
-        let _infallible = write!(lines, "\nfrom {index}");
+    if !record.has_size(artifact.size_bytes) {
+        let _infallible = write!(lines, "\n{}", size_line(artifact.size_bytes));
+    }
+    if !record.is_from(artifact.origin.index()) {
+        let _infallible = write!(lines, "\nfrom {}", artifact.origin.index());
     }
     append_record(&path, &lines)
 }
@@ -202,6 +237,10 @@ fn append_record(path: &Path, lines: &str) -> Result<(), StoreError> {
 
 fn seen_line(stamp: Stamp) -> String {
     format!("seen {} {}", stamp.mtime_ns, stamp.inode)
+}
+
+fn size_line(size_bytes: u64) -> String {
+    format!("size {size_bytes}")
 }
 
 fn record_path(artifact_path: &Path) -> PathBuf {

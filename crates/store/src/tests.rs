@@ -515,3 +515,20 @@ fn an_empty_tree_is_a_tree() {
     assert_eq!(store.check_tree(&tree).unwrap(), []);
     assert!(store.tree(stored.sha256()).unwrap().is_some());
 }
+
+#[test]
+fn a_tree_stands_for_forgotten_bytes_but_only_for_its_own_index_and_size() {
+    let own = fixture();
+    let bytes = b"the wheel";
+    let stored = own.store.admit(&artifact(bytes), &mut &bytes[..]).unwrap();
+    assert!(own.store.unpacked(&artifact(bytes)).unwrap().is_none());
+    let tree = add(&own.store, &stored);
+    own.store.forget_bytes(&stored).unwrap();
+    own.store.forget_bytes(&stored).unwrap();
+    assert!(own.store.find(&artifact(bytes)).unwrap().is_none());
+    assert_eq!(own.store.unpacked(&artifact(bytes)).unwrap().unwrap().manifest(), tree.manifest());
+    let elsewhere = artifact_of(bytes, "https://other.example/simple/");
+    assert!(own.store.unpacked(&elsewhere).unwrap().is_none());
+    let larger = Artifact { size_bytes: 10, ..artifact(bytes) };
+    assert!(own.store.unpacked(&larger).unwrap().is_none());
+}

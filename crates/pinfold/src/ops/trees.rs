@@ -5,7 +5,8 @@
 //! remembers that its artifact came from the index that the lock names, and if it still is what was stored.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -38,8 +39,12 @@ pub(crate) struct Workshop<'a> {
 /// Unpacked wheels, per package.
 pub(crate) type Trees = BTreeMap<PackageName, StoredTree>;
 
-/// Threads that fetch and unpack: some wait for the network while others inflate.
-const HANDS: usize = 8;
+/// Threads for big files: one inflates while the next file arrives. More at once would all arrive late.
+const BIG_HANDS: usize = 3;
+/// Threads for the rest: they mostly wait for the network.
+const SMALL_HANDS: usize = 5;
+/// Bytes from which a file is big.
+const BIG_BYTES: u64 = 32 << 20;
 
 /// Makes the trees of everything that is selected.
 ///
@@ -77,10 +82,7 @@ fn at_hand<'a>(
 
 /// A stored tree may have been unpacked for another lock, which accepted what this one does not.
 fn stored_tree(store: &Store, selected: &Selected, accepts: &[Accepted]) -> Result<Option<StoredTree>, Failure> {
-    if store.find(&selected.artifact)?.is_none() {
-        return Ok(None);
-    }
-    let Some(tree) = store.tree(&selected.artifact.sha256)? else { return Ok(None) };
+    let Some(tree) = store.unpacked(&selected.artifact)? else { return Ok(None) };
     if store.check_tree(&tree)?.is_empty() {
         return Ok(check_wheel(&tree, selected, accepts)?.then_some(tree));
     }
@@ -100,9 +102,8 @@ fn fetch_and_unpack<'a>(
     }
     let bar = workshop.output.byte_bar("fetching", missing.iter().map(|s| s.artifact.size_bytes).sum());
     let received: Vec<AtomicU64> = missing.iter().map(|_| AtomicU64::new(0)).collect();
-    let positions: Vec<usize> = (0..missing.len()).collect();
-    let made = in_parallel(&positions, HANDS, |&position| {
-        let selected = missing[position];
+    let big = missing.partition_point(|selected| selected.artifact.size_bytes >= BIG_BYTES);
+    let made = in_lanes(missing, &[(0..big, BIG_HANDS), (big..missing.len(), SMALL_HANDS)], |position, selected| {
         let progress = |bytes: u64| {
             let before = received[position].swap(bytes, Ordering::Relaxed);
             if bytes >= before { bar.inc(bytes - before) } else { bar.dec(before - bytes) }
@@ -112,7 +113,7 @@ fn fetch_and_unpack<'a>(
         match selected.kind {
             ArtifactKind::Sdist => Ok((stored, None)),
             ArtifactKind::Wheel => {
-                let tree = unpack_wheel(workshop.store, &stored, selected, accepts)?;
+                let tree = unpack_once(workshop.store, &stored, selected, accepts)?;
                 Ok((stored, Some(tree)))
             }
         }
@@ -129,34 +130,60 @@ fn fetch_and_unpack<'a>(
     Ok(sdists)
 }
 
-/// Does `work` for every item on up to `hands` threads, begun in the order of the items. After a failure no further item is
-/// begun; of several failures the one of the earliest item is returned.
+/// Unpacks a wheel and forgets its bytes: the tree stands for them, and memory and disk are soon needed for the next.
+fn unpack_once(
+    store: &Store,
+    stored: &Stored,
+    selected: &Selected,
+    accepts: &[Accepted],
+) -> Result<StoredTree, Failure> {
+    let tree = match unpack_wheel(store, stored, selected, accepts) {
+        // Another process may have unpacked it meanwhile, and forgotten the bytes.
+        Err(_) if !stored.path().exists() => unpack_wheel(store, stored, selected, accepts)?,
+        result => result?,
+    };
+    store.forget_bytes(stored)?;
+    Ok(tree)
+}
+
+/// Does `work` for every item on up to `hands` threads, begun in the order of the items.
 fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     hands: usize,
     work: impl Fn(&T) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
-    let next = AtomicUsize::new(0);
+    in_lanes(items, &[(0..items.len(), hands)], |_, item| work(item))
+}
+
+/// Does `work` for every item: each lane on threads of its own, begun in the order of the items. After a failure no further
+/// item is begun; of several failures the one of the earliest item is returned.
+fn in_lanes<T: Sync, R: Send>(
+    items: &[T],
+    lanes: &[(Range<usize>, usize)],
+    work: impl Fn(usize, &T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, Failure> {
+    let failed = AtomicBool::new(false);
     let results: Vec<Mutex<Option<Result<R, Failure>>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    let hand = || {
-        loop {
-            let position = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(position) else { return };
-            let result = work(item);
-            if result.is_err() {
-                next.store(items.len(), Ordering::Relaxed);
-            }
-            *results[position].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        }
-    };
+    let begun: Vec<AtomicUsize> = lanes.iter().map(|(range, _)| AtomicUsize::new(range.start)).collect();
+    let (failed, results, work) = (&failed, &results, &work);
     thread::scope(|scope| {
-        for _ in 1..hands.min(items.len()) {
-            scope.spawn(hand);
+        for ((range, hands), next) in lanes.iter().zip(&begun) {
+            let hand = move || {
+                while !failed.load(Ordering::Relaxed) {
+                    let position = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(position).filter(|_| position < range.end) else { return };
+                    let result = work(position, item);
+                    failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                    *results[position].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+                }
+            };
+            for _ in 0..(*hands).min(range.len()) {
+                scope.spawn(hand);
+            }
         }
-        hand();
     });
-    let results = results.into_iter().filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
-    results.collect()
+    let taken = results.iter().map(|result| result.lock().unwrap_or_else(PoisonError::into_inner).take());
+    taken.flatten().collect()
 }
 
 #[cfg(test)]

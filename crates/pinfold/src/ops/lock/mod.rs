@@ -329,7 +329,6 @@ fn check_hashes(inputs: &Inputs, resolutions: &[Resolution]) -> Result<(), Failu
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "one place gathers all that a lock says beside its packages")]
 fn settings(
     inputs: &Inputs,
     indexes: &Indexes,

@@ -32,6 +32,7 @@ pub(super) struct MetadataFact {
 }
 
 /// The answer to a question.
+#[expect(clippy::large_enum_variant, reason = "an answer is moved once and never kept")]
 pub(super) enum Answer {
     /// What a wheel says about itself.
     Metadata(Box<MetadataFact>),
