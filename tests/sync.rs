@@ -127,3 +127,48 @@ fn truncated_downloads_are_resumed() {
     project.installed();
     project.pinfold("verify").run().expect_code(0);
 }
+
+#[test]
+fn several_at_once_make_the_same_environments() {
+    let project = Project::new(greeting(), &["greet"]);
+    project.lock();
+    // Two of each, on an empty store: whoever comes second waits, or finds the work done.
+    let venvs = [".venv", ".venv", "second", "second", "third"];
+    let runs: Vec<_> = venvs.iter().map(|venv| project.pinfold("sync").args(["--venv", venv]).spawn()).collect();
+    for run in runs {
+        run.finish().expect_code(0);
+    }
+    for venv in ["second", "third", ".venv"] {
+        project.pinfold("verify").args(["--venv", venv]).run().expect_code(0);
+    }
+}
+
+#[test]
+fn a_sync_that_is_killed_leaves_the_old_environment_or_the_new_one() {
+    let big = WheelRecipe::new("big", "1.0").file("big/data.bin", vec![7_u8; 1 << 20]);
+    let project = Project::new(greeting().wheel_from(big), &["planet==1.0"]);
+    project.installed();
+    project.write_manifest(&["planet==2.0", "greet", "big"], "", "");
+    project.lock();
+    let old = project.home.snapshot(".venv");
+    // Each time it is killed a little later: while it starts, fetches, unpacks, links, exchanges, or not at all.
+    for requests in 0..4 {
+        let run = project.pinfold("sync").spawn();
+        while project.server.requests_to(".whl").len() < requests && !run.has_ended() {
+            std::thread::yield_now();
+        }
+        run.kill();
+        let run = run.finish();
+        let verified = project.pinfold("verify").run();
+        if project.home.snapshot(".venv") != old {
+            assert!(verified.code == 0, "neither the old environment nor the new one: {run}\n{verified}");
+            break;
+        }
+        assert!(run.code != 0, "{run}");
+        verified.expect_code(1).expect_stdout("lock-changed");
+        project.server.forget_requests();
+    }
+    project.sync().expect_code(0);
+    project.pinfold("verify").run().expect_code(0);
+    assert_eq!(project.python("import hello; hello.main()"), "hello world\n");
+}

@@ -24,9 +24,9 @@ fn site(project: &Project) -> std::path::PathBuf {
 fn overwrite(path: &std::path::Path, bytes: &str) {
     // A stored file is read-only; whoever attacks an environment replaces it.
     if path.exists() {
-        std::fs::remove_file(path).unwrap();
+        std::fs::remove_file(path).expect("can remove it");
     }
-    std::fs::write(path, bytes).unwrap();
+    std::fs::write(path, bytes).expect("can write it");
 }
 
 #[test]

@@ -132,6 +132,12 @@ impl Running {
         kill(&self.child);
     }
 
+    /// Returns true if the run has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        let ended = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
+        ended.is_ok_and(|status| status.is_some())
+    }
+
     /// Waits for the end.
     pub fn finish(self) -> Finished {
         let [stdout, stderr] = self.output.map(|reader| reader.join().expect("a reader does not panic"));
