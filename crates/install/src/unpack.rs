@@ -307,7 +307,10 @@ impl<'a> Unpacking<'a> {
         let mut packed = File::open(self.archive_path).map_err(failed)?;
         packed.seek(SeekFrom::Start(member.member.data_start)).map_err(failed)?;
         Ok(match &mut file {
-            Some(file) => extractor.stream(member, &mut packed, file)?,
+            Some(file) => {
+                Directory::reserve(file, member.member.unpacked_bytes);
+                extractor.stream(member, &mut packed, file)?
+            }
             None => extractor.stream(member, &mut packed, &mut io::sink())?,
         })
     }
