@@ -22,6 +22,8 @@ pub struct Workbench {
     pub environment_python: PathBuf,
     /// An existing directory in which every run makes and removes a directory of its own.
     pub scratch: PathBuf,
+    /// Where bytecode is kept, apart from sources and wheel, so that the next hook starts sooner; none: it is not kept.
+    pub bytecode: Option<PathBuf>,
     /// What stands in PATH after the environment's own scripts: where a compiler is, for instance.
     pub search_path: OsString,
     /// `SOURCE_DATE_EPOCH`, the time that backends write into archives; see [`Workbench::EPOCH`].
@@ -45,6 +47,7 @@ impl Workbench {
         Self {
             environment_python: environment_python.to_owned(),
             scratch: scratch.to_owned(),
+            bytecode: None,
             search_path: search_path.to_owned(),
             source_date_epoch: Self::EPOCH,
             timeout_ms: Self::TIMEOUT_MS,
@@ -160,20 +163,24 @@ fn run(hook: Hook, stdin: Vec<u8>, sources: &Path, bench: &Workbench) -> Result<
 
 fn environment(bench: &Workbench) -> BTreeMap<OsString, OsString> {
     let epoch = bench.source_date_epoch.to_string();
+    let bytecode = match &bench.bytecode {
+        Some(directory) => ("PYTHONPYCACHEPREFIX", directory.clone().into_os_string()),
+        None => ("PYTHONDONTWRITEBYTECODE", "1".into()),
+    };
     let variables = [
         ("LANG", "C.UTF-8"),
         ("LC_ALL", "C.UTF-8"),
         // A backend that calls pip must not reach an index: what a build needs is in the lock.
         ("PIP_CONFIG_FILE", if cfg!(windows) { "nul" } else { "/dev/null" }),
         ("PIP_NO_INDEX", "1"),
-        ("PYTHONDONTWRITEBYTECODE", "1"),
         ("PYTHONHASHSEED", "0"),
         ("PYTHONNOUSERSITE", "1"),
         ("PYTHONSAFEPATH", "1"),
         ("SOURCE_DATE_EPOCH", &epoch),
         ("TZ", "UTC"),
     ];
-    variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+    variables.chain([(bytecode.0.into(), bytecode.1)]).collect()
 }
 
 /// Returns the end of what a child printed, for a message.

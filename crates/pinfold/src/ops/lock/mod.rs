@@ -16,6 +16,7 @@ mod sdists;
 mod source;
 mod wheel_end;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -124,30 +125,40 @@ pub struct Locked {
 /// written then.
 pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result<Locked, Failure> {
     let begun = world.now();
-    let no = match attempt(request, None, world, output) {
-        Err(failure) if matches!(failure.exit, Exit::No | Exit::Refused) => failure,
+    let first = Round::default();
+    let failure = match attempt(request, &first, world, output) {
+        Err(failure) if matches!(failure.exit, Exit::No | Exit::Refused | Exit::World) => failure,
         done => return done,
     };
-    if matches!(request.answers, Answers::Replay(_)) {
-        return Err(no);
+    // The lock has the URL that pip once said, and not the login; pip is asked before that is taken for an answer.
+    if failure.exit == Exit::World && first.has_recorded_url.get() && request.connectivity == Connectivity::Online {
+        return attempt(request, &Round { asks_pip: true, ..Round::default() }, world, output);
+    }
+    if failure.exit == Exit::World || matches!(request.answers, Answers::Replay(_)) {
+        return Err(failure);
     }
     // Pages that were cached before this run may have brought about the refusal; none is given before they were asked for.
     // And what was left out of them as irrelevant may be what explains it.
-    attempt(request, Some(begun), world, output)
+    attempt(request, &Round { since: Some(begun), ..Round::default() }, world, output)
 }
 
-/// Locks; pages from before `since` are not taken from the cache unasked.
-fn attempt(
-    request: &LockRequest<'_>,
+/// How one attempt to lock differs from the next.
+#[derive(Debug, Default)]
+struct Round {
+    /// Pages from before this moment are not taken from the cache unasked.
     since: Option<Timestamp>,
-    world: &World,
-    output: &Output,
-) -> Result<Locked, Failure> {
+    /// Whether pip is asked although the lock has its answer.
+    asks_pip: bool,
+    /// Becomes true if pip's answer was taken from the lock.
+    has_recorded_url: Cell<bool>,
+}
+
+fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Output) -> Result<Locked, Failure> {
     let inputs = Inputs::read(request)?;
     let previous = former_lock(request)?;
     let former = previous.as_ref().map(|(lock, _)| lock);
     let cutoff = inputs.cutoff(former, matches!(request.keep, Keep::Nothing), world.now());
-    let opened = open_source(request, &inputs, former, (cutoff, since), world)?;
+    let opened = open_source(request, &inputs, former, (cutoff, round), world)?;
 
     let spinner = output.spinner("resolving");
     let recording = matches!(request.answers, Answers::Record { .. });
@@ -213,7 +224,7 @@ fn open_source(
     request: &LockRequest<'_>,
     inputs: &Inputs,
     former: Option<&Lock>,
-    (cutoff, since): (Option<Timestamp>, Option<Timestamp>),
+    (cutoff, round): (Option<Timestamp>, &Round),
     world: &World,
 ) -> Result<Opened, Failure> {
     let entries = &inputs.manifest.indexes;
@@ -226,8 +237,11 @@ fn open_source(
     }
     let mut credentials: Vec<Credential> = Vec::new();
     let mut pip_url = None;
-    if let Some(entry) = asks_pip.filter(|_| matches!(request.keep, Keep::AllBut(_))) {
+    // A check does not believe the lock that it checks.
+    let believes = !round.asks_pip && request.effect == Effect::Write && matches!(request.keep, Keep::AllBut(_));
+    if let Some(entry) = asks_pip.filter(|_| believes) {
         pip_url = recorded_url(former, &entry.name);
+        round.has_recorded_url.set(pip_url.is_some());
     }
     if asks_pip.is_some() && pip_url.is_none() {
         let asked = pip::ask(world, &world.interpreter(request.python, None)?)?;
@@ -241,8 +255,8 @@ fn open_source(
         credentials.extend(secret.map(|(secret, host)| Credential { host, secret }));
     }
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
-    let relevance = since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
-    let patience = patience(request, cutoff, since, world);
+    let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
+    let patience = patience(request, cutoff, round.since, world);
     let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience, relevance });
     Ok(Opened { source, fetcher: Some(fetcher) })
 }
