@@ -160,6 +160,17 @@ fn directories_that_are_files() {
     project.home.write("mine/notes.txt", "mine");
     check(&project, project.pinfold("sync").args(["--venv", "mine"]), 3, &["error[foreign-environment]", "mine"]);
     assert_eq!(project.home.read("mine/notes.txt"), "mine");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("mine", project.home.project().join("linked")).expect("can make a link");
+        check(
+            &project,
+            project.pinfold("sync").args(["--venv", "linked"]),
+            3,
+            &["error[foreign-environment]", "linked"],
+        );
+        assert_eq!(project.home.read("mine/notes.txt"), "mine");
+    }
 }
 
 /// A run that may write no file larger than so many blocks of 512 bytes, and gets an error instead of a signal: a disk that

@@ -83,3 +83,36 @@ fn a_url_with_a_secret_is_not_taken_into_the_lock() {
     project.home.write("pinfold.toml", manifest);
     project.lock();
 }
+
+#[test]
+fn the_login_that_pip_is_set_up_with_stays_pips() {
+    let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);
+    let url = format!("url = \"{}\"", project.server.url());
+    let manifest = project.home.read("pinfold.toml");
+    assert!(manifest.contains(&url), "{manifest}");
+    project.home.write("pinfold.toml", manifest.replace(&url, "from = \"pip\""));
+    // Nor does pip take code from where it is asked.
+    project.home.write("json.py", "raise SystemExit('evil')\n");
+    let with_login = project.server.url().replace("http://", &format!("http://me:{SECRET}@"));
+    let lock = || project.pinfold("lock").arg("-v").env("PIP_INDEX_URL", &with_login).run();
+    let first = lock();
+    if first.code == 2 {
+        // This machine's Python has no pip to ask.
+        first.expect_stderr("has pip");
+        return;
+    }
+    let first = first.expect_code(0);
+    assert!(!format!("{first}").contains(SECRET), "{first}");
+    is_nowhere(&project);
+    // The lock knows the URL, and pip still knows the login.
+    project.forget_cache();
+    lock().expect_code(0);
+    // A check asks pip, not the lock that it checks.
+    let check = project.pinfold("lock").arg("--check").env("PIP_INDEX_URL", &with_login).run();
+    check.expect_code(0);
+    let other = Index::new().wheel("a", "1.0").start();
+    project.pinfold("lock").arg("--check").env("PIP_INDEX_URL", other.url()).run().expect_code(1);
+    let merged = project.pinfold("lock").arg("--upgrade").env("PIP_INDEX_URL", &with_login);
+    let merged = merged.env("PIP_EXTRA_INDEX_URL", "https://evil.example/simple").run().expect_code(2);
+    merged.expect_stderr("[[index]]");
+}

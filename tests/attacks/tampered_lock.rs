@@ -141,3 +141,18 @@ fn consistent_edits_are_found_by_locking_again() {
         assert!(matches!(run.code, 1 | 3), "{run}");
     }
 }
+
+#[test]
+fn without_our_table_the_same_files_are_installed() {
+    let (project, lock) = locked();
+    let (standard, _) = lock.split_once("[tool.pinfold]").expect("the lock has our table");
+    project.home.write("pylock.toml", standard);
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import a; print(a.__version__)"), "1.0\n");
+    // What the table no longer allows is refused as if it had never been allowed.
+    let other = Index::new().wheel("a", "1.0").start();
+    project.home.write("pylock.toml", standard.replace(&project.server.host(), &other.host()));
+    project.forget_cache();
+    let run = project.pinfold("sync").args(["--venv", "second"]).run();
+    assert!(run.code != 0 && !project.home.has("second"), "{run}");
+}
