@@ -172,3 +172,15 @@ fn a_sync_that_is_killed_leaves_the_old_environment_or_the_new_one() {
     project.pinfold("verify").run().expect_code(0);
     assert_eq!(project.python("import hello; hello.main()"), "hello world\n");
 }
+
+#[test]
+fn modules_are_compiled_when_asked_for_and_verified_all_the_same() {
+    let project = Project::new(greeting(), &["greet"]);
+    project.lock();
+    project.pinfold("sync").arg("--compile-bytecode").run().expect_code(0);
+    let compiled = project.python(
+        "import importlib.util as u, os; print(os.path.exists(u.cache_from_source(u.find_spec('world').origin)))",
+    );
+    assert_eq!(compiled, "True\n");
+    project.pinfold("verify").run().expect_code(0);
+}

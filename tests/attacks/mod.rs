@@ -67,7 +67,9 @@ pub(crate) fn refuses(project: &Project, verb: &str, code: &str, parts: &[&str])
 /// As [`refuses`], for archives that must not be unpacked into the store.
 #[track_caller]
 pub(crate) fn refuses_archive(project: &Project, verb: &str, code: &str, parts: &[&str]) -> Finished {
-    leaves(project, verb, 3, &["trees", "staging"], &[&[&format!("error[{code}]"), "help: "], parts].concat())
+    let origin: &[&str] = if verb == "sync" { &["origin: http://127.0.0.1:", "from: http://127.0.0.1:"] } else { &[] };
+    let code = format!("error[{code}]");
+    leaves(project, verb, 3, &["trees", "staging"], &[&[code.as_str(), "help: "], origin, parts].concat())
 }
 
 /// As [`refuses`], for bytes that are not the locked ones: nothing of them may be in the store either.

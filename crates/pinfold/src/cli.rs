@@ -165,6 +165,9 @@ pub struct Sync {
     /// Says what would change, and changes nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Compiles every module now instead of when it is first imported
+    #[arg(long, env = "PINFOLD_COMPILE_BYTECODE")]
+    pub compile_bytecode: bool,
     /// How files reach the environment
     #[arg(long, value_name = "MODE", env = "PINFOLD_LINK_MODE", default_value = "auto")]
     pub link_mode: LinkMode,

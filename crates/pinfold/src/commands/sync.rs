@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use pinfold_fetch::Connectivity;
-use pinfold_install::{Change, LinkMode, RebuildReason};
+use pinfold_install::{Bytecode, Change, LinkMode, RebuildReason};
 use pinfold_lock::Wanted;
 use pinfold_packaging::{ExtraName, GroupName, NameError};
 
@@ -32,6 +32,7 @@ pub(super) fn run(arguments: &cli::Sync, world: &World, output: &Output) -> Resu
             cli::LinkMode::Hardlink => LinkMode::Hardlink,
             cli::LinkMode::Reflink => LinkMode::Reflink,
         },
+        bytecode: if arguments.compile_bytecode { Bytecode::Compile } else { Bytecode::Leave },
         extent,
     };
     let synced = sync(&request, world, output)?;

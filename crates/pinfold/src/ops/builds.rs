@@ -28,7 +28,7 @@ pub(crate) fn wheel_of(
     accepts: &[Accepted],
 ) -> Result<Stored, Failure> {
     let Some(recipe) = &selected.recipe else {
-        return Err(Failure::refused("build-not-locked", format!("refused to build `{}`", selected.artifact.filename))
+        return Err(Failure::refused("unlocked-build", format!("refused to build `{}`", selected.artifact.filename))
             .with("expected", "a recipe in [tool.pinfold] that pins what the build needs")
             .help("lock again with the package's name in `build` of the manifest, if it may be built"));
     };

@@ -30,6 +30,8 @@ pub struct SyncRequest<'a> {
     pub connectivity: Connectivity,
     /// How files reach the environment.
     pub link_mode: LinkMode,
+    /// Whether modules are compiled now.
+    pub bytecode: Bytecode,
     /// Whether anything is to be changed.
     pub extent: Extent,
 }
@@ -93,7 +95,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let now = world.now().to_string();
     let options = StageOptions {
         link_mode: request.link_mode,
-        bytecode: Bytecode::Leave,
+        bytecode: request.bytecode,
         installed_at: &now,
         keep: KEPT_GENERATIONS,
         progress: &|files| bar.inc(files),

@@ -139,9 +139,12 @@ fn unpack_once(
 ) -> Result<StoredTree, Failure> {
     let tree = match unpack_wheel(store, stored, selected, accepts) {
         // Another process may have unpacked it meanwhile, and forgotten the bytes.
-        Err(_) if !stored.path().exists() => unpack_wheel(store, stored, selected, accepts)?,
-        result => result?,
+        Err(_) if !stored.path().exists() => unpack_wheel(store, stored, selected, accepts),
+        result => result,
     };
+    let tree = tree.map_err(|error| {
+        Failure::from(error).with("from", &selected.artifact.url).with("origin", selected.artifact.origin.index())
+    })?;
     store.forget_bytes(stored)?;
     Ok(tree)
 }
