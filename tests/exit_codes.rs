@@ -85,7 +85,7 @@ fn a_requirement_that_no_version_satisfies() {
     project.write_manifest(&["hello>=2"], "", "");
     check(&project, project.pinfold("lock"), 1, &["there is no solution for", "hello>=2", "pinfold.toml:4", "1.0"]);
     project.write_manifest(&["hello", "world>=2"], "", "");
-    check(&project, project.pinfold("lock"), 1, &["there is no solution for", "because: ", "world"]);
+    check(&project, project.pinfold("lock"), 1, &["there is no solution for", "why: ", "world"]);
     project.write_manifest(&["nothing"], "", "");
     check(&project, project.pinfold("lock"), 1, &["nothing", &project.server.url()]);
     project.write_manifest(&["hello"], "", "");

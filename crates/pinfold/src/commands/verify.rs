@@ -33,15 +33,22 @@ pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<
         output.status(&format!("{} is what the lock says: {counted}", arguments.environment.venv.display()));
         return Ok(Exit::Done);
     }
-    output.status(&format!("{} findings: {counted}", report.findings.len()));
+    let count = report.findings.len();
+    output.status(&format!("{count} finding{}: {counted}", if count == 1 { "" } else { "s" }));
     Ok(Exit::No)
 }
 
+/// Returns one line: the code, what it is about (a path, a distribution, or both), what was expected and what was found.
 fn line(finding: &Finding) -> String {
-    let package = finding.package.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     // A file's name may have a line end; each finding is one line.
     let path = tame(&finding.path).replace('\n', "\\n");
-    format!("{}: {path}{package}: expected {}, found {}\n", finding.code.as_str(), finding.expected, finding.found)
+    let about = match (path.is_empty(), &finding.package) {
+        (true, None) => String::new(),
+        (true, Some(name)) => format!("{name}: "),
+        (false, None) => format!("{path}: "),
+        (false, Some(name)) => format!("{path} ({name}): "),
+    };
+    format!("{}: {about}expected {}, found {}\n", finding.code.as_str(), finding.expected, finding.found)
 }
 
 fn as_json(report: &Report) -> serde_json::Value {
@@ -64,4 +71,30 @@ fn as_json(report: &Report) -> serde_json::Value {
         "files": report.files_checked,
         "bytes": report.bytes_checked,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use pinfold_install::FindingCode;
+
+    use super::*;
+
+    #[test]
+    fn a_finding_names_what_there_is_to_name() {
+        let finding = |path: &str, package: Option<&str>| Finding {
+            code: FindingCode::Changed,
+            path: path.to_owned(),
+            package: package.map(|name| name.parse().unwrap()),
+            expected: "a".to_owned(),
+            found: "b".to_owned(),
+        };
+        for (path, package, expected) in [
+            ("", None, "changed: expected a, found b\n"),
+            ("", Some("x"), "changed: x: expected a, found b\n"),
+            ("f.py", None, "changed: f.py: expected a, found b\n"),
+            ("f\n.py", Some("x"), "changed: f\\n.py (x): expected a, found b\n"),
+        ] {
+            assert_eq!(line(&finding(path, package)), expected);
+        }
+    }
 }

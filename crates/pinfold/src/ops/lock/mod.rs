@@ -391,7 +391,7 @@ fn no_solution(unsolved: Unsolved) -> Failure {
         Unsolved::Failed(failure) => failure,
         Unsolved::NoSolution(target, why) => {
             let mut failure = Failure::new(Exit::No, format!("there is no solution for {target}"));
-            failure.details.extend(why.sentences().iter().map(|sentence| ("because", sentence.clone())));
+            failure.details.extend(why.sentences().iter().map(|sentence| ("why", sentence.clone())));
             if !why.hints().is_empty() {
                 failure.help = Some(why.hints().join("\n"));
             }
