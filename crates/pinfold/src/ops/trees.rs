@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use pinfold_fetch::Fetcher;
@@ -39,8 +39,10 @@ pub(crate) struct Workshop<'a> {
 /// Unpacked wheels, per package.
 pub(crate) type Trees = BTreeMap<PackageName, StoredTree>;
 
-/// Threads for big files: one inflates while the next file arrives. More at once would all arrive late.
-const BIG_HANDS: usize = 3;
+/// Threads for big files: some unpack while the next files arrive.
+const BIG_HANDS: usize = 5;
+/// Big files that arrive at once: more would all arrive late, and nothing could be unpacked before.
+const BIG_ARRIVALS: usize = 2;
 /// Threads for the rest: they mostly wait for the network.
 const SMALL_HANDS: usize = 5;
 /// Bytes from which a file is big.
@@ -102,13 +104,16 @@ fn fetch_and_unpack<'a>(
     }
     let bar = workshop.output.byte_bar("fetching", missing.iter().map(|s| s.artifact.size_bytes).sum());
     let received: Vec<AtomicU64> = missing.iter().map(|_| AtomicU64::new(0)).collect();
+    let arrivals = Turns::new(BIG_ARRIVALS);
     let big = missing.partition_point(|selected| selected.artifact.size_bytes >= BIG_BYTES);
     let made = in_lanes(missing, &[(0..big, BIG_HANDS), (big..missing.len(), SMALL_HANDS)], |position, selected| {
         let progress = |bytes: u64| {
             let before = received[position].swap(bytes, Ordering::Relaxed);
             if bytes >= before { bar.inc(bytes - before) } else { bar.dec(before - bytes) }
         };
+        let turn = (position < big).then(|| arrivals.wait());
         let stored = workshop.fetcher.download(&selected.artifact, workshop.store, &progress)?;
+        drop(turn);
         progress(selected.artifact.size_bytes);
         match selected.kind {
             ArtifactKind::Sdist => Ok((stored, None)),
@@ -147,6 +152,35 @@ fn unpack_once(
     })?;
     store.forget_bytes(stored)?;
     Ok(tree)
+}
+
+/// So many may do something at once; the others wait for their turn.
+struct Turns {
+    left: Mutex<usize>,
+    given_back: Condvar,
+}
+
+/// A turn, given back when dropped.
+struct Turn<'a>(&'a Turns);
+
+impl Turns {
+    fn new(left: usize) -> Self {
+        Self { left: Mutex::new(left), given_back: Condvar::new() }
+    }
+
+    fn wait(&self) -> Turn<'_> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.given_back.wait_while(left, |left| *left == 0).unwrap_or_else(PoisonError::into_inner);
+        *left -= 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.left.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.given_back.notify_one();
+    }
 }
 
 /// Does `work` for every item on up to `hands` threads, begun in the order of the items.
