@@ -53,11 +53,29 @@ impl Inputs {
             manifest,
         };
         inputs.read_files()?;
+        inputs.refuse_urls()?;
         if inputs.roots.is_empty() {
             return Err(Failure::new(Exit::Input, "nothing is required")
                 .help("name requirements files under `requirements`, or write `dependencies`, in the manifest"));
         }
         Ok(inputs)
+    }
+
+    /// A file that is named by its URL belongs to no index, and no lock of this version can say who may serve it.
+    fn refuse_urls(&self) -> Result<(), Failure> {
+        let roots = self.roots.iter().map(|root| (&root.requirement, root.written.clone()));
+        let written = |sourced: &Sourced<Requirement>| format!("{}:{}", sourced.file, sourced.line);
+        let overrides = self.manifest.overrides.iter().map(|sourced| (&sourced.value, written(sourced)));
+        let constraints = self.constraints.iter().map(|constraint| (constraint, "a constraint".to_owned()));
+        let by_url = |(requirement, _): &(&Requirement, String)| requirement.url.is_some();
+        let Some((requirement, place)) = roots.chain(overrides).chain(constraints).find(by_url) else { return Ok(()) };
+        Err(Failure::new(
+            Exit::Input,
+            format!("`{}` is required by URL, which pinfold cannot lock yet", requirement.name),
+        )
+        .with("requirement", requirement)
+        .with("written in", place)
+        .help("require it by version from an index; a directory with the file serves as one (`url = \"file:///…\"`)"))
     }
 
     fn read_files(&mut self) -> Result<(), Failure> {
