@@ -56,9 +56,6 @@ pub struct Synced {
     pub receipt: Option<Receipt>,
 }
 
-/// Generations that are kept beside the current one.
-const KEPT_GENERATIONS: usize = 3;
-
 /// Makes the environment exactly what the lock says.
 ///
 /// # Errors
@@ -97,7 +94,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         link_mode: request.link_mode,
         bytecode: request.bytecode,
         installed_at: &now,
-        keep: KEPT_GENERATIONS,
+        keep: StageOptions::KEEP,
         progress: &|files| bar.inc(files),
     };
     let guard = environment.lock()?;
