@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::{PackageName, Prerelease, PythonSpan, Strategy, Target, Version, WheelFilename};
 
-use crate::{ArtifactKind, Host, LockSettings, LockedFile, LockedIndex, Reach, Resolution, Resolved, Tool};
+use crate::{ArtifactKind, Asked, Host, LockSettings, LockedFile, LockedIndex, Reach, Resolution, Resolved, Tool};
 
 pub(crate) const INDEX: &str = "https://index.example/simple/";
 
@@ -90,6 +90,7 @@ pub(crate) fn settings() -> LockSettings {
             }],
             builds: Vec::new(),
             accepts: Vec::new(),
+            asked: Asked::default(),
             metadata: BTreeMap::new(),
         }),
     }

@@ -5,6 +5,7 @@
 //! the text comes in as a string and goes out as one.
 #![forbid(unsafe_code)]
 
+mod asked;
 mod diff;
 mod document;
 mod error;
@@ -19,6 +20,7 @@ mod tree;
 mod validate;
 mod write;
 
+pub use asked::{Asked, Asker};
 pub use diff::{LockDiff, PackageDiff, diff};
 pub use document::{
     ArtifactKind, DependencyReference, DirectorySource, Lock, LockedFile, Package, TreeSource, VcsSource,

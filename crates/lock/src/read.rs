@@ -5,6 +5,7 @@
 //! promises need (a SHA-256 and a size for every file) is required here. Whether the lock may be used is not asked here
 //! but in [`Lock::validate`], so that `tree` and `diff` can show a lock that `sync` refuses.
 
+mod asked;
 mod file;
 mod table;
 #[cfg(test)]

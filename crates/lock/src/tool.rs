@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pinfold_artifact::{ArchivePath, ArtifactFilename, FileHost, Origin, SafeUrl, Sha256};
 use pinfold_packaging::{PackageName, Prerelease, PythonMinor, Strategy, System, Target, Version};
 
-use crate::LockedFile;
+use crate::{Asked, LockedFile};
 
 /// Everything under `[tool.pinfold]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Tool {
     pub builds: Vec<BuildRecipe>,
     /// Findings that the maintainer looked at.
     pub accepts: Vec<Accepted>,
+    /// What was asked for, and by whom. Nothing is selected by it.
+    pub asked: Asked,
     /// Digest of the METADATA that the lock believed, per locked file.
     pub metadata: BTreeMap<ArtifactFilename, Sha256>,
 }

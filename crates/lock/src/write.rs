@@ -4,6 +4,7 @@
 //! than trusted to be, one file per line so that a changed wheel is a changed line, LF, nothing aligned to anything else.
 //! Everything read back gives the same value.
 
+mod asked;
 mod tool;
 
 use std::fmt::Write;

@@ -7,6 +7,7 @@ use pinfold_artifact::Limits;
 use pinfold_packaging::Version;
 use proptest::prelude::*;
 
+use crate::Asker;
 use crate::fixture::{digest, file, resolution, resolved, settings, target};
 use crate::{
     Accepted, BuildRecipe, BuildTool, DirectorySource, Lock, LockError, LockWarning, Package, Resolution, TreeSource,
@@ -78,9 +79,34 @@ pub(crate) fn full_lock() -> Lock {
             sha256: digest("pth"),
             reason: "read, \"harmless\"\n".to_owned(),
         });
+        tool.asked.add(Asker::Application, "antlr4");
+        tool.asked.add(Asker::Application, "numpy<2; sys_platform == 'linux'");
+        tool.asked.add(Asker::Extra("gpu".parse().unwrap()), "torch");
+        tool.asked.add(Asker::Package("torch".parse().unwrap(), "2.1.0".parse().unwrap()), "numpy>=1.2");
         tool.metadata = BTreeMap::from([("numpy-1.26.4-py3-none-any.whl".parse().unwrap(), digest("numpy"))]);
     }
     merge(&resolutions, settings).unwrap()
+}
+
+#[test]
+fn what_was_asked_for_may_be_absent_and_is_read_strictly() {
+    let text = full_lock().to_text();
+    let (before, rest) = text.split_once("[tool.pinfold.asked]").unwrap();
+    let (_, after) = rest.split_once("[tool.pinfold.metadata-sha256]").unwrap();
+    let older = format!("{before}[tool.pinfold.metadata-sha256]{after}");
+    let asked = |text: &str| Lock::parse(text).map(|lock| lock.tool.unwrap().asked.by.len());
+    assert_eq!(asked(&text).unwrap(), 3);
+    assert_eq!(asked(&older).unwrap(), 0);
+    for (from, to, part) in [
+        ("\napplication = [", "\nx = [", "`x`"),
+        ("\"torch 2.1.0\" = [", "\"torch\" = [", "no name and version"),
+        ("\"torch 2.1.0\" = [", "\"Torch- 2.1.0\" = [", "asked.packages"),
+        ("\"torch 2.1.0\" = [", "\"torch two\" = [", "asked.packages"),
+        ("[\"numpy>=1.2\"]", "[1]", "a string"),
+    ] {
+        let error = asked(&text.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]
@@ -168,6 +194,18 @@ fn a_lock_is_written_in_one_layout() {
     path = "numpy.pth"
     sha256 = "70756a0000000000000000000000000000000000000000000000000000000000"
     reason = "read, \"harmless\"\n"
+
+    [tool.pinfold.asked]
+    application = [
+        "antlr4",
+        "numpy<2; sys_platform == 'linux'",
+    ]
+
+    [tool.pinfold.asked.extras]
+    "gpu" = ["torch"]
+
+    [tool.pinfold.asked.packages]
+    "torch 2.1.0" = ["numpy>=1.2"]
 
     [tool.pinfold.metadata-sha256]
     "numpy-1.26.4-py3-none-any.whl" = "6e746f737d000000000000000000000000000000000000000000000000000000"

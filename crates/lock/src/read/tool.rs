@@ -16,6 +16,7 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
     }
     table.refuse_others(&[
         "accept",
+        "asked",
         "build",
         "exclude-newer",
         "index",
@@ -38,6 +39,7 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
         indexes: table.tables("index")?.iter().map(read_index).collect::<Result<_, _>>()?,
         builds: table.tables("build")?.iter().map(read_recipe).collect::<Result<_, _>>()?,
         accepts: table.tables("accept")?.iter().map(read_accepted).collect::<Result<_, _>>()?,
+        asked: super::asked::read_asked(table)?,
         metadata: read_metadata(table)?,
     })
 }

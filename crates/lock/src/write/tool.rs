@@ -27,6 +27,7 @@ pub(super) fn write_tool(out: &mut Output, tool: &Tool) {
     for accepted in accepts {
         write_accepted(out, accepted);
     }
+    super::asked::write_asked(out, &tool.asked);
     if !tool.metadata.is_empty() {
         out.header("[tool.pinfold.metadata-sha256]");
     }

@@ -4,6 +4,7 @@
 //! is solved, build what exists as source only to learn what it needs, pin every file, merge, write. Nothing is written
 //! before everything is known, and the same facts give the same bytes.
 
+mod asked;
 mod crew;
 mod desk;
 mod indexes;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Credential, Fetcher};
-use pinfold_lock::{BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
+use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
 use pinfold_packaging::{PackageName, Version};
 use pinfold_resolve::{Problem, Solution, Warning};
 
@@ -173,7 +174,8 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
     spinner.finish_and_clear();
 
-    let settings = settings(&inputs, opened.source.indexes(), cutoff, &desk, &resolutions, builds, &pinner);
+    let mut settings = settings(&inputs, opened.source.indexes(), cutoff, &desk, &resolutions, builds, &pinner);
+    settings.tool.iter_mut().for_each(|tool| tool.asked = asked::asked(&inputs, &solutions, &desk));
     let lock = merge(&resolutions, settings)?;
     if let Answers::Record { file, url } = request.answers {
         recording::of(&desk, &sdists, &inputs, &pinner, cutoff, url)?.write(file)?;
@@ -370,6 +372,7 @@ fn settings(
         indexes: indexes.locked(&pinner.hosts),
         builds,
         accepts: inputs.accepts(),
+        asked: Asked::default(),
         metadata,
     };
     LockSettings {

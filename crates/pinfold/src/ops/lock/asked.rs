@@ -1,0 +1,106 @@
+//! Who asks for what, for the lock to keep: what the maintainer wrote, and of each locked package the requirements that hold
+//! on one of the targets. `pinfold why` reads it; nothing is selected by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pinfold_artifact::ArtifactFilename;
+use pinfold_lock::{Asked, Asker};
+use pinfold_packaging::{ExtraName, MarkerEnvironment, MarkerTruth, PackageName, Requirement};
+use pinfold_resolve::{RootReason, Solution};
+
+use super::desk::Desk;
+use super::inputs::Inputs;
+
+/// Returns what was asked for, by whom.
+pub(super) fn asked(inputs: &Inputs, solutions: &[Solution], desk: &Desk) -> Asked {
+    let mut asked = Asked::default();
+    for root in &inputs.roots {
+        let by = match &root.reason {
+            RootReason::Base => Asker::Application,
+            RootReason::Extra(name) => Asker::Extra(name.clone()),
+            RootReason::Group(name) => Asker::Group(name.clone()),
+        };
+        asked.add(by, root.requirement.to_string());
+    }
+    for constraint in &inputs.constraints {
+        asked.add(Asker::Constraints, constraint.to_string());
+    }
+    for replacement in &inputs.manifest.overrides {
+        asked.add(Asker::Overrides, replacement.value.to_string());
+    }
+    // Most files serve several targets: each of their requirements is written once.
+    let mut written: BTreeSet<(&ArtifactFilename, usize)> = BTreeSet::new();
+    for solution in solutions {
+        let environment = solution.target.marker_environment();
+        let wanted = wanted_extras(inputs, solution, &environment, desk);
+        for (name, chosen) in &solution.packages {
+            for (position, requirement) in holding(solution, name, &environment, &wanted, desk) {
+                if written.insert((&chosen.file.filename, position)) {
+                    let by = Asker::Package(name.clone(), chosen.version.clone());
+                    asked.add(by, requirement.to_string());
+                }
+            }
+        }
+    }
+    asked
+}
+
+type Extras<'a> = BTreeMap<&'a PackageName, BTreeSet<ExtraName>>;
+
+/// Returns the requirements of a chosen package that hold on the target, with their positions in its metadata.
+fn holding<'a>(
+    solution: &'a Solution,
+    name: &PackageName,
+    environment: &'a MarkerEnvironment,
+    wanted: &'a Extras<'_>,
+    desk: &'a Desk,
+) -> impl Iterator<Item = (usize, &'a Requirement)> {
+    static NONE: BTreeSet<ExtraName> = BTreeSet::new();
+    let chosen = solution.packages.get(name);
+    let extras = wanted.get(name).unwrap_or(&NONE);
+    let metadata = chosen.and_then(|chosen| desk.metadata().get(&chosen.file.filename));
+    let requirements = metadata.into_iter().flat_map(|fact| fact.metadata.requires_dist.iter().enumerate());
+    requirements.filter(move |(_, requirement)| {
+        chosen.is_some_and(|chosen| chosen.dependencies.contains(&requirement.name))
+            && (requirement.marker.is_always()
+                || requirement.marker.evaluate(environment, extras) != MarkerTruth::False)
+    })
+}
+
+/// Returns the extras of each chosen package that somebody wants on the target.
+fn wanted_extras<'a>(
+    inputs: &'a Inputs,
+    solution: &'a Solution,
+    environment: &MarkerEnvironment,
+    desk: &'a Desk,
+) -> Extras<'a> {
+    let mut wanted: Extras<'a> = BTreeMap::new();
+    let roots = inputs.roots.iter().map(|root| &root.requirement).filter(|requirement| !requirement.extras.is_empty());
+    for requirement in roots {
+        if requirement.marker.evaluate(environment, &BTreeSet::new()) != MarkerTruth::False {
+            wanted.entry(&requirement.name).or_default().extend(requirement.extras.iter().cloned());
+        }
+    }
+    // Extras want extras; each round adds one at least, and there are only so many.
+    loop {
+        let mut more: Vec<(&'a PackageName, ExtraName)> = Vec::new();
+        for (name, chosen) in &solution.packages {
+            let Some(fact) = desk.metadata().get(&chosen.file.filename) else { continue };
+            if fact.metadata.requires_dist.iter().all(|requirement| requirement.extras.is_empty()) {
+                continue;
+            }
+            for (position, _) in holding(solution, name, environment, &wanted, desk) {
+                let requirement = &fact.metadata.requires_dist[position];
+                let known = wanted.get(&requirement.name);
+                let new = requirement.extras.iter().filter(|extra| known.is_none_or(|known| !known.contains(*extra)));
+                more.extend(new.map(|extra| (&requirement.name, extra.clone())));
+            }
+        }
+        if more.is_empty() {
+            return wanted;
+        }
+        for (name, extra) in more {
+            wanted.entry(name).or_default().insert(extra);
+        }
+    }
+}
