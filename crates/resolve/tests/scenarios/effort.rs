@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use pinfold_resolve::{Facts, Outcome};
 
-use crate::universe::{Universe, brief, problem};
+use crate::universe::{Effort, Universe, brief, problem};
 
 #[test]
 fn a_deep_tree_takes_few_rounds() {
@@ -16,7 +16,7 @@ fn a_deep_tree_takes_few_rounds() {
         }
     }
     (0..6).for_each(|node| writeln!(universe, "p6-{node} 1.0").unwrap());
-    let (outcome, rounds) = Universe::new(&universe).crawl(&problem("p0-0\np0-3"), Facts::new());
+    let (outcome, Effort { rounds, .. }) = Universe::new(&universe).crawl(&problem("p0-0\np0-3"), Facts::new());
     assert!(matches!(outcome, Outcome::Solved(_)));
     // Two questions per level (page, then metadata), and the last round.
     assert!(rounds <= 15, "{rounds}");
@@ -26,7 +26,7 @@ fn a_deep_tree_takes_few_rounds() {
 fn a_long_search_takes_few_rounds() {
     let mut universe = String::from("b 1.0\n");
     (0..200).for_each(|minor| writeln!(universe, "a 1.{minor} -> b>={}", if minor == 0 { 1 } else { 2 }).unwrap());
-    let (outcome, rounds) = Universe::new(&universe).crawl(&problem("a\nb"), Facts::new());
+    let (outcome, Effort { rounds, .. }) = Universe::new(&universe).crawl(&problem("a\nb"), Facts::new());
     assert_eq!(brief(&outcome), "a 1.0, b 1.0");
     assert!(rounds < 20, "{rounds}");
 }

@@ -13,10 +13,13 @@
 //! | `at=TIME` | upload time |
 //! | `extras=x,y` | `Provides-Extra` |
 //! | `called=NAME` | the metadata speaks of another project |
+//! | `url=URL` | where the file is; the file's name is the URL's |
 //!
-//! `status NAME quarantined` is a line too. Every other name is absent from the index.
+//! Two lines may describe one version: then each has its own files. `status NAME quarantined` and `index NAME URL` (where a
+//! project is looked up) are lines too. Every other name is absent from its index.
 //!
-//! A line of a problem is a requirement (`[dev] x` of a group, `{gpu} x` of an extra), or `WORD: VALUE`.
+//! A line of a problem is a requirement (`[dev] x` of a group, `{gpu} x` of an extra), or `WORD: VALUE`. Of several
+//! `target` lines each is resolved in turn, as the command does it: what was chosen for one is preferred for the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -34,6 +37,15 @@ use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, 
 pub(crate) struct Universe {
     pub(crate) pages: BTreeMap<PackageName, SimplePage>,
     metadata: Vec<(FileKey, Arc<Metadata>)>,
+    indexes: BTreeMap<PackageName, Origin>,
+}
+
+/// What a resolution took, beside the outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    /// Questions for metadata; pages are not counted.
+    pub(crate) metadata: usize,
 }
 
 impl Universe {
@@ -57,13 +69,19 @@ impl Universe {
             self.page(&name.parse().unwrap()).status = ProjectStatus { state, reason: Some("a test".to_owned()) };
             return;
         }
+        if let Some((name, url)) = line.strip_prefix("index ").and_then(|rest| rest.split_once(' ')) {
+            self.indexes.insert(name.parse().unwrap(), Origin::new(&url.parse().unwrap(), []));
+            return;
+        }
         let (head, requirements) = line.split_once("->").unwrap_or((line, ""));
         let mut words = head.split_whitespace();
         let name: PackageName = words.next().unwrap().parse().unwrap();
         let version = words.next().unwrap();
         let mut recipe = Recipe::default();
         words.for_each(|word| recipe.read(word));
-        if recipe.files.is_empty() {
+        if let Some(url) = &recipe.url {
+            recipe.files = vec![url.rsplit('/').next().unwrap().to_owned()];
+        } else if recipe.files.is_empty() {
             recipe.files.push(format!("{}-{version}-py3-none-any.whl", name.as_str().replace('-', "_")));
         } else {
             let stem = format!("{}-{version}", name.as_str().replace('-', "_"));
@@ -76,7 +94,7 @@ impl Universe {
                 .split('|')
                 .map(str::trim)
                 .filter(|one| !one.is_empty())
-                .map(|one| Requirement::parse(one).unwrap())
+                .map(|one| Requirement::parse_lenient(one).unwrap().0)
                 .collect(),
             requires_python: recipe.metadata_python,
             provides_extras: recipe.extras,
@@ -86,7 +104,8 @@ impl Universe {
         });
         for filename in recipe.files {
             let filename: pinfold_artifact::ArtifactFilename = filename.parse().unwrap();
-            let url: SafeUrl = format!("https://index.test/files/{filename}").parse().unwrap();
+            let url = recipe.url.clone().unwrap_or_else(|| format!("https://index.test/files/{filename}"));
+            let url: SafeUrl = url.parse().unwrap();
             let file = PageFile {
                 distribution: DistributionFilename::parse(&filename, &name).unwrap(),
                 filename,
@@ -101,6 +120,11 @@ impl Universe {
             self.metadata.push((FileKey::of(&file), Arc::clone(&metadata)));
             self.page(&name).files.push(file);
         }
+    }
+
+    /// Returns where a project is looked up.
+    fn origin_of(&self, name: &PackageName) -> Origin {
+        self.indexes.get(name).cloned().unwrap_or_else(origin)
     }
 
     fn page(&mut self, name: &PackageName) -> &mut SimplePage {
@@ -126,7 +150,7 @@ impl Universe {
             facts.add_metadata(key.clone(), Arc::clone(own));
         }
         for (name, page) in pages {
-            facts.add_page(name.clone(), ProjectFacts::new(origin(), page.clone()));
+            facts.add_page(name.clone(), ProjectFacts::new(self.origin_of(name), page.clone()));
         }
         facts
     }
@@ -135,8 +159,8 @@ impl Universe {
     pub(crate) fn answer(&self, question: &Question, facts: &mut Facts) {
         match question {
             Question::Page(name) => match self.pages.get(name) {
-                Some(page) => facts.add_page(name.clone(), ProjectFacts::new(origin(), page.clone())),
-                None => facts.add_absent(name.clone(), origin()),
+                Some(page) => facts.add_page(name.clone(), ProjectFacts::new(self.origin_of(name), page.clone())),
+                None => facts.add_absent(name.clone(), self.origin_of(name)),
             },
             Question::Metadata { file, .. } => {
                 let key = FileKey::of(file);
@@ -147,15 +171,18 @@ impl Universe {
         }
     }
 
-    /// Resolves from nothing, round by round; returns the number of rounds too.
-    pub(crate) fn crawl(&self, problem: &Problem, mut facts: Facts) -> (Outcome, usize) {
-        for round in 1..5_000 {
+    /// Resolves round by round; returns what it took, too.
+    pub(crate) fn crawl(&self, problem: &Problem, mut facts: Facts) -> (Outcome, Effort) {
+        let mut effort = Effort::default();
+        while effort.rounds < 5_000 {
+            effort.rounds += 1;
             let outcome = resolve(problem, &facts);
-            let Outcome::Need(questions) = outcome else { return (outcome, round) };
+            let Outcome::Need(questions) = outcome else { return (outcome, effort) };
             assert!(!questions.is_empty());
             for question in &questions {
-                if let Question::Page(name) = question {
-                    assert!(!facts.has_page(name), "asked again: {name}");
+                match question {
+                    Question::Metadata { .. } => effort.metadata += 1,
+                    Question::Page(name) => assert!(!facts.has_page(name), "asked again: {name}"),
                 }
                 self.answer(question, &mut facts);
             }
@@ -173,6 +200,7 @@ struct Recipe {
     time: Option<jiff::Timestamp>,
     extras: BTreeSet<pinfold_packaging::ExtraName>,
     called: Option<PackageName>,
+    url: Option<String>,
 }
 
 impl Recipe {
@@ -182,10 +210,11 @@ impl Recipe {
             "wheel" => self.files.push(format!("-{value}.whl")),
             "sdist" => self.files.push(".tar.gz".to_owned()),
             "yanked" => self.yanked = Some(value.to_owned()),
-            "python" => self.page_python = Some(value.parse().unwrap()),
-            "metapython" => self.metadata_python = Some(value.parse().unwrap()),
+            "python" => self.page_python = Some(Specifiers::parse_lenient(value).unwrap().0),
+            "metapython" => self.metadata_python = Some(Specifiers::parse_lenient(value).unwrap().0),
             "at" => self.time = Some(format!("{value}T00:00:00Z").parse().unwrap()),
             "extras" => self.extras = value.split(',').map(|one| one.parse().unwrap()).collect(),
+            "url" => self.url = Some(value.to_owned()),
             "called" => self.called = Some(value.parse().unwrap()),
             other => panic!("no word: {other}"),
         }
@@ -232,6 +261,11 @@ fn root(line: &str, position: usize) -> Root {
     Root { requirement: Requirement::parse(text).unwrap(), reason, written: format!("app.toml:{position}") }
 }
 
+fn target(text: &str) -> Target {
+    let (system, python) = text.split_once(' ').unwrap();
+    Target::new(system.parse().unwrap(), python.parse().unwrap())
+}
+
 fn set(problem: &mut Problem, word: &str, value: &str) {
     match word {
         "constraint" => problem.constraints.push(Requirement::parse(value).unwrap()),
@@ -246,10 +280,7 @@ fn set(problem: &mut Problem, word: &str, value: &str) {
         "newer" => problem.exclude_newer = Some(value.parse().unwrap()),
         "build" => problem.build = value.parse().unwrap(),
         "no-binary" => drop(problem.no_binary.insert(value.parse().unwrap())),
-        "target" => {
-            let (system, python) = value.split_once(' ').unwrap();
-            problem.target = Target::new(system.parse().unwrap(), python.parse().unwrap());
-        }
+        "target" => problem.target = target(value),
         other => panic!("no setting: {other}"),
     }
 }
@@ -269,6 +300,81 @@ pub(crate) fn outcome_in(universe: &Universe, problem: &Problem) -> Outcome {
     assert_eq!(shown(&at_once), shown(&reversed), "the order of facts matters");
     assert_eq!(shown(&at_once), shown(&crawled), "facts that are not needed matter");
     at_once
+}
+
+/// Asks a universe and writes the answer for a reader: the chosen versions, each with its file where that is not the plain
+/// `py3-none-any` wheel, and warnings; or the explanation; or the refusal. A target that a marker divides is asked in parts.
+pub(crate) fn ask(universe: &str, question: &str) -> String {
+    let universe = Universe::new(universe);
+    let problem = problem(question);
+    let targets: Vec<Target> =
+        question.lines().filter_map(|line| line.trim().strip_prefix("target: ")).map(target).collect();
+    if targets.len() < 2 {
+        return parts(&universe, &problem)
+            .into_iter()
+            .map(|(target, text, _)| if target == problem.target { text } else { titled(&target, &text) })
+            .collect::<Vec<_>>()
+            .join("\n");
+    }
+    let mut preferences = problem.preferences.clone();
+    let mut texts = Vec::new();
+    for target in targets {
+        let problem = Problem { target, preferences: preferences.clone(), ..problem.clone() };
+        for (target, text, chosen) in parts(&universe, &problem) {
+            texts.push(titled(&target, &text));
+            chosen.into_iter().for_each(|(name, version)| drop(preferences.entry(name).or_insert(version)));
+        }
+    }
+    texts.join("\n")
+}
+
+fn titled(target: &Target, text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+    format!("{target}:\n{}", lines.join("\n"))
+}
+
+/// Resolves a target, or the parts of it, with what was chosen for each.
+fn parts(universe: &Universe, problem: &Problem) -> Vec<(Target, String, BTreeMap<PackageName, Version>)> {
+    let outcome = outcome_in(universe, problem);
+    let mut chosen = BTreeMap::new();
+    let text = match &outcome {
+        Outcome::Divide(cut) => {
+            let (lower, upper) = problem.target.divide(cut).unwrap();
+            let part = |target| parts(universe, &Problem { target, ..problem.clone() });
+            return [part(lower), part(upper)].concat();
+        }
+        Outcome::Need(_) => brief(&outcome),
+        Outcome::NoSolution(explanation) => explanation.to_string(),
+        Outcome::Refused(refusal) => format!("refused ({}): {refusal}", refusal.refusal_code().unwrap()),
+        Outcome::Solved(solution) => {
+            chosen = solution.packages.iter().map(|(name, own)| (name.clone(), own.version.clone())).collect();
+            solution_text(solution)
+        }
+    };
+    vec![(problem.target.clone(), text, chosen)]
+}
+
+fn solution_text(solution: &Solution) -> String {
+    let mut lines = Vec::new();
+    for (name, chosen) in &solution.packages {
+        let file = chosen.file.filename.as_str();
+        let origin = chosen.origin.index().to_string();
+        let mut line = format!("{name} {}", chosen.version);
+        if file.ends_with(".tar.gz") {
+            line.push_str(" (sdist)");
+        } else if !file.ends_with(&format!("{}-py3-none-any.whl", chosen.version)) {
+            write!(line, " ({file})").unwrap();
+        }
+        if origin != "https://index.test/simple/" {
+            write!(line, " from {origin}").unwrap();
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() {
+        lines.push("nothing is needed".to_owned());
+    }
+    lines.extend(solution.warnings.iter().map(|warning| format!("warning: {warning}")));
+    lines.join("\n")
 }
 
 /// Writes an outcome: `a 1.0, b 2.0` or `refused …` or `divide …` or `no solution`.

@@ -1,0 +1,185 @@
+//! `Requires-Python`, of each file and again of the metadata, upper bounds too.
+
+use insta::assert_snapshot;
+
+use crate::universe::ask;
+
+#[test]
+fn no_version_is_for_this_python() {
+    let universe = "
+        a 1.0 python=>=3.12
+        a 2.0 python=>=3.13
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    Because you require `a` (app.toml:1) and no version of a can be used (needs Python >=3.13; needs Python >=3.12), there is no solution.
+    hint: a 2.0, 1.0 needs Python >=3.13; this target is linux-x86_64 python 3.10
+    "#);
+}
+
+#[test]
+fn an_older_version_is_for_this_python() {
+    let universe = "
+        a 3.0 python=>=3.12
+        a 2.0 python=>=3.11
+        a 1.0 python=>=3.8
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+#[test]
+fn an_upper_bound_holds() {
+    let universe = "
+        a 2.0 python=>=3.8,<3.10
+        a 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+/// The page says nothing, or something weaker than the metadata.
+#[test]
+fn the_metadata_is_asked_again() {
+    let universe = "
+        a 3.0 metapython=>=3.12
+        a 2.0 python=>=3.8 metapython=>=3.11
+        a 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+#[test]
+fn each_file_has_its_own_requirement() {
+    let universe = "
+        a 1.0 wheel=py3-none-any python=>=3.12
+        a 1.0 wheel=cp310-cp310-manylinux_2_17_x86_64 python=>=3.10
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0 (a-1.0-cp310-cp310-manylinux_2_17_x86_64.whl)");
+    assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64 3.12"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64 3.11"), @r#"
+    Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for linux-x86_64 python 3.11), there is no solution.
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.11 can use, and no sdist
+    "#);
+}
+
+#[test]
+fn a_dependency_for_another_python() {
+    let universe = "
+        a 1.0 -> b
+        b 1.0 python=>=3.12
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    Because a 1.0 needs `b` and b 1.0 cannot be used (needs Python >=3.12), a 1.0 cannot be used.
+    And because you require `a` (app.toml:1), there is no solution.
+    hint: b 1.0 needs Python >=3.12; this target is linux-x86_64 python 3.10
+    "#);
+}
+
+#[test]
+fn a_dependency_for_another_python_is_backtracked_from() {
+    let universe = "
+        a 2.0 -> b>=2
+        a 1.0 -> b
+        b 2.0 python=>=3.12
+        b 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    a 1.0
+    b 1.0
+    "#);
+}
+
+#[test]
+fn a_patch_release_divides_the_target_only_in_need() {
+    let universe = "a 1.0 python=>=3.10.4";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    linux-x86_64 python 3.10 (<3.10.4):
+      Because you require `a` (app.toml:1) and a 1.0 cannot be used (needs Python >=3.10.4), there is no solution.
+      hint: a 1.0 needs Python >=3.10.4; this target is linux-x86_64 python 3.10 (<3.10.4)
+    linux-x86_64 python 3.10 (>=3.10.4):
+      a 1.0
+    "#);
+}
+
+#[test]
+fn an_older_version_for_all_patch_releases_is_preferred_to_a_division() {
+    let universe = "
+        a 2.0 python=>=3.10.4
+        a 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+#[test]
+fn a_single_patch_release_is_left_out() {
+    let universe = "a 1.0 python=!=3.10.7";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    linux-x86_64 python 3.10 (<3.10.7):
+      a 1.0
+    linux-x86_64 python 3.10 (>=3.10.7,<3.10.8):
+      Because you require `a` (app.toml:1) and a 1.0 cannot be used (needs Python !=3.10.7), there is no solution.
+      hint: a 1.0 needs Python !=3.10.7; this target is linux-x86_64 python 3.10 (>=3.10.7,<3.10.8)
+    linux-x86_64 python 3.10 (>=3.10.8):
+      a 1.0
+    "#);
+}
+
+#[test]
+fn what_needs_python_two() {
+    let universe = "
+        a 1.0 wheel=py2-none-any
+        a 1.1 python=<3
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    Because you require `a` (app.toml:1) and no version of a can be used (needs Python <3; no wheel for linux-x86_64 python 3.10), there is no solution.
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.1 needs Python <3; this target is linux-x86_64 python 3.10
+    "#);
+}
+
+#[test]
+fn the_requirement_of_a_yanked_version_is_not_told() {
+    let universe = "a 1.0 yanked python=>=3.12";
+    assert_snapshot!(ask(universe, "a==1.0"), @r#"
+    Because you require `a==1.0` (app.toml:1) and a 1.0 cannot be used (needs Python >=3.12), there is no solution.
+    hint: a 1.0 needs Python >=3.12; this target is linux-x86_64 python 3.10
+    "#);
+}
+
+#[test]
+fn a_broken_requirement_was_repaired() {
+    let universe = "
+        a 2.0 python=>=3.12.*
+        a 1.0 python=>=3.6.*
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+#[test]
+fn different_pythons_get_different_versions() {
+    let universe = "
+        a 2.0 python=>=3.11
+        a 1.0 python=<3.11
+        ";
+    assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64 3.10\ntarget: linux-x86_64 3.11\ntarget: linux-x86_64 3.12"), @r#"
+    linux-x86_64 python 3.10:
+      a 1.0
+    linux-x86_64 python 3.11:
+      a 2.0
+    linux-x86_64 python 3.12:
+      a 2.0
+    "#);
+}
+
+/// The newest for 3.12 would be 2.0; the one that serves all is taken where the first target chose it.
+#[test]
+fn pythons_agree_where_they_can() {
+    let universe = "
+        a 2.0 python=>=3.11
+        a 1.0
+        ";
+    assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64 3.10\ntarget: linux-x86_64 3.11"), @r#"
+    linux-x86_64 python 3.10:
+      a 1.0
+    linux-x86_64 python 3.11:
+      a 1.0
+    "#);
+}
