@@ -18,6 +18,7 @@ mod download;
 mod error;
 mod fetcher;
 mod local;
+mod netrc;
 mod page;
 mod range;
 mod remote;
@@ -30,5 +31,6 @@ mod tests;
 
 pub use error::{FetchCause, FetchError};
 pub use fetcher::Fetcher;
+pub use netrc::{Netrc, NetrcError};
 pub use reply::{Freshness, Page, PageReply, RangeReply, Span};
 pub use settings::{Connectivity, Credential, FetchSettings, ProxySettings, Secret, Timing};
