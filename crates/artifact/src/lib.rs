@@ -6,14 +6,18 @@
 
 mod archive_path;
 mod artifact;
+mod git;
 mod limits;
+mod local_path;
 mod origin;
 mod safe_url;
 mod sha256;
 
 pub use archive_path::{ArchivePath, ArchivePathError};
 pub use artifact::{Artifact, ArtifactFilename, ArtifactFilenameError};
+pub use git::{CommitId, CommitIdError, GitRevision, GitRevisionError, GitUrl, GitUrlError};
 pub use limits::Limits;
+pub use local_path::{LocalPath, LocalPathError};
 pub use origin::{FileHost, Origin, OriginError};
 pub use safe_url::{SafeUrl, UrlError};
 pub use sha256::{Sha256, Sha256Error};
