@@ -7,6 +7,19 @@ use crate::project::Project;
 
 const SECRET: &str = "s3cr3t-t0ken";
 
+/// Writes the netrc of the temporary home, with these rights where there are any.
+fn write_netrc(project: &Project, text: &str, mode: u32) -> std::path::PathBuf {
+    let path = project.home.home().join(".netrc");
+    std::fs::write(&path, text).expect("can write a file");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("can change permissions");
+    }
+    let _ = mode;
+    path
+}
+
 /// Panics if the secret, or its form in a Basic header, is anywhere below the temporary home.
 fn is_nowhere(project: &Project) {
     let mut directories = vec![project.home.path().to_path_buf()];
@@ -115,4 +128,73 @@ fn the_login_that_pip_is_set_up_with_stays_pips() {
     let merged = project.pinfold("lock").arg("--upgrade").env("PIP_INDEX_URL", &with_login);
     let merged = merged.env("PIP_EXTRA_INDEX_URL", "https://evil.example/simple").run().expect_code(2);
     merged.expect_stderr("[[index]]");
+}
+
+#[test]
+fn a_netrc_serves_the_hosts_of_indexes_and_no_other() {
+    let other = Index::new().wheel("a", "1.0").start();
+    let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);
+    // `default` is for nobody; without an entry for the host there is no login.
+    write_netrc(
+        &project,
+        &format!("machine index.example login me password {SECRET}\ndefault login me password {SECRET}\n"),
+        0o600,
+    );
+    project.pinfold("lock").run().expect_code(4).expect_stderr("netrc");
+    let netrc = write_netrc(&project, &format!("machine 127.0.0.1 login me password {SECRET}\n"), 0o600);
+    for verb in ["lock", "sync"] {
+        let run = project.pinfold(verb).arg("-v").run().expect_code(0);
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+    }
+    // Nor behind a redirect, to a listed host: another port is another host.
+    let hosts = format!("file-hosts = [\"http://{}\"]", other.host());
+    project.write_manifest(&["a"], "", &hosts);
+    let file = wheel("a", "1.0");
+    project.server.fault_on(&format!("/files/{file}"), Fault::RedirectTo(other.file_url(&file)));
+    project.forget_cache();
+    for verb in ["lock", "sync"] {
+        project.pinfold(verb).run().expect_code(0);
+    }
+    assert!(other.requests().iter().all(|request| request.header("authorization").is_none()));
+    std::fs::remove_file(&netrc).expect("can remove the netrc");
+    is_nowhere(&project);
+
+    // NETRC names another one, and the environment's own login for the index comes first.
+    let elsewhere = project.home.path().join("logins");
+    std::fs::rename(write_netrc(&project, "machine 127.0.0.1 login me password wrong\n", 0o600), &elsewhere)
+        .expect("can move");
+    project.forget_cache();
+    project.pinfold("lock").env("NETRC", &elsewhere).run().expect_code(4);
+    let run = project.pinfold("lock").env("NETRC", &elsewhere).env("PINFOLD_INDEX_MAIN_USERNAME", "me");
+    run.env("PINFOLD_INDEX_MAIN_PASSWORD", SECRET).run().expect_code(0);
+    project.forget_cache();
+    project.pinfold("lock").env("NETRC", project.home.path().join("none")).run().expect_code(2).expect_stderr("NETRC");
+}
+
+#[test]
+fn a_netrc_that_cannot_be_read_is_not_shown() {
+    let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);
+    write_netrc(&project, &format!("machine 127.0.0.1\nlogin me\npasswort {SECRET}\n"), 0o600);
+    let run = project.pinfold("lock").run().expect_code(2).expect_stderr("line 3").expect_stderr(".netrc");
+    assert!(!format!("{run}").contains(SECRET), "{run}");
+    write_netrc(&project, &format!("machine 127.0.0.1\nlogin me\npassword {SECRET}\n"), 0o600);
+    project.lock();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_netrc_that_others_may_read_is_not_used() {
+    let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);
+    let text = format!("machine 127.0.0.1 login me password {SECRET}\n");
+    for mode in [0o644, 0o640, 0o606] {
+        write_netrc(&project, &text, mode);
+        let run = project.pinfold("lock").run().expect_refusal("exposed-secret").expect_stderr("chmod 600");
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+        assert!(project.server.requests().is_empty());
+    }
+    // What is in it for others is nobody's business here.
+    write_netrc(&project, &text.replace("127.0.0.1", "ftp.example"), 0o644);
+    project.pinfold("lock").run().expect_code(4);
+    write_netrc(&project, &text, 0o600);
+    project.installed();
 }

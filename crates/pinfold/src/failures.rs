@@ -44,7 +44,7 @@ impl From<FetchError> for Failure {
                 Self::of(Exit::World, &error).help("run once without --offline, so that it is cached")
             }
             FetchCause::Unauthorized { .. } => Self::of(Exit::World, &error)
-                .help("give PINFOLD_INDEX_<NAME>_TOKEN, or PINFOLD_INDEX_<NAME>_USERNAME and …_PASSWORD"),
+                .help("give PINFOLD_INDEX_<NAME>_TOKEN, or PINFOLD_INDEX_<NAME>_USERNAME and …_PASSWORD, or write the login into your netrc"),
             FetchCause::CaBundle { .. } => Self::of(Exit::World, &error)
                 .help("SSL_CERT_FILE must name a file with certificates; unset it to use the system's"),
             FetchCause::Tls { .. } => Self::of(Exit::World, &error)

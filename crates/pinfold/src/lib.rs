@@ -7,6 +7,7 @@ pub mod cli;
 pub mod commands;
 pub mod exit;
 mod failures;
+mod logins;
 pub mod ops;
 pub mod output;
 pub mod world;

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pinfold_fetch::{Connectivity, Credential, FetchSettings, Fetcher, ProxySettings, Secret};
+use pinfold_fetch::{Connectivity, Credential, FetchSettings, Fetcher, ProxySettings};
 use pinfold_install::Interpreter;
 use pinfold_packaging::Specifiers;
 use pinfold_store::Store;
@@ -101,18 +101,6 @@ impl World {
 /// Returns the value of a variable, if it is set and text.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-/// Returns the credentials that the environment gives for the index with this name:
-/// `PINFOLD_INDEX_<NAME>_TOKEN`, or `PINFOLD_INDEX_<NAME>_USERNAME` and `…_PASSWORD`.
-pub fn index_secret(name: &str) -> Option<Secret> {
-    let name: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-    let of = |key: &str| variable(&format!("PINFOLD_INDEX_{name}_{key}")).filter(|value| !value.is_empty());
-    if let Some(token) = of("TOKEN") {
-        return Some(Secret::Bearer(token));
-    }
-    Some(Secret::Basic { user: of("USERNAME")?, password: of("PASSWORD").unwrap_or_default() })
 }
 
 fn usual_cache_dir() -> Option<PathBuf> {

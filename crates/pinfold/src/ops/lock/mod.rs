@@ -252,10 +252,8 @@ fn open_source(
     }
     let mut indexes = Indexes::new(entries, pip_url.as_ref())?;
     former.into_iter().for_each(|lock| indexes.remember_hosts(lock));
-    for index in indexes.all() {
-        let secret = crate::world::index_secret(&index.name).zip(index.url.file_host());
-        credentials.extend(secret.map(|(secret, host)| Credential { host, secret }));
-    }
+    let named = indexes.all().iter().map(|index| (index.name.as_str(), &index.url));
+    credentials.extend(crate::logins::logins(named)?);
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
     let patience = patience(request, cutoff, round.since, world);
@@ -283,10 +281,12 @@ fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<
 }
 
 /// Returns what to log in with at the indexes of a lock.
-pub(crate) fn credentials(lock: &Lock) -> Vec<Credential> {
+///
+/// # Errors
+/// As [`crate::logins::logins`].
+pub(crate) fn credentials(lock: &Lock) -> Result<Vec<Credential>, Failure> {
     let indexes = lock.tool.iter().flat_map(|tool| &tool.indexes);
-    let known = indexes.filter_map(|index| crate::world::index_secret(&index.name).zip(index.url.file_host()));
-    known.map(|(secret, host)| Credential { host, secret }).collect()
+    crate::logins::logins(indexes.map(|index| (index.name.as_str(), &index.url)))
 }
 
 /// Solves one target after the other; each lends its choices to the next, so that versions agree where they can.

@@ -1,0 +1,107 @@
+//! What to log in with at which index: from the environment, or else from the user's netrc.
+//!
+//! Only the indexes that a manifest or a lock names are looked up, and what is found is for their very scheme, host and port.
+//! A netrc that others may read is not used, and one that cannot be read stops the command: neither message has a word of it.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use pinfold_artifact::{Limits, SafeUrl};
+use pinfold_fetch::{Credential, Netrc, Secret};
+
+use crate::exit::{Exit, Failure};
+use crate::world::variable;
+
+/// Returns what to log in with at these indexes, each with its name.
+///
+/// # Errors
+/// Exit 2 if the netrc cannot be read, exit 3 if it has a login for one of the indexes and others may read it.
+pub(crate) fn logins<'i>(
+    indexes: impl IntoIterator<Item = (&'i str, &'i SafeUrl)>,
+) -> Result<Vec<Credential>, Failure> {
+    let netrc = OnceCell::new();
+    let mut found = Vec::new();
+    for (name, url) in indexes {
+        let Some(host) = url.file_host() else { continue };
+        if let Some(secret) = index_secret(name) {
+            found.push(Credential { host, secret });
+            continue;
+        }
+        if netrc.get().is_none() {
+            let _ = netrc.set(UserNetrc::read()?);
+        }
+        let Some(netrc) = netrc.get().and_then(Option::as_ref) else { continue };
+        if let Some(credential) = netrc.entries.credential(url) {
+            netrc.refuse_if_exposed(url)?;
+            found.push(credential);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the credentials that the environment gives for the index with this name:
+/// `PINFOLD_INDEX_<NAME>_TOKEN`, or `PINFOLD_INDEX_<NAME>_USERNAME` and `…_PASSWORD`.
+fn index_secret(name: &str) -> Option<Secret> {
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let of = |key: &str| variable(&format!("PINFOLD_INDEX_{name}_{key}")).filter(|value| !value.is_empty());
+    if let Some(token) = of("TOKEN") {
+        return Some(Secret::Bearer(token));
+    }
+    Some(Secret::Basic { user: of("USERNAME")?, password: of("PASSWORD").unwrap_or_default() })
+}
+
+/// The netrc of whoever runs pinfold.
+struct UserNetrc {
+    path: PathBuf,
+    entries: Netrc,
+}
+
+impl UserNetrc {
+    /// Reads the file that `NETRC` names, or the one of the home directory if it is there.
+    fn read() -> Result<Option<Self>, Failure> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = match set("NETRC") {
+            Some(named) => named,
+            None => {
+                let home = set(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
+                let usual = home.iter().flat_map(|home| [".netrc", "_netrc"].map(|name| home.join(name)));
+                match usual.into_iter().find(|path| path.is_file()) {
+                    Some(path) => path,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let text = crate::ops::read_text(&path, Limits::MANIFEST_BYTES, "netrc")
+            .map_err(|failure| failure.help("mend the file, or name another one with NETRC"))?;
+        let entries = Netrc::parse(&text).map_err(|error| {
+            Failure::new(Exit::Input, format!("cannot read the netrc `{}`", path.display()))
+                .with("cause", error)
+                .help("mend that line, or name another file with NETRC")
+        })?;
+        Ok(Some(Self { path, entries }))
+    }
+
+    fn refuse_if_exposed(&self, url: &SafeUrl) -> Result<(), Failure> {
+        if !is_open_to_others(&self.path) {
+            return Ok(());
+        }
+        Err(Failure::refused(
+            "exposed-secret",
+            format!("refused the netrc `{}`: others may read it", self.path.display()),
+        )
+        .with("login for", url)
+        .help("take the others' rights away (`chmod 600`), and change the password if the machine has other users"))
+    }
+}
+
+#[cfg(unix)]
+fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_path: &Path) -> bool {
+    false
+}
