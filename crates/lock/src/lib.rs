@@ -5,6 +5,7 @@
 //! the text comes in as a string and goes out as one.
 #![forbid(unsafe_code)]
 
+mod applies;
 mod asked;
 mod diff;
 mod document;
@@ -18,8 +19,10 @@ mod select;
 mod tool;
 mod tree;
 mod validate;
+mod why;
 mod write;
 
+pub use applies::Applies;
 pub use asked::{Asked, Asker};
 pub use diff::{LockDiff, PackageDiff, diff};
 pub use document::{
@@ -30,5 +33,6 @@ pub use marker::{LockMarker, LockMarkerError};
 pub use merge::{LockSettings, MergeError, Reach, Resolution, Resolved, merge};
 pub use select::{Host, SelectError, Selected, Selection, Wanted, select};
 pub use tool::{Accepted, BuildRecipe, BuildTool, LockedIndex, Tool};
-pub use tree::Tree;
+pub use tree::{Tree, TreeNode};
 pub use validate::ValidateError;
+pub use why::{Demand, Link, Why, WhyEntry};

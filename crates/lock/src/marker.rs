@@ -12,7 +12,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
-use pinfold_packaging::{ExtraName, GroupName, Specifiers};
+use pinfold_packaging::{ExtraName, GroupName, Specifiers, Version};
 
 pub use parse::LockMarkerError;
 
@@ -133,6 +133,14 @@ impl Node {
             Self::And(members) | Self::Or(members) => members.iter().map(Self::clauses).sum(),
             Self::Compare(_) | Self::Extra(..) | Self::Extras(..) | Self::Groups(..) => 1,
         }
+    }
+}
+
+impl Comparison {
+    /// Returns the key and the version that it is compared with, if it is compared with one.
+    pub(crate) fn version_literal(&self) -> Option<(Key, Version)> {
+        let version = self.literal.trim().trim_end_matches(".*").parse().ok()?;
+        self.specifiers.as_ref().map(|_| (self.key, version))
     }
 }
 

@@ -1,177 +1,158 @@
 //! Which package needs which, over a lock: for people who ask what something is there for.
 //!
-//! It follows `packages.dependencies`, which the standard calls informational: nothing is installed because of it.
+//! It follows `packages.dependencies`, which the standard calls informational: nothing is installed because of it. The roots
+//! are what the lock says was asked for; where it does not say, the packages that no other needs.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write;
+mod text;
 
-use pinfold_packaging::PackageName;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Lock;
+use pinfold_packaging::{PackageName, Requirement, Target, Version};
+
+use crate::{Applies, Asker, DependencyReference, Lock, Package};
 
 /// The dependencies between the packages of a lock, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
-    /// What each package needs.
-    needs: BTreeMap<PackageName, BTreeSet<PackageName>>,
-    /// The versions of each package.
-    versions: BTreeMap<PackageName, Vec<String>>,
+    nodes: BTreeMap<PackageName, TreeNode>,
+    roots: BTreeSet<PackageName>,
+    /// Whether the lock says what was asked for.
+    knows_roots: bool,
+    /// How many targets there are.
+    target_count: usize,
+    is_inverted: bool,
+}
+
+/// One package of the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TreeNode {
+    /// Its versions: several where targets differ.
+    pub versions: BTreeSet<Version>,
+    /// What it needs.
+    pub needs: BTreeSet<PackageName>,
+    /// What needs it.
+    pub needed_by: BTreeSet<PackageName>,
+    /// Where it applies, by target.
+    pub applies: BTreeMap<Target, Applies>,
+    /// Who of the maintainer's asks for it, and how; never a package.
+    pub asked: BTreeSet<(Asker, String)>,
 }
 
 impl Tree {
     /// Reads the dependencies of a lock.
     pub fn of(lock: &Lock) -> Self {
-        let mut needs: BTreeMap<PackageName, BTreeSet<PackageName>> = BTreeMap::new();
-        let mut versions: BTreeMap<PackageName, Vec<String>> = BTreeMap::new();
-        for package in &lock.packages {
-            let names = package.dependencies.iter().map(|reference| reference.name.clone());
-            needs.entry(package.name.clone()).or_default().extend(names);
-            let known = versions.entry(package.name.clone()).or_default();
-            let version = package.version.as_ref().map(ToString::to_string);
-            known.extend(version.filter(|version| !known.contains(version)));
-        }
-        Self { needs, versions }
+        Self::on(lock, &lock.targets())
     }
 
-    /// Returns the packages that no other package needs; where all of a circle need each other, its first.
-    pub fn roots(&self) -> Vec<&PackageName> {
-        let of_others = self.needs.iter().flat_map(|(by, needs)| needs.iter().filter(move |name| *name != by));
-        let needed: BTreeSet<&PackageName> = of_others.collect();
-        let mut roots: Vec<&PackageName> = self.needs.keys().filter(|name| !needed.contains(name)).collect();
+    /// Reads the dependencies of a lock on some of its targets. Of a lock that names no targets, every entry counts.
+    pub fn on(lock: &Lock, targets: &[Target]) -> Self {
+        let mut nodes: BTreeMap<PackageName, TreeNode> = BTreeMap::new();
+        let mut counted: BTreeMap<&PackageName, Vec<&Package>> = BTreeMap::new();
+        for package in &lock.packages {
+            let applies: Vec<Applies> =
+                targets.iter().filter_map(|target| lock.applies_on(package, target.clone())).collect();
+            if applies.is_empty() && !targets.is_empty() {
+                continue;
+            }
+            let node = nodes.entry(package.name.clone()).or_default();
+            node.versions.extend(package.version.clone());
+            node.applies.extend(applies.into_iter().map(|applies| (applies.target.clone(), applies)));
+            counted.entry(&package.name).or_default().push(package);
+        }
+        let means_one = |reference: &&DependencyReference| {
+            counted.get(&reference.name).is_some_and(|entries| entries.iter().any(|entry| reference.may_mean(entry)))
+        };
+        for package in counted.values().flatten() {
+            for DependencyReference { name, .. } in package.dependencies.iter().filter(means_one) {
+                nodes.entry(name.clone()).or_default().needed_by.insert(package.name.clone());
+                nodes.entry(package.name.clone()).or_default().needs.insert(name.clone());
+            }
+        }
+        let asked = lock.tool.iter().flat_map(|tool| &tool.asked.by).filter(|(by, _)| by.is_root());
+        let mut knows_roots = false;
+        for (by, text) in asked.flat_map(|(by, texts)| texts.iter().map(move |text| (by, text))) {
+            knows_roots = true;
+            let Ok(requirement) = Requirement::parse(text) else { continue };
+            if let Some(node) = nodes.get_mut(&requirement.name) {
+                node.asked.insert((by.clone(), text.clone()));
+            }
+        }
+        let mut tree =
+            Self { nodes, roots: BTreeSet::new(), knows_roots, target_count: targets.len(), is_inverted: false };
+        tree.roots = tree.find_roots();
+        tree
+    }
+
+    /// Returns what was asked for. Whatever cannot be reached from there is a root too, so that nothing of a lock is left out;
+    /// where all of a circle need each other, its first.
+    fn find_roots(&self) -> BTreeSet<PackageName> {
+        let others = |name: &PackageName, node: &TreeNode| node.needed_by.iter().any(|by| by != name);
+        let of_its_own = |(name, node): &(&PackageName, &TreeNode)| !node.asked.is_empty() || !others(name, node);
+        self.completed(self.nodes.iter().filter(of_its_own).map(|(name, _)| name).collect())
+    }
+
+    /// Adds to some roots what cannot be reached from them.
+    fn completed<'a>(&'a self, mut roots: BTreeSet<&'a PackageName>) -> BTreeSet<PackageName> {
         let mut reached: BTreeSet<&PackageName> = BTreeSet::new();
         roots.iter().for_each(|root| self.reach(root, &mut reached));
-        for name in self.needs.keys() {
+        for name in self.nodes.keys() {
             if !reached.contains(name) {
-                roots.push(name);
+                roots.insert(name);
                 self.reach(name, &mut reached);
             }
         }
-        roots.sort();
-        roots
+        roots.into_iter().cloned().collect()
     }
 
     fn reach<'a>(&'a self, from: &'a PackageName, reached: &mut BTreeSet<&'a PackageName>) {
         let mut waiting = vec![from];
         while let Some(name) = waiting.pop() {
             if reached.insert(name) {
-                waiting.extend(self.needs.get(name).into_iter().flatten());
+                waiting.extend(self.nodes.get(name).into_iter().flat_map(|node| &node.needs));
             }
         }
     }
 
-    /// Returns the whole tree as text. What a package needs is written once, where it first occurs; later occurrences say
-    /// `(above)`.
-    pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        let mut written = BTreeSet::new();
-        // An own stack: a lock may be deeper than the machine's.
-        let mut waiting: Vec<(usize, &PackageName)> = self.roots().into_iter().rev().map(|root| (0, root)).collect();
-        while let Some((depth, name)) = waiting.pop() {
-            let needs = self.needs.get(name);
-            let first = written.insert(name);
-            let above = if first || needs.is_none_or(BTreeSet::is_empty) { "" } else { " (above)" };
-            // Writing to a string cannot fail; deeper than fifty levels nobody reads.
-            let _ = writeln!(text, "{}{}{above}", "    ".repeat(depth.min(50)), self.shown(name));
-            if first {
-                waiting.extend(needs.into_iter().flatten().rev().map(|name| (depth + 1, name)));
-            }
-        }
-        text
+    /// Returns the packages that the tree begins with.
+    pub const fn roots(&self) -> &BTreeSet<PackageName> {
+        &self.roots
     }
 
-    /// Returns the shortest chain from each root that leads to a package, the package itself last; none if the lock has no
-    /// such package.
-    pub fn why(&self, wanted: &PackageName) -> Option<Vec<Vec<PackageName>>> {
-        self.needs.get(wanted)?;
-        Some(self.roots().into_iter().filter_map(|root| self.chain(root, wanted)).collect())
+    /// Returns true if the lock says what was asked for; else the roots are a guess.
+    pub const fn knows_roots(&self) -> bool {
+        self.knows_roots
     }
 
-    fn chain(&self, root: &PackageName, wanted: &PackageName) -> Option<Vec<PackageName>> {
-        let mut came_from: BTreeMap<&PackageName, Option<&PackageName>> = BTreeMap::from([(root, None)]);
-        let mut waiting = VecDeque::from([root]);
-        while let Some(name) = waiting.pop_front() {
-            if name == wanted {
-                let mut chain = vec![name.clone()];
-                let mut at = name;
-                while let Some(Some(before)) = came_from.get(at) {
-                    chain.push((*before).clone());
-                    at = before;
-                }
-                chain.reverse();
-                return Some(chain);
-            }
-            for next in self.needs.get(name).into_iter().flatten() {
-                if !came_from.contains_key(next) {
-                    came_from.insert(next, Some(name));
-                    waiting.push_back(next);
-                }
-            }
+    /// Returns every package, by name.
+    pub const fn packages(&self) -> &BTreeMap<PackageName, TreeNode> {
+        &self.nodes
+    }
+
+    /// Returns the same with every arrow turned: what a package is needed by. Its roots are the packages that need nothing, or
+    /// the one that is named.
+    pub fn inverted(&self, root: Option<&PackageName>) -> Self {
+        let mut tree = self.clone();
+        for node in tree.nodes.values_mut() {
+            std::mem::swap(&mut node.needs, &mut node.needed_by);
         }
-        None
+        tree.is_inverted = !tree.is_inverted;
+        tree.roots = match root {
+            Some(root) => [root.clone()].into(),
+            None => {
+                let bare = tree.nodes.iter().filter(|(name, node)| node.needed_by.iter().all(|by| by == *name));
+                tree.completed(bare.map(|(name, _)| name).collect())
+            }
+        };
+        tree
     }
 
     /// Returns a package with its versions: `torch 2.1.0, 2.1.0+cu121`.
     pub fn shown(&self, name: &PackageName) -> String {
-        match self.versions.get(name) {
-            Some(versions) if !versions.is_empty() => format!("{name} {}", versions.join(", ")),
-            _ => name.to_string(),
-        }
+        let versions = self.nodes.get(name).map(|node| &node.versions).into_iter().flatten();
+        let versions: Vec<String> = versions.map(ToString::to_string).collect();
+        if versions.is_empty() { name.to_string() } else { format!("{name} {}", versions.join(", ")) }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::*;
-    use crate::fixture::{resolved, settings, target};
-    use crate::{Resolution, merge};
-
-    fn tree(packages: &[(&str, &[&str])]) -> Tree {
-        let package =
-            |(name, needs): &(&str, &[&str])| resolved(&format!("{name}-1-py3-none-any.whl"), needs, &["base"]);
-        let packages = packages.iter().map(package).collect();
-        Tree::of(&merge(&[Resolution { target: target("linux-x86_64 3.10"), packages }], settings()).unwrap())
-    }
-
-    #[test]
-    fn each_subtree_is_written_once() {
-        let tree =
-            tree(&[("app", &["b", "c"]), ("b", &["d"]), ("c", &["d", "b"]), ("d", &["e"]), ("e", &[]), ("z", &["e"])]);
-        assert_snapshot!(tree.to_text(), @"
-        app 1
-            b 1
-                d 1
-                    e 1
-            c 1
-                b 1 (above)
-                d 1 (above)
-        z 1
-            e 1
-        ");
-    }
-
-    #[test]
-    fn circles_end() {
-        let tree = tree(&[("a", &["b"]), ("b", &["c"]), ("c", &["a", "c"])]);
-        assert_snapshot!(tree.to_text(), @"
-        a 1
-            b 1
-                c 1
-                    a 1 (above)
-                    c 1 (above)
-        ");
-    }
-
-    #[test]
-    fn says_why_a_package_is_there() {
-        let tree =
-            tree(&[("app", &["b", "c"]), ("b", &["d"]), ("c", &["e"]), ("d", &["e"]), ("e", &[]), ("z", &["d"])]);
-        let shown = |chain: &Vec<PackageName>| chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" > ");
-        let why =
-            |name: &str| tree.why(&name.parse().unwrap()).map(|chains| chains.iter().map(shown).collect::<Vec<_>>());
-        assert_eq!(why("e"), Some(vec!["app > c > e".to_owned(), "z > d > e".to_owned()]));
-        assert_eq!(why("app"), Some(vec!["app".to_owned()]));
-        assert_eq!(why("x"), None);
-    }
-}
+pub(crate) mod tests;
