@@ -8,11 +8,12 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use pinfold_artifact::Limits;
-use pinfold_packaging::{Requirement, RequirementError};
+use pinfold_packaging::RequirementError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::{ManifestError, ManifestErrorKind, Place, Sourced};
+use crate::place::directory_of;
+use crate::{ManifestError, ManifestErrorKind, Place, Requested, Sourced, reference};
 
 /// The text of a manifest and its name.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +72,8 @@ impl<'d> Document<'d> {
     }
 
     /// Reads a requirement, and blames the part of it that is wrong.
-    pub(crate) fn requirement(self, text: &Text<'_>) -> Result<Sourced<Requirement>, ManifestError> {
-        match Requirement::parse(text.value) {
+    pub(crate) fn requirement(self, text: &Text<'_>) -> Result<Sourced<Requested>, ManifestError> {
+        match reference::parse(text.value, directory_of(self.file)) {
             Ok(requirement) => Ok(self.sourced(text.range.clone(), requirement)),
             Err(error) => Err(self.error(self.inside(text, &error), error)),
         }
@@ -201,7 +202,7 @@ impl<'d> Table<'d> {
         Ok(set)
     }
 
-    pub(crate) fn requirements(&self, key: &str) -> Result<Vec<Sourced<Requirement>>, ManifestError> {
+    pub(crate) fn requirements(&self, key: &str) -> Result<Vec<Sourced<Requested>>, ManifestError> {
         self.texts(key)?.iter().map(|text| self.document.requirement(text)).collect()
     }
 

@@ -108,7 +108,7 @@ pub enum ManifestErrorKind {
     /// A name is none.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// What pip installs from a directory, a repository or a file.
+    /// What pip installs although its bytes change.
     #[error("{what} cannot be locked: its bytes are not fixed")]
     NotFixed {
         /// What was found.

@@ -9,12 +9,12 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
-use pinfold_packaging::{ExtraName, GroupName, PackageName, Requirement};
+use pinfold_packaging::{ExtraName, GroupName, PackageName};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::document::{Document, Table, Text, nearest, wrong_item, wrong_type};
-use crate::{Manifest, ManifestError, ManifestErrorKind, Sourced};
+use crate::{Manifest, ManifestError, ManifestErrorKind, Requested, Sourced};
 
 /// Groups and extras as they are written.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ enum Item {
     /// Another group.
     Group { name: GroupName, range: Range<usize> },
     /// A requirement, on the application itself perhaps.
-    Requirement { requirement: Sourced<Requirement>, range: Range<usize> },
+    Requirement { requirement: Sourced<Requested>, range: Range<usize> },
 }
 
 impl Sections {
@@ -103,7 +103,7 @@ impl Sections {
 /// One group or extra, being put together.
 #[derive(Debug, Default)]
 struct Collected {
-    requirements: Vec<Sourced<Requirement>>,
+    requirements: Vec<Sourced<Requested>>,
     /// The groups and extras that are being included now, outermost first.
     group_path: Vec<GroupName>,
     extra_path: Vec<ExtraName>,
@@ -159,11 +159,11 @@ impl<'s> Expansion<'s, '_> {
 
     fn requirement(
         &mut self,
-        requirement: &Sourced<Requirement>,
+        requirement: &Sourced<Requested>,
         range: &Range<usize>,
         collected: &mut Collected,
     ) -> Result<(), ManifestError> {
-        let value = &requirement.value;
+        let value = &requirement.value.requirement;
         if self.application.as_ref() != Some(&value.name) || value.extras.is_empty() {
             self.total += 1;
             if self.total > INCLUDED_REQUIREMENTS {
@@ -172,7 +172,7 @@ impl<'s> Expansion<'s, '_> {
             collected.requirements.push(requirement.clone());
             return Ok(());
         }
-        if !value.specifiers.is_any() || value.url.is_some() || !value.marker.is_always() {
+        if !value.specifiers.is_any() || requirement.value.reference.is_some() || !value.marker.is_always() {
             return Err(self.document.error(range.clone(), ManifestErrorKind::SelfReference));
         }
         for extra in &value.extras {

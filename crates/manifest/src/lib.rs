@@ -16,6 +16,7 @@ mod options;
 mod place;
 mod pyproject;
 mod read;
+mod reference;
 mod requirements;
 mod routes;
 
@@ -24,5 +25,6 @@ pub use error::{ManifestError, ManifestErrorKind};
 pub use index::{IndexEntry, IndexLocation};
 pub use manifest::{Accept, Manifest, Sourced};
 pub use place::{Place, render};
+pub use reference::{Reference, ReferenceSource, Requested};
 pub use requirements::{RequirementsFile, read_constraints, read_requirements};
 pub use routes::{RouteError, Routes};

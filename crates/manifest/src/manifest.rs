@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinfold_artifact::{ArchivePath, Sha256};
-use pinfold_packaging::{
-    BuildPolicy, ExtraName, GroupName, PackageName, Prerelease, Requirement, Specifiers, Strategy, System,
-};
+use pinfold_packaging::{BuildPolicy, ExtraName, GroupName, PackageName, Prerelease, Specifiers, Strategy, System};
 
-use crate::{Cutoff, IndexEntry, ManifestError, pyproject, read};
+use crate::{Cutoff, IndexEntry, ManifestError, Requested, pyproject, read};
 
 /// A value and where it was written, for messages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,15 +30,15 @@ pub struct Manifest {
     /// The systems that the lock is for, in the order of the manifest; at least one, none twice.
     pub targets: Vec<System>,
     /// What the application requires directly.
-    pub dependencies: Vec<Sourced<Requirement>>,
+    pub dependencies: Vec<Sourced<Requested>>,
     /// Requirements files, relative to the manifest.
     pub requirement_files: Vec<Sourced<String>>,
     /// Requirements that narrow, but never add.
-    pub constraints: Vec<Sourced<Requirement>>,
+    pub constraints: Vec<Sourced<Requested>>,
     /// Requirements files whose every line is a constraint, relative to the manifest.
     pub constraint_files: Vec<Sourced<String>>,
     /// Requirements that replace every declared range of their project.
-    pub overrides: Vec<Sourced<Requirement>>,
+    pub overrides: Vec<Sourced<Requested>>,
     /// Projects that are never installed, whoever asks for them.
     pub exclude: BTreeSet<PackageName>,
     /// Files that were uploaded later do not exist.
@@ -54,9 +52,9 @@ pub struct Manifest {
     /// Projects whose wheels are not to be used.
     pub no_binary: BTreeSet<PackageName>,
     /// Dependency groups, with what they include in place.
-    pub groups: BTreeMap<GroupName, Vec<Sourced<Requirement>>>,
+    pub groups: BTreeMap<GroupName, Vec<Sourced<Requested>>>,
     /// Extras, with the extras of the application that they name in place.
-    pub extras: BTreeMap<ExtraName, Vec<Sourced<Requirement>>>,
+    pub extras: BTreeMap<ExtraName, Vec<Sourced<Requested>>>,
     /// The indexes, in the order of the manifest.
     pub indexes: Vec<IndexEntry>,
     /// The findings that the maintainer has looked at.

@@ -108,6 +108,15 @@ fn find(characters: &[char], pattern: &[char]) -> Option<usize> {
     characters.windows(pattern.len()).position(|window| window == pattern)
 }
 
+/// Returns the directory of a file, as it was named; empty for one that was named without.
+pub(crate) fn directory_of(file: &str) -> &str {
+    match file.rsplit_once('/') {
+        Some(("", _)) => "/",
+        Some((directory, _)) => directory,
+        None => "",
+    }
+}
+
 fn floor_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use pinfold_packaging::{BuildPolicy, PackageName, Requirement, System};
+use pinfold_packaging::{BuildPolicy, PackageName, System};
 use toml::de::DeValue;
 
 use crate::document::{Document, Table, Text, wrong_type};
 use crate::groups;
 use crate::index::{IndexEntry, IndexLocation};
-use crate::{Accept, Cutoff, Manifest, ManifestError, ManifestErrorKind, Sourced, routes};
+use crate::{Accept, Cutoff, Manifest, ManifestError, ManifestErrorKind, Requested, Sourced, routes};
 
 /// Reads a `pinfold.toml`.
 pub(crate) fn parse(text: &str, file_name: &str) -> Result<Manifest, ManifestError> {
@@ -118,9 +118,9 @@ fn is_file(text: &str) -> bool {
     text.ends_with(".txt") || text.ends_with(".in") || is_path
 }
 
-fn read_constraint(document: Document<'_>, text: &Text<'_>) -> Result<Sourced<Requirement>, ManifestError> {
+fn read_constraint(document: Document<'_>, text: &Text<'_>) -> Result<Sourced<Requested>, ManifestError> {
     let constraint = document.requirement(text)?;
-    if constraint.value.extras.is_empty() {
+    if constraint.value.requirement.extras.is_empty() {
         return Ok(constraint);
     }
     Err(document.error(text.range.clone(), ManifestErrorKind::ConstraintExtras))

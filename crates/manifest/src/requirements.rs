@@ -2,27 +2,27 @@
 //!
 //! Files include each other with `-r` and `-c`, relative to the including file. What would decide where packages come from
 //! or how they are built is refused with the line of the manifest to write instead: a file that a project inherits must not
-//! open another origin. So is what has no fixed bytes: directories, repositories, editable installs.
+//! open another origin. So are editable installs, whose bytes are never fixed. A path is relative to the file that names it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use pinfold_artifact::{Limits, Sha256, UrlError};
-use pinfold_packaging::{PackageName, Requirement};
+use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError};
+use pinfold_packaging::PackageName;
 
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
 use crate::options::{Given, OptionKind, split_line};
-use crate::place::shown_line;
-use crate::{ManifestError, ManifestErrorKind, Place, Sourced};
+use crate::place::{directory_of, shown_line};
+use crate::{ManifestError, ManifestErrorKind, Place, Requested, Sourced, reference};
 
 /// What requirements files ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequirementsFile {
     /// The requirements, in the order of the files.
-    pub requirements: Vec<Sourced<Requirement>>,
+    pub requirements: Vec<Sourced<Requested>>,
     /// The requirements that narrow, but never add.
-    pub constraints: Vec<Sourced<Requirement>>,
+    pub constraints: Vec<Sourced<Requested>>,
     /// The only digests that files of these projects may have.
     pub hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
 }
@@ -130,7 +130,8 @@ impl<'r> Reader<'r> {
         options: &[Given],
         role: Role,
     ) -> Result<(), ManifestError> {
-        let requirement = parse_requirement(source, line, range.clone())?;
+        let requested = parse_requirement(source, line, range.clone())?;
+        let requirement = &requested.requirement;
         let blame = |kind| Err(source.error(line.written(range.clone()), kind));
         if role == Role::Constraints && !requirement.extras.is_empty() {
             return blame(ManifestErrorKind::ConstraintExtras);
@@ -143,13 +144,13 @@ impl<'r> Reader<'r> {
             hashes.insert(parse_hash(source, line, option)?);
         }
         if !hashes.is_empty() {
-            if requirement.url.is_none() && requirement.specifiers.exact().is_none() {
-                return blame(ManifestErrorKind::HashWithoutVersion { name: requirement.name });
+            if requested.reference.is_none() && requirement.specifiers.exact().is_none() {
+                return blame(ManifestErrorKind::HashWithoutVersion { name: requirement.name.clone() });
             }
             self.result.hashes.entry(requirement.name.clone()).or_default().extend(hashes);
         }
         let place = Place::locate(source.file, source.text, line.written(range));
-        let sourced = Sourced { value: requirement, file: place.file, line: place.line, column: place.column };
+        let sourced = Sourced { value: requested, file: place.file, line: place.line, column: place.column };
         match role {
             Role::Constraints => self.result.constraints.push(sourced),
             Role::Requirements => self.result.requirements.push(sourced),
@@ -189,40 +190,17 @@ fn join(file: &str, path: &str) -> String {
     }
 }
 
-fn parse_requirement(
-    source: Source<'_>,
-    line: &LogicalLine,
-    range: Range<usize>,
-) -> Result<Requirement, ManifestError> {
+fn parse_requirement(source: Source<'_>, line: &LogicalLine, range: Range<usize>) -> Result<Requested, ManifestError> {
     let text = &line.text[range.clone()];
-    if let Some((what, instead)) = without_fixed_bytes(text) {
-        return Err(source.error(line.written(range), ManifestErrorKind::NotFixed { what, instead }));
-    }
-    Requirement::parse(text).map_err(|mut error| {
+    reference::parse(text, directory_of(source.file)).map_err(|mut error| {
         let start = range.start + error.position.min(text.len());
-        if line.has_variables() && error.reason != UrlError::Credentials.to_string() {
+        let credentials = [UrlError::Credentials.to_string(), GitUrlError::Credentials.to_string()];
+        if line.has_variables() && !credentials.contains(&error.reason) {
             // The reason may quote a part of the line, and so a part of a value.
             error.reason = "with its variables replaced, this is no requirement that can be read".to_owned();
         }
         source.error(line.written(start..start + error.length.max(1)), error)
     })
-}
-
-/// Names what pip would install although its bytes may change between two runs, and what to do about it.
-fn without_fixed_bytes(text: &str) -> Option<(&'static str, &'static str)> {
-    const SYSTEMS: [&str; 4] = ["git+", "hg+", "svn+", "bzr+"];
-    let named = text.contains('@');
-    let reference = text.split_once('@').map_or(text, |(_, reference)| reference).trim_start();
-    if SYSTEMS.iter().any(|system| reference.starts_with(system) || text.starts_with(system)) {
-        return Some(("a repository", PUBLISH));
-    }
-    let lower = text.split([' ', ';', '[']).next().unwrap_or_default().to_ascii_lowercase();
-    if lower.contains("://") && !named {
-        return Some(("a URL without the name of its project", "write `name @ URL`"));
-    }
-    let is_file = [".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz"].iter().any(|ending| lower.ends_with(ending));
-    let is_path = text.starts_with(['.', '/', '~']) || (lower.contains(['/', '\\']) && !named);
-    ((is_file && !named) || is_path).then_some(("a path", PUBLISH))
 }
 
 fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<Sha256, ManifestError> {
@@ -253,7 +231,7 @@ fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestErr
     let kind = match option.kind {
         OptionKind::Build => other("a build gets no options; publish a wheel that is built as you want it"),
         OptionKind::Constraint | OptionKind::Requirement => other("write it on a line of its own"),
-        OptionKind::Editable => ManifestErrorKind::NotFixed { what: "an editable install", instead: PUBLISH },
+        OptionKind::Editable => ManifestErrorKind::NotFixed { what: "an editable install", instead: NOT_EDITABLE },
         OptionKind::ExtraIndex => {
             index("name = \"extra\"\nurl = \"URL\"\npackages = [\"…\"]  # they come from there and from nowhere else")
         }
@@ -284,7 +262,8 @@ fn shown_url(value: &str) -> String {
     }
 }
 
-const PUBLISH: &str = "publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel";
+const NOT_EDITABLE: &str =
+    "write `name @ ./directory`, which is locked as it is now and installed as a copy; lock again after a change";
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ fn read(text: &str) -> Manifest {
     Manifest::parse_pyproject(text, "pyproject.toml").unwrap_or_else(|error| panic!("{}", error.report()))
 }
 
-fn requirements(items: &[crate::Sourced<pinfold_packaging::Requirement>]) -> String {
+fn requirements(items: &[crate::Sourced<crate::Requested>]) -> String {
     items.iter().map(|item| item.value.to_string()).collect::<Vec<_>>().join(" | ")
 }
 

@@ -84,7 +84,7 @@ fn reads_every_key_of_the_contract() {
 #[test]
 fn reads_groups_extras_indexes_and_accepted_findings() {
     let manifest = Manifest::parse_toml(FULL, "pinfold.toml").unwrap();
-    let section = |requirements: &[crate::Sourced<pinfold_packaging::Requirement>]| {
+    let section = |requirements: &[crate::Sourced<crate::Requested>]| {
         shown(requirements.iter().map(|requirement| &requirement.value))
     };
     let groups = manifest.groups.iter().map(|(name, requirements)| format!("{name}: {}", section(requirements)));

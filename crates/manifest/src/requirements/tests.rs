@@ -10,8 +10,8 @@ fn read(files: &[(&str, &str)]) -> Result<RequirementsFile, ManifestError> {
     read_requirements("r.txt", &mut read, &|name| (name == "TOKEN").then(|| "s3cr3t".to_owned()))
 }
 
-fn shown(requirements: &[Sourced<Requirement>]) -> Vec<String> {
-    let shown = |item: &Sourced<Requirement>| format!("{}:{}:{} {}", item.file, item.line, item.column, item.value);
+fn shown(requirements: &[Sourced<Requested>]) -> Vec<String> {
+    let shown = |item: &Sourced<Requested>| format!("{}:{}:{} {}", item.file, item.line, item.column, item.value);
     requirements.iter().map(shown).collect()
 }
 
@@ -24,14 +24,14 @@ fn check(text: &str, report: &str) {
 fn reads_what_pip_reads() {
     let text = "\u{feff}# Fooocus\r\ntorchsde==0.2.6\r\n  einops >= 0.4.1  # comment\n\n\
                 onnxruntime ==1.16.3 ; platform_system != \"Darwin\"\nnumpy [x] \\\n  == 1.23.5\n--require-hashes\n\
-                a @ https://a.example/a-1-py3-none-any.whl#sha256=00 # not part of it\n${TOKEN}\n";
+                a @ https://a.example/a-1-py3-none-any.whl#egg=a # not part of it\n${TOKEN}\n";
     let file = read(&[("r.txt", text)]).unwrap();
     let expected = [
         "r.txt:2:1 torchsde==0.2.6",
         "r.txt:3:3 einops>=0.4.1",
         "r.txt:5:1 onnxruntime==1.16.3; platform_system != 'Darwin'",
         "r.txt:6:1 numpy[x]==1.23.5",
-        "r.txt:9:1 a @ https://a.example/a-1-py3-none-any.whl#sha256=00",
+        "r.txt:9:1 a @ https://a.example/a-1-py3-none-any.whl",
         "r.txt:10:1 s3cr3t",
     ];
     assert_eq!(shown(&file.requirements), expected);
@@ -193,7 +193,28 @@ fn a_requirement_that_cannot_be_parsed() {
 }
 
 #[test]
-fn what_has_no_fixed_bytes_is_refused() {
+fn files_repositories_and_paths_are_read() {
+    let read = |text: &str| {
+        let mut file = |name: &str| match name {
+            "sub/r.txt" => Ok(text.to_owned()),
+            _ => Err("missing".to_owned()),
+        };
+        let read = read_requirements("sub/r.txt", &mut file, &|_| None).unwrap();
+        read.requirements.iter().map(|item| item.value.to_string()).collect::<Vec<_>>().join(" | ")
+    };
+    assert_eq!(
+        read("./x-1-py3-none-any.whl\na @ ../lib ; os_name == 'nt'\n/w/y-2-py3-none-any.whl  # c\n"),
+        "x @ ./sub/x-1-py3-none-any.whl | a @ ./lib ; os_name == 'nt' | y @ /w/y-2-py3-none-any.whl"
+    );
+    assert_eq!(read("x @ git+ssh://git@a.example/x@v1#egg=x"), "x @ git+ssh://git@a.example/x@v1");
+    assert_eq!(
+        read(&format!("x @ https://a.example/x.tar.gz --hash=sha256:{}", "ab".repeat(32))),
+        "x @ https://a.example/x.tar.gz"
+    );
+}
+
+#[test]
+fn what_cannot_be_locked_is_refused() {
     check(
         "-e .",
         "an editable install cannot be locked: its bytes are not fixed
@@ -201,43 +222,39 @@ fn what_has_no_fixed_bytes_is_refused() {
   |
 1 | -e .
   | ^^^^
-  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+  = help: write `name @ ./directory`, which is locked as it is now and installed as a copy; lock again after a change",
     );
     check(
         "git+https://a.example/x",
-        "a repository cannot be locked: its bytes are not fixed
+        "only a wheel tells the project's name by itself; write `name @ git+…`
  --> r.txt:1:1
   |
 1 | git+https://a.example/x
-  | ^^^^^^^^^^^^^^^^^^^^^^^
-  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+  | ^^^^^^^^^^^^^^^^^^^^^^^",
     );
     check(
         "./x.whl",
-        "a path cannot be locked: its bytes are not fixed
+        "only a wheel tells the project's name by itself; write `name @ …`
  --> r.txt:1:1
   |
 1 | ./x.whl
-  | ^^^^^^^
-  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+  | ^^^^^^^",
     );
     check(
-        "https://a.example/x.whl",
-        "a URL without the name of its project cannot be locked: its bytes are not fixed
- --> r.txt:1:1
+        "x @ git+https://me:secret@a.example/x",
+        "a repository's URL must not carry a user name or password, but for the user of ssh (`git+ssh://git@…`)
+ --> r.txt:1:5
   |
-1 | https://a.example/x.whl
-  | ^^^^^^^^^^^^^^^^^^^^^^^
-  = help: write `name @ URL`",
+1 | x @ git+https://*********@a.example/x
+  |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
     );
     check(
-        "x @ git+ssh://git@a.example/x",
-        "a repository cannot be locked: its bytes are not fixed
- --> r.txt:1:1
+        "x @ hg+https://a.example/x",
+        "hg is not supported; of repositories only git's are locked
+ --> r.txt:1:5
   |
-1 | x @ git+ssh://***@a.example/x
-  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+1 | x @ hg+https://a.example/x
+  |     ^^^^^^^^^^^^^^^^^^^^^^",
     );
     check(
         "-r https://a.example/r.txt",
@@ -250,21 +267,11 @@ fn what_has_no_fixed_bytes_is_refused() {
     );
     check(
         "dir/pkg",
-        "a path cannot be locked: its bytes are not fixed
+        "only a wheel tells the project's name by itself; write `name @ …`
  --> r.txt:1:1
   |
 1 | dir/pkg
-  | ^^^^^^^
-  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
-    );
-    check(
-        "pkg.whl",
-        "a path cannot be locked: its bytes are not fixed
- --> r.txt:1:1
-  |
-1 | pkg.whl
-  | ^^^^^^^
-  = help: publish it as a wheel on an index, or write `name @ https://…` with the URL of a wheel",
+  | ^^^^^^^",
     );
 }
 

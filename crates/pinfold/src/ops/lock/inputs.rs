@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, Sha256};
 use pinfold_lock::{Accepted, Lock};
-use pinfold_manifest::{Cutoff, IndexEntry, IndexLocation, Manifest, Sourced, read_requirements};
+use pinfold_manifest::{Cutoff, IndexEntry, IndexLocation, Manifest, Requested, Sourced, read_requirements};
 use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
 use sha2::Digest;
@@ -26,6 +26,8 @@ pub(super) struct Inputs {
     pub(super) manifest: Manifest,
     /// Every requirement, with what it belongs to.
     pub(super) roots: Vec<Root>,
+    /// What is asked for by URL, path or repository, and where that is written.
+    pub(super) references: Vec<(Requested, String)>,
     /// What narrows.
     pub(super) constraints: Vec<Requirement>,
     /// Digests that a requirements file demands.
@@ -47,11 +49,13 @@ impl Inputs {
         let mut inputs = Self {
             targets: targets(&manifest, request)?,
             roots: roots_of(&manifest),
+            references: Vec::new(),
             constraints: values(&manifest.constraints),
             hashes: BTreeMap::new(),
             directory,
             manifest,
         };
+        inputs.note_references();
         inputs.read_files()?;
         inputs.refuse_urls()?;
         if inputs.roots.is_empty() {
@@ -63,26 +67,29 @@ impl Inputs {
 
     /// A file that is named by its URL belongs to no index, and no lock of this version can say who may serve it.
     fn refuse_urls(&self) -> Result<(), Failure> {
-        let roots = self.roots.iter().map(|root| (&root.requirement, root.written.clone()));
-        let written = |sourced: &Sourced<Requirement>| format!("{}:{}", sourced.file, sourced.line);
-        let overrides = self.manifest.overrides.iter().map(|sourced| (&sourced.value, written(sourced)));
-        let constraints = self.constraints.iter().map(|constraint| (constraint, "a constraint".to_owned()));
-        let by_url = |(requirement, _): &(&Requirement, String)| requirement.url.is_some();
-        let Some((requirement, place)) = roots.chain(overrides).chain(constraints).find(by_url) else { return Ok(()) };
+        let Some((requested, place)) = self.references.first() else { return Ok(()) };
         Err(Failure::new(
             Exit::Input,
-            format!("`{}` is required by URL, which pinfold cannot lock yet", requirement.name),
+            format!("`{}` is required by URL, which pinfold cannot lock yet", requested.requirement.name),
         )
-        .with("requirement", requirement)
+        .with("requirement", requested)
         .with("written in", place)
         .help("require it by version from an index; a directory with the file serves as one (`url = \"file:///…\"`)"))
+    }
+
+    fn note_references(&mut self) {
+        let manifest = &self.manifest;
+        let of_groups = manifest.extras.values().chain(manifest.groups.values()).flatten();
+        let all = manifest.dependencies.iter().chain(&manifest.constraints).chain(&manifest.overrides).chain(of_groups);
+        self.references.extend(references(all));
     }
 
     fn read_files(&mut self) -> Result<(), Failure> {
         let required: Vec<String> = self.manifest.requirement_files.iter().map(|file| file.value.clone()).collect();
         for file in required {
             let read = self.read_file(&file)?;
-            let root = |requirement: &Sourced<Requirement>| root(requirement, RootReason::Base);
+            let root = |requirement: &Sourced<Requested>| root(requirement, RootReason::Base);
+            self.references.extend(references(read.requirements.iter().chain(&read.constraints)));
             self.roots.extend(read.requirements.iter().map(root));
             self.constraints.extend(values(&read.constraints));
             for (name, digests) in read.hashes {
@@ -92,6 +99,7 @@ impl Inputs {
         let narrowing: Vec<String> = self.manifest.constraint_files.iter().map(|file| file.value.clone()).collect();
         for file in narrowing {
             let read = self.read_file(&file)?;
+            self.references.extend(references(read.requirements.iter().chain(&read.constraints)));
             self.constraints.extend(values(&read.requirements));
             self.constraints.extend(values(&read.constraints));
         }
@@ -188,13 +196,23 @@ impl Inputs {
     }
 }
 
-fn values(sourced: &[Sourced<Requirement>]) -> Vec<Requirement> {
-    sourced.iter().map(|requirement| requirement.value.clone()).collect()
+fn values(sourced: &[Sourced<Requested>]) -> Vec<Requirement> {
+    sourced.iter().map(|requirement| requirement.value.requirement.clone()).collect()
 }
 
-fn root(requirement: &Sourced<Requirement>, reason: RootReason) -> Root {
-    let written = format!("{}:{}", requirement.file, requirement.line);
-    Root { requirement: requirement.value.clone(), reason, written }
+fn references<'a>(
+    sourced: impl IntoIterator<Item = &'a Sourced<Requested>>,
+) -> impl Iterator<Item = (Requested, String)> {
+    let given = sourced.into_iter().filter(|requirement| requirement.value.reference.is_some());
+    given.map(|requirement| (requirement.value.clone(), place(requirement)))
+}
+
+fn place(requirement: &Sourced<Requested>) -> String {
+    format!("{}:{}", requirement.file, requirement.line)
+}
+
+fn root(requirement: &Sourced<Requested>, reason: RootReason) -> Root {
+    Root { requirement: requirement.value.requirement.clone(), reason, written: place(requirement) }
 }
 
 fn roots_of(manifest: &Manifest) -> Vec<Root> {

@@ -1,0 +1,115 @@
+//! References that people write, and those that are refused with the place that is wrong.
+
+use super::parse;
+
+fn check(text: &str, expected: &str) {
+    let shown = match parse(text, "sub") {
+        Ok(requested) => requested.to_string(),
+        Err(error) => {
+            let carets = format!("{}{}", " ".repeat(error.position), "^".repeat(error.length));
+            format!("{text}\n{carets} {}", error.reason)
+        }
+    };
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn reads_files_by_url() {
+    check("a @ https://h.example/a-1-py3-none-any.whl", "a @ https://h.example/a-1-py3-none-any.whl");
+    check(
+        "A[X,y]@https://h.example/a.zip ;python_version<'3.9'",
+        "a[x,y] @ https://h.example/a.zip ; python_version < '3.9'",
+    );
+    let digest = "ab".repeat(32);
+    check(
+        &format!("a @ https://h.example/a.tar.gz#egg=b&subdirectory=x/y/&sha256={digest}"),
+        &format!("a @ https://h.example/a.tar.gz#sha256={digest}&subdirectory=x/y"),
+    );
+    check("https://h.example/f/A_b-1-py3-none-any.whl", "a-b @ https://h.example/f/A_b-1-py3-none-any.whl");
+}
+
+#[test]
+fn reads_paths() {
+    check("a @ ./w/a.whl", "a @ ./sub/w/a.whl");
+    check("a @ ../lib", "a @ ./lib");
+    check("a @ ../../lib#subdirectory=x", "a @ ../lib#subdirectory=x");
+    check("a @ .", "a @ ./sub");
+    check("a @ /opt/a.zip", "a @ /opt/a.zip");
+    check("a @ file:///opt/my%20files/a.zip", "a @ /opt/my files/a.zip");
+    check("a @ w\\a.whl", "a @ ./sub/w/a.whl");
+    check(
+        "./w/A_b-1-py3-none-any.whl[x] ; os_name == 'nt'",
+        "a-b[x] @ ./sub/w/A_b-1-py3-none-any.whl ; os_name == 'nt'",
+    );
+    check("a-1-py3-none-any.whl", "a @ ./sub/a-1-py3-none-any.whl");
+}
+
+#[test]
+fn reads_repositories() {
+    check("a @ git+https://h.example/o/a.git@v1.0", "a @ git+https://h.example/o/a.git@v1.0");
+    check("a @ git+ssh://git@h.example/o/a", "a @ git+ssh://git@h.example/o/a");
+    check("a@git+file:///srv/a@feature/x#subdirectory=p&egg=a", "a @ git+file:///srv/a@feature/x#subdirectory=p");
+}
+
+#[test]
+fn what_is_wrong_is_pointed_at() {
+    check(
+        "a @ git+https://h.example/a@-x",
+        "a @ git+https://h.example/a@-x\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^ `-x` is no branch, tag or commit: git would take it for an option",
+    );
+    check(
+        "a @ ../x.zip#md5=00",
+        "a @ ../x.zip#md5=00\n             ^^^^^^ `md5` is no SHA-256; other hashes are not looked at",
+    );
+    check(
+        "a @ ../x ; pyton_version < '3'",
+        "a @ ../x ; pyton_version < '3'\n           ^^^^^^^^^^^^^ `pyton_version` is no marker variable",
+    );
+    check("a @ x", "a @ x\n    ^ expected a URL, or a path such as `./x`");
+    check("a @", "a @\n   ^ expected a URL or a path after `@`");
+    check("./dir", "./dir\n^^^^^ only a wheel tells the project's name by itself; write `name @ …`");
+    check(
+        "a @ https://h.example/a.whl?X-Amz-Signature=5",
+        "a @ https://h.example/a.whl?X-Amz-Signature=5\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `X-Amz-Signature` in the URL's query looks like a \
+         credential, and a lock must not hold one",
+    );
+}
+
+#[test]
+fn what_cannot_be_locked_is_refused() {
+    for text in [
+        "a @ hg+https://h.example/a",
+        "a @ git+ext::sh%20-c%20x",
+        "a @ git+git@h.example:o/a.git",
+        "a @ git@h.example:o/a.git",
+        "a @ git+http://h.example/a",
+        "a @ git+ssh://-oProxyCommand=x/y",
+        "a @ git+https://me:secret@h.example/a",
+        "a @ https://me:secret@h.example/a.whl",
+        "a @ ftp://h.example/a.whl",
+        "a @ file:a.whl",
+        "a @ file://h.example/a.whl",
+        "a @ ~/a",
+        "a @ git+https://h.example/a#sha256=00",
+        "a @ ./a#subdirectory=../x",
+        "a @ ./a#x",
+        "a @ ./a;",
+        "a @ ${HOME}/a",
+        "git+https://h.example/a#egg=a",
+        "a==1 @ ./a",
+        "https://h.example/a.zip",
+    ] {
+        let error = parse(text, "").expect_err(text);
+        assert!(error.position + error.length <= text.len() + 1, "{text}");
+        assert!(!error.reason.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn plain_requirements_are_left_alone() {
+    for text in ["a", "a>=1,<2", "a[x]==1.*; sys_platform == 'win32'", "a.b-c"] {
+        let requested = parse(text, "").unwrap();
+        assert!(requested.reference.is_none(), "{text}");
+    }
+    check("a == 1 @ 2", "a == 1 @ 2\n  ^^^^^^^^ `1 @ 2` is no version");
+}
