@@ -91,6 +91,8 @@ pub(crate) fn settings() -> LockSettings {
             builds: Vec::new(),
             accepts: Vec::new(),
             asked: Asked::default(),
+            computed: BTreeSet::new(),
+            first_seen: BTreeMap::new(),
             metadata: BTreeMap::new(),
         }),
     }

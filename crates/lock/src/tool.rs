@@ -37,6 +37,10 @@ pub struct Tool {
     pub accepts: Vec<Accepted>,
     /// What was asked for, and by whom. Nothing is selected by it.
     pub asked: Asked,
+    /// Files of which the index tells no SHA-256: pinfold read them whole and computed it.
+    pub computed: BTreeSet<ArtifactFilename>,
+    /// When pinfold first locked a file of an index that tells no upload times, where the manifest lets that stand for one.
+    pub first_seen: BTreeMap<ArtifactFilename, Timestamp>,
     /// Digest of the METADATA that the lock believed, per locked file.
     pub metadata: BTreeMap<ArtifactFilename, Sha256>,
 }

@@ -79,6 +79,9 @@ pub(crate) fn full_lock() -> Lock {
             sha256: digest("pth"),
             reason: "read, \"harmless\"\n".to_owned(),
         });
+        tool.computed = ["antlr4-4.9.3.tar.gz", "numpy-1.26.4-py3-none-any.whl"].map(|name| name.parse().unwrap()).into();
+        let seen = "2026-11-23T12:00:00Z".parse().unwrap();
+        tool.first_seen = [("antlr4-4.9.3.tar.gz".parse().unwrap(), seen)].into();
         tool.asked.add(Asker::Application, "antlr4");
         tool.asked.add(Asker::Application, "numpy<2; sys_platform == 'linux'");
         tool.asked.add(Asker::Extra("gpu".parse().unwrap()), "torch");
@@ -168,6 +171,10 @@ fn a_lock_is_written_in_one_layout() {
     resolution = "highest"
     targets = ["linux-x86_64", "windows-x86_64"]
     python = ["3.10"]
+    computed-sha256 = [
+        "antlr4-4.9.3.tar.gz",
+        "numpy-1.26.4-py3-none-any.whl",
+    ]
 
     [[tool.pinfold.index]]
     name = "main"
@@ -194,6 +201,9 @@ fn a_lock_is_written_in_one_layout() {
     path = "numpy.pth"
     sha256 = "70756a0000000000000000000000000000000000000000000000000000000000"
     reason = "read, \"harmless\"\n"
+
+    [tool.pinfold.first-seen]
+    "antlr4-4.9.3.tar.gz" = 2026-11-23T12:00:00Z
 
     [tool.pinfold.asked]
     application = [

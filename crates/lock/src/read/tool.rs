@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use pinfold_artifact::{ArtifactFilename, Sha256};
+use pinfold_artifact::ArtifactFilename;
 
 use super::file::{Owner, Shape, read_file};
 use super::read_name;
-use super::table::Table;
+use super::table::{Item, Table};
 use crate::{Accepted, BuildRecipe, BuildTool, LockError, LockedIndex, Tool};
 
 pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
@@ -18,7 +18,9 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
         "accept",
         "asked",
         "build",
+        "computed-sha256",
         "exclude-newer",
+        "first-seen",
         "index",
         "inputs-sha256",
         "metadata-sha256",
@@ -40,7 +42,9 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
         builds: table.tables("build")?.iter().map(read_recipe).collect::<Result<_, _>>()?,
         accepts: table.tables("accept")?.iter().map(read_accepted).collect::<Result<_, _>>()?,
         asked: super::asked::read_asked(table)?,
-        metadata: read_metadata(table)?,
+        computed: table.texts("computed-sha256")?,
+        first_seen: read_per_file(table, "first-seen", |item| item.timestamp())?,
+        metadata: read_per_file(table, "metadata-sha256", |item| item.parse())?,
     })
 }
 
@@ -101,14 +105,19 @@ fn read_accepted(table: &Table<'_>) -> Result<Accepted, LockError> {
     })
 }
 
-fn read_metadata(table: &Table<'_>) -> Result<BTreeMap<ArtifactFilename, Sha256>, LockError> {
-    let Some(item) = table.optional("metadata-sha256") else {
+/// Reads a table whose keys are file names.
+fn read_per_file<T>(
+    table: &Table<'_>,
+    key: &'static str,
+    read: impl Fn(&Item<'_>) -> Result<T, LockError>,
+) -> Result<BTreeMap<ArtifactFilename, T>, LockError> {
+    let Some(item) = table.optional(key) else {
         return Ok(BTreeMap::new());
     };
-    let mut digests = BTreeMap::new();
-    for (key, digest) in item.table()?.items() {
-        let filename = key.parse::<ArtifactFilename>().map_err(|error| digest.wrong_value(key, error.to_string()))?;
-        digests.insert(filename, digest.parse()?);
+    let mut found = BTreeMap::new();
+    for (key, value) in item.table()?.items() {
+        let filename = key.parse::<ArtifactFilename>().map_err(|error| value.wrong_value(key, error.to_string()))?;
+        found.insert(filename, read(&value)?);
     }
-    Ok(digests)
+    Ok(found)
 }

@@ -14,6 +14,9 @@ pub(super) fn write_tool(out: &mut Output, tool: &Tool) {
     out.pair("resolution", &quoted(tool.resolution.as_str()));
     out.pair("targets", &inline_array(&tool.targets));
     out.pair("python", &inline_array(&tool.python));
+    if !tool.computed.is_empty() {
+        out.lines("computed-sha256", tool.computed.iter().map(|filename| quoted(filename.as_str())));
+    }
     for index in &tool.indexes {
         write_index(out, index);
     }
@@ -26,6 +29,12 @@ pub(super) fn write_tool(out: &mut Output, tool: &Tool) {
     accepts.sort();
     for accepted in accepts {
         write_accepted(out, accepted);
+    }
+    if !tool.first_seen.is_empty() {
+        out.header("[tool.pinfold.first-seen]");
+    }
+    for (filename, moment) in &tool.first_seen {
+        out.pair(&quoted(filename.as_str()), &moment.to_string());
     }
     super::asked::write_asked(out, &tool.asked);
     if !tool.metadata.is_empty() {

@@ -373,6 +373,8 @@ fn settings(
         builds,
         accepts: inputs.accepts(),
         asked: Asked::default(),
+        computed: BTreeSet::new(),
+        first_seen: BTreeMap::new(),
         metadata,
     };
     LockSettings {
