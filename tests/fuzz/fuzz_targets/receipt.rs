@@ -1,0 +1,4 @@
+//! The receipt of an install.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pinfold_fuzz::run("receipt", data));

@@ -1,0 +1,4 @@
+//! RECORD.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pinfold_fuzz::run("record", data));

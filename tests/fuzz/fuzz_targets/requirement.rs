@@ -1,0 +1,4 @@
+//! Requirements, strict and lenient.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pinfold_fuzz::run("requirement", data));

@@ -1,0 +1,4 @@
+//! Versions and specifiers.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pinfold_fuzz::run("version", data));

@@ -1,0 +1,4 @@
+//! WHEEL.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pinfold_fuzz::run("wheel_file", data));
