@@ -84,6 +84,12 @@ impl Answer {
             let reason = page.status().reason.clone();
             self.solution.warnings.insert(Warning::Status { name: name.clone(), state, reason });
         }
+        let repairs =
+            project.chosen(&chosen.version).map(|(_, metadata)| metadata.repairs.as_slice()).unwrap_or_default();
+        self.solution.warnings.extend(repairs.iter().map(|repair| {
+            let (version, repair) = (chosen.version.clone(), repair.clone());
+            Warning::Repaired { name: name.clone(), version, repair }
+        }));
         if let Some(reason) = &chosen.file.yanked {
             let (version, reason) = (chosen.version.clone(), reason.clone());
             self.solution.warnings.insert(Warning::Yanked { name: name.clone(), version, reason });

@@ -14,7 +14,7 @@ use pinfold_artifact::Origin;
 use pinfold_packaging::{DistributionFilename, Metadata, PackageName, PageFile, Prerelease, Specifiers, Version};
 use version_ranges::Ranges;
 
-use crate::facts::ProjectFact;
+use crate::facts::{MetadataFact, ProjectFact};
 use crate::prepared::{Directions, Prepared, PythonAnswer};
 use crate::{Facts, ProjectFacts, Question, Refusal};
 
@@ -66,6 +66,8 @@ pub(crate) enum Obstacle {
     Yanked(String),
     /// A pre-release, and none is wanted.
     Prerelease,
+    /// Its metadata cannot be read.
+    Unreadable(Arc<str>),
 }
 
 /// Which Python is needed instead.
@@ -122,6 +124,14 @@ impl<'f> Projects<'f> {
     /// Makes an empty collection.
     pub(crate) fn new(prepared: &'f Prepared<'f>, facts: &'f Facts) -> Self {
         Self { prepared, facts, known: RefCell::default() }
+    }
+
+    /// Returns true if projects of more than one index were looked at.
+    pub(crate) fn have_several_indexes(&self) -> bool {
+        let known = self.known.borrow();
+        let mut indexes = known.values().flatten().map(|project| project.origin().index());
+        let first = indexes.next();
+        indexes.any(|index| Some(index) != first)
     }
 
     /// Returns the names that are known to exist, sorted.
@@ -261,15 +271,20 @@ impl<'f> Project<'f> {
         }
     }
 
-    fn metadata(&self, position: usize) -> Option<&'f Arc<Metadata>> {
+    fn metadata(&self, position: usize) -> Option<&'f MetadataFact> {
         match self.choice(position) {
-            Choice::File(file) => self.facts.metadata(file),
+            Choice::File(file) => self.facts.metadata_fact(file),
             Choice::None(_) => None,
         }
     }
 
-    fn metadata_obstacle(&self, metadata: &Metadata) -> Option<Obstacle> {
-        metadata.requires_python.as_ref().and_then(|specifiers| self.python_obstacle(specifiers))
+    fn metadata_obstacle(&self, fact: &MetadataFact) -> Option<Obstacle> {
+        match fact {
+            MetadataFact::Known(metadata) => {
+                metadata.requires_python.as_ref().and_then(|specifiers| self.python_obstacle(specifiers))
+            }
+            MetadataFact::Unreadable(reason) => Some(Obstacle::Unreadable(Arc::clone(reason))),
+        }
     }
 
     fn python_obstacle(&self, specifiers: &Specifiers) -> Option<Obstacle> {
@@ -285,8 +300,10 @@ impl<'f> Project<'f> {
     fn checked(&self, position: usize) -> Option<Best<'f>> {
         let page = self.page()?;
         let version = page.version(position);
-        let Some(metadata) = self.metadata(position) else { return Some(Best::Missing { position }) };
-        if metadata.name != self.name || metadata.version != *version {
+        let Some(fact) = self.metadata(position) else { return Some(Best::Missing { position }) };
+        if let MetadataFact::Known(metadata) = fact
+            && (metadata.name != self.name || metadata.version != *version)
+        {
             let Choice::File(file) = self.choice(position) else { return None };
             return Some(Best::Refused(Refusal::ForeignMetadata {
                 filename: file.filename.clone(),
@@ -294,7 +311,7 @@ impl<'f> Project<'f> {
                 found_version: metadata.version.clone(),
             }));
         }
-        self.metadata_obstacle(metadata).is_none().then_some(Best::Known(version))
+        self.metadata_obstacle(fact).is_none().then_some(Best::Known(version))
     }
 
     fn preferred(&self, range: &Ranges<Version>) -> Option<usize> {

@@ -1,23 +1,26 @@
 //! Why there is no solution, in short sentences, with hints.
 //!
-//! PubGrub's derivation is a graph in which each step rests on two others. It is written bottom up, each step once; a
-//! hostile index can make it huge, so the middle of a long one is left out.
+//! PubGrub's derivation is a graph in which each step rests on two others. It is written bottom up, each step once; steps
+//! that only do for other versions what was done before are told as one. A hostile index can still make it huge, so the
+//! middle of a long one is left out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use pinfold_artifact::Limits;
 use pinfold_packaging::Version;
-use pubgrub::{DerivationTree, Derived, External, Map, Term};
+use pubgrub::{DerivationTree, Derived, External};
 use version_ranges::Ranges;
 
 use crate::run::{Never, Package, Run};
 
 mod hints;
+mod story;
 mod words;
 
 use hints::Hints;
+use story::Story;
 use words::Words;
 
 /// Why there is no solution: sentences in order, each resting on those before it, then hints.
@@ -69,29 +72,17 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
     let mut hints = Hints::new(run);
     order.facts.iter().for_each(|(fact, role)| hints.read(fact, *role));
     let (hints, cuts) = hints.finish();
-    let room = Limits::EXPLANATION_LINES.saturating_sub(hints.len() + 1);
-    let mut sentences = Vec::new();
-    let skipped = order.steps.len().saturating_sub(room);
-    let mut story = Story { words: &words, aliases: HashMap::new(), previous: None };
-    let mut said = String::new();
-    for (position, step) in order.steps.iter().enumerate() {
-        if (HEAD..HEAD + skipped).contains(&position) {
-            if position == HEAD {
-                sentences.push(format!("({skipped} steps are left out.)"));
-            }
-            story.previous = None;
-            continue;
-        }
-        let conclusion = conclusion(&words, &step.terms);
-        if let Some(sentence) = story.sentence(step, &conclusion)
-            && conclusion != said
-        {
-            sentences.push(sentence);
-            said = conclusion;
-        }
-    }
+    let mut story = Story::new(&words);
+    order.steps.iter().for_each(|step| story.tell(step));
+    let mut sentences = story.finish();
     if let DerivationTree::External(fact) = &*tree {
-        sentences.extend(words.fact(fact, Role::Needed).map(|text| format!("{}.", capital(&text))));
+        let text = words.fact(fact, Role::Needed);
+        sentences.extend(text.map(|text| format!("Because {text}, there is no solution.")));
+    }
+    let room = Limits::EXPLANATION_LINES.saturating_sub(hints.len() + 1);
+    if sentences.len() > room {
+        let left_out = sentences.len() - room;
+        sentences.splice(HEAD..HEAD + left_out, [format!("({left_out} sentences are left out.)")]);
     }
     let explanation = Explanation { sentences: sentences.into_iter().map(cut).collect(), hints };
     Explained { explanation, cuts }
@@ -130,16 +121,12 @@ enum Role {
 }
 
 impl Role {
-    fn of(fact: &Fact, other: &Tree) -> Self {
-        let External::NoVersions(package, _) = fact else { return Self::Needed };
-        let widens = match other {
-            DerivationTree::External(External::FromDependencyOf(of, ..)) => of == package,
-            DerivationTree::External(_) => false,
-            DerivationTree::Derived(step) => {
-                step.terms.get(package).is_some_and(|term| matches!(term, Term::Positive(_)))
-            }
-        };
-        if widens { Self::Filler } else { Self::Needed }
+    /// A fact shows something about a package where nothing is said of the package any more.
+    fn of(fact: &Fact, step: &Step) -> Self {
+        match fact {
+            External::NoVersions(package, _) if step.terms.contains_key(package) => Self::Filler,
+            _ => Self::Needed,
+        }
     }
 }
 
@@ -156,12 +143,12 @@ impl<'t> Order<'t> {
                 DerivationTree::External(fact) => order.facts.push((fact, role)),
                 DerivationTree::Derived(step) => {
                     stack.push((node, role, true));
-                    let role = |own: &Tree, other: &Tree| match own {
-                        DerivationTree::External(fact) => Role::of(fact, other),
+                    let role = |own: &Tree| match own {
+                        DerivationTree::External(fact) => Role::of(fact, step),
                         DerivationTree::Derived(_) => Role::Needed,
                     };
-                    let first = (&step.cause1, role(&step.cause1, &step.cause2), false);
-                    let second = (&step.cause2, role(&step.cause2, &step.cause1), false);
+                    let first = (&step.cause1, role(&step.cause1), false);
+                    let second = (&step.cause2, role(&step.cause2), false);
                     // The deeper cause comes first, so that the other can be added to it with "and".
                     let (first, second) = match &**first.0 {
                         DerivationTree::External(_) => (second, first),
@@ -176,110 +163,6 @@ impl<'t> Order<'t> {
     }
 }
 
-/// What was said so far.
-struct Story<'w, 'r, 'f> {
-    words: &'w Words<'r, 'f>,
-    /// Steps that only say a fact in other words, with the fact's words.
-    aliases: HashMap<*const Step, String>,
-    /// The step that the last sentence was about.
-    previous: Option<*const Step>,
-}
-
-impl Story<'_, '_, '_> {
-    /// Returns the sentence for a step; none if it only says a fact in other words.
-    fn sentence(&mut self, step: &Step, conclusion: &str) -> Option<String> {
-        let mut parts = Vec::new();
-        let mut follows = false;
-        let mut facts_only = true;
-        for (cause, other) in [(&step.cause1, &step.cause2), (&step.cause2, &step.cause1)] {
-            match &**cause {
-                DerivationTree::External(fact) => {
-                    parts.extend(self.words.fact(fact, Role::of(fact, other)).map(|text| (place(fact), text)));
-                }
-                DerivationTree::Derived(own) => {
-                    facts_only = false;
-                    let key = std::ptr::from_ref(own);
-                    match self.aliases.get(&key) {
-                        Some(alias) => parts.push((Place::Need, alias.clone())),
-                        None if self.previous == Some(key) => follows = true,
-                        None => parts.push((Place::Conclusion, self::conclusion(self.words, &own.terms))),
-                    }
-                }
-            }
-        }
-        parts.sort();
-        let mut parts: Vec<String> = parts.into_iter().map(|(_, text)| text).collect();
-        parts.dedup();
-        let key = std::ptr::from_ref(step);
-        if facts_only
-            && let [part] = &parts[..]
-            && !step.terms.is_empty()
-        {
-            self.aliases.insert(key, part.clone());
-            return None;
-        }
-        self.previous = Some(key);
-        Some(match (follows, parts.is_empty()) {
-            (_, true) => format!("So {conclusion}."),
-            (true, false) => format!("And because {}, {conclusion}.", parts.join(" and ")),
-            (false, false) => format!("Because {}, {conclusion}.", parts.join(" and ")),
-        })
-    }
-}
-
-/// Where a fact stands in a sentence: what the maintainer wrote comes first, what is missing last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Written,
-    Need,
-    Conclusion,
-    Lack,
-}
-
-const fn place(fact: &Fact) -> Place {
-    match fact {
-        External::FromDependencyOf(Package::Root, ..) => Place::Written,
-        External::NoVersions(..) => Place::Lack,
-        External::Custom(..) | External::FromDependencyOf(..) | External::NotRoot(..) => Place::Need,
-    }
-}
-
-/// Says what a set of terms that cannot hold together means.
-fn conclusion(words: &Words<'_, '_>, terms: &Map<Package, Term<Ranges<Version>>>) -> String {
-    let mut terms: Vec<(&Package, &Term<Ranges<Version>>)> = terms.iter().collect();
-    terms.sort_by_key(|(package, _)| *package);
-    let root = terms.iter().any(|(package, _)| **package == Package::Root);
-    terms.retain(|(package, _)| **package != Package::Root);
-    match (&terms[..], root) {
-        ([], _) => "there is no solution".to_owned(),
-        ([(package, Term::Positive(range))], false) => {
-            format!("{} cannot be used", words.versions(package, range).text)
-        }
-        ([(package, Term::Positive(range))], true) => {
-            format!("{} with what you require", words.versions(package, range).unusable())
-        }
-        ([(package, Term::Negative(range))], _) => format!("{} is needed", words.versions(package, range).text),
-        ([(first, Term::Positive(own)), (second, Term::Negative(other))], false)
-        | ([(second, Term::Negative(other)), (first, Term::Positive(own))], false) => {
-            let own = words.versions(first, own);
-            format!("{} {} {}", own.text, own.verb("needs", "need"), words.versions(second, other).text)
-        }
-        (terms, _) => {
-            let text = |(package, term): &(&Package, &Term<Ranges<Version>>)| match term {
-                Term::Positive(range) => words.versions(package, range).text,
-                Term::Negative(range) => format!("anything but {}", words.versions(package, range).text),
-            };
-            let texts: Vec<String> = terms.iter().map(text).collect();
-            format!("{} exclude each other", texts.join(" and "))
-        }
-    }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
-}
-
 /// Cuts an overlong line: names and specifiers come from outside.
 fn cut(line: String) -> String {
     if line.chars().count() <= LINE_LETTERS {
@@ -288,6 +171,6 @@ fn cut(line: String) -> String {
     line.chars().take(LINE_LETTERS).chain(['…']).collect()
 }
 
-/// Steps kept from the beginning of a long derivation.
+/// Sentences kept from the beginning of a long derivation.
 const HEAD: usize = 20;
 const LINE_LETTERS: usize = 600;

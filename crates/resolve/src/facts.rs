@@ -6,13 +6,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use pinfold_artifact::{ArtifactFilename, Origin};
-use pinfold_packaging::{Metadata, PackageName, PageFile, ProjectStatus, SimplePage, SkippedFile, Version};
+use pinfold_packaging::{Metadata, PackageName, PageFile, ProjectStatus, Releases, SimplePage, SkippedFile, Version};
 
 /// Pages and metadata, each from its one origin.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     projects: BTreeMap<PackageName, ProjectFact>,
-    metadata: HashMap<FileKey, Arc<Metadata>>,
+    metadata: HashMap<FileKey, MetadataFact>,
+}
+
+/// What is known of one file's metadata.
+#[derive(Debug, Clone)]
+pub(crate) enum MetadataFact {
+    /// What it says.
+    Known(Arc<Metadata>),
+    /// It cannot be read, so the file cannot be used; why, in one sentence.
+    Unreadable(Arc<str>),
 }
 
 /// What is known of one project.
@@ -29,16 +38,12 @@ pub(crate) enum ProjectFact {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileKey(ArtifactFilename);
 
-/// A project's page, grouped by version.
+/// A project's page, grouped by version, and where it comes from.
 #[derive(Debug, Clone)]
 pub struct ProjectFacts {
     origin: Origin,
-    status: ProjectStatus,
-    skipped: Vec<SkippedFile>,
-    /// Sorted by version; files of one version keep the order of the page.
-    files: Vec<PageFile>,
-    /// Ascending; each with the end of its files in `files`.
-    versions: Vec<(Version, usize)>,
+    /// Without the reserved version; see [`crate::run::absent`].
+    releases: Releases,
 }
 
 impl Facts {
@@ -59,7 +64,12 @@ impl Facts {
 
     /// Adds the metadata of a file.
     pub fn add_metadata(&mut self, key: FileKey, metadata: Arc<Metadata>) {
-        self.metadata.insert(key, metadata);
+        self.metadata.insert(key, MetadataFact::Known(metadata));
+    }
+
+    /// Adds that the metadata of a file cannot be read, and why: the file's version is then no candidate.
+    pub fn add_unreadable(&mut self, key: FileKey, reason: &str) {
+        self.metadata.insert(key, MetadataFact::Unreadable(reason.into()));
     }
 
     /// Returns true if it is known whether the project exists and which files it has.
@@ -67,7 +77,7 @@ impl Facts {
         self.projects.contains_key(name)
     }
 
-    /// Returns true if the metadata of the file is known.
+    /// Returns true if the metadata of the file is known, or known to be unreadable.
     pub fn has_metadata(&self, key: &FileKey) -> bool {
         self.metadata.contains_key(key)
     }
@@ -82,6 +92,14 @@ impl Facts {
 
     /// Returns the metadata of a file, if it was added.
     pub fn metadata(&self, file: &PageFile) -> Option<&Arc<Metadata>> {
+        match self.metadata_fact(file)? {
+            MetadataFact::Known(metadata) => Some(metadata),
+            MetadataFact::Unreadable(_) => None,
+        }
+    }
+
+    /// Returns what is known of a file's metadata.
+    pub(crate) fn metadata_fact(&self, file: &PageFile) -> Option<&MetadataFact> {
         self.metadata.get(&FileKey::of(file))
     }
 
@@ -104,21 +122,17 @@ impl FileKey {
 }
 
 impl ProjectFacts {
-    /// Groups a page by version.
-    pub fn new(origin: Origin, page: SimplePage) -> Self {
-        let SimplePage { mut files, status, skipped, .. } = page;
+    /// Takes a page, grouped by version.
+    pub fn new(origin: Origin, releases: impl Into<Releases>) -> Self {
+        let releases = releases.into();
         let reserved = crate::run::absent();
-        files.retain(|file| *file.distribution.version() != reserved);
-        files.sort_by(|a, b| a.distribution.version().cmp(b.distribution.version()));
-        let mut versions: Vec<(Version, usize)> = Vec::new();
-        for (position, file) in files.iter().enumerate() {
-            let version = file.distribution.version();
-            match versions.last_mut() {
-                Some((last, end)) if last == version => *end = position + 1,
-                _ => versions.push((version.clone(), position + 1)),
-            }
+        let last = releases.len().checked_sub(1);
+        if last.is_none_or(|last| *releases.version(last) < reserved) || releases.position(&reserved).is_none() {
+            return Self { origin, releases };
         }
-        Self { origin, status, skipped, files, versions }
+        let mut page: SimplePage = releases.to_page();
+        page.files.retain(|file| *file.distribution.version() != reserved);
+        Self { origin, releases: page.into() }
     }
 
     /// Returns where the page and its files come from.
@@ -126,39 +140,43 @@ impl ProjectFacts {
         &self.origin
     }
 
+    /// Returns the page, grouped by version.
+    pub const fn releases(&self) -> &Releases {
+        &self.releases
+    }
+
     /// Returns what the index says about the project.
     pub const fn status(&self) -> &ProjectStatus {
-        &self.status
+        self.releases.status()
     }
 
     /// Returns the files that could not be read, and why.
     pub fn skipped(&self) -> &[SkippedFile] {
-        &self.skipped
+        self.releases.skipped()
     }
 
     /// Returns how many versions there are.
     pub(crate) fn version_count(&self) -> usize {
-        self.versions.len()
+        self.releases.len()
     }
 
     /// Returns the version at a position; ascending.
     pub(crate) fn version(&self, position: usize) -> &Version {
-        &self.versions[position].0
+        self.releases.version(position)
     }
 
     /// Returns the position of a version.
     pub(crate) fn position(&self, version: &Version) -> Option<usize> {
-        self.versions.binary_search_by(|(own, _)| own.cmp(version)).ok()
+        self.releases.position(version)
     }
 
     /// Returns how many versions come before the first for which the predicate fails; it must hold for a prefix.
     pub(crate) fn partition(&self, holds: impl Fn(&Version) -> bool) -> usize {
-        self.versions.partition_point(|(version, _)| holds(version))
+        self.releases.partition(holds)
     }
 
     /// Returns the files of the version at a position.
     pub(crate) fn files(&self, position: usize) -> &[PageFile] {
-        let start = if position == 0 { 0 } else { self.versions[position - 1].1 };
-        &self.files[start..self.versions[position].1]
+        self.releases.files(position)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use pinfold_artifact::{Origin, SafeUrl};
 use pinfold_packaging::{
-    DistributionFilename, ExtraName, PackageName, PageFile, ProjectState, Specifiers, Target, Version,
+    DistributionFilename, ExtraName, PackageName, PageFile, ProjectState, Repair, Specifiers, Target, Version,
 };
 
 use crate::{Explanation, RootReason};
@@ -134,6 +134,15 @@ impl Chosen {
 /// Something that is no obstacle but should be known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
+    /// The metadata of the chosen file has a broken requirement, which was read as what it must mean.
+    Repaired {
+        /// The project.
+        name: PackageName,
+        /// The version.
+        version: Version,
+        /// What was done.
+        repair: Repair,
+    },
     /// The index advises against the project.
     Status {
         /// The project.
@@ -177,6 +186,9 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Repaired { name, version, repair: Repair { written, read_as, reason } } => {
+                write!(f, "`{name}` {version} has broken metadata: `{written}` was read as `{read_as}` ({reason})")
+            }
             Self::Status { name, state, reason } => {
                 write!(f, "`{name}` is {state} on its index")?;
                 reason.iter().try_for_each(|text| write!(f, ": {text}"))

@@ -67,6 +67,15 @@ pub(crate) fn read_clauses(text: &str, mut leniency: Leniency<'_>) -> Result<Vec
     let mut clauses = Vec::with_capacity(2);
     let mut position = 0;
     for piece in text.split(',') {
+        if let Leniency::Repair(repairs) = &mut leniency
+            && blank(piece).is_empty()
+        {
+            let read_as = text.split(',').map(blank).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(",");
+            let reason = "a comma with nothing beside it".to_owned();
+            repairs.push(Repair { written: shown(text), read_as, reason });
+            position += piece.len() + 1;
+            continue;
+        }
         read_piece(piece, &mut leniency, &mut clauses).map_err(|reason| {
             let lead = piece.len() - piece.trim_start().len();
             let reason = ClauseProblem::Form(reason);
@@ -136,9 +145,6 @@ pub(crate) fn read_clause(text: &str) -> Result<Clause, String> {
 
 /// Returns what a broken piece must mean, as clauses between commas, and what was wrong; `None` if it is of no known form.
 pub(crate) fn mend(piece: &str) -> Option<(String, &'static str)> {
-    if piece.is_empty() {
-        return Some((String::new(), "a comma with nothing beside it"));
-    }
     let unquoted: String = piece.chars().filter(|c| !matches!(c, '\'' | '"')).collect();
     let quoted = unquoted.len() < piece.len();
     let piece = blank(&unquoted);

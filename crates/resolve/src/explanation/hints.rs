@@ -3,11 +3,13 @@
 //! A hint states what is there; it never says to turn a check off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use pinfold_packaging::{PackageName, Version};
 use pubgrub::External;
+use version_ranges::Ranges;
 
-use super::words::Words;
+use super::words::{Words, list};
 use super::{Fact, Role};
 use crate::candidates::{Obstacle, Project};
 use crate::run::{Package, Run};
@@ -15,20 +17,42 @@ use crate::run::{Package, Run};
 /// Gathers hints from the facts of a derivation.
 pub(super) struct Hints<'r, 'f> {
     run: &'r Run<'r, 'f>,
-    /// By project, then by kind, so that each is said once.
-    hints: BTreeMap<(PackageName, &'static str), Hint>,
+    /// By project, kind and detail, so that each is said once; the versions that it is about.
+    hints: BTreeMap<(PackageName, Kind, String), BTreeSet<Version>>,
     cuts: BTreeSet<Version>,
 }
 
-/// One hint: the versions that it is about, newest first, and what is said of them.
-struct Hint {
-    versions: Vec<Version>,
-    detail: String,
+/// What a hint is about, in the order in which hints of one project are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Absent,
+    Constraint,
+    Excluded,
+    Existing,
+    NoTime,
+    NoWheel,
+    NotBuilt,
+    Prerelease,
+    Python,
+    Skipped,
+    TooNew,
+    Unreadable,
+    Yanked,
 }
 
 impl<'r, 'f> Hints<'r, 'f> {
     pub(super) fn new(run: &'r Run<'r, 'f>) -> Self {
-        Self { run, hints: BTreeMap::new(), cuts: BTreeSet::new() }
+        let mut hints = Self { run, hints: BTreeMap::new(), cuts: BTreeSet::new() };
+        hints.read_excluded();
+        hints
+    }
+
+    /// What the maintainer requires and excludes at once is not installed, which may surprise.
+    fn read_excluded(&mut self) {
+        let problem = self.run.prepared.problem;
+        for root in problem.roots.iter().filter(|root| problem.exclude.contains(&root.requirement.name)) {
+            self.note(&root.requirement.name, Kind::Excluded, None, root.written.clone());
+        }
     }
 
     /// Reads one fact.
@@ -36,7 +60,7 @@ impl<'r, 'f> Hints<'r, 'f> {
         let External::NoVersions(Package::Project(name) | Package::Extra(name, _), range) = fact else { return };
         let Some(project) = self.run.projects.find(name) else { return };
         let Some(page) = project.page() else {
-            self.note(name, "absent", None, String::new());
+            self.note(name, Kind::Absent, None, String::new());
             return;
         };
         if let Some(skipped) = page.skipped().first() {
@@ -46,47 +70,57 @@ impl<'r, 'f> Hints<'r, 'f> {
                 skipped.filename,
                 skipped.reason
             );
-            self.note(name, "skipped", None, detail);
+            self.note(name, Kind::Skipped, None, detail);
         }
         let positions = project.positions(range);
         if positions.is_empty() && role == Role::Needed && page.version_count() > 0 {
-            let newest = page.version(page.version_count() - 1).clone();
-            self.note(name, "newest", Some(newest), String::new());
+            self.note(name, Kind::Existing, None, existing(&project, range));
         }
         for position in positions.into_iter().rev() {
             let Some(obstacle) = project.obstacle(position, &self.run.knobs.permits) else { continue };
-            self.read_obstacle(&project, page.version(position), &obstacle);
+            self.read_obstacle(&project, position, &obstacle);
         }
     }
 
-    fn read_obstacle(&mut self, project: &Project<'f>, version: &Version, obstacle: &Obstacle) {
+    fn read_obstacle(&mut self, project: &Project<'f>, position: usize, obstacle: &Obstacle) {
         let problem = self.run.prepared.problem;
         let (kind, detail) = match obstacle {
-            Obstacle::Constraint => ("constraint", Words::new(self.run).constraint(&project.name)),
+            Obstacle::Constraint => {
+                let (text, count) = Words::new(self.run).constraint(&project.name);
+                (Kind::Constraint, format!("{text} {}", if count == 1 { "rules" } else { "rule" }))
+            }
             Obstacle::OtherUrl => return,
-            Obstacle::TooNew => ("too new", problem.exclude_newer.map(|cutoff| cutoff.to_string()).unwrap_or_default()),
-            Obstacle::NoUploadTime => ("no time", project.origin().index().to_string()),
+            Obstacle::TooNew => (Kind::TooNew, String::new()),
+            Obstacle::NoUploadTime => (Kind::NoTime, project.origin().index().to_string()),
             Obstacle::Python(own) => {
                 self.cuts.extend(own.cut.clone());
-                ("python", own.specifiers.to_string())
+                (Kind::Python, own.specifiers.to_string())
             }
-            Obstacle::NoWheel => ("no wheel", problem.target.to_string()),
-            Obstacle::NotBuilt => ("sdist", problem.target.to_string()),
-            Obstacle::Yanked(reason) => ("yanked", reason.clone()),
-            Obstacle::Prerelease => ("pre-release", problem.prerelease.to_string()),
+            Obstacle::NoWheel => (Kind::NoWheel, problem.target.to_string()),
+            Obstacle::NotBuilt => (Kind::NotBuilt, problem.target.to_string()),
+            Obstacle::Yanked(reason) => (Kind::Yanked, reason.clone()),
+            Obstacle::Prerelease => (Kind::Prerelease, problem.prerelease.to_string()),
+            Obstacle::Unreadable(reason) => (Kind::Unreadable, reason.to_string()),
         };
-        self.note(&project.name, kind, Some(version.clone()), detail);
+        let version = project.page().map(|page| page.version(position).clone());
+        self.note(&project.name, kind, version, detail);
     }
 
-    fn note(&mut self, name: &PackageName, kind: &'static str, version: Option<Version>, detail: String) {
-        let hint = self.hints.entry((name.clone(), kind)).or_insert(Hint { versions: Vec::new(), detail });
-        hint.versions.extend(version);
+    fn note(&mut self, name: &PackageName, kind: Kind, version: Option<Version>, detail: String) {
+        self.hints.entry((name.clone(), kind, detail)).or_default().extend(version);
     }
 
     /// Returns the hints, and where `Requires-Python` divides the target.
     pub(super) fn finish(self) -> (Vec<String>, BTreeSet<Version>) {
-        let mut hints: Vec<String> =
-            self.hints.iter().map(|((name, kind), hint)| self.text(name, kind, hint)).map(super::cut).collect();
+        let mut hints = Vec::new();
+        let mut alike: BTreeMap<(&PackageName, Kind), usize> = BTreeMap::new();
+        for ((name, kind, detail), versions) in &self.hints {
+            let count = alike.entry((name, *kind)).or_default();
+            *count += 1;
+            if *count <= ALIKE {
+                hints.push(super::cut(self.text(name, *kind, detail, versions)));
+            }
+        }
         hints.dedup();
         if hints.len() > HINTS {
             let more = hints.len() - HINTS;
@@ -96,31 +130,75 @@ impl<'r, 'f> Hints<'r, 'f> {
         (hints, self.cuts)
     }
 
-    fn text(&self, name: &PackageName, kind: &str, hint: &Hint) -> String {
-        let versions = shown(&hint.versions);
-        let detail = &hint.detail;
+    fn text(&self, name: &PackageName, kind: Kind, detail: &str, own: &BTreeSet<Version>) -> String {
+        let versions = shown(own);
+        let word = |singular: &'static str, plural: &'static str| if own.len() == 1 { singular } else { plural };
+        let (is, has, needs) = (word("is", "are"), word("has", "have"), word("needs", "need"));
         match kind {
-            "absent" => self.absent_text(name),
-            "constraint" => format!("{name} {versions} exists, but the constraint {detail} rules it out"),
-            "too new" => format!("{name} {versions} was uploaded after {detail}, so exclude-newer hides it"),
-            "no time" => {
-                format!("{detail} does not tell when {name} {versions} was uploaded, so exclude-newer hides it")
+            Kind::Absent => self.absent_text(name),
+            Kind::Constraint => {
+                format!("{name} {versions} {}, but {detail} {} out", word("exists", "exist"), word("it", "them"))
             }
-            "newest" => format!("the newest version of {name} is {versions}"),
-            "python" => {
-                format!("{name} {versions} needs Python {detail}; this target is {}", self.run.prepared.problem.target)
+            Kind::Excluded => format!("{name} ({detail}) is never installed: `exclude` names it"),
+            Kind::TooNew => self.too_new_text(name, own),
+            Kind::NoTime => format!(
+                "{detail} does not tell when {name} {versions} {} uploaded, so exclude-newer hides {}",
+                word("was", "were"),
+                word("it", "them")
+            ),
+            Kind::Existing => match self.run.projects.find(name) {
+                Some(project) if self.run.projects.have_several_indexes() => {
+                    format!("{detail}, on {}, the only index that is asked for it", project.origin().index())
+                }
+                _ => detail.to_owned(),
+            },
+            Kind::Skipped => format!("{name}: {detail}"),
+            Kind::Python => {
+                format!(
+                    "{name} {versions} {needs} Python {detail}; this target is {}",
+                    self.run.prepared.problem.target
+                )
             }
-            "no wheel" => format!("{name} {versions} has no wheel that every {detail} can use, and no sdist"),
-            "sdist" => format!(
-                "{name} {versions} has no wheel for {detail}, but an sdist; `build` in the manifest does not name {name}"
+            Kind::NoWheel if self.run.prepared.problem.no_binary.contains(name) => {
+                format!("{name} {versions} {has} no sdist, and `no-binary` names {name}, so its wheels are not used")
+            }
+            Kind::NotBuilt if self.run.prepared.problem.no_binary.contains(name) => {
+                format!("{name} {versions} {has} an sdist, but `build` in the manifest does not name {name}")
+            }
+            Kind::NoWheel => format!("{name} {versions} {has} no wheel that every {detail} can use, and no sdist"),
+            Kind::NotBuilt => format!(
+                "{name} {versions} {has} no wheel for {detail}, but an sdist; `build` in the manifest does not name {name}"
             ),
-            "yanked" if detail.is_empty() => format!("{name} {versions} is yanked; only an exact `==` takes it"),
-            "yanked" => format!("{name} {versions} is yanked ({detail}); only an exact `==` takes it"),
-            "pre-release" => format!(
-                "{name} {versions} is a pre-release; the setting prerelease = \"{detail}\" does not take it here"
+            Kind::Unreadable => format!("the metadata of {name} {versions} cannot be read: {detail}"),
+            Kind::Yanked if detail.is_empty() => {
+                format!("{name} {versions} {is} yanked; only an exact `==` takes {}", word("it", "them"))
+            }
+            Kind::Yanked => {
+                format!("{name} {versions} {is} yanked ({detail}); only an exact `==` takes {}", word("it", "them"))
+            }
+            Kind::Prerelease => format!(
+                "{name} {versions} {is} {}; the setting prerelease = \"{detail}\" does not take {} here",
+                word("a pre-release", "pre-releases"),
+                word("it", "them")
             ),
-            _ => format!("{name}: {detail}"),
         }
+    }
+
+    fn too_new_text(&self, name: &PackageName, versions: &BTreeSet<Version>) -> String {
+        let cutoff = self.run.prepared.problem.exclude_newer.map(|cutoff| cutoff.to_string()).unwrap_or_default();
+        let time = |version: &Version| {
+            let project = self.run.projects.find(name)?;
+            let page = project.page()?;
+            let files = page.files(page.position(version)?);
+            files.iter().filter_map(|file| file.upload_time).min()
+        };
+        let text = |version: &Version| match time(version) {
+            Some(time) => format!("{version} (uploaded {time})"),
+            None => version.to_string(),
+        };
+        let (is, it) = if versions.len() == 1 { ("is", "it") } else { ("are", "them") };
+        let texts: Vec<String> = versions.iter().rev().map(text).collect();
+        format!("{name} {} {is} newer than {cutoff}, so exclude-newer hides {it}", few(&texts))
     }
 
     fn absent_text(&self, name: &PackageName) -> String {
@@ -133,21 +211,53 @@ impl<'r, 'f> Hints<'r, 'f> {
             .min();
         match near {
             Some((_, other)) => format!("{missing}; did you mean `{other}`?"),
+            None if self.run.projects.have_several_indexes() => {
+                format!(
+                    "{missing}, and no other index is asked for it: `packages` of an index says which names are its own"
+                )
+            }
             None => missing,
         }
     }
 }
 
+/// Says which versions exist on both sides of a range that has none.
+fn existing(project: &Project<'_>, range: &Ranges<Version>) -> String {
+    let Some(page) = project.page() else { return String::new() };
+    let last = page.version_count() - 1;
+    let (first, newest) = (page.version(0), page.version(last));
+    let name = &project.name;
+    if last == 0 {
+        return format!("the only version of {name} is {first}");
+    }
+    let start = range.iter().next().map_or(Bound::Unbounded, |(start, _)| start.clone());
+    let below = page.partition(|version| match &start {
+        Bound::Unbounded => false,
+        Bound::Included(bound) | Bound::Excluded(bound) => version <= bound,
+    });
+    match below {
+        0 if range.iter().count() > 1 => format!("the versions of {name} are {first} to {newest}"),
+        0 => format!("the oldest version of {name} is {first}"),
+        below if below > last => format!("the newest version of {name} is {newest}"),
+        below => format!("the nearest versions of {name} are {} and {}", page.version(below - 1), page.version(below)),
+    }
+}
+
 /// Names some versions, newest first.
-fn shown(versions: &[Version]) -> String {
-    let unique: BTreeSet<&Version> = versions.iter().collect();
-    let names: Vec<String> = unique.iter().rev().take(VERSIONS).map(ToString::to_string).collect();
-    match unique.len().saturating_sub(VERSIONS) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
+fn shown(versions: &BTreeSet<Version>) -> String {
+    few(&versions.iter().rev().map(ToString::to_string).collect::<Vec<_>>())
+}
+
+/// Lists the first of some texts.
+fn few(texts: &[String]) -> String {
+    match texts.len().saturating_sub(VERSIONS) {
+        0 => list(texts),
+        more => format!("{} and {more} more", texts[..VERSIONS].join(", ")),
     }
 }
 
 const HINTS: usize = 30;
+/// Hints of one kind about one project.
+const ALIKE: usize = 3;
 /// Versions that one hint names.
 const VERSIONS: usize = 3;

@@ -23,11 +23,13 @@ pub(super) struct Subject {
     plural: bool,
     /// The package, where all of its versions are meant.
     all_of: Option<String>,
+    /// The versions, where one of them is meant.
+    either: Option<String>,
 }
 
 impl Subject {
     fn new(text: String) -> Self {
-        Self { text, plural: false, all_of: None }
+        Self { text, plural: false, all_of: None, either: None }
     }
 
     /// Says that these versions cannot be used.
@@ -35,6 +37,19 @@ impl Subject {
         match &self.all_of {
             Some(label) => format!("no version of {label} can be used"),
             None => format!("{} cannot be used", self.text),
+        }
+    }
+
+    /// Returns the package, where all of its versions are meant.
+    pub(super) fn label(&self) -> Option<&str> {
+        self.all_of.as_deref()
+    }
+
+    /// Names the versions of which one is needed.
+    pub(super) fn choice(&self) -> String {
+        match &self.all_of {
+            Some(label) => format!("some version of {label}"),
+            None => self.either.clone().unwrap_or_else(|| self.text.clone()),
         }
     }
 
@@ -63,7 +78,7 @@ impl<'r, 'f> Words<'r, 'f> {
         let positions = project.positions(range);
         if positions.len() == page.version_count() && positions.len() > 1 {
             let all_of = Some(label.clone());
-            return Subject { text: format!("every version of {label}"), plural: false, all_of };
+            return Subject { all_of, ..Subject::new(format!("every version of {label}")) };
         }
         if positions.is_empty() {
             return Subject::new(format!("{label} {}", range_text(range)));
@@ -78,10 +93,14 @@ impl<'r, 'f> Words<'r, 'f> {
             (start, end) => format!("{} to {}", version(start), version(end)),
         };
         if runs.len() > RUNS {
-            return Subject { text: format!("{} versions of {label}", positions.len()), plural: true, all_of: None };
+            let count = positions.len();
+            let either = Some(format!("one of {count} versions of {label}"));
+            return Subject { plural: true, either, ..Subject::new(format!("{count} versions of {label}")) };
         }
         let texts: Vec<String> = runs.iter().map(text).collect();
-        Subject { text: format!("{label} {}", texts.join(", ")), plural: positions.len() > 1, all_of: None }
+        let either = Some(format!("{label} {}", texts.join(" or ")));
+        let text = format!("{label} {}", list(&texts));
+        Subject { plural: positions.len() > 1, either, ..Subject::new(text) }
     }
 
     /// Says a fact; none for what only links an extra to its project.
@@ -134,8 +153,13 @@ impl<'r, 'f> Words<'r, 'f> {
     fn reason(&self, project: &Project<'f>, obstacle: &Obstacle) -> String {
         let problem = self.run.prepared.problem;
         match obstacle {
-            Obstacle::Constraint => format!("ruled out by the constraint {}", self.constraint(&project.name)),
-            Obstacle::OtherUrl => "another file than the one required by URL".to_owned(),
+            Obstacle::Constraint => format!("ruled out by {}", self.constraint(&project.name).0),
+            Obstacle::OtherUrl => {
+                match self.run.prepared.directions(&project.name).map_or(0, |directions| directions.urls.len()) {
+                    0 | 1 => "another file than the one required by URL".to_owned(),
+                    count => format!("{count} different files are required by URL"),
+                }
+            }
             Obstacle::TooNew => "uploaded after the cutoff of exclude-newer".to_owned(),
             Obstacle::NoUploadTime => "the index tells no upload time, which exclude-newer needs".to_owned(),
             Obstacle::Python(own) => format!("needs Python {}", own.specifiers),
@@ -146,38 +170,44 @@ impl<'r, 'f> Words<'r, 'f> {
             Obstacle::NotBuilt => format!("only an sdist for {}, and `build` does not name it", problem.target),
             Obstacle::Yanked(_) => "yanked".to_owned(),
             Obstacle::Prerelease => "pre-release".to_owned(),
+            Obstacle::Unreadable(_) => "unreadable metadata".to_owned(),
         }
     }
 
-    /// Quotes the constraints on a project.
-    pub(super) fn constraint(&self, name: &PackageName) -> String {
+    /// Quotes the constraints on a project, and says how many there are.
+    pub(super) fn constraint(&self, name: &PackageName) -> (String, usize) {
         let own = self.run.prepared.directions(name).and_then(|own| own.constraint.as_ref());
-        let texts = own.into_iter().flat_map(|(_, requirements)| requirements.iter().map(|one| format!("`{one}`")));
-        texts.collect::<Vec<_>>().join(" and ")
+        let texts: Vec<String> =
+            own.into_iter().flat_map(|(_, requirements)| requirements.iter().map(|one| format!("`{one}`"))).collect();
+        let word = if texts.len() == 1 { "constraint" } else { "constraints" };
+        (format!("the {word} {}", list(&texts)), texts.len())
     }
 
     fn dependency(&self, of: &Package, own: &Ranges<Version>, on: &Package, other: &Ranges<Version>) -> Option<String> {
         let (name, extra) = match of {
-            Package::Root => return self.root_dependency(on),
+            Package::Root => return self.root_dependency(on, other),
             Package::Project(name) => (name, None),
             Package::Extra(name, extra) => (name, Some(extra)),
         };
-        let same = |on_name: &PackageName| on_name == name;
-        match on {
-            Package::Root => return None,
-            Package::Extra(on_name, _) if same(on_name) => return None,
-            Package::Project(on_name) if same(on_name) && extra.is_some() => return None,
-            Package::Project(_) | Package::Extra(..) => {}
+        // What ties an extra to its project needs no words.
+        let tie = match on {
+            Package::Root => true,
+            Package::Extra(on_name, _) => on_name == name && extra.is_none(),
+            Package::Project(on_name) => on_name == name && extra.is_some() && !other.is_empty(),
+        };
+        if tie {
+            return None;
         }
         let subject = self.versions(of, own);
         let needed = self.needed(name, extra, own, on).unwrap_or_else(|| match on {
             Package::Project(name) => format!("{name} {}", range_text(other)),
             Package::Extra(..) | Package::Root => on.to_string(),
         });
-        Some(format!("{} {} {needed}", subject.text, subject.verb("needs", "need")))
+        let none = if other.is_empty() { ", which no version can meet" } else { "" };
+        Some(format!("{} {} {needed}{none}", subject.text, subject.verb("needs", "need")))
     }
 
-    fn root_dependency(&self, on: &Package) -> Option<String> {
+    fn root_dependency(&self, on: &Package, other: &Ranges<Version>) -> Option<String> {
         let (Package::Project(name) | Package::Extra(name, _)) = on else { return None };
         let roots = &self.run.prepared.problem.roots;
         let overridden = self.run.prepared.directions(name).is_some_and(|own| own.replacement.is_some());
@@ -189,7 +219,8 @@ impl<'r, 'f> Words<'r, 'f> {
                 if root.written.is_empty() { text } else { format!("{text} ({})", root.written) }
             })
             .collect();
-        (!texts.is_empty()).then(|| format!("you require {}", texts.join(" and ")))
+        let none = if other.is_empty() { ", which no version can meet" } else { "" };
+        (!texts.is_empty()).then(|| format!("you require {}{none}", texts.join(" and ")))
     }
 
     /// Quotes what the newest version in a range needs of a package, as its metadata writes it.
@@ -236,8 +267,26 @@ fn runs(positions: &[usize]) -> Vec<(usize, usize)> {
     runs
 }
 
+/// Joins with commas, and with "and" before the last.
+pub(super) fn list(texts: &[String]) -> String {
+    match texts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// Writes a range of which no version exists.
 fn range_text(range: &Ranges<Version>) -> String {
+    let complement = range.complement();
+    let gaps: Option<Vec<String>> =
+        complement.iter().map(|(start, end)| Some(format!("!={}", lone(start, end)?))).collect();
+    if let Some(gaps) = gaps
+        && !gaps.is_empty()
+        && gaps.len() <= RUNS
+    {
+        return gaps.join(",");
+    }
     let parts: Vec<String> = range.iter().map(|(start, end)| segment_text(start, end)).collect();
     if parts.len() > RUNS {
         return "in the demanded ranges".to_owned();
@@ -245,27 +294,62 @@ fn range_text(range: &Ranges<Version>) -> String {
     parts.join(" or ")
 }
 
+/// Returns the version that bounds have between them, if it is one, local versions aside.
+fn lone<'b>(start: &'b Bound<Version>, end: &Bound<Version>) -> Option<&'b Version> {
+    match (start, end) {
+        (Bound::Included(low), Bound::Included(high)) => (low == high).then_some(low),
+        (Bound::Included(low), Bound::Excluded(high)) => (after(low) == Some(high.to_string())).then_some(low),
+        _ => None,
+    }
+}
+
+/// Returns the end of the local versions of a version as [`Specifiers::ranges`] has it, for all but development releases.
+fn after(version: &Version) -> Option<String> {
+    let text = version.without_local().to_string();
+    if text.contains(".dev") {
+        return None;
+    }
+    Some(match text.rsplit_once(".post") {
+        Some((release, post)) => format!("{release}.post{}.dev0", post.parse::<u64>().ok()? + 1),
+        None => format!("{text}.post0.dev0"),
+    })
+}
+
+/// Returns the version of which this is the end of the local versions.
+fn before(version: &Version) -> Option<String> {
+    let text = version.to_string();
+    let (release, post) = text.strip_suffix(".dev0")?.rsplit_once(".post")?;
+    Some(match post.parse::<u64>().ok()? {
+        0 => release.to_owned(),
+        post => format!("{release}.post{}", post - 1),
+    })
+}
+
 fn segment_text(start: &Bound<Version>, end: &Bound<Version>) -> String {
-    if let (Bound::Included(low), Bound::Included(high) | Bound::Excluded(high)) = (start, end)
-        && (low == high || (low.release() == high.release() && !low.is_prerelease() && high.is_prerelease()))
-    {
-        return format!("=={low}");
+    if let Some(version) = lone(start, end) {
+        return format!("=={version}");
     }
     let low = match start {
         Bound::Unbounded => None,
-        Bound::Included(version) => Some(format!(">={version}")),
+        Bound::Included(version) => Some(match before(version) {
+            Some(version) => format!(">{version}"),
+            None => format!(">={}", plain(version)),
+        }),
         Bound::Excluded(version) => Some(format!(">{version}")),
     };
     let high = match end {
         Bound::Unbounded => None,
         Bound::Included(version) => Some(format!("<={version}")),
-        Bound::Excluded(version) => Some(format!("<{}", plain(version))),
+        Bound::Excluded(version) => Some(match before(version) {
+            Some(version) => format!("<={version}"),
+            None => format!("<{}", plain(version)),
+        }),
     };
     let parts: Vec<String> = low.into_iter().chain(high).collect();
     parts.join(",")
 }
 
-/// Drops the development release that ranges end with where a specifier wrote none.
+/// Drops the development release that ranges begin or end with where a specifier wrote none.
 fn plain(version: &Version) -> String {
     let text = version.to_string();
     match text.strip_suffix(".dev0") {

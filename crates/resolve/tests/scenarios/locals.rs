@@ -25,7 +25,7 @@ fn a_local_version_that_does_not_exist() {
         ";
     assert_snapshot!(ask(universe, "torch==2.1.0+cpu"), @r#"
     Because you require `torch==2.1.0+cpu` (app.toml:1) and there is no version of torch ==2.1.0+cpu, there is no solution.
-    hint: the newest version of torch is 2.1.0+cu121
+    hint: the nearest versions of torch are 2.1.0 and 2.1.0+cu121
     "#);
 }
 
@@ -99,7 +99,7 @@ fn two_local_versions_contradict_each_other() {
         c 1.0+bar
         ";
     assert_snapshot!(ask(universe, "a\nb"), @r#"
-    Because a 1.0 needs `c==1.0+foo` and b 1.0 needs `c==1.0+bar`, a 1.0 and b 1.0 exclude each other.
+    Because a 1.0 needs `c==1.0+foo` and b 1.0 needs `c==1.0+bar`, a 1.0 and b 1.0 cannot be used together.
     And because you require `a` (app.toml:1), b 1.0 cannot be used with what you require.
     And because you require `b` (app.toml:2), there is no solution.
     "#);

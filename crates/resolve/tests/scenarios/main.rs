@@ -1,18 +1,24 @@
-//! Resolutions in small universes: tables of cases, explanations as snapshots, and a brute-force oracle.
+//! Resolutions in small universes: scenarios with their whole answers, a brute-force oracle, and bounds on effort.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its input fails")]
 
-mod choice;
-mod direction;
+mod backtracking;
+mod cutoff;
+mod directions;
 mod effort;
 mod explanation;
+mod extras;
 mod facts;
-mod files;
+mod forks;
 mod locals;
 mod missing;
 mod oracle;
+mod origins;
 mod prereleases;
 mod pythons;
+mod solution;
+mod taste;
 mod universe;
 mod versions;
+mod wheels;
 mod yanked;

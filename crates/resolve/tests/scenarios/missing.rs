@@ -41,7 +41,7 @@ fn an_exact_version_that_does_not_exist() {
         ";
     assert_snapshot!(ask(universe, "a==2.0"), @r#"
     Because you require `a==2.0` (app.toml:1) and there is no version of a ==2.0, there is no solution.
-    hint: the newest version of a is 3.0
+    hint: the nearest versions of a are 1.0 and 3.0
     "#);
 }
 
@@ -65,7 +65,7 @@ fn an_older_version_than_exists() {
         ";
     assert_snapshot!(ask(universe, "a<1.0"), @r#"
     Because you require `a<1.0` (app.toml:1) and there is no version of a <1.0, there is no solution.
-    hint: the newest version of a is 2.0
+    hint: the oldest version of a is 1.0
     "#);
 }
 
@@ -81,7 +81,7 @@ fn two_requirements_that_cannot_both_hold() {
         a 1.0
         a 2.0
         ";
-    assert_snapshot!(ask(universe, "a==1.0\na==2.0"), @"You require `a==1.0` (app.toml:1) and `a==2.0` (app.toml:2).");
+    assert_snapshot!(ask(universe, "a==1.0\na==2.0"), @"Because you require `a==1.0` (app.toml:1) and `a==2.0` (app.toml:2), which no version can meet, there is no solution.");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn two_dependencies_that_contradict_each_other() {
         c 2.0
         ";
     assert_snapshot!(ask(universe, "a\nb"), @r#"
-    Because b 1.0 needs `c>=2` and every version of a needs `c<2`, every version of a and b 1.0 exclude each other.
+    Because b 1.0 needs `c>=2` and every version of a needs `c<2`, b 1.0 cannot be used with any version of a.
     And because you require `a` (app.toml:1), b 1.0 cannot be used with what you require.
     And because you require `b` (app.toml:2), there is no solution.
     "#);
@@ -124,13 +124,11 @@ fn dependencies_of_dependencies_that_contradict_each_other() {
         e 2
         ";
     assert_snapshot!(ask(universe, "a\nb"), @r#"
-    Because a 1.0 needs `c` and there is no version of c <1.0 or >1.0, a 1.0 needs c 1.0.
-    And because c 1.0 needs `e==1`, a 1.0 needs e 1.
-    And because d 1.0 needs `e==2`, a 1.0 and d 1.0 exclude each other.
-    And because b 1.0 needs `d`, a 1.0 and b 1.0 exclude each other.
+    Because a 1.0 needs `c` and c 1.0 needs `e==1`, a 1.0 needs e 1.
+    And because d 1.0 needs `e==2`, a 1.0 and d 1.0 cannot be used together.
+    And because b 1.0 needs `d`, a 1.0 and b 1.0 cannot be used together.
     And because you require `a` (app.toml:1), b 1.0 cannot be used with what you require.
     And because you require `b` (app.toml:2), there is no solution.
-    hint: the newest version of c is 1.0
     "#);
 }
 
@@ -144,8 +142,8 @@ fn nothing_is_asked_for() {
 fn the_only_version_is_excluded() {
     let universe = "a 1.0";
     assert_snapshot!(ask(universe, "a!=1.0"), @r#"
-    Because you require `a!=1.0` (app.toml:1) and there is no version of a <1.0 or >=1.0.post0.dev0, there is no solution.
-    hint: the newest version of a is 1.0
+    Because you require `a!=1.0` (app.toml:1) and there is no version of a !=1.0, there is no solution.
+    hint: the only version of a is 1.0
     "#);
 }
 
@@ -160,8 +158,8 @@ fn the_only_compatible_version_is_excluded() {
         b 3.0
         ";
     assert_snapshot!(ask(universe, "a!=2.0\nb==2.0"), @r#"
-    Because a 1.0 needs `b==1.0` and a 3.0 needs `b==3.0`, a 1.0, 3.0 need b 1.0, 3.0.
-    And because you require `a!=2.0` (app.toml:1), b 1.0, 3.0 is needed.
+    Because a 1.0 needs `b==1.0` and a 3.0 needs `b==3.0`, a 1.0 and 3.0 need b 1.0 or 3.0.
+    And because you require `a!=2.0` (app.toml:1), b 1.0 or 3.0 is needed.
     And because you require `b==2.0` (app.toml:2), there is no solution.
     "#);
 }
@@ -184,7 +182,7 @@ fn a_range_of_compatible_versions_is_excluded() {
     assert_snapshot!(ask(universe, "c\nb>=2.0,<3.0"), @r#"
     Because a 1.0 needs `b==1.0` and c 1.0 needs `a<2.0`, c 1.0 needs b 1.0.
     Because a 3.0 needs `b==3.0` and c 2.0 needs `a>=3.0`, c 2.0 needs b 3.0.
-    And because c 1.0 needs b 1.0, every version of c needs b 1.0, 3.0.
+    And because c 1.0 needs b 1.0, every version of c needs b 1.0 or 3.0.
     And because you require `b>=2.0,<3.0` (app.toml:2), no version of c can be used with what you require.
     And because you require `c` (app.toml:1), there is no solution.
     "#);
@@ -204,8 +202,8 @@ fn a_range_with_a_hole_of_compatible_versions_is_excluded() {
         c 1.0 -> a!=2.0,!=2.1,!=2.11
         ";
     assert_snapshot!(ask(universe, "c\nb>=2.0,<3.0"), @r#"
-    Because a 1.0 needs `b==1.0` and a 3.0 needs `b==3.0`, a 1.0, 3.0 need b 1.0, 3.0.
-    And because c 1.0 needs `a!=2.0,!=2.1,!=2.11`, c 1.0 needs b 1.0, 3.0.
+    Because a 1.0 needs `b==1.0` and a 3.0 needs `b==3.0`, a 1.0 and 3.0 need b 1.0 or 3.0.
+    And because c 1.0 needs `a!=2.0,!=2.1,!=2.11`, c 1.0 needs b 1.0 or 3.0.
     And because you require `b>=2.0,<3.0` (app.toml:2), c 1.0 cannot be used with what you require.
     And because you require `c` (app.toml:1), there is no solution.
     "#);

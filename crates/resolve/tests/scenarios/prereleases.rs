@@ -29,7 +29,7 @@ fn a_requirement_that_names_one_asks_for_pre_releases() {
     assert_snapshot!(ask(universe, "a>=2.0a1\nprerelease: explicit"), @"a 2.0rc1");
     assert_snapshot!(ask(universe, "a>=2.0a1\nprerelease: never"), @r#"
     Because you require `a>=2.0a1` (app.toml:1) and a 2.0a1 and newer cannot be used (pre-release), there is no solution.
-    hint: a 2.0rc1, 2.0a1 is a pre-release; the setting prerelease = "never" does not take it here
+    hint: a 2.0rc1 and 2.0a1 are pre-releases; the setting prerelease = "never" does not take them here
     "#);
 }
 
@@ -54,11 +54,11 @@ fn only_pre_releases_exist() {
     assert_snapshot!(ask(universe, "a"), @"a 1.0b2");
     assert_snapshot!(ask(universe, "a\nprerelease: explicit"), @r#"
     Because you require `a` (app.toml:1) and no version of a can be used (pre-release), there is no solution.
-    hint: a 1.0b2, 1.0b1 is a pre-release; the setting prerelease = "explicit" does not take it here
+    hint: a 1.0b2 and 1.0b1 are pre-releases; the setting prerelease = "explicit" does not take them here
     "#);
     assert_snapshot!(ask(universe, "a\nprerelease: never"), @r#"
     Because you require `a` (app.toml:1) and no version of a can be used (pre-release), there is no solution.
-    hint: a 1.0b2, 1.0b1 is a pre-release; the setting prerelease = "never" does not take it here
+    hint: a 1.0b2 and 1.0b1 are pre-releases; the setting prerelease = "never" does not take them here
     "#);
 }
 

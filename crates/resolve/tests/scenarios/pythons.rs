@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::universe::ask;
+use crate::universe::{ask, check};
 
 #[test]
 fn no_version_is_for_this_python() {
@@ -12,7 +12,8 @@ fn no_version_is_for_this_python() {
         ";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and no version of a can be used (needs Python >=3.13; needs Python >=3.12), there is no solution.
-    hint: a 2.0, 1.0 needs Python >=3.13; this target is linux-x86_64 python 3.10
+    hint: a 1.0 needs Python >=3.12; this target is linux-x86_64 python 3.10
+    hint: a 2.0 needs Python >=3.13; this target is linux-x86_64 python 3.10
     "#);
 }
 
@@ -182,4 +183,24 @@ fn pythons_agree_where_they_can() {
     linux-x86_64 python 3.11:
       a 1.0
     "#);
+}
+
+#[test]
+fn requires_python_holds_in_full() {
+    for (python, expected) in [
+        (">=3.11", "a 1.0"),
+        (">=3.8,<3.10", "a 1.0"),
+        ("<4", "a 2.0"),
+        (">=3.10,<3.11", "a 2.0"),
+        ("==3.10.*", "a 2.0"),
+        ("~=3.8", "a 2.0"),
+        (">=3.10.0", "a 2.0"),
+        ("<=3.10", "a 1.0"),
+        ("!=3.9.7", "a 2.0"),
+        (">3.10", "a 1.0"),
+    ] {
+        check(&format!("a 2.0 python={python}\na 1.0"), "a", expected);
+        check(&format!("a 2.0 metapython={python}\na 1.0"), "a", expected);
+        check(&format!("a 2.0 python={python} metapython=>=3\na 1.0"), "a", expected);
+    }
 }

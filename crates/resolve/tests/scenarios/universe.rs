@@ -36,7 +36,7 @@ use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Universe {
     pub(crate) pages: BTreeMap<PackageName, SimplePage>,
-    metadata: Vec<(FileKey, Arc<Metadata>)>,
+    metadata: Vec<(FileKey, Result<Arc<Metadata>, String>)>,
     indexes: BTreeMap<PackageName, Origin>,
 }
 
@@ -87,21 +87,7 @@ impl Universe {
             let stem = format!("{}-{version}", name.as_str().replace('-', "_"));
             recipe.files.iter_mut().for_each(|end| *end = format!("{stem}{end}"));
         }
-        let metadata = Arc::new(Metadata {
-            name: recipe.called.unwrap_or_else(|| name.clone()),
-            version: version.parse().unwrap(),
-            requires_dist: requirements
-                .split('|')
-                .map(str::trim)
-                .filter(|one| !one.is_empty())
-                .map(|one| Requirement::parse_lenient(one).unwrap().0)
-                .collect(),
-            requires_python: recipe.metadata_python,
-            provides_extras: recipe.extras,
-            metadata_version: (2, 1),
-            dynamic: BTreeSet::new(),
-            repairs: Vec::new(),
-        });
+        let metadata = recipe.metadata(&name, version, requirements).map(Arc::new);
         for filename in recipe.files {
             let filename: pinfold_artifact::ArtifactFilename = filename.parse().unwrap();
             let url = recipe.url.clone().unwrap_or_else(|| format!("https://index.test/files/{filename}"));
@@ -117,7 +103,7 @@ impl Universe {
                 yanked: recipe.yanked.clone(),
                 core_metadata: CoreMetadata::Absent,
             };
-            self.metadata.push((FileKey::of(&file), Arc::clone(&metadata)));
+            self.metadata.push((FileKey::of(&file), metadata.clone()));
             self.page(&name).files.push(file);
         }
     }
@@ -147,7 +133,7 @@ impl Universe {
             metadata.reverse();
         }
         for (key, own) in metadata {
-            facts.add_metadata(key.clone(), Arc::clone(own));
+            add_metadata(&mut facts, key.clone(), own);
         }
         for (name, page) in pages {
             facts.add_page(name.clone(), ProjectFacts::new(self.origin_of(name), page.clone()));
@@ -166,7 +152,7 @@ impl Universe {
                 let key = FileKey::of(file);
                 assert!(!facts.has_metadata(&key), "asked again: {question:?}");
                 let (_, metadata) = self.metadata.iter().find(|(own, _)| *own == key).unwrap();
-                facts.add_metadata(key, Arc::clone(metadata));
+                add_metadata(facts, key, metadata);
             }
         }
     }
@@ -204,6 +190,26 @@ struct Recipe {
 }
 
 impl Recipe {
+    fn metadata(&self, name: &PackageName, version: &str, requirements: &str) -> Result<Metadata, String> {
+        let mut repairs = Vec::new();
+        let mut requires_dist = Vec::new();
+        for text in requirements.split('|').map(str::trim).filter(|one| !one.is_empty()) {
+            let (requirement, own) = Requirement::parse_lenient(text).map_err(|error| error.to_string())?;
+            repairs.extend(own);
+            requires_dist.push(requirement);
+        }
+        Ok(Metadata {
+            name: self.called.clone().unwrap_or_else(|| name.clone()),
+            version: version.parse().unwrap(),
+            requires_dist,
+            requires_python: self.metadata_python.clone(),
+            provides_extras: self.extras.clone(),
+            metadata_version: (2, 1),
+            dynamic: BTreeSet::new(),
+            repairs,
+        })
+    }
+
     fn read(&mut self, word: &str) {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         match key {
@@ -218,6 +224,13 @@ impl Recipe {
             "called" => self.called = Some(value.parse().unwrap()),
             other => panic!("no word: {other}"),
         }
+    }
+}
+
+fn add_metadata(facts: &mut Facts, key: FileKey, metadata: &Result<Arc<Metadata>, String>) {
+    match metadata {
+        Ok(metadata) => facts.add_metadata(key, Arc::clone(metadata)),
+        Err(reason) => facts.add_unreadable(key, reason),
     }
 }
 
@@ -432,9 +445,5 @@ pub(crate) fn solved(universe: &str, problem: &str) -> Solution {
 }
 
 pub(crate) fn name(text: &str) -> PackageName {
-    text.parse().unwrap()
-}
-
-pub(crate) fn version(text: &str) -> Version {
     text.parse().unwrap()
 }

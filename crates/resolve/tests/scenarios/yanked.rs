@@ -12,7 +12,8 @@ fn only_yanked_versions_exist() {
         ";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and no version of a can be used (yanked), there is no solution.
-    hint: a 2.0, 1.0 is yanked (broken); only an exact `==` takes it
+    hint: a 1.0 is yanked; only an exact `==` takes it
+    hint: a 2.0 is yanked (broken); only an exact `==` takes it
     "#);
 }
 

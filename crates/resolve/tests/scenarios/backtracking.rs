@@ -1,0 +1,233 @@
+//! When a choice has to be taken back.
+
+use insta::assert_snapshot;
+
+use crate::universe::ask;
+
+#[test]
+fn an_older_version_fits() {
+    let universe = "
+        a 2.0 -> b>=2
+        a 1.0 -> b
+        b 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    a 1.0
+    b 1.0
+    "#);
+}
+
+#[test]
+fn two_directs_share_a_dependency() {
+    let universe = "
+        a 2.0 -> c>=2
+        a 1.0 -> c<2
+        b 1.0 -> c<2
+        c 1.0
+        c 2.0
+        ";
+    assert_snapshot!(ask(universe, "a\nb"), @r#"
+    a 1.0
+    b 1.0
+    c 1.0
+    "#);
+}
+
+/// `a` was written first, so it keeps its newest version.
+#[test]
+fn the_newest_of_one_and_the_newest_of_the_other_do_not_fit() {
+    let universe = "
+        a 1.0 -> b==1.0
+        a 2.0 -> b==1.0
+        b 1.0
+        b 2.0 -> a==1.0
+        ";
+    assert_snapshot!(ask(universe, "a\nb"), @r#"
+    a 2.0
+    b 1.0
+    "#);
+}
+
+#[test]
+fn a_package_that_depends_on_itself() {
+    let universe = "
+        a 1.0 -> a>=1
+        a 2.0 -> a<2
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+#[test]
+fn a_package_that_depends_on_a_version_of_itself_that_does_not_exist() {
+    let universe = "a 1.0 -> a>=2";
+    assert_snapshot!(ask(universe, "a"), @"Because you require `a` (app.toml:1) and a 1.0 needs `a>=2`, which no version can meet, there is no solution.");
+}
+
+#[test]
+fn a_cycle() {
+    let universe = "
+        a 1.0 -> b
+        b 1.0 -> c
+        c 1.0 -> a
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    a 1.0
+    b 1.0
+    c 1.0
+    "#);
+}
+
+#[test]
+fn a_cycle_that_only_older_versions_close() {
+    let universe = "
+        a 2.0 -> b
+        a 1.0 -> b
+        b 2.0 -> a<2
+        b 1.0 -> a
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    a 2.0
+    b 1.0
+    "#);
+    assert_snapshot!(ask(universe, "a>=2\nb>=2"), @r#"
+    Because you require `a>=2` (app.toml:1) and b 2.0 needs `a<2`, b 2.0 cannot be used with what you require.
+    And because you require `b>=2` (app.toml:2), there is no solution.
+    "#);
+}
+
+#[test]
+fn a_diamond() {
+    let universe = "
+        a 1.0 -> b | c
+        b 2.0 -> d>=2
+        b 1.0 -> d
+        c 1.0 -> d<2
+        d 1.0
+        d 2.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    a 1.0
+    b 1.0
+    c 1.0
+    d 1.0
+    "#);
+}
+
+#[test]
+fn a_conflict_deep_below_is_found_and_only_its_cause_gives_way() {
+    let universe = "
+        a 1.0 -> b
+        b 2.0 -> c
+        c 2.0 -> d
+        c 1.0 -> d
+        d 2.0 -> x==2
+        d 1.0 -> x==1
+        x 1
+        x 2
+        ";
+    assert_snapshot!(ask(universe, "a\nx==1"), @r#"
+    a 1.0
+    b 2.0
+    c 2.0
+    d 1.0
+    x 1
+    "#);
+}
+
+/// `shared` is required directly, so its newest version stands and `lib` follows.
+#[test]
+fn requirements_of_the_application_come_before_those_of_packages() {
+    let universe = "
+        lib 2.0 -> shared<2
+        lib 1.0 -> shared
+        shared 1.0
+        shared 2.0
+        app 1.0 -> lib
+        ";
+    assert_snapshot!(ask(universe, "app\nshared"), @r#"
+    app 1.0
+    lib 1.0
+    shared 2.0
+    "#);
+}
+
+/// Deciding `a` first would try every version of it against the pin of `b`.
+#[test]
+fn exact_pins_are_decided_first() {
+    let universe = "
+        a 3.0 -> c>=3
+        a 2.0 -> c>=2
+        a 1.0 -> c
+        b 1.0 -> c==1.0
+        c 1.0
+        c 2.0
+        c 3.0
+        ";
+    assert_snapshot!(ask(universe, "a\nb==1.0"), @r#"
+    a 1.0
+    b 1.0
+    c 1.0
+    "#);
+}
+
+#[test]
+fn it_does_not_matter_in_which_order_requirements_are_written_where_one_is_pinned() {
+    let universe = "
+        a 3.0 -> c>=3
+        a 2.0 -> c>=2
+        a 1.0 -> c
+        c 1.0
+        c 2.0
+        c 3.0
+        ";
+    assert_snapshot!(ask(universe, "a\nc==2.0"), @r#"
+    a 2.0
+    c 2.0
+    "#);
+    assert_snapshot!(ask(universe, "c==2.0\na"), @r#"
+    a 2.0
+    c 2.0
+    "#);
+}
+
+/// Taking back `b` never helps: what `b` needs of `c` is the same for every version.
+#[test]
+fn wrong_backtracking() {
+    let universe = "
+        a 1.0 -> b
+        b 1.0 -> c<2
+        b 1.1 -> c<2
+        b 1.2 -> c<2
+        c 1.0 -> d
+        c 1.1 -> d>=9
+        d 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    a 1.0
+    b 1.2
+    c 1.0
+    d 1.0
+    "#);
+}
+
+#[test]
+fn a_dependency_that_only_the_newest_has() {
+    let universe = "
+        a 2.0 -> b
+        a 1.0
+        b 1.0 -> a<2
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+#[test]
+fn names_are_normalised() {
+    let universe = "
+        a 1.0 -> Some_Name.x
+        some-name-x 1.0
+        ";
+    assert_snapshot!(ask(universe, "A"), @r#"
+    a 1.0
+    some-name-x 1.0
+    "#);
+}
