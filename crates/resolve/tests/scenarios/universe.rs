@@ -335,7 +335,9 @@ pub(crate) fn ask(universe: &str, question: &str) -> String {
         let problem = Problem { target, preferences: preferences.clone(), ..problem.clone() };
         for (target, text, chosen) in parts(&universe, &problem) {
             texts.push(titled(&target, &text));
-            chosen.into_iter().for_each(|(name, version)| drop(preferences.entry(name).or_insert(version)));
+            for (name, version) in chosen {
+                preferences.entry(name).or_insert(version);
+            }
         }
     }
     texts.join("\n")
