@@ -20,6 +20,17 @@ pub struct IndexEntry {
     pub file_hosts: BTreeSet<FileHost>,
     /// Whether it may be asked without TLS although it is on another machine.
     pub insecure: bool,
+    /// What counts as the upload time of a file of which the index tells none.
+    pub upload_time: UploadTime,
+}
+
+/// What counts as the upload time of a file of which the index tells none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadTime {
+    /// The moment at which pinfold first locked it. Only for the packages that are routed to the index.
+    FirstSeen,
+    /// Nothing: before a cutoff the file does not exist.
+    Told,
 }
 
 /// Where an index is.
@@ -34,7 +45,15 @@ pub enum IndexLocation {
 impl IndexEntry {
     /// Makes the default index of a command line.
     pub const fn default_at(name: String, location: IndexLocation) -> Self {
-        Self { name, location, default: true, packages: BTreeSet::new(), file_hosts: BTreeSet::new(), insecure: false }
+        Self {
+            name,
+            location,
+            default: true,
+            packages: BTreeSet::new(),
+            file_hosts: BTreeSet::new(),
+            insecure: false,
+            upload_time: UploadTime::Told,
+        }
     }
 
     /// Returns true if asking the index could be overheard and answered by others, and the maintainer has not said that this is

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use crate::document::{Document, Table, Text, wrong_type};
 use crate::groups;
-use crate::index::{IndexEntry, IndexLocation};
+use crate::index::{IndexEntry, IndexLocation, UploadTime};
 use crate::{Accept, Cutoff, Manifest, ManifestError, ManifestErrorKind, Requested, Sourced, routes};
 
 /// Reads a `pinfold.toml`.
@@ -195,6 +195,9 @@ fn read_index(table: &Table<'_>) -> Result<IndexEntry, ManifestError> {
     index.packages = table.set("packages")?;
     index.file_hosts = table.set("file-hosts")?;
     index.insecure = table.flag("insecure")?;
+    if let Some(text) = table.text("upload-time")? {
+        index.upload_time = read_word(document, &text, &[("first-seen", UploadTime::FirstSeen)], "`first-seen`")?;
+    }
     Ok(index)
 }
 
@@ -255,7 +258,8 @@ pub(crate) const PROJECT_KEYS: [&str; 13] = [
     "build",
     "no-binary",
 ];
-pub(crate) const INDEX_KEYS: [&str; 7] = ["name", "url", "from", "default", "packages", "file-hosts", "insecure"];
+pub(crate) const INDEX_KEYS: [&str; 8] =
+    ["name", "url", "from", "default", "packages", "file-hosts", "insecure", "upload-time"];
 pub(crate) const ACCEPT_KEYS: [&str; 5] = ["code", "package", "path", "sha256", "reason"];
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pinfold_packaging::PackageName;
 
-use crate::IndexEntry;
+use crate::{IndexEntry, UploadTime};
 
 /// A total map from project to index.
 #[derive(Debug, Clone)]
@@ -30,6 +30,14 @@ pub enum RouteError {
     /// An index without TLS on another machine.
     #[error("the index `{name}` is asked without TLS, so anyone on the way can answer for it; use https")]
     Exposed {
+        /// The index.
+        name: String,
+    },
+    /// An index whose files are taken to be as old as the lock, for packages that nobody listed.
+    #[error(
+        "the index `{name}` has `upload-time = \"first-seen\"` and lists no `packages`; list them, and let another be the default"
+    )]
+    FirstSeenUnrouted {
         /// The index.
         name: String,
     },
@@ -103,7 +111,7 @@ impl RouteError {
     /// Returns the index that alone is to blame.
     pub(crate) fn blames(&self) -> Option<&String> {
         match self {
-            Self::Exposed { name } | Self::Unused { name } => Some(name),
+            Self::Exposed { name } | Self::FirstSeenUnrouted { name } | Self::Unused { name } => Some(name),
             _ => None,
         }
     }
@@ -120,6 +128,9 @@ pub(crate) fn check(indexes: &[IndexEntry]) -> Result<(), RouteError> {
         }
         if index.is_exposed() {
             return Err(RouteError::Exposed { name: index.name.clone() });
+        }
+        if index.upload_time == UploadTime::FirstSeen && (index.default || index.packages.is_empty()) {
+            return Err(RouteError::FirstSeenUnrouted { name: index.name.clone() });
         }
         if let (true, Some(first)) = (index.default, default) {
             return Err(RouteError::DefaultTwice { first: first.name.clone(), second: index.name.clone() });
@@ -185,6 +196,12 @@ mod tests {
             &[index("a", &["x-y"], true), index("b", &["X_y"], false)],
             RouteError::RoutedTwice { package: "x-y".parse().unwrap(), first: a.clone(), second: b },
         );
+        for (packages, default) in [(&[][..], false), (&[], true), (&["x"], true)] {
+            let seen = IndexEntry { upload_time: UploadTime::FirstSeen, ..index("a", packages, default) };
+            check(&[seen], RouteError::FirstSeenUnrouted { name: a.clone() });
+        }
+        let seen = IndexEntry { upload_time: UploadTime::FirstSeen, ..index("b", &["x"], false) };
+        assert!(Routes::new(&[index("a", &[], true), seen]).is_ok());
         let mut plain = index("a", &[], true);
         plain.location = IndexLocation::Url("http://a.example/simple/".parse().unwrap());
         check(&[plain.clone()], RouteError::Exposed { name: a });

@@ -93,7 +93,7 @@ file_hosts = []"#,
 3 | file_hosts = []
   | ^^^^^^^^^^
   = help: the nearest known key is `file-hosts`
-          known here: `name`, `url`, `from`, `default`, `packages`, `file-hosts`, `insecure`",
+          known here: `name`, `url`, `from`, `default`, `packages`, `file-hosts`, `insecure`, `upload-time`",
     );
 }
 
@@ -397,6 +397,37 @@ url = "https://me:secret@a.example/simple""#,
 }
 
 /// IX02, IX03: a package must come from exactly one index.
+#[test]
+fn the_moment_of_a_lock_stands_for_an_upload_time_only_where_packages_are_routed() {
+    check(
+        r#"[[index]]
+name = "a"
+url = "https://a.example/simple"
+default = true
+[[index]]
+name = "b"
+url = "https://b.example/simple"
+upload-time = "first-seen""#,
+        "the index `b` has `upload-time = \"first-seen\"` and lists no `packages`; list them, and let another be the default
+ --> pinfold.toml:5:1
+  |
+5 | [[index]]
+  | ^^^^^^^^^",
+    );
+    check(
+        r#"[[index]]
+name = "b"
+url = "https://b.example/simple"
+packages = ["x"]
+upload-time = "now""#,
+        "`now` is not known here; write `first-seen`
+ --> pinfold.toml:5:15
+  |
+5 | upload-time = \"now\"
+  |               ^^^^^",
+    );
+}
+
 #[test]
 fn indexes_that_contradict_each_other() {
     check(

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, Sha256};
 use pinfold_lock::{Accepted, Lock};
-use pinfold_manifest::{Cutoff, IndexEntry, IndexLocation, Manifest, Requested, Sourced, read_requirements};
+use pinfold_manifest::{
+    Cutoff, IndexEntry, IndexLocation, Manifest, Requested, Sourced, UploadTime, read_requirements,
+};
 use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
 use sha2::Digest;
@@ -182,7 +184,9 @@ impl Inputs {
         for (entry, index) in manifest.indexes.iter().zip(indexes.all()) {
             let hosts: Vec<String> = entry.file_hosts.iter().map(ToString::to_string).collect();
             let packages: Vec<&str> = entry.packages.iter().map(PackageName::as_str).collect();
-            lines.push(format!("index {} {} [{}] [{}]", index.name, index.url, packages.join(" "), hosts.join(" ")));
+            let seen = if entry.upload_time == UploadTime::FirstSeen { " first-seen" } else { "" };
+            let (packages, hosts) = (packages.join(" "), hosts.join(" "));
+            lines.push(format!("index {} {} [{packages}] [{hosts}]{seen}", index.name, index.url));
         }
         for (name, digests) in &self.hashes {
             lines.extend(digests.iter().map(|digest| format!("hash {name} {digest}")));
