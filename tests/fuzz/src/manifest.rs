@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pinfold_manifest::{Manifest, ManifestError, Routes, Sourced, read_constraints, read_requirements};
+use pinfold_manifest::{
+    Manifest, ManifestError, Reference, Requested, Routes, Sourced, read_constraints, read_requirements,
+};
 use pinfold_packaging::Requirement;
 
 /// The targets of this room.
@@ -39,14 +41,31 @@ fn manifest(data: &[u8]) {
     }
 }
 
-fn check_requirements(requirements: &[Sourced<Requirement>], text: &str) {
+fn check_requirements(requirements: &[Sourced<Requested>], text: &str) {
     for sourced in requirements {
         assert!(sourced.line <= text.matches('\n').count() + 1, "{sourced:?}");
-        let printed = sourced.value.to_string();
+        let Requested { requirement, reference } = &sourced.value;
+        assert!(requirement.url.is_none() && (reference.is_none() || requirement.specifiers.is_any()), "{sourced:?}");
+        let printed = requirement.to_string();
         if printed.len() <= READABLE_AGAIN_BYTES {
-            assert_eq!(Requirement::parse(&printed).as_ref(), Ok(&sourced.value), "{printed}");
+            assert_eq!(Requirement::parse(&printed).as_ref(), Ok(requirement), "{printed}");
+            check_printed(&sourced.value);
         }
     }
+}
+
+/// Checks that what was asked for is the same when its own words are asked for.
+fn check_printed(requested: &Requested) {
+    let printed = requested.to_string();
+    let quote = if printed.contains('\'') { '"' } else { '\'' };
+    if printed.contains([quote, '\\']) || printed.len() > READABLE_AGAIN_BYTES {
+        return;
+    }
+    let manifest = format!("[project]\ndependencies = [{quote}{printed}{quote}]\n");
+    let again = Manifest::parse_toml(&manifest, "again").unwrap_or_else(|error| panic!("{}", error.report()));
+    let reference = requested.reference.clone().map(|reference| Reference { has_egg: false, ..reference });
+    let expected = Requested { requirement: requested.requirement.clone(), reference };
+    assert_eq!(again.dependencies[0].value, expected, "{printed}");
 }
 
 /// Checks that an error can be shown: in the text, and with nothing that drives a terminal.
@@ -83,7 +102,7 @@ fn requirements_file(data: &[u8]) {
             for sourced in all.clone().filter(|sourced| sourced.file == "requirements.txt") {
                 check_requirements(std::slice::from_ref(sourced), text);
             }
-            let names: BTreeSet<_> = all.map(|sourced| &sourced.value.name).collect();
+            let names: BTreeSet<_> = all.map(|sourced| &sourced.value.requirement.name).collect();
             assert!(file.hashes.keys().all(|name| names.contains(name)), "a hash of nothing");
         }
         Err(error) if error.place().file == "requirements.txt" => check_error(&error, text),
