@@ -6,7 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Limits;
+use url::Url;
+
+use crate::{Limits, SafeUrl};
 
 /// A path with `/` between its segments: relative, perhaps beginning with `..`, or absolute.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +59,13 @@ impl LocalPath {
     /// Returns the last segment.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// Returns the `file` URL of an absolute path.
+    pub fn to_file_url(&self) -> Option<SafeUrl> {
+        let mut url = Url::parse("file:///").ok().filter(|_| self.is_absolute())?;
+        url.path_segments_mut().ok()?.clear().extend(self.0.split('/').filter(|segment| !segment.is_empty()));
+        SafeUrl::try_from(url).ok()
     }
 
     /// Returns the directory that holds it.
@@ -173,6 +182,14 @@ mod tests {
         for text in ["", "~/a", "a\nb", &"a".repeat(2000)] {
             assert!(text.parse::<LocalPath>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_absolute_path_has_a_url() {
+        let url = |text: &str| path(text).to_file_url().map(String::from);
+        assert_eq!(url("/w/a b%.whl").as_deref(), Some("file:///w/a%20b%25.whl"));
+        assert_eq!(url("C:/w").as_deref(), Some("file:///C:/w"));
+        assert_eq!(url("w"), None);
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! The files of one distribution: those of its wheel, each in its place, and those that an installer writes for it.
 
 use pinfold_artifact::ArchivePath;
-use pinfold_lock::Selected;
 
 use crate::merge::{Planned, Source};
 use crate::receipt::digest;
 use crate::record::{self, Row};
 use crate::stage::Part;
 use crate::wheel_facts::Entry;
-use crate::{InstallError, Interpreter, disk, layout, scripts};
+use crate::{InstallError, Interpreter, direct_url, disk, layout, scripts};
 
 /// Returns the files of one distribution, RECORD included. `python` is the environment's interpreter.
 pub(crate) fn files<'a>(
@@ -68,8 +67,8 @@ fn add_dist_info(
         path.parse().map_err(|_| InstallError::Reserved { package: part.selected.name.clone(), path })
     };
     files.push(written(path("INSTALLER")?, b"pinfold\n".to_vec(), false, position));
-    if part.selected.direct_url {
-        files.push(written(path("direct_url.json")?, direct_url(part.selected).into_bytes(), false, position));
+    if let Some(text) = direct_url::text(part.selected) {
+        files.push(written(path("direct_url.json")?, text.into_bytes(), false, position));
     }
     let own = path("RECORD")?;
     let rows: Vec<Row<'_>> = files
@@ -79,15 +78,6 @@ fn add_dist_info(
     let text = record::text(&rows, own.as_str(), &root);
     files.push(written(own, text.into_bytes(), false, position));
     Ok(())
-}
-
-/// Says where a distribution came from that was asked for by its URL
-/// (<https://packaging.python.org/specifications/direct-url/>).
-fn direct_url(selected: &Selected) -> String {
-    let artifact = &selected.artifact;
-    let hashes = serde_json::json!({ "sha256": artifact.sha256.to_string() });
-    let url = artifact.url.without_fragment();
-    format!("{}\n", serde_json::json!({ "archive_info": { "hashes": hashes }, "url": url.as_str() }))
 }
 
 /// Reads a small file of a tree and checks that it has the bytes that the manifest says.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use pinfold_artifact::{ArchivePath, SafeUrl, Sha256};
-use pinfold_lock::{Accepted, Lock, LockedFile, Package, Selection, Wanted, select};
+use pinfold_lock::{Accepted, Lock, LockedArchive, LockedFile, Package, Selection, Wanted, select};
 use pinfold_packaging::PackageName;
 use pinfold_store::{Store, StoredTree};
 use pinfold_testkit::WheelRecipe;
@@ -106,7 +106,7 @@ impl World {
             dependencies: Vec::new(),
             wheels: if self.by_url { Vec::new() } else { vec![file.clone()] },
             sdist: None,
-            archive: self.by_url.then_some(file),
+            archive: self.by_url.then_some(LockedArchive { file, path: None, subdirectory: None }),
             tree: None,
         }
     }

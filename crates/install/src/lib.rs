@@ -8,6 +8,7 @@
 
 mod base;
 mod bytecode;
+mod direct_url;
 mod disk;
 mod distribution;
 mod environment;

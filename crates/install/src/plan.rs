@@ -7,7 +7,7 @@ use pinfold_artifact::Sha256;
 use pinfold_lock::{Selected, Selection, Wanted};
 use pinfold_packaging::{PackageName, Version};
 
-use crate::{Environment, InstalledDistribution, Interpreter, Receipt};
+use crate::{Environment, InstalledDistribution, Interpreter, Receipt, direct_url};
 
 /// What an environment is to be.
 #[derive(Debug, Clone, Copy)]
@@ -98,8 +98,8 @@ pub(crate) fn is_same(installed: &InstalledDistribution, selected: &Selected) ->
     let artifact = &selected.artifact;
     (&installed.version, &installed.sha256, installed.size_bytes, &installed.filename)
         == (&selected.version, &artifact.sha256, artifact.size_bytes, &artifact.filename)
-        && (&installed.url, &installed.index, installed.direct_url)
-            == (&artifact.url, artifact.origin.index(), selected.direct_url)
+        && (&installed.url, &installed.index) == (&artifact.url, artifact.origin.index())
+        && installed.direct_url == direct_url::text(selected)
 }
 
 fn reasons(intent: &Intent<'_>, receipt: Option<&Receipt>) -> Vec<RebuildReason> {

@@ -60,8 +60,9 @@ pub struct InstalledDistribution {
     pub url: SafeUrl,
     /// The index that it belongs to; for a direct URL, that URL.
     pub index: SafeUrl,
-    /// Whether it was asked for by URL.
-    pub direct_url: bool,
+    /// What its `direct_url.json` says, if it was asked for by URL, path or repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct_url: Option<String>,
     /// The locked size.
     pub size_bytes: u64,
     /// The locked digest.

@@ -21,7 +21,7 @@ use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
-    ReceiptFiles, base, bytecode, distribution, history,
+    ReceiptFiles, base, bytecode, direct_url, distribution, history,
 };
 
 /// How files come from the store into an environment.
@@ -247,7 +247,7 @@ fn installed_distribution(selected: &Selected, tree: &StoredTree) -> InstalledDi
         filename: artifact.filename.clone(),
         url: artifact.url.clone(),
         index: artifact.origin.index().clone(),
-        direct_url: selected.direct_url,
+        direct_url: direct_url::text(selected),
         size_bytes: artifact.size_bytes,
         sha256: artifact.sha256,
         wheel_sha256: *tree.sha256(),

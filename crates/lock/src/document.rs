@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
+use pinfold_artifact::{ArchivePath, ArtifactFilename, CommitId, GitRevision, GitUrl, LocalPath, SafeUrl, Sha256};
 use pinfold_packaging::{ExtraName, GroupName, PackageName, Specifiers, Version};
 
 use crate::{LockError, LockMarker, LockWarning, Tool};
@@ -47,7 +47,15 @@ impl Lock {
     /// # Errors
     /// As [`Lock::parse`].
     pub fn read(text: &str) -> Result<(Self, Vec<LockWarning>), LockError> {
-        crate::read::read(text)
+        crate::read::read(text, None)
+    }
+
+    /// Reads a lock that lies in this directory, so that paths in it mean something.
+    ///
+    /// # Errors
+    /// As [`Lock::parse`].
+    pub fn read_in(text: &str, directory: &LocalPath) -> Result<(Self, Vec<LockWarning>), LockError> {
+        crate::read::read(text, Some(directory))
     }
 
     /// Returns the lock's text: the same value gives the same bytes, on every machine.
@@ -76,15 +84,15 @@ pub struct Package {
     /// The source distribution, used where no wheel fits.
     pub sdist: Option<LockedFile>,
     /// A wheel or sdist that was asked for by its URL.
-    pub archive: Option<LockedFile>,
-    /// A source tree, which pinfold reads in other tools' locks and refuses to install.
+    pub archive: Option<LockedArchive>,
+    /// A source tree, which is used only if `[tool.pinfold]` has its digest.
     pub tree: Option<TreeSource>,
 }
 
 impl Package {
     /// Returns every file of the entry: wheels, then sdist, then archive.
     pub fn files(&self) -> impl Iterator<Item = &LockedFile> {
-        self.wheels.iter().chain(&self.sdist).chain(&self.archive)
+        self.wheels.iter().chain(&self.sdist).chain(self.archive.iter().map(|archive| &archive.file))
     }
 }
 
@@ -126,6 +134,58 @@ pub struct LockedFile {
     pub upload_time: Option<Timestamp>,
 }
 
+/// `packages.archive`: a file that was asked for by its URL or path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedArchive {
+    /// The file. Of one that is named by its path, the URL is where that is on this machine.
+    pub file: LockedFile,
+    /// The path, relative to the lock, if the file is named by it.
+    pub path: Option<LocalPath>,
+    /// Where in it the project is.
+    pub subdirectory: Option<ArchivePath>,
+}
+
+/// How a package was asked for that belongs to no index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Direct {
+    /// As a file, by its URL or path.
+    Archive {
+        /// The path, relative to the lock, if it is named by it.
+        path: Option<LocalPath>,
+        /// Where in it the project is.
+        subdirectory: Option<ArchivePath>,
+    },
+    /// As a directory.
+    Directory {
+        /// The path, relative to the lock.
+        path: LocalPath,
+        /// Where in it the project is.
+        subdirectory: Option<ArchivePath>,
+    },
+    /// As a commit of a git repository.
+    Git {
+        /// The repository.
+        url: GitUrl,
+        /// The branch or tag that was asked for.
+        requested_revision: Option<GitRevision>,
+        /// The commit.
+        commit: CommitId,
+        /// Where in it the project is.
+        subdirectory: Option<ArchivePath>,
+    },
+}
+
+impl Direct {
+    /// Returns where in the sources the project is.
+    pub const fn subdirectory(&self) -> Option<&ArchivePath> {
+        match self {
+            Self::Archive { subdirectory, .. }
+            | Self::Directory { subdirectory, .. }
+            | Self::Git { subdirectory, .. } => subdirectory.as_ref(),
+        }
+    }
+}
+
 /// What kind of file an artifact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ArtifactKind {
@@ -135,7 +195,7 @@ pub enum ArtifactKind {
     Wheel,
 }
 
-/// A source tree: nothing in it is pinned by a digest.
+/// A source tree. The standard has no place for its digest; `[tool.pinfold]` has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeSource {
     /// A directory on the machine that locked.
@@ -147,12 +207,19 @@ pub enum TreeSource {
 /// `packages.directory`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectorySource {
-    /// The directory.
+    /// The directory, relative to the lock.
     pub path: String,
+    /// Where it is on this machine; not written.
+    pub url: Option<SafeUrl>,
     /// Whether it was installed editable.
     pub editable: Option<bool>,
     /// Where in it the project is.
     pub subdirectory: Option<String>,
+}
+
+impl VcsSource {
+    /// The one version control system that pinfold fetches from.
+    pub const GIT: &str = "git";
 }
 
 /// `packages.vcs`.

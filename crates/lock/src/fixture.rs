@@ -55,6 +55,7 @@ pub(crate) fn resolved(filename: &str, dependencies: &[&str], reach: &[&str]) ->
         file,
         kind,
         index: Some(INDEX.parse().unwrap()),
+        direct: None,
         dependencies: dependencies.iter().map(|name| name.parse().unwrap()).collect(),
         reach,
         requires_python: None,
@@ -93,6 +94,7 @@ pub(crate) fn settings() -> LockSettings {
             asked: Asked::default(),
             computed: BTreeSet::new(),
             first_seen: BTreeMap::new(),
+            trees: Vec::new(),
             metadata: BTreeMap::new(),
         }),
     }

@@ -26,13 +26,14 @@ pub use applies::Applies;
 pub use asked::{Asked, Asker};
 pub use diff::{LockDiff, PackageDiff, diff};
 pub use document::{
-    ArtifactKind, DependencyReference, DirectorySource, Lock, LockedFile, Package, TreeSource, VcsSource,
+    ArtifactKind, DependencyReference, Direct, DirectorySource, Lock, LockedArchive, LockedFile, Package, TreeSource,
+    VcsSource,
 };
 pub use error::{LockError, LockWarning};
 pub use marker::{LockMarker, LockMarkerError};
 pub use merge::{LockSettings, MergeError, Reach, Resolution, Resolved, merge};
 pub use select::{Host, SelectError, Selected, Selection, Wanted, select};
-pub use tool::{Accepted, BuildRecipe, BuildTool, LockedIndex, Tool};
+pub use tool::{Accepted, BuildRecipe, BuildTool, LockedIndex, LockedTree, Tool, TreeIdentity};
 pub use tree::{Tree, TreeNode};
 pub use validate::ValidateError;
 pub use why::{Demand, Link, Why, WhyEntry};

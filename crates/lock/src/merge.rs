@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinfold_artifact::{ArtifactFilename, SafeUrl};
 use pinfold_packaging::{ExtraName, FilenameError, GroupName, PackageName, Specifiers, Target, Version};
 
-use crate::{ArtifactKind, DependencyReference, Lock, LockedFile, Package, Tool};
+use crate::{ArtifactKind, DependencyReference, Direct, Lock, LockedFile, Package, Tool};
 
 use entry::{Entry, Part, entries_of};
 use site::Sites;
@@ -41,6 +41,8 @@ pub struct Resolved {
     pub kind: ArtifactKind,
     /// The index that the package belongs to; none for a direct URL.
     pub index: Option<SafeUrl>,
+    /// How it was asked for, if it belongs to no index.
+    pub direct: Option<Direct>,
     /// What it needs on this target.
     pub dependencies: BTreeSet<PackageName>,
     /// What makes it needed.
@@ -270,7 +272,8 @@ fn package(
     dependencies.sort_by_key(crate::write::dependency_order);
     Package {
         name: name.clone(),
-        version: first.map(|resolved| resolved.version.clone()),
+        // The standard: what a source tree gives need not always be this version, so no version is written for one.
+        version: first.map(|resolved| resolved.version.clone()).filter(|_| entry.tree.is_none()),
         marker: entry.marker.clone(),
         // What the files of several targets disagree about cannot be said of all of them.
         requires_python: first
@@ -281,7 +284,7 @@ fn package(
         wheels: entry.wheels.clone(),
         sdist: entry.sdist.clone(),
         archive: entry.archive.clone(),
-        tree: None,
+        tree: entry.tree.clone(),
     }
 }
 
@@ -291,7 +294,7 @@ fn reference(name: &PackageName, entry: &Entry, of_name: &[Entry]) -> Dependency
     if of_name.len() == 1 {
         return reference;
     }
-    reference.version = Some(entry.version.clone());
+    reference.version = Some(entry.version.clone()).filter(|_| entry.tree.is_none());
     let mut alike = of_name.iter().filter(|other| other.version == entry.version).collect::<Vec<_>>();
     if alike.len() > 1 && alike.iter().any(|other| other.index != entry.index) {
         reference.index = entry.index.clone();

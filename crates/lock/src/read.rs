@@ -14,7 +14,7 @@ mod tool;
 
 use std::cell::RefCell;
 
-use pinfold_artifact::Limits;
+use pinfold_artifact::{Limits, LocalPath};
 use pinfold_packaging::{PackageName, Version};
 use toml::de::DeTable;
 
@@ -23,7 +23,7 @@ use crate::{DependencyReference, DirectorySource, Lock, LockError, LockWarning, 
 use file::{Owner, Shape};
 use table::{Document, Item, Table};
 
-pub(crate) fn read(text: &str) -> Result<(Lock, Vec<LockWarning>), LockError> {
+pub(crate) fn read(text: &str, directory: Option<&LocalPath>) -> Result<(Lock, Vec<LockWarning>), LockError> {
     let found = text.len() as u64;
     if found > Limits::LOCK_BYTES {
         return Err(LockError::TooLarge { found });
@@ -32,7 +32,7 @@ pub(crate) fn read(text: &str) -> Result<(Lock, Vec<LockWarning>), LockError> {
         let (line, column) = table::position(text, error.span().map_or(0, |span| span.start));
         LockError::Syntax { column, line, message: error.message().to_owned() }
     })?;
-    let document = Document { text, warnings: RefCell::default() };
+    let document = Document { text, directory, warnings: RefCell::default() };
     let lock = read_lock(&document, parsed.get_ref())?;
     Ok((lock, document.warnings.into_inner()))
 }
@@ -121,7 +121,10 @@ fn read_package(entry: &Table<'_>) -> Result<Package, LockError> {
         index: entry.parse_optional("index")?,
         dependencies: entry.tables("dependencies")?.iter().map(read_dependency).collect::<Result<_, _>>()?,
         sdist: one("sdist", Shape::Sdist)?,
-        archive: one("archive", Shape::Archive)?,
+        archive: match entry.optional("archive") {
+            Some(item) => Some(file::read_archive(&item.table()?, &owner)?),
+            None => None,
+        },
         tree: read_tree(entry, &name)?,
         wheels,
         version: version.clone(),
@@ -165,8 +168,12 @@ fn read_tree(entry: &Table<'_>, name: &PackageName) -> Result<Option<TreeSource>
         (Some(_), Some(_)) => Err(LockError::Sources { line: entry.line(), package: name.clone() }),
         (Some(table), None) => {
             table.remark_others(&["editable", "path", "subdirectory"]);
+            let path = table.required("path")?;
+            // What another tool wrote need not be a path here; then the tree is not used.
+            let url = path.parse().ok().and_then(|parsed| table.url_of(&path, &parsed).ok());
             Ok(Some(TreeSource::Directory(DirectorySource {
-                path: table.required("path")?.text()?.to_owned(),
+                path: path.text()?.to_owned(),
+                url,
                 editable: table.optional("editable").map(|item| item.boolean()).transpose()?,
                 subdirectory: text(&table, "subdirectory")?,
             })))

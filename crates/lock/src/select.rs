@@ -13,7 +13,10 @@ use std::fmt;
 use pinfold_artifact::{Artifact, ArtifactFilename, Sha256};
 use pinfold_packaging::{ExtraName, GroupName, MarkerEnvironment, PackageName, Tags, Target, Version, WheelFilename};
 
-use crate::{ArtifactKind, BuildRecipe, DependencyReference, Lock, LockMarker, LockedFile, Package, ValidateError};
+use crate::{
+    ArtifactKind, BuildRecipe, DependencyReference, Direct, Lock, LockMarker, LockedArchive, LockedFile, Package,
+    ValidateError,
+};
 
 /// The interpreter that packages are selected for.
 #[derive(Debug, Clone)]
@@ -57,8 +60,8 @@ pub struct Selected {
     pub recipe: Option<BuildRecipe>,
     /// The selected packages that it needs.
     pub dependencies: BTreeSet<PackageName>,
-    /// Whether it was asked for by URL, for `direct_url.json`.
-    pub direct_url: bool,
+    /// How it was asked for, if it belongs to no index; for `direct_url.json`.
+    pub direct: Option<Direct>,
     /// Digest of the METADATA that the lock believed.
     pub metadata_sha256: Option<Sha256>,
 }
@@ -254,13 +257,13 @@ fn select_package(
     package: &Package,
     active: &BTreeMap<&PackageName, &Package>,
 ) -> Result<Selected, SelectError> {
-    let (file, kind) = choose_file(lock, host, package)?;
-    let named = || WheelFilename::parse(&file.filename).ok().map(|wheel| wheel.version);
-    let version = package.version.clone().or_else(named);
+    let Chosen { artifact, kind, direct } = choose(lock, host, package)?;
+    let named = || WheelFilename::parse(&artifact.filename).ok().map(|wheel| wheel.version);
+    let version = lock.version_of(package).or_else(named);
     let version = version.ok_or_else(|| SelectError::NoVersion { name: package.name.clone() })?;
     let recipe = match kind {
         ArtifactKind::Wheel => None,
-        ArtifactKind::Sdist => Some(recipe_for(lock, fitting, package, file)?.clone()),
+        ArtifactKind::Sdist => Some(recipe_for(lock, fitting, package, &artifact)?.clone()),
     };
     let is_active =
         |reference: &&DependencyReference| active.get(&reference.name).is_some_and(|entry| reference.may_mean(entry));
@@ -268,13 +271,33 @@ fn select_package(
     Ok(Selected {
         name: package.name.clone(),
         version,
-        artifact: lock.artifact(package, file)?,
         kind,
         recipe,
         dependencies: dependencies.collect(),
-        direct_url: package.archive.is_some(),
-        metadata_sha256: lock.tool.as_ref().and_then(|tool| tool.metadata.get(&file.filename).copied()),
+        direct,
+        metadata_sha256: lock.tool.as_ref().and_then(|tool| tool.metadata.get(&artifact.filename).copied()),
+        artifact,
     })
+}
+
+/// The one file of a package.
+struct Chosen {
+    artifact: Artifact,
+    kind: ArtifactKind,
+    direct: Option<Direct>,
+}
+
+fn choose(lock: &Lock, host: &Host, package: &Package) -> Result<Chosen, SelectError> {
+    if let Some(tree) = &package.tree {
+        let (artifact, direct) = lock.tree(package, tree)?;
+        return Ok(Chosen { artifact, kind: ArtifactKind::Sdist, direct: Some(direct) });
+    }
+    let (file, kind) = choose_file(lock, host, package)?;
+    let direct = package
+        .archive
+        .as_ref()
+        .map(|archive| Direct::Archive { path: archive.path.clone(), subdirectory: archive.subdirectory.clone() });
+    Ok(Chosen { artifact: lock.artifact(package, file)?, kind, direct })
 }
 
 /// The standard's rule: the archive if there is one, else the wheel with the best tag, else the sdist.
@@ -286,7 +309,7 @@ fn choose_file<'a>(
     let none =
         || SelectError::NoFile { host: host.to_string(), name: package.name.clone(), targets: lock.shown_targets() };
     let rank = |file: &LockedFile| WheelFilename::parse(&file.filename).ok().and_then(|wheel| host.tags.rank(&wheel));
-    if let Some(archive) = &package.archive {
+    if let Some(LockedArchive { file: archive, .. }) = &package.archive {
         return match archive.filename.as_str().ends_with(".whl") {
             true if rank(archive).is_none() => Err(none()),
             true => Ok((archive, ArtifactKind::Wheel)),
@@ -312,11 +335,11 @@ fn recipe_for<'a>(
     lock: &'a Lock,
     fitting: &BTreeSet<String>,
     package: &Package,
-    file: &LockedFile,
+    sdist: &Artifact,
 ) -> Result<&'a BuildRecipe, SelectError> {
     let serves = |recipe: &&BuildRecipe| {
         recipe.name == package.name
-            && recipe.sdist == file.sha256
+            && recipe.sdist == sdist.sha256
             && package.version.as_ref().is_none_or(|version| *version == recipe.version)
             && (recipe.targets.is_empty() || recipe.targets.iter().any(|target| fitting.contains(target)))
     };
@@ -324,7 +347,7 @@ fn recipe_for<'a>(
     recipes
         .into_iter()
         .find(serves)
-        .ok_or_else(|| SelectError::NoRecipe { filename: file.filename.clone(), name: package.name.clone() })
+        .ok_or_else(|| SelectError::NoRecipe { filename: sdist.filename.clone(), name: package.name.clone() })
 }
 
 impl Host {

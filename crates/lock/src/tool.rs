@@ -41,6 +41,8 @@ pub struct Tool {
     pub computed: BTreeSet<ArtifactFilename>,
     /// When pinfold first locked a file of an index that tells no upload times, where the manifest lets that stand for one.
     pub first_seen: BTreeMap<ArtifactFilename, Timestamp>,
+    /// Digests of the source trees.
+    pub trees: Vec<LockedTree>,
     /// Digest of the METADATA that the lock believed, per locked file.
     pub metadata: BTreeMap<ArtifactFilename, Sha256>,
 }
@@ -100,6 +102,31 @@ pub struct BuildRecipe {
     pub metadata: Sha256,
     /// Everything that is installed to run the build.
     pub requires: Vec<BuildTool>,
+}
+
+/// A source tree with the digest that the standard has no place for: of the archive that pinfold makes of it, which depends
+/// on nothing but the names, contents and execute bits of its files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LockedTree {
+    /// The project's name.
+    pub name: PackageName,
+    /// The version that its build gave.
+    pub version: Version,
+    /// The commit, or the path of the directory, as the entry has it.
+    pub identity: TreeIdentity,
+    /// The archive's digest.
+    pub sha256: Sha256,
+    /// The archive's size.
+    pub size_bytes: u64,
+}
+
+/// Which source tree a digest is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TreeIdentity {
+    /// This commit.
+    Commit(String),
+    /// This directory.
+    Path(String),
 }
 
 /// A package that a build needs.

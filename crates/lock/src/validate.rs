@@ -7,10 +7,12 @@
 #[cfg(test)]
 mod tests;
 
-use pinfold_artifact::{Artifact, ArtifactFilename, Origin, OriginError, SafeUrl};
-use pinfold_packaging::PackageName;
+use pinfold_artifact::{ArchivePath, Artifact, ArtifactFilename, GitUrl, Origin, OriginError, SafeUrl};
+use pinfold_packaging::{PackageName, Version};
 
-use crate::{BuildTool, Lock, LockedFile, LockedIndex, Package, TreeSource};
+use crate::{
+    BuildTool, Direct, Lock, LockedFile, LockedIndex, LockedTree, Package, TreeIdentity, TreeSource, VcsSource,
+};
 
 /// Why a lock that can be read must not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,8 +66,8 @@ pub enum ValidateError {
         /// The entry.
         package: PackageName,
     },
-    /// A package is a source tree.
-    #[error("`{package}` is a source tree ({kind}), which no digest pins; lock a released file of it instead")]
+    /// A package is a source tree without a digest, or one that pinfold cannot fetch.
+    #[error("`{package}` is a source tree ({kind}), which no digest in [tool.pinfold] pins")]
     UnpinnedTree {
         /// `directory` or `vcs`.
         kind: &'static str,
@@ -98,11 +100,7 @@ impl Lock {
     pub fn validate(&self) -> Result<(), ValidateError> {
         for package in &self.packages {
             if let Some(tree) = &package.tree {
-                let kind = match tree {
-                    TreeSource::Directory(_) => "directory",
-                    TreeSource::Vcs(_) => "vcs",
-                };
-                return Err(ValidateError::UnpinnedTree { kind, package: package.name.clone() });
+                self.tree(package, tree)?;
             }
             for file in package.files() {
                 self.artifact(package, file)?;
@@ -121,8 +119,46 @@ impl Lock {
     /// # Errors
     /// [`ValidateError`] if the file must not be fetched.
     pub fn artifact(&self, package: &Package, file: &LockedFile) -> Result<Artifact, ValidateError> {
-        let direct = package.archive.as_ref() == Some(file);
+        let direct = package.archive.as_ref().is_some_and(|archive| archive.file == *file);
         self.pinned(&package.name, package.index.as_ref().filter(|_| !direct), file, direct)
+    }
+
+    /// Returns the version of an entry; that of a source tree is kept beside its digest.
+    pub fn version_of(&self, package: &Package) -> Option<Version> {
+        let pinned = || self.locked_tree(package, package.tree.as_ref()?);
+        package.version.clone().or_else(|| pinned().map(|tree| tree.version.clone()))
+    }
+
+    /// Returns the archive that pinfold makes of a source tree, and how that is to be had.
+    ///
+    /// # Errors
+    /// [`ValidateError::UnpinnedTree`] unless `[tool.pinfold]` has the digest of exactly this tree.
+    pub fn tree(&self, package: &Package, source: &TreeSource) -> Result<(Artifact, Direct), ValidateError> {
+        let kind = match source {
+            TreeSource::Directory(_) => "directory",
+            TreeSource::Vcs(_) => "vcs",
+        };
+        let unpinned = || ValidateError::UnpinnedTree { kind, package: package.name.clone() };
+        let locked = self.locked_tree(package, source).ok_or_else(unpinned)?;
+        let (url, direct) = direct_of(source).ok_or_else(unpinned)?;
+        let filename = format!("{}-{}.tar.gz", package.name.as_dist_info(), locked.version);
+        let artifact = Artifact {
+            filename: filename.parse().map_err(|_| unpinned())?,
+            origin: Origin::direct(&url),
+            url,
+            size_bytes: locked.size_bytes,
+            sha256: locked.sha256,
+        };
+        Ok((artifact, direct))
+    }
+
+    fn locked_tree(&self, package: &Package, source: &TreeSource) -> Option<&LockedTree> {
+        let identity = match source {
+            TreeSource::Directory(directory) => TreeIdentity::Path(directory.path.clone()),
+            TreeSource::Vcs(vcs) => TreeIdentity::Commit(vcs.commit_id.clone()),
+        };
+        let mut trees = self.tool.iter().flat_map(|tool| &tool.trees);
+        trees.find(|tree| tree.name == package.name && tree.identity == identity)
     }
 
     /// Returns the wheel of a build requirement with the origin that it must come from.
@@ -141,7 +177,9 @@ impl Lock {
         direct: bool,
     ) -> Result<Artifact, ValidateError> {
         let listed = index.and_then(|index| self.tool.as_ref()?.index(index));
-        check_transport(package, index, listed, file)?;
+        if !(direct && file.url.scheme() == "file") {
+            check_transport(package, index, listed, file)?;
+        }
         let origin = match (index, listed, &self.tool) {
             (Some(_), Some(listed), _) => listed.origin(),
             (Some(index), None, Some(tool)) => {
@@ -167,6 +205,26 @@ impl Lock {
             sha256: file.sha256,
             origin,
         })
+    }
+}
+
+/// Returns the URL that stands for a source tree, and what has to be fetched; none where pinfold could not.
+fn direct_of(source: &TreeSource) -> Option<(SafeUrl, Direct)> {
+    let below = |text: &Option<String>| text.as_deref().map(str::parse::<ArchivePath>).transpose().ok();
+    match source {
+        TreeSource::Directory(directory) => {
+            let path = directory.path.parse().ok()?;
+            let subdirectory = below(&directory.subdirectory)?;
+            let is_editable = directory.editable == Some(true);
+            let url = directory.url.clone().filter(|_| !is_editable)?;
+            Some((url, Direct::Directory { path, subdirectory }))
+        }
+        TreeSource::Vcs(vcs) => {
+            let url: GitUrl = vcs.url.as_deref().filter(|_| vcs.kind == VcsSource::GIT)?.parse().ok()?;
+            let requested_revision = vcs.requested_revision.as_deref().map(str::parse).transpose().ok()?;
+            let (commit, subdirectory) = (vcs.commit_id.parse().ok()?, below(&vcs.subdirectory)?);
+            Some((url.origin_url()?, Direct::Git { url, requested_revision, commit, subdirectory }))
+        }
     }
 }
 

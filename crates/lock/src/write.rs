@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use pinfold_packaging::Version;
 
-use crate::{DependencyReference, Lock, LockedFile, Package, TreeSource};
+use crate::{DependencyReference, Lock, LockedArchive, LockedFile, Package, TreeSource};
 
 pub(crate) fn write(lock: &Lock) -> String {
     let mut out = Output::default();
@@ -89,18 +89,18 @@ fn write_package(out: &mut Output, package: &Package) {
         None => {}
     }
     if let Some(archive) = &package.archive {
-        out.pair("archive", &file(archive, Named::ByItsUrl));
+        out.pair("archive", &archive_table(archive));
     }
     if let Some(index) = &package.index {
         out.pair("index", &quoted(index.as_str()));
     }
     if let Some(sdist) = &package.sdist {
-        out.pair("sdist", &file(sdist, Named::Here));
+        out.pair("sdist", &file(sdist));
     }
     let mut wheels: Vec<&LockedFile> = package.wheels.iter().collect();
     wheels.sort_by(|a, b| a.filename.cmp(&b.filename));
     if !wheels.is_empty() {
-        out.lines("wheels", wheels.into_iter().map(|wheel| file(wheel, Named::Here)));
+        out.lines("wheels", wheels.into_iter().map(|wheel| file(wheel)));
     }
 }
 
@@ -119,18 +119,22 @@ fn dependency(reference: &DependencyReference) -> String {
     inline_table(&fields)
 }
 
-/// Where a file's name is written: the standard has no key for it in `archive`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Named {
-    ByItsUrl,
-    Here,
+/// The standard has no key for the name of an archive: its URL or path ends in it.
+fn archive_table(archive: &LockedArchive) -> String {
+    let place = match &archive.path {
+        Some(path) => ("path", quoted(path.as_str())),
+        None => ("url", quoted(archive.file.url.as_str())),
+    };
+    let mut fields = vec![place];
+    fields.extend(archive.file.upload_time.map(|time| ("upload-time", time.to_string())));
+    fields.push(("size", archive.file.size_bytes.to_string()));
+    fields.push(("hashes", inline_table(&[("sha256", quoted(&archive.file.sha256.to_string()))])));
+    fields.extend(archive.subdirectory.as_ref().map(|path| ("subdirectory", quoted(path.as_str()))));
+    inline_table(&fields)
 }
 
-fn file(file: &LockedFile, named: Named) -> String {
-    let mut fields = Vec::with_capacity(5);
-    if named == Named::Here {
-        fields.push(("name", quoted(file.filename.as_str())));
-    }
+fn file(file: &LockedFile) -> String {
+    let mut fields = vec![("name", quoted(file.filename.as_str()))];
     fields.extend(file.upload_time.map(|time| ("upload-time", time.to_string())));
     fields.push(("url", quoted(file.url.as_str())));
     fields.push(("size", file.size_bytes.to_string()));

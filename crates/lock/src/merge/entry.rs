@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use pinfold_artifact::SafeUrl;
+use pinfold_artifact::{ArchivePath, SafeUrl};
 use pinfold_packaging::{PackageName, Tags, Version, WheelFilename};
 
 use super::condition::{Condition, conditions};
 use super::site::Sites;
 use super::{MergeError, Reach, Resolution, Resolved};
 use crate::marker::{Membership, Node};
-use crate::{ArtifactKind, LockMarker, LockedFile};
+use crate::{ArtifactKind, Direct, DirectorySource, LockMarker, LockedArchive, LockedFile, TreeSource, VcsSource};
 
 /// An entry in the making.
 #[derive(Debug, Clone)]
@@ -20,7 +20,8 @@ pub(super) struct Entry {
     pub(super) targets: Vec<usize>,
     pub(super) wheels: Vec<LockedFile>,
     pub(super) sdist: Option<LockedFile>,
-    pub(super) archive: Option<LockedFile>,
+    pub(super) archive: Option<LockedArchive>,
+    pub(super) tree: Option<TreeSource>,
     pub(super) marker: Option<LockMarker>,
 }
 
@@ -95,7 +96,7 @@ impl<'a> Draft<'a> {
             return false;
         }
         if new.resolved.index.is_none() {
-            return first.file == new.resolved.file;
+            return first.file == new.resolved.file && first.direct == new.resolved.direct;
         }
         let all: Vec<&Choice<'_>> = self.choices.iter().chain([new]).collect();
         all.iter().all(|choice| picks_own_file(choice, &all))
@@ -104,11 +105,11 @@ impl<'a> Draft<'a> {
     fn entry(&self) -> Entry {
         let first = self.choices[0].resolved;
         let mut wheels: BTreeMap<&str, &LockedFile> = BTreeMap::new();
-        let (mut sdist, mut archive) = (None, None);
+        let (mut sdist, mut archive, mut tree) = (None, None, None);
         for choice in &self.choices {
             let file = &choice.resolved.file;
             match (&choice.resolved.index, choice.resolved.kind) {
-                (None, _) => archive = Some(file.clone()),
+                (None, _) => (archive, tree) = direct(file, choice.resolved.direct.as_ref()),
                 (Some(_), ArtifactKind::Sdist) => sdist = Some(file.clone()),
                 (Some(_), ArtifactKind::Wheel) => {
                     wheels.insert(file.filename.as_str(), file);
@@ -122,8 +123,37 @@ impl<'a> Draft<'a> {
             wheels: wheels.into_values().cloned().collect(),
             sdist,
             archive,
+            tree,
             marker: None,
         }
+    }
+}
+
+/// Returns how a package is written that belongs to no index.
+fn direct(file: &LockedFile, direct: Option<&Direct>) -> (Option<LockedArchive>, Option<TreeSource>) {
+    let text = |path: &ArchivePath| path.as_str().to_owned();
+    match direct {
+        Some(Direct::Directory { path, subdirectory }) => {
+            let (path, subdirectory) = (path.as_str().to_owned(), subdirectory.as_ref().map(text));
+            let source = DirectorySource { path, url: Some(file.url.clone()), editable: None, subdirectory };
+            (None, Some(TreeSource::Directory(source)))
+        }
+        Some(Direct::Git { url, requested_revision, commit, subdirectory }) => {
+            let source = VcsSource {
+                kind: VcsSource::GIT.to_owned(),
+                url: Some(url.as_str().to_owned()),
+                path: None,
+                requested_revision: requested_revision.as_ref().map(ToString::to_string),
+                commit_id: commit.as_str().to_owned(),
+                subdirectory: subdirectory.as_ref().map(text),
+            };
+            (None, Some(TreeSource::Vcs(source)))
+        }
+        Some(Direct::Archive { path, subdirectory }) => {
+            let (file, path, subdirectory) = (file.clone(), path.clone(), subdirectory.clone());
+            (Some(LockedArchive { file, path, subdirectory }), None)
+        }
+        None => (Some(LockedArchive { file: file.clone(), path: None, subdirectory: None }), None),
     }
 }
 

@@ -258,7 +258,7 @@ fn a_direct_url_becomes_an_archive() {
     direct.index = None;
     let all = [Resolution { target: target("linux-x86_64 3.10"), packages: [(name, direct)].into() }];
     let lock = merge(&all, settings()).unwrap();
-    assert_eq!(lock.packages[0].archive, Some(file("a-1-py3-none-any.whl")));
+    assert_eq!(lock.packages[0].archive.as_ref().map(|archive| &archive.file), Some(&file("a-1-py3-none-any.whl")));
     assert!(lock.packages[0].wheels.is_empty() && lock.packages[0].index.is_none());
 }
 

@@ -1,10 +1,10 @@
 //! One locked file: URL, size, SHA-256, and a name that belongs to its entry.
 
-use pinfold_artifact::{ArtifactFilename, SafeUrl};
+use pinfold_artifact::{ArtifactFilename, LocalPath, SafeUrl};
 use pinfold_packaging::{FilenameError, PackageName, SdistFilename, Version, WheelFilename};
 
-use super::table::{Table, shown};
-use crate::{LockError, LockedFile};
+use super::table::{Item, Table, shown};
+use crate::{LockError, LockedArchive, LockedFile};
 
 /// The entry that a file belongs to.
 pub(super) struct Owner<'a> {
@@ -22,7 +22,7 @@ pub(super) enum Shape {
 }
 
 pub(super) fn read_file(table: &Table<'_>, owner: &Owner<'_>, shape: Shape) -> Result<LockedFile, LockError> {
-    table.remark_others(&["hashes", "name", "path", "size", "subdirectory", "upload-time", "url"]);
+    table.remark_others(KEYS);
     if let Some(path) = table.optional("path") {
         let (line, path) = (path.line(), shown(path.text()?));
         return Err(LockError::LocalPath { line, package: owner.name.clone(), path });
@@ -31,13 +31,41 @@ pub(super) fn read_file(table: &Table<'_>, owner: &Owner<'_>, shape: Shape) -> R
         return Err(LockError::Unsupported { line: item.line(), place: item.place().to_owned() });
     }
     let url_item = table.required("url")?;
-    let url: SafeUrl = url_item.parse()?;
+    let url = url_item.parse()?;
+    read_at(table, owner, shape, &url_item, url)
+}
+
+/// Reads a file that was asked for by its URL, or by its path.
+pub(super) fn read_archive(table: &Table<'_>, owner: &Owner<'_>) -> Result<LockedArchive, LockError> {
+    table.remark_others(KEYS);
+    let subdirectory = table.parse_optional("subdirectory")?;
+    if let Some(item) = table.optional("url") {
+        let url = item.parse()?;
+        let file = read_at(table, owner, Shape::Archive, &item, url)?;
+        return Ok(LockedArchive { file, path: None, subdirectory });
+    }
+    let missing = || LockError::MissingKey { key: "url", line: table.line(), place: table.place() };
+    let item = table.optional("path").ok_or_else(missing)?;
+    let path: LocalPath = item.parse()?;
+    let url = table.url_of(&item, &path)?;
+    let file = read_at(table, owner, Shape::Archive, &item, url)?;
+    Ok(LockedArchive { file, path: Some(path), subdirectory })
+}
+
+/// Reads the rest of a file of which `place` says where it is.
+fn read_at(
+    table: &Table<'_>,
+    owner: &Owner<'_>,
+    shape: Shape,
+    place: &Item<'_>,
+    url: SafeUrl,
+) -> Result<LockedFile, LockError> {
     let filename: ArtifactFilename = match table.optional("name") {
         Some(item) => item.parse()?,
         None => {
             let segment = url.last_segment().unwrap_or_default();
             let wrong = |error: pinfold_artifact::ArtifactFilenameError| {
-                url_item.wrong_value(url.as_str(), format!("it ends in no file name: {error}"))
+                place.wrong_value(url.as_str(), format!("it ends in no file name: {error}"))
             };
             segment.parse().map_err(wrong)?
         }
@@ -51,6 +79,8 @@ pub(super) fn read_file(table: &Table<'_>, owner: &Owner<'_>, shape: Shape) -> R
         filename,
     })
 }
+
+const KEYS: &[&str] = &["hashes", "name", "path", "size", "subdirectory", "upload-time", "url"];
 
 /// Returns the SHA-256 of `hashes`; stronger and weaker ones beside it do no harm and are not kept.
 fn read_sha256(

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use pinfold_artifact::{LocalPath, LocalPathError, SafeUrl};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -15,10 +16,20 @@ use crate::{LockError, LockWarning};
 /// What all places of one document share.
 pub(super) struct Document<'a> {
     pub(super) text: &'a str,
+    /// The directory of the lock, which paths in it are relative to.
+    pub(super) directory: Option<&'a LocalPath>,
     pub(super) warnings: RefCell<Vec<LockWarning>>,
 }
 
 impl Document<'_> {
+    /// Returns where a path of the lock is on this machine. Without a directory, the root stands for it.
+    fn url_of(&self, path: &LocalPath) -> Result<SafeUrl, LocalPathError> {
+        let root = "/".parse::<LocalPath>()?;
+        let form = |reason| LocalPathError::Form { path: path.to_string(), reason };
+        let whole = self.directory.unwrap_or(&root).join(path)?;
+        whole.to_file_url().ok_or_else(|| form("the directory of the lock is not known"))
+    }
+
     pub(super) fn line(&self, offset: usize) -> usize {
         position(self.text, offset).0
     }
@@ -59,6 +70,11 @@ impl<'a> Table<'a> {
     /// Returns how messages call the table.
     pub(super) fn place(&self) -> String {
         if self.place.is_empty() { "the lock".to_owned() } else { self.place.clone() }
+    }
+
+    /// Returns where a path of the lock is on this machine.
+    pub(super) fn url_of(&self, item: &Item<'_>, path: &LocalPath) -> Result<SafeUrl, LockError> {
+        self.document.url_of(path).map_err(|error| item.wrong_value(path.as_str(), error.to_string()))
     }
 
     pub(super) fn optional(&self, key: &str) -> Option<Item<'a>> {

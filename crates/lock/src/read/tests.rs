@@ -79,7 +79,8 @@ pub(crate) fn full_lock() -> Lock {
             sha256: digest("pth"),
             reason: "read, \"harmless\"\n".to_owned(),
         });
-        tool.computed = ["antlr4-4.9.3.tar.gz", "numpy-1.26.4-py3-none-any.whl"].map(|name| name.parse().unwrap()).into();
+        tool.computed =
+            ["antlr4-4.9.3.tar.gz", "numpy-1.26.4-py3-none-any.whl"].map(|name| name.parse().unwrap()).into();
         let seen = "2026-11-23T12:00:00Z".parse().unwrap();
         tool.first_seen = [("antlr4-4.9.3.tar.gz".parse().unwrap(), seen)].into();
         tool.asked.add(Asker::Application, "antlr4");
@@ -238,7 +239,8 @@ fn source_trees_of_other_tools_are_read_and_written() {
     let (lock, warnings) = Lock::read(&text).unwrap();
     assert_eq!(warnings, []);
     let tree = |package: &Package| package.tree.clone().unwrap();
-    let directory = DirectorySource { path: "../a".into(), editable: Some(true), subdirectory: Some("s".into()) };
+    let url = "file:///a".parse().ok();
+    let directory = DirectorySource { path: "../a".into(), url, editable: Some(true), subdirectory: Some("s".into()) };
     assert_eq!(tree(&lock.packages[0]), TreeSource::Directory(directory));
     assert!(matches!(tree(&lock.packages[1]), TreeSource::Vcs(VcsSource { commit_id, .. }) if commit_id == "abc"));
     assert_eq!(Lock::parse(&lock.to_text()).unwrap(), lock);

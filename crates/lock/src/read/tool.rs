@@ -7,7 +7,7 @@ use pinfold_artifact::ArtifactFilename;
 use super::file::{Owner, Shape, read_file};
 use super::read_name;
 use super::table::{Item, Table};
-use crate::{Accepted, BuildRecipe, BuildTool, LockError, LockedIndex, Tool};
+use crate::{Accepted, BuildRecipe, BuildTool, LockError, LockedIndex, LockedTree, Tool, TreeIdentity};
 
 pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
     let schema = table.required("schema")?.whole_number()?;
@@ -29,6 +29,7 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
         "resolution",
         "schema",
         "targets",
+        "tree",
     ])?;
     Ok(Tool {
         schema: Tool::SCHEMA,
@@ -44,6 +45,7 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
         asked: super::asked::read_asked(table)?,
         computed: table.texts("computed-sha256")?,
         first_seen: read_per_file(table, "first-seen", |item| item.timestamp())?,
+        trees: table.tables("tree")?.iter().map(read_tree).collect::<Result<_, _>>()?,
         metadata: read_per_file(table, "metadata-sha256", |item| item.parse())?,
     })
 }
@@ -78,6 +80,21 @@ fn read_recipe(table: &Table<'_>) -> Result<BuildRecipe, LockError> {
         backend_path: table.texts("backend-path")?,
         metadata: table.required("metadata-sha256")?.parse()?,
         requires: table.tables("requires")?.iter().map(read_build_tool).collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_tree(table: &Table<'_>) -> Result<LockedTree, LockError> {
+    table.refuse_others(&["commit-id", "name", "path", "sha256", "size", "version"])?;
+    let identity = match table.optional("path") {
+        Some(path) => TreeIdentity::Path(path.text()?.to_owned()),
+        None => TreeIdentity::Commit(table.required("commit-id")?.text()?.to_owned()),
+    };
+    Ok(LockedTree {
+        name: read_name(&table.required("name")?)?,
+        version: table.required("version")?.parse()?,
+        identity,
+        sha256: table.required("sha256")?.parse()?,
+        size_bytes: table.required("size")?.whole_number()?,
     })
 }
 

@@ -75,7 +75,7 @@ fn a_selected_package_knows_everything_that_install_needs() {
     assert_eq!((a.name.as_str(), a.version.to_string().as_str(), a.kind), ("a", "1", ArtifactKind::Wheel));
     assert_eq!(a.dependencies, ["b".parse().unwrap()].into());
     assert_eq!(a.artifact.origin.index().as_str(), INDEX);
-    assert!(!a.direct_url && a.recipe.is_none() && a.metadata_sha256.is_none());
+    assert!(a.direct.is_none() && a.recipe.is_none() && a.metadata_sha256.is_none());
     assert_eq!(b.metadata_sha256, Some(digest("metadata of b")));
 }
 

@@ -80,7 +80,7 @@ fn source_trees_are_not_pinned() {
             lock.packages[0].tree = Some(tree);
         }
     };
-    let directory = DirectorySource { path: "../a".into(), editable: None, subdirectory: None };
+    let directory = DirectorySource { path: "../a".into(), url: None, editable: None, subdirectory: None };
     check(tree_is(TreeSource::Directory(directory)), Some("unpinned-source"));
     let vcs = VcsSource {
         kind: "git".into(),
@@ -111,9 +111,9 @@ fn a_direct_url_is_its_own_origin() {
     let mut lock = merge(&all, settings()).unwrap();
     assert_eq!(lock.validate(), Ok(()));
     let package = &lock.packages[0];
-    let artifact = lock.artifact(package, package.archive.as_ref().unwrap()).unwrap();
+    let artifact = lock.artifact(package, &package.archive.as_ref().unwrap().file).unwrap();
     assert_eq!(artifact.origin.index(), &artifact.url);
     let archive = lock.packages[0].archive.as_mut().unwrap();
-    archive.url = "http://files.example/a-1-py3-none-any.whl".parse().unwrap();
+    archive.file.url = "http://files.example/a-1-py3-none-any.whl".parse().unwrap();
     assert_eq!(lock.validate().unwrap_err().refusal_code(), Some("insecure-url"));
 }

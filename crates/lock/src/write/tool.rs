@@ -1,7 +1,7 @@
 //! Writing `[tool.pinfold]`.
 
-use super::{Named, Output, file, inline_array, inline_table, quoted};
-use crate::{Accepted, BuildRecipe, BuildTool, LockedIndex, Tool};
+use super::{Output, file, inline_array, inline_table, quoted};
+use crate::{Accepted, BuildRecipe, BuildTool, LockedIndex, LockedTree, Tool, TreeIdentity};
 
 pub(super) fn write_tool(out: &mut Output, tool: &Tool) {
     out.header("[tool.pinfold]");
@@ -29,6 +29,11 @@ pub(super) fn write_tool(out: &mut Output, tool: &Tool) {
     accepts.sort();
     for accepted in accepts {
         write_accepted(out, accepted);
+    }
+    let mut trees: Vec<&LockedTree> = tool.trees.iter().collect();
+    trees.sort();
+    for tree in trees {
+        write_tree(out, tree);
     }
     if !tool.first_seen.is_empty() {
         out.header("[tool.pinfold.first-seen]");
@@ -79,12 +84,24 @@ fn write_recipe(out: &mut Output, recipe: &BuildRecipe) {
     }
 }
 
+fn write_tree(out: &mut Output, tree: &LockedTree) {
+    out.header("[[tool.pinfold.tree]]");
+    out.pair("name", &quoted(tree.name.as_str()));
+    out.pair("version", &quoted(&tree.version.to_string()));
+    match &tree.identity {
+        TreeIdentity::Commit(commit) => out.pair("commit-id", &quoted(commit)),
+        TreeIdentity::Path(path) => out.pair("path", &quoted(path)),
+    }
+    out.pair("sha256", &quoted(&tree.sha256.to_string()));
+    out.pair("size", &tree.size_bytes.to_string());
+}
+
 fn build_tool(tool: &BuildTool) -> String {
     inline_table(&[
         ("name", quoted(tool.name.as_str())),
         ("version", quoted(&tool.version.to_string())),
         ("index", quoted(tool.index.as_str())),
-        ("file", file(&tool.file, Named::Here)),
+        ("file", file(&tool.file)),
     ])
 }
 

@@ -107,7 +107,7 @@ fn selected_tool(tool: &BuildTool) -> Selected {
         kind: ArtifactKind::Wheel,
         recipe: None,
         dependencies: BTreeSet::new(),
-        direct_url: false,
+        direct: None,
         metadata_sha256: None,
     }
 }

@@ -375,6 +375,7 @@ fn settings(
         asked: Asked::default(),
         computed: BTreeSet::new(),
         first_seen: BTreeMap::new(),
+        trees: Vec::new(),
         metadata,
     };
     LockSettings {

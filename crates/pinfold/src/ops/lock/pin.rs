@@ -50,6 +50,7 @@ impl<'a> Pinner<'a> {
             file: self.file(&chosen.file, &chosen.origin)?,
             kind: if chosen.is_sdist() { ArtifactKind::Sdist } else { ArtifactKind::Wheel },
             index: Some(chosen.origin.index().clone()),
+            direct: None,
             dependencies: chosen.dependencies.clone(),
             reach: reach(&chosen.reasons),
             requires_python: chosen.requires_python.clone(),
