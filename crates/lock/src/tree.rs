@@ -123,6 +123,24 @@ impl Tree {
         self.knows_roots
     }
 
+    /// Returns true if the arrows lead from what is needed to what needs it.
+    pub const fn is_inverted(&self) -> bool {
+        self.is_inverted
+    }
+
+    /// Returns the packages that are at most so many levels below a root.
+    pub fn within(&self, depth: Option<usize>) -> BTreeSet<&PackageName> {
+        let mut reached: BTreeSet<&PackageName> = self.roots.iter().collect();
+        let mut level: Vec<&PackageName> = self.roots.iter().collect();
+        let mut left = depth.unwrap_or(usize::MAX);
+        while left > 0 && !level.is_empty() {
+            let needs = level.iter().filter_map(|name| self.nodes.get(*name)).flat_map(|node| &node.needs);
+            level = needs.filter(|name| reached.insert(name)).collect();
+            left -= 1;
+        }
+        reached
+    }
+
     /// Returns every package, by name.
     pub const fn packages(&self) -> &BTreeMap<PackageName, TreeNode> {
         &self.nodes

@@ -77,8 +77,12 @@ pub enum Command {
     Rollback(Rollback),
     /// Makes an environment exactly what the lock says
     Sync(Sync),
+    /// Shows which package needs which
+    Tree(Tree),
     /// Checks every installed byte against the lock
     Verify(Verify),
+    /// Says who asks for a package, where it applies, and what keeps it from being newer
+    Why(Why),
 }
 
 /// `pinfold lock`.
@@ -198,6 +202,39 @@ pub enum ResultFormat {
     Json,
     /// Lines.
     Text,
+}
+
+/// `pinfold tree`.
+#[derive(Debug, Args)]
+pub struct Tree {
+    /// Reads the lock from PATH
+    #[arg(long, value_name = "PATH", env = "PINFOLD_LOCK", default_value = "pylock.toml")]
+    pub lock: PathBuf,
+    /// Shows what applies on this target of the lock
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Shows what a package is needed by; without PACKAGE, beginning with those that need nothing
+    #[arg(long, value_name = "PACKAGE", num_args = 0..=1, default_missing_value = "")]
+    pub invert: Option<String>,
+    /// Shows so many levels below the roots
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// Form of the tree
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// `pinfold why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// The package
+    pub package: String,
+    /// Reads the lock from PATH
+    #[arg(long, value_name = "PATH", env = "PINFOLD_LOCK", default_value = "pylock.toml")]
+    pub lock: PathBuf,
+    /// Form of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
 }
 
 /// `pinfold verify`.

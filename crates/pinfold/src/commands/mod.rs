@@ -5,7 +5,9 @@ mod history;
 mod lock;
 mod rollback;
 mod sync;
+mod tree;
 mod verify;
+mod why;
 
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
@@ -37,6 +39,8 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Lock(arguments) => lock::run(arguments, &world, output),
         Command::Rollback(arguments) => rollback::run(arguments, &world, output),
         Command::Sync(arguments) => sync::run(arguments, &world, output),
+        Command::Tree(arguments) => tree::run(arguments, output),
         Command::Verify(arguments) => verify::run(arguments, &world, output),
+        Command::Why(arguments) => why::run(arguments, output),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod builds;
 pub mod lock;
+pub mod questions;
 pub mod sync;
 pub mod trees;
 pub mod verify;
