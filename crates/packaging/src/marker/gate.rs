@@ -377,7 +377,7 @@ impl<'a> Reader<'a, '_> {
             return Err(self.error("the variable must stand before this comparison", span));
         }
         let operator = if turned { turn(operator) } else { operator };
-        let text = format!("{operator}{}", value.trim_matches(' '));
+        let text = join(operator, value.trim_matches(' ')).map_err(|reason| self.error(reason, span.clone()))?;
         let texts = match read_clause(&text) {
             Ok(_) => vec![text],
             Err(reason) => {
@@ -420,7 +420,8 @@ impl<'a> Reader<'a, '_> {
         let (sign, connective) = if operator == "in" { ("==", " or ") } else { ("!=", " and ") };
         let mut comparisons = Vec::new();
         for part in value.split(separator).filter(|part| !part.is_empty()) {
-            let clause = read_clause(&format!("{sign}{part}")).map_err(|reason| self.error(reason, span.clone()))?;
+            let clause = join(sign, part).and_then(|text| read_clause(&text));
+            let clause = clause.map_err(|reason| self.error(reason, span.clone()))?;
             let handed_on =
                 hand_on(name, &clause).ok_or_else(|| self.error("no Python has such a version", span.clone()))?;
             comparisons.push(handed_on);
@@ -438,6 +439,14 @@ impl<'a> Reader<'a, '_> {
         self.gated.handed_on.push_str(&format!("({})", comparisons.join(connective)));
         Ok(())
     }
+}
+
+/// Puts operator and version together. A version that begins like an operator would make another one: `> '= 3'`.
+fn join(operator: &str, version: &str) -> Result<String, String> {
+    if version.starts_with(['<', '>', '=', '!', '~']) {
+        return Err(format!("`{}` is no version", shown(version)));
+    }
+    Ok(format!("{operator}{version}"))
 }
 
 /// Returns the operator with its sides exchanged.

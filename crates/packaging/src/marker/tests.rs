@@ -214,6 +214,12 @@ fn quotes_and_foreign_characters_are_refused() {
 /// With overflow checks `pep508_rs` panics here while it holds its lock, and every later marker panics too.
 #[test]
 fn nothing_poisons_the_interner() {
+    // An operator that begins in the value would be another operator.
+    for text in
+        ["python_version > '= 3'", "python_version =='=3'", "python_version in '3.7 =3.8'", "'=3' < python_version"]
+    {
+        refuse(text);
+    }
     refuse("python_version > '3.18446744073709551615'");
     refuse("python_version == '3.9999999999999999'");
     for text in [
