@@ -51,6 +51,7 @@ impl SafeUrl {
         if reference.starts_with("//") || reference.starts_with("\\\\") {
             return Err(UrlError::Malformed { reason: "protocol-relative reference".to_owned() });
         }
+        check_spelling(reference)?;
         let joined = self.0.join(reference).map_err(|e| UrlError::Malformed { reason: e.to_string() })?;
         Self::try_from(joined)
     }
@@ -124,6 +125,21 @@ impl SafeUrl {
     }
 }
 
+/// Refuses what the URL parser would mend in its own way, and other programs in theirs: `https:/host`, `https:\\host`,
+/// `https:///host`, line breaks and tabs.
+fn check_spelling(text: &str) -> Result<(), UrlError> {
+    let malformed = |reason: &str| Err(UrlError::Malformed { reason: reason.to_owned() });
+    if text.contains(|c: char| c.is_ascii_control() || c == '\\') {
+        return malformed("a URL has no backslash, tab or line break");
+    }
+    let Some((scheme, rest)) = text.split_once(':') else { return Ok(()) };
+    let is_web = ["http", "https"].iter().any(|web| scheme.trim_start().eq_ignore_ascii_case(web));
+    if is_web && !rest.strip_prefix("//").is_some_and(|rest| !rest.starts_with('/')) {
+        return malformed("the host must follow the scheme after exactly two slashes");
+    }
+    Ok(())
+}
+
 fn percent_decoded(segment: &str) -> String {
     let bytes = segment.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -165,6 +181,7 @@ impl FromStr for SafeUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        check_spelling(text)?;
         let url = Url::parse(text).map_err(|e| UrlError::Malformed { reason: e.to_string() })?;
         Self::try_from(url)
     }
@@ -217,6 +234,27 @@ mod tests {
     fn user_information_that_looks_like_a_host_is_refused() {
         check("https://trusted.example@evil.example/", Err(UrlError::Credentials));
         check("https://user:secret@a.example/", Err(UrlError::Credentials));
+    }
+
+    #[test]
+    fn spellings_that_readers_mend_differently_are_refused() {
+        for text in [
+            "https:/a.example/x",
+            "https:a.example/x",
+            "https:///a.example/x",
+            "HTTPS:\\\\a.example\\x",
+            "https://a.example\\@b.example/",
+            "https://a.exa\nmple/x",
+            "ht\ttps://a.example/x",
+        ] {
+            assert!(matches!(text.parse::<SafeUrl>(), Err(UrlError::Malformed { .. })), "{text}");
+        }
+        let base: SafeUrl = "https://a.example/simple/torch/".parse().unwrap();
+        for reference in ["/\\evil.example/t.whl", "/\t/evil.example/t.whl", "https:/evil.example/t.whl", "\\t.whl"] {
+            assert!(base.join(reference).is_err(), "{reference}");
+        }
+        check("HTTPS://A.example", Ok("https://a.example/"));
+        assert_eq!(base.join("a:b.whl").unwrap_err(), UrlError::Scheme { found: "a".to_owned() });
     }
 
     #[test]
