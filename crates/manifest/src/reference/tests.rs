@@ -113,3 +113,17 @@ fn plain_requirements_are_left_alone() {
     }
     check("a == 1 @ 2", "a == 1 @ 2\n  ^^^^^^^^ `1 @ 2` is no version");
 }
+
+#[test]
+fn a_reference_stands_alone() {
+    let reason = "expected `;` or the end after what the requirement names";
+    for (text, rest) in [
+        ("a @ ./x @ https://h.example/a-1.tar.gz", "@ https://h.example/a-1.tar.gz"),
+        ("a @ ./x >=1", ">=1"),
+        ("a @ ./x [extra]", "[extra]"),
+        ("a @ ./x,>=1 , <2", ", <2"),
+    ] {
+        let blanks = " ".repeat(text.len() - rest.len());
+        check(text, &format!("{text}\n{blanks}{} {reason}", "^".repeat(rest.len())));
+    }
+}
