@@ -115,6 +115,7 @@ pub(crate) fn read_clause(text: &str) -> Result<Clause, String> {
     };
     let written = blank(&text[sign.len()..]);
     let (written, star) = match written.strip_suffix(".*") {
+        Some(release) if release.ends_with([' ', '\t']) => return Err("there is a blank before `.*`".to_owned()),
         Some(release) => (release, true),
         None => (written, false),
     };

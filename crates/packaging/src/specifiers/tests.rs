@@ -108,6 +108,7 @@ fn strict_reading_refuses_what_pep_440_does_not_have() {
         ">",
         "!=~5.0",
         "==1..0",
+        "==1 .*",
         "==*",
     ] {
         assert!(text.parse::<Specifiers>().is_err(), "{text}");
