@@ -37,7 +37,9 @@ pub fn read_lock(path: &Path) -> Result<LockFile, Failure> {
     let text = read_text(path, Limits::LOCK_BYTES, "lock")
         .map_err(|failure| failure.help("make one with `pinfold lock`, or name one with --lock"))?;
     let sha256 = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
-    let (lock, warnings) = Lock::read(&text).map_err(|e| Failure::from(e).with("lock", path.display()))?;
+    let directory = lock::direct::absolute(path.parent().unwrap_or(Path::new(".")))?;
+    let (lock, warnings) =
+        Lock::read_in(&text, &directory).map_err(|e| Failure::from(e).with("lock", path.display()))?;
     Ok(LockFile { lock, sha256, text, warnings: warnings.iter().map(ToString::to_string).collect() })
 }
 

@@ -20,13 +20,13 @@ pub(super) fn asked(inputs: &Inputs, solutions: &[Solution], desk: &Desk) -> Ask
             RootReason::Extra(name) => Asker::Extra(name.clone()),
             RootReason::Group(name) => Asker::Group(name.clone()),
         };
-        asked.add(by, root.requirement.to_string());
+        asked.add(by, inputs.text_of(&root.requirement));
     }
     for constraint in &inputs.constraints {
-        asked.add(Asker::Constraints, constraint.to_string());
+        asked.add(Asker::Constraints, inputs.text_of(constraint));
     }
-    for replacement in &inputs.manifest.overrides {
-        asked.add(Asker::Overrides, replacement.value.to_string());
+    for replacement in &inputs.overrides {
+        asked.add(Asker::Overrides, inputs.text_of(replacement));
     }
     // Most files serve several targets: each of their requirements is written once.
     let mut written: BTreeSet<(&ArtifactFilename, usize)> = BTreeSet::new();

@@ -164,6 +164,22 @@ impl Desk {
         }
     }
 
+    /// Files a page for which no index has to be asked, and what the METADATA of its files says.
+    pub(super) fn seed(
+        &mut self,
+        name: &PackageName,
+        origin: Origin,
+        page: SimplePage,
+        facts: Vec<(PageFile, MetadataFact)>,
+    ) {
+        self.asked.insert(Key::Page(name.clone()));
+        self.facts.add_page(name.clone(), Arc::new(ProjectFacts::new(origin, page)));
+        for (file, fact) in facts {
+            self.asked.insert(Key::Metadata(file.filename.clone()));
+            self.keep(&file, fact);
+        }
+    }
+
     /// Resolves one problem; the target is cut where a marker divides it, so one problem may have several solutions.
     ///
     /// # Errors

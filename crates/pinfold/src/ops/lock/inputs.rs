@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pinfold_artifact::{Limits, Sha256};
+use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
     Cutoff, IndexEntry, IndexLocation, Manifest, Requested, Sourced, UploadTime, read_requirements,
@@ -17,6 +17,7 @@ use pinfold_resolve::{Problem, Root, RootReason};
 use sha2::Digest;
 
 use super::LockRequest;
+use super::direct;
 use super::indexes::Indexes;
 use crate::exit::{Exit, Failure};
 use crate::world::variable;
@@ -28,16 +29,44 @@ pub(super) struct Inputs {
     pub(super) manifest: Manifest,
     /// Every requirement, with what it belongs to.
     pub(super) roots: Vec<Root>,
-    /// What is asked for by URL, path or repository, and where that is written.
-    pub(super) references: Vec<(Requested, String)>,
+    /// What is asked for by URL, path or repository.
+    pub(super) references: Vec<Referred>,
     /// What narrows.
     pub(super) constraints: Vec<Requirement>,
+    /// What replaces.
+    pub(super) overrides: Vec<Requirement>,
     /// Digests that a requirements file demands.
     pub(super) hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
     /// What the lock is for.
     pub(super) targets: Vec<Target>,
     /// The directory that paths of the manifest are relative to.
     pub(super) directory: PathBuf,
+    /// The same, absolute.
+    pub(super) base: LocalPath,
+}
+
+/// What is asked for by URL, path or repository.
+#[derive(Debug, Clone)]
+pub(super) struct Referred {
+    /// The requirement.
+    pub(super) requested: Requested,
+    /// Where it is written.
+    pub(super) written: String,
+    /// What it does.
+    pub(super) role: Role,
+    /// The URL that stands for it in questions and answers. Nobody is asked for anything at it.
+    pub(super) key: SafeUrl,
+}
+
+/// What a requirement does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It narrows.
+    Constraint,
+    /// It replaces.
+    Override,
+    /// It asks.
+    Root(RootReason),
 }
 
 impl Inputs {
@@ -50,16 +79,17 @@ impl Inputs {
         apply_flags(request, &mut manifest)?;
         let mut inputs = Self {
             targets: targets(&manifest, request)?,
-            roots: roots_of(&manifest),
+            roots: Vec::new(),
             references: Vec::new(),
-            constraints: values(&manifest.constraints),
+            constraints: Vec::new(),
+            overrides: Vec::new(),
+            base: direct::absolute(&directory)?,
             hashes: BTreeMap::new(),
             directory,
             manifest,
         };
-        inputs.note_references();
+        inputs.take_manifest()?;
         inputs.read_files()?;
-        inputs.refuse_urls()?;
         if inputs.roots.is_empty() {
             return Err(Failure::new(Exit::Input, "nothing is required")
                 .help("name requirements files under `requirements`, or write `dependencies`, in the manifest"));
@@ -67,33 +97,69 @@ impl Inputs {
         Ok(inputs)
     }
 
-    /// A file that is named by its URL belongs to no index, and no lock of this version can say who may serve it.
-    fn refuse_urls(&self) -> Result<(), Failure> {
-        let Some((requested, place)) = self.references.first() else { return Ok(()) };
-        Err(Failure::new(
-            Exit::Input,
-            format!("`{}` is required by URL, which pinfold cannot lock yet", requested.requirement.name),
-        )
-        .with("requirement", requested)
-        .with("written in", place)
-        .help("require it by version from an index; a directory with the file serves as one (`url = \"file:///…\"`)"))
+    /// Takes what the manifest itself asks for.
+    fn take_manifest(&mut self) -> Result<(), Failure> {
+        let manifest = self.manifest.clone();
+        self.take(&manifest.dependencies, &Role::Root(RootReason::Base))?;
+        for (name, requirements) in &manifest.extras {
+            self.take(requirements, &Role::Root(RootReason::Extra(name.clone())))?;
+        }
+        for (name, requirements) in &manifest.groups {
+            self.take(requirements, &Role::Root(RootReason::Group(name.clone())))?;
+        }
+        self.take(&manifest.constraints, &Role::Constraint)?;
+        self.take(&manifest.overrides, &Role::Override)
     }
 
-    fn note_references(&mut self) {
-        let manifest = &self.manifest;
-        let of_groups = manifest.extras.values().chain(manifest.groups.values()).flatten();
-        let all = manifest.dependencies.iter().chain(&manifest.constraints).chain(&manifest.overrides).chain(of_groups);
-        self.references.extend(references(all));
+    /// Files requirements as what they are. What names a file, a directory or a repository gets a URL by which the resolver
+    /// tells it from others.
+    fn take(&mut self, sourced: &[Sourced<Requested>], role: &Role) -> Result<(), Failure> {
+        for one in sourced {
+            let (mut requirement, written) = (one.value.requirement.clone(), format!("{}:{}", one.file, one.line));
+            if let Some(reference) = &one.value.reference {
+                let key = direct::key(reference, &self.base)?;
+                requirement.url = Some(key.clone());
+                let (requested, written, role) = (one.value.clone(), written.clone(), role.clone());
+                self.references.push(Referred { requested, written, role, key });
+            }
+            match role {
+                Role::Constraint => self.constraints.push(requirement),
+                Role::Override => self.overrides.push(requirement),
+                Role::Root(reason) => self.roots.push(Root { requirement, reason: reason.clone(), written }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what is odd about what was asked for without being wrong.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let has_egg = |one: &&Referred| one.requested.reference.as_ref().is_some_and(|reference| reference.has_egg);
+        let egg = |one: &Referred| {
+            let name = &one.requested.requirement.name;
+            format!("`#egg=…` means nothing any more and is ignored: `{name}` in {}", one.written)
+        };
+        self.references.iter().filter(has_egg).map(egg).collect()
+    }
+
+    /// Returns a requirement as it was written: what it names instead of versions, and not what stands for that.
+    pub(super) fn text_of(&self, requirement: &Requirement) -> String {
+        let named = |one: &&Referred| one.requested.requirement.name == requirement.name;
+        let same = |one: &&Referred| named(one) && Some(&one.key) == requirement.url.as_ref();
+        match self.references.iter().find(same) {
+            Some(one) => {
+                let requirement = Requirement { url: None, ..requirement.clone() };
+                Requested { requirement, reference: one.requested.reference.clone() }.to_string()
+            }
+            None => requirement.to_string(),
+        }
     }
 
     fn read_files(&mut self) -> Result<(), Failure> {
         let required: Vec<String> = self.manifest.requirement_files.iter().map(|file| file.value.clone()).collect();
         for file in required {
             let read = self.read_file(&file)?;
-            let root = |requirement: &Sourced<Requested>| root(requirement, RootReason::Base);
-            self.references.extend(references(read.requirements.iter().chain(&read.constraints)));
-            self.roots.extend(read.requirements.iter().map(root));
-            self.constraints.extend(values(&read.constraints));
+            self.take(&read.requirements, &Role::Root(RootReason::Base))?;
+            self.take(&read.constraints, &Role::Constraint)?;
             for (name, digests) in read.hashes {
                 self.hashes.entry(name).or_default().extend(digests);
             }
@@ -101,9 +167,8 @@ impl Inputs {
         let narrowing: Vec<String> = self.manifest.constraint_files.iter().map(|file| file.value.clone()).collect();
         for file in narrowing {
             let read = self.read_file(&file)?;
-            self.references.extend(references(read.requirements.iter().chain(&read.constraints)));
-            self.constraints.extend(values(&read.requirements));
-            self.constraints.extend(values(&read.constraints));
+            self.take(&read.requirements, &Role::Constraint)?;
+            self.take(&read.constraints, &Role::Constraint)?;
         }
         Ok(())
     }
@@ -138,7 +203,7 @@ impl Inputs {
             target: target.clone(),
             roots: self.roots.clone(),
             constraints: self.constraints.clone(),
-            overrides: values(&self.manifest.overrides),
+            overrides: self.overrides.clone(),
             exclude: self.manifest.exclude.clone(),
             preferences,
             prerelease: self.manifest.prerelease,
@@ -172,9 +237,11 @@ impl Inputs {
     pub(super) fn digest(&self, indexes: &Indexes) -> Sha256 {
         let manifest = &self.manifest;
         let mut lines: Vec<String> = Vec::new();
-        lines.extend(self.roots.iter().map(|root| format!("require {} {}", root.reason, root.requirement)));
-        lines.extend(self.constraints.iter().map(|constraint| format!("constrain {constraint}")));
-        lines.extend(manifest.overrides.iter().map(|requirement| format!("override {}", requirement.value)));
+        lines.extend(
+            self.roots.iter().map(|root| format!("require {} {}", root.reason, self.text_of(&root.requirement))),
+        );
+        lines.extend(self.constraints.iter().map(|constraint| format!("constrain {}", self.text_of(constraint))));
+        lines.extend(self.overrides.iter().map(|one| format!("override {}", self.text_of(one))));
         lines.extend(manifest.exclude.iter().map(|name| format!("exclude {name}")));
         lines.extend(manifest.no_binary.iter().map(|name| format!("no-binary {name}")));
         lines.extend(self.targets.iter().map(|target| format!("target {target}")));
@@ -198,36 +265,6 @@ impl Inputs {
         lines.dedup();
         Sha256::from_bytes(sha2::Sha256::digest(lines.join("\n").as_bytes()).into())
     }
-}
-
-fn values(sourced: &[Sourced<Requested>]) -> Vec<Requirement> {
-    sourced.iter().map(|requirement| requirement.value.requirement.clone()).collect()
-}
-
-fn references<'a>(
-    sourced: impl IntoIterator<Item = &'a Sourced<Requested>>,
-) -> impl Iterator<Item = (Requested, String)> {
-    let given = sourced.into_iter().filter(|requirement| requirement.value.reference.is_some());
-    given.map(|requirement| (requirement.value.clone(), place(requirement)))
-}
-
-fn place(requirement: &Sourced<Requested>) -> String {
-    format!("{}:{}", requirement.file, requirement.line)
-}
-
-fn root(requirement: &Sourced<Requested>, reason: RootReason) -> Root {
-    Root { requirement: requirement.value.requirement.clone(), reason, written: place(requirement) }
-}
-
-fn roots_of(manifest: &Manifest) -> Vec<Root> {
-    let base = manifest.dependencies.iter().map(|requirement| root(requirement, RootReason::Base));
-    let extras = manifest.extras.iter().flat_map(|(name, requirements)| {
-        requirements.iter().map(|requirement| root(requirement, RootReason::Extra(name.clone())))
-    });
-    let groups = manifest.groups.iter().flat_map(|(name, requirements)| {
-        requirements.iter().map(|requirement| root(requirement, RootReason::Group(name.clone())))
-    });
-    base.chain(extras).chain(groups).collect()
 }
 
 /// Reads `pinfold.toml`, or `pyproject.toml` beside it, or starts from nothing where -r is given.

@@ -7,6 +7,7 @@
 mod asked;
 mod crew;
 mod desk;
+pub(crate) mod direct;
 mod indexes;
 mod inputs;
 mod pages;
@@ -31,6 +32,7 @@ use pinfold_packaging::{PackageName, Version};
 use pinfold_resolve::{Problem, Solution, Warning};
 
 use self::desk::{Desk, Unsolved};
+use self::direct::Directs;
 use self::indexes::Indexes;
 use self::inputs::Inputs;
 use self::pages::Relevance;
@@ -166,9 +168,12 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let mut desk = Desk::new(Arc::clone(&opened.source), recording, spinner.clone());
     let mut sdists =
         Sdists::new(world, output, opened.fetcher.clone(), &inputs, request.python, cutoff, opened.recorded());
+    let context = direct::Context { request, inputs: &inputs, former, opened: &opened, world };
+    let directs = Directs::gather(&context, &mut desk).map_err(no_solution)?;
     let solutions = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists).map_err(no_solution)?;
 
-    let mut pinner = Pinner::new(opened.fetcher.as_deref(), former);
+    direct::check_solutions(&inputs, &directs, &solutions)?;
+    let mut pinner = Pinner::new(opened.fetcher.as_deref(), former, &directs);
     let resolutions = solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>()?;
     check_hashes(&inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
@@ -178,7 +183,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     settings.tool.iter_mut().for_each(|tool| tool.asked = asked::asked(&inputs, &solutions, &desk));
     let lock = merge(&resolutions, settings)?;
     if let Answers::Record { file, url } = request.answers {
-        recording::of(&desk, &sdists, &inputs, &pinner, cutoff, url)?.write(file)?;
+        recording::of(&desk, &sdists, &inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
     }
     let text = lock.to_text();
     if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
@@ -186,7 +191,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     }
     Ok(Locked {
         targets: solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect(),
-        warnings: warnings(&solutions),
+        warnings: [inputs.warnings(), warnings(&solutions)].concat(),
         before: previous,
         lock,
         text,

@@ -11,10 +11,13 @@ use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
 use pinfold_packaging::{PageFile, SimplePage};
 use pinfold_resolve::{Chosen, RootReason, Solution};
 
+use super::direct::Directs;
 use crate::exit::{Exit, Failure};
 
 /// Turns choices into pinned files, and remembers which hosts serve them.
 pub(super) struct Pinner<'a> {
+    /// What is required by URL or path; it is pinned already.
+    directs: &'a Directs,
     fetcher: Option<&'a Fetcher>,
     /// Per file name, what the earlier lock says of it, and of which index it was.
     before: BTreeMap<ArtifactFilename, (Sha256, Option<SafeUrl>)>,
@@ -25,11 +28,11 @@ pub(super) struct Pinner<'a> {
 
 impl<'a> Pinner<'a> {
     /// Makes a pinner that knows the digests of an earlier lock. Without a fetcher, nothing can be computed.
-    pub(super) fn new(fetcher: Option<&'a Fetcher>, previous: Option<&Lock>) -> Self {
+    pub(super) fn new(fetcher: Option<&'a Fetcher>, previous: Option<&Lock>, directs: &'a Directs) -> Self {
         let packages = previous.into_iter().flat_map(|lock| &lock.packages);
         let files = packages.flat_map(|package| package.files().map(|file| (file, package.index.clone())));
         let before = files.map(|(file, index)| (file.filename.clone(), (file.sha256, index))).collect();
-        Self { fetcher, before, computed: BTreeMap::new(), hosts: BTreeMap::new() }
+        Self { directs, fetcher, before, computed: BTreeMap::new(), hosts: BTreeMap::new() }
     }
 
     /// Pins everything that one target gets.
@@ -45,12 +48,13 @@ impl<'a> Pinner<'a> {
     }
 
     fn resolved(&mut self, chosen: &Chosen) -> Result<Resolved, Failure> {
+        let direct = self.directs.get(&chosen.file.url.to_safe_url()).map(|file| file.direct.clone());
         Ok(Resolved {
             version: chosen.version.clone(),
             file: self.file(&chosen.file, &chosen.origin)?,
             kind: if chosen.is_sdist() { ArtifactKind::Sdist } else { ArtifactKind::Wheel },
-            index: Some(chosen.origin.index().clone()),
-            direct: None,
+            index: Some(chosen.origin.index().clone()).filter(|_| direct.is_none()),
+            direct,
             dependencies: chosen.dependencies.clone(),
             reach: reach(&chosen.reasons),
             requires_python: chosen.requires_python.clone(),
@@ -63,6 +67,9 @@ impl<'a> Pinner<'a> {
     /// As [`Pinner::resolution`].
     pub(super) fn file(&mut self, file: &PageFile, origin: &Origin) -> Result<LockedFile, Failure> {
         let url = file.url.to_safe_url();
+        if let Some(direct) = self.directs.get(&url) {
+            return Ok(direct.locked.clone());
+        }
         origin.check(&url).map_err(|e| {
             Failure::refused("origin-mismatch", format!("refused `{}`: its host is not of its index", file.filename))
                 .with("from", &url)

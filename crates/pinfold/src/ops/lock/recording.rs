@@ -20,6 +20,7 @@ use pinfold_packaging::{
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
+use super::direct::Directs;
 use super::inputs::Inputs;
 use super::pages::Relevance;
 use super::pin::Pinner;
@@ -38,6 +39,24 @@ pub(super) struct Recording {
     pub(super) metadata: BTreeMap<ArtifactFilename, RecordedMetadata>,
     /// Per sdist.
     pub(super) sdists: BTreeMap<ArtifactFilename, RecordedSdist>,
+    /// Per requirement that names a file, a directory or a repository, as it is written.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) direct: BTreeMap<String, RecordedDirect>,
+}
+
+/// What a file, a directory or a repository turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RecordedDirect {
+    /// The name under which its metadata is recorded.
+    pub(super) filename: ArtifactFilename,
+    /// Its size.
+    pub(super) size: u64,
+    /// Its digest.
+    pub(super) sha256: Sha256,
+    /// The commit of a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) commit: Option<String>,
 }
 
 /// The pages of one index.
@@ -243,7 +262,7 @@ pub(super) fn of(
     desk: &Desk,
     sdists: &Sdists<'_>,
     inputs: &Inputs,
-    pinner: &Pinner<'_>,
+    (pinner, directs): (&Pinner<'_>, &Directs),
     cutoff: Option<Timestamp>,
     url: Option<&str>,
 ) -> Result<Recording, Failure> {
@@ -272,5 +291,6 @@ pub(super) fn of(
         recording.metadata.insert(filename.clone(), RecordedMetadata { sha256: fact.sha256, headers });
     }
     recording.sdists = sdists.known().clone();
+    recording.direct = directs.recorded().clone();
     Ok(recording)
 }

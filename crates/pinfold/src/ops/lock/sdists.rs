@@ -21,6 +21,7 @@ use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
 use super::desk::{Builder, Desk, Sdist, Unsolved};
+use super::direct::Directs;
 use super::inputs::Inputs;
 use super::pin::Pinner;
 use super::recording::{RecordedMetadata, RecordedSdist, Recording, dependency_headers};
@@ -183,7 +184,8 @@ impl<'a> Sdists<'a> {
     fn build_now(&self, desk: &mut Desk, sdist: &Sdist<'_>, fetcher: &Fetcher) -> Result<RecordedSdist, Unsolved> {
         let interpreter = self.world.interpreter(self.python, self.requires_python.as_ref())?;
         let store = self.world.store()?;
-        let mut pinner = Pinner::new(Some(fetcher), None);
+        let none = Directs::default();
+        let mut pinner = Pinner::new(Some(fetcher), None, &none);
         let stored = fetch_sdist(fetcher, &store, sdist, &mut pinner)?;
         let system = requirements(&stored).map_err(Failure::from)?;
         let host = host_target(&interpreter)?;

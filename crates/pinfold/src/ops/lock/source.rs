@@ -195,7 +195,10 @@ impl MetadataFact {
     }
 
     /// Holds what METADATA says against the file's name (IX12).
-    fn checked(self, name: &PackageName, version: &Version, file: &PageFile) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// Exit 3.
+    pub(super) fn checked(self, name: &PackageName, version: &Version, file: &PageFile) -> Result<Self, Failure> {
         if self.metadata.name == *name && self.metadata.version == *version {
             return Ok(self);
         }

@@ -1,0 +1,485 @@
+//! What is required by URL or path: had before anything is resolved, so that the resolver sees it as a page with one file.
+//!
+//! The bytes are read whole, hashed and stored before a byte of them is looked at; what they say about themselves becomes the
+//! facts that an index would give. A file that an earlier lock has from the same URL with other bytes is refused: nobody but the
+//! maintainer, by name, lets it change. What lies on the maintainer's own disk is an input like the manifest, and may change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use pinfold_artifact::{Artifact, ArtifactFilename, Limits, LocalPath, Origin, SafeUrl, Sha256};
+use pinfold_fetch::{FetchCause, FetchError};
+use pinfold_lock::{Direct, Lock, LockedFile};
+use pinfold_manifest::{Reference, ReferenceSource};
+use pinfold_packaging::{
+    CoreMetadata, DistributionFilename, MarkerTruth, PackageName, PageFile, ProjectState, ProjectStatus, SimplePage,
+    Target, WheelFilename,
+};
+use pinfold_store::{Store, Stored};
+use pinfold_unpack::read_wheel;
+
+use super::desk::{Desk, Unsolved};
+use super::inputs::{Inputs, Referred, Role};
+use super::recording::RecordedDirect;
+use super::source::{MetadataFact, missing};
+use super::{Effect, Keep, LockRequest, Opened};
+use crate::exit::{Exit, Failure};
+use crate::world::World;
+
+/// Everything that is required by URL or path, by the URL that stands for it.
+#[derive(Debug, Default)]
+pub(super) struct Directs {
+    files: BTreeMap<SafeUrl, DirectFile>,
+    /// The same for a recording, by what was written.
+    recorded: BTreeMap<String, RecordedDirect>,
+}
+
+/// One file that is required by URL or path.
+#[derive(Debug, Clone)]
+pub(super) struct DirectFile {
+    /// The file as the resolver sees it.
+    pub(super) page_file: PageFile,
+    /// The file as the lock has it.
+    pub(super) locked: LockedFile,
+    /// How it was asked for.
+    pub(super) direct: Direct,
+}
+
+/// What getting them needs.
+pub(super) struct Context<'a> {
+    /// What was asked of the command.
+    pub(super) request: &'a LockRequest<'a>,
+    /// What the lock is made of.
+    pub(super) inputs: &'a Inputs,
+    /// The earlier lock.
+    pub(super) former: Option<&'a Lock>,
+    /// Where facts come from.
+    pub(super) opened: &'a Opened,
+    /// The surroundings.
+    pub(super) world: &'a World,
+}
+
+impl Directs {
+    /// Returns the file for which a URL stands.
+    pub(super) fn get(&self, key: &SafeUrl) -> Option<&DirectFile> {
+        self.files.get(key)
+    }
+
+    /// Returns what a recording keeps.
+    pub(super) const fn recorded(&self) -> &BTreeMap<String, RecordedDirect> {
+        &self.recorded
+    }
+
+    /// Gets everything that one of the targets asks for, and puts it on the desk.
+    ///
+    /// # Errors
+    /// Exit 2 if two references of one name contradict each other or one names nothing; exit 3 if bytes are not the expected
+    /// ones; exit 4 if the world failed.
+    pub(super) fn gather(context: &Context<'_>, desk: &mut Desk) -> Result<Self, Unsolved> {
+        let mut directs = Self::default();
+        for (name, wanted) in wanted(context.inputs)? {
+            let mut files = Vec::new();
+            let mut hosts = BTreeSet::new();
+            for referred in &wanted {
+                let (file, fact) = get(context, referred)?;
+                directs.recorded.insert(recorded_name(referred), recorded(&file));
+                hosts.extend(file.locked.url.file_host());
+                files.push((file.page_file.clone(), fact));
+                directs.files.insert(referred.key.clone(), file);
+            }
+            let origin = match &wanted[..] {
+                [only] => Origin::direct(&only.key),
+                [first, ..] => Origin::new(&first.key, hosts),
+                [] => continue,
+            };
+            desk.seed(&name, origin, page(files.iter().map(|(file, _)| file.clone()).collect()), files);
+        }
+        Ok(directs)
+    }
+}
+
+fn page(files: Vec<PageFile>) -> SimplePage {
+    let status = ProjectStatus { state: ProjectState::Active, reason: None };
+    SimplePage { files, status, last_serial: None, skipped: Vec::new(), repairs: Vec::new() }
+}
+
+/// Returns, per name, the different references that are active on some target, after checking that no target has two.
+fn wanted(inputs: &Inputs) -> Result<BTreeMap<PackageName, Vec<&Referred>>, Failure> {
+    let mut wanted: BTreeMap<PackageName, Vec<&Referred>> = BTreeMap::new();
+    for target in &inputs.targets {
+        let mut here: BTreeMap<&PackageName, &Referred> = BTreeMap::new();
+        for referred in inputs.references.iter().filter(|referred| is_active(inputs, referred, target)) {
+            let name = &referred.requested.requirement.name;
+            let first = *here.entry(name).or_insert(referred);
+            if !agree(first, referred) {
+                return Err(contradiction(name, first, referred));
+            }
+            let all = wanted.entry(name.clone()).or_default();
+            if !all.iter().any(|known| known.key == referred.key) {
+                all.push(referred);
+            }
+        }
+        check_elsewhere(inputs, target, &here)?;
+    }
+    Ok(wanted)
+}
+
+/// Returns true if the reference counts on the target: its marker holds there on some machine, its project is not excluded, and
+/// no override says otherwise.
+fn is_active(inputs: &Inputs, referred: &Referred, target: &Target) -> bool {
+    let environment = target.marker_environment();
+    let holds =
+        |marker: &pinfold_packaging::Marker| marker.evaluate(&environment, &BTreeSet::new()) != MarkerTruth::False;
+    let requirement = &referred.requested.requirement;
+    let replaced = inputs.overrides.iter().any(|one| one.name == requirement.name && holds(&one.marker));
+    holds(&requirement.marker)
+        && !inputs.manifest.exclude.contains(&requirement.name)
+        && (referred.role == Role::Override || !replaced)
+}
+
+fn agree(first: &Referred, second: &Referred) -> bool {
+    let digests = |referred: &Referred| referred.requested.reference.as_ref().and_then(|reference| reference.sha256);
+    let same_digest = match (digests(first), digests(second)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    first.key == second.key && same_digest
+}
+
+fn contradiction(name: &PackageName, first: &Referred, second: &Referred) -> Failure {
+    Failure::new(Exit::Input, format!("`{name}` is required from two places"))
+        .with("one", format!("{} ({})", first.requested, first.written))
+        .with("other", format!("{} ({})", second.requested, second.written))
+        .help("a project has one source on each target: take one away, or give the two markers that exclude each other")
+}
+
+/// A project that comes from a URL on one target cannot come from an index on another: its name would belong to both.
+fn check_elsewhere(inputs: &Inputs, target: &Target, here: &BTreeMap<&PackageName, &Referred>) -> Result<(), Failure> {
+    let environment = target.marker_environment();
+    for root in inputs.roots.iter().filter(|root| root.requirement.url.is_none()) {
+        let name = &root.requirement.name;
+        let named = |referred: &&Referred| referred.requested.requirement.name == *name;
+        let (Some(elsewhere), None) = (inputs.references.iter().find(named), here.get(name)) else { continue };
+        let asked = root.requirement.marker.evaluate(&environment, &BTreeSet::new()) != MarkerTruth::False;
+        let replaced = inputs.overrides.iter().any(|one| one.name == *name);
+        if asked && !replaced && !inputs.manifest.exclude.contains(name) {
+            return Err(two_origins(name, target, elsewhere).with("asked for by", &root.written));
+        }
+    }
+    Ok(())
+}
+
+/// Says that a name would belong to a URL and to an index.
+pub(super) fn two_origins(name: &PackageName, target: &Target, elsewhere: &Referred) -> Failure {
+    Failure::new(
+        Exit::Input,
+        format!("`{name}` would come from an index on {target}, and from elsewhere on other targets"),
+    )
+    .with("elsewhere", format!("{} ({})", elsewhere.requested, elsewhere.written))
+    .help("a name belongs to one origin: give the requirement by URL for this target too")
+}
+
+/// Checks that no target got a file that is required by URL on other targets only.
+pub(super) fn check_solutions(
+    inputs: &Inputs,
+    directs: &Directs,
+    solutions: &[pinfold_resolve::Solution],
+) -> Result<(), Failure> {
+    for solution in solutions {
+        for (name, chosen) in &solution.packages {
+            let Some(_) = directs.get(&chosen.file.url.to_safe_url()) else { continue };
+            let here = |referred: &&Referred| {
+                referred.requested.requirement.name == *name && is_active(inputs, referred, &solution.target)
+            };
+            let anywhere = |referred: &&Referred| referred.requested.requirement.name == *name;
+            if let (None, Some(elsewhere)) =
+                (inputs.references.iter().find(here), inputs.references.iter().find(anywhere))
+            {
+                return Err(two_origins(name, &solution.target, elsewhere));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn get(context: &Context<'_>, referred: &Referred) -> Result<(DirectFile, MetadataFact), Unsolved> {
+    let Some(reference) = &referred.requested.reference else {
+        return Err(Failure::new(Exit::Bug, "a reference without one").into());
+    };
+    let fail = |failure: Failure| failure.with("required by", format!("{} ({})", referred.requested, referred.written));
+    match &reference.source {
+        ReferenceSource::Git { .. } => Err(fail(Failure::new(Exit::Input, "a repository cannot be locked yet")).into()),
+        ReferenceSource::Path(path) => {
+            let whole = context.inputs.base.join(path).map_err(|error| Failure::of(Exit::Input, &error))?;
+            let url = whole.to_file_url().ok_or_else(|| Failure::new(Exit::Bug, format!("`{whole}` has no URL")))?;
+            let place = match std::fs::metadata(whole.as_str()) {
+                Ok(place) => place,
+                Err(error) => {
+                    let failure = Failure::new(Exit::Input, format!("cannot find `{path}`")).with("cause", error);
+                    return Err(fail(failure).into());
+                }
+            };
+            if place.is_dir() {
+                return Err(fail(Failure::new(Exit::Input, "a directory cannot be locked yet")).into());
+            }
+            let path = written_path(context, path, &whole)?;
+            archive(context, referred, reference, (&url, Some(path))).map_err(|failure| fail(failure).into())
+        }
+        ReferenceSource::Url(url) => {
+            archive(context, referred, reference, (url, None)).map_err(|failure| fail(failure).into())
+        }
+    }
+}
+
+/// Returns the path as the lock has it: relative to the lock, unless it was written absolute.
+fn written_path(context: &Context<'_>, path: &LocalPath, whole: &LocalPath) -> Result<LocalPath, Failure> {
+    if path.is_absolute() {
+        return Ok(path.clone());
+    }
+    let directory = context.request.output.parent().unwrap_or(Path::new("."));
+    whole.seen_from(&absolute(directory)?).map_err(|error| Failure::of(Exit::Input, &error))
+}
+
+/// Gets a file by its URL.
+fn archive(
+    context: &Context<'_>,
+    referred: &Referred,
+    reference: &Reference,
+    (url, path): (&SafeUrl, Option<LocalPath>),
+) -> Result<(DirectFile, MetadataFact), Failure> {
+    let segment = url.last_segment().unwrap_or_default();
+    let filename: ArtifactFilename = segment.parse().map_err(|error: pinfold_artifact::ArtifactFilenameError| {
+        Failure::of(Exit::Input, &error).help("the URL must end in the name of a wheel or sdist")
+    })?;
+    let name = &referred.requested.requirement.name;
+    let wheel = wheel_name(&filename, name)?;
+    let store = context.world.store()?;
+    let pinned = pin(context, referred, &filename, url, &store)?;
+    let Some(wheel) = wheel else {
+        return Err(Failure::new(Exit::Input, "an sdist by URL cannot be locked yet"));
+    };
+    if reference.subdirectory.is_some() {
+        return Err(Failure::new(Exit::Input, format!("`{filename}` is a wheel, which has no subdirectory")));
+    }
+    let artifact = &pinned.artifact;
+    let mut page_file = page_file(&referred.key, filename, DistributionFilename::Wheel(wheel.clone()), artifact);
+    let fact = match &pinned.stored {
+        Some(stored) => MetadataFact::new(wheel_metadata(stored, &wheel, url)?, &page_file)?,
+        None => recorded_fact(context, &page_file)?,
+    };
+    let fact = fact.checked(name, &wheel.version, &page_file)?;
+    page_file.requires_python = fact.metadata.requires_python.clone();
+    let direct = Direct::Archive { path, subdirectory: None };
+    Ok((DirectFile { page_file, locked: locked(artifact), direct }, fact))
+}
+
+/// Reads METADATA out of a stored wheel.
+fn wheel_metadata(stored: &Stored, wheel: &WheelFilename, url: &SafeUrl) -> Result<Vec<u8>, Failure> {
+    let contents = read_wheel(&mut stored.open()?, wheel.name.as_str(), &wheel.version.to_string());
+    let contents = contents.map_err(|error| {
+        let failure = Failure { code: error.refusal_code().map(str::to_owned), ..Failure::of(Exit::Refused, &error) };
+        failure.with("file", wheel).with("from", url).help("do not lock this file; tell the project's maintainers")
+    })?;
+    Ok(contents.metadata)
+}
+
+/// Returns what a recording has of the METADATA of a wheel.
+fn recorded_fact(context: &Context<'_>, file: &PageFile) -> Result<MetadataFact, Failure> {
+    let recorded = context.opened.recorded().and_then(|recording| recording.metadata.get(&file.filename));
+    let recorded = recorded.ok_or_else(|| missing(file.filename.as_str()))?;
+    let fact = MetadataFact::new(recorded.headers.clone().into_bytes(), file)?;
+    Ok(MetadataFact { sha256: recorded.sha256, ..fact })
+}
+
+/// Returns the name under which a recording keeps a reference.
+fn recorded_name(referred: &Referred) -> String {
+    let name = &referred.requested.requirement.name;
+    referred.requested.reference.as_ref().map_or_else(|| name.to_string(), |reference| format!("{name} @ {reference}"))
+}
+
+fn recorded(file: &DirectFile) -> RecordedDirect {
+    let commit = match &file.direct {
+        Direct::Git { commit, .. } => Some(commit.to_string()),
+        Direct::Archive { .. } | Direct::Directory { .. } => None,
+    };
+    RecordedDirect {
+        filename: file.page_file.filename.clone(),
+        size: file.locked.size_bytes,
+        sha256: file.locked.sha256,
+        commit,
+    }
+}
+
+/// Returns what the name of a wheel says; none for an sdist.
+fn wheel_name(filename: &ArtifactFilename, name: &PackageName) -> Result<Option<WheelFilename>, Failure> {
+    if [".tar.gz", ".zip"].iter().any(|ending| filename.as_str().ends_with(ending)) {
+        return Ok(None);
+    }
+    if !filename.as_str().ends_with(".whl") {
+        return Err(Failure::new(Exit::Input, format!("`{filename}` is neither a wheel nor an sdist"))
+            .help("a file that is required by URL ends in .whl, .tar.gz or .zip"));
+    }
+    let wheel = WheelFilename::parse(filename).map_err(|error| Failure::of(Exit::Input, &error))?;
+    if wheel.name != *name {
+        return Err(Failure::new(Exit::Input, format!("`{filename}` is no wheel of `{name}`"))
+            .help(format!("write `{} @ …`, or the URL of the other wheel", wheel.name)));
+    }
+    Ok(Some(wheel))
+}
+
+fn page_file(
+    key: &SafeUrl,
+    filename: ArtifactFilename,
+    distribution: DistributionFilename,
+    artifact: &Artifact,
+) -> PageFile {
+    PageFile {
+        filename,
+        distribution,
+        url: key.clone().into(),
+        size_bytes: Some(artifact.size_bytes),
+        sha256: Some(artifact.sha256),
+        upload_time: None,
+        requires_python: None,
+        yanked: None,
+        core_metadata: CoreMetadata::Absent,
+    }
+}
+
+fn locked(artifact: &Artifact) -> LockedFile {
+    LockedFile {
+        filename: artifact.filename.clone(),
+        url: artifact.url.clone(),
+        size_bytes: artifact.size_bytes,
+        sha256: artifact.sha256,
+        upload_time: None,
+    }
+}
+
+/// A file with its size and digest.
+struct Pinned {
+    artifact: Artifact,
+    /// The file in the store; none if a recording tells of it.
+    stored: Option<Stored>,
+}
+
+/// Reads a file whole, holds it against what is expected of it, and stores it.
+fn pin(
+    context: &Context<'_>,
+    referred: &Referred,
+    filename: &ArtifactFilename,
+    url: &SafeUrl,
+    store: &Store,
+) -> Result<Pinned, Failure> {
+    let name = &referred.requested.requirement.name;
+    let expected = referred.requested.reference.as_ref().and_then(|reference| reference.sha256);
+    let origin = Origin::direct(url);
+    let moves = matches!(&context.request.keep, Keep::AllBut(moving) if moving.contains(name));
+    let before = former_file(context.former, name, url).filter(|_| !moves);
+    let artifact = |size_bytes, sha256| Artifact {
+        filename: filename.clone(),
+        url: url.without_fragment(),
+        size_bytes,
+        sha256,
+        origin: origin.clone(),
+    };
+    let asks_again = context.request.effect == Effect::Compare || matches!(context.request.keep, Keep::Nothing);
+    if let Some(recording) = context.opened.recorded() {
+        let known = recording.direct.get(&recorded_name(referred)).ok_or_else(|| missing(&recorded_name(referred)))?;
+        let artifact = artifact(known.size, known.sha256);
+        return Ok(Pinned { artifact, stored: None });
+    }
+    if let Some(before) = before.filter(|_| !asks_again && url.scheme() != "file") {
+        let artifact = artifact(before.size_bytes, before.sha256);
+        if let Some(stored) = store.find(&artifact)?.filter(|_| expected.is_none_or(|one| one == artifact.sha256)) {
+            return Ok(Pinned { artifact, stored: Some(stored) });
+        }
+    }
+    let Some(fetcher) = &context.opened.fetcher else {
+        return Err(missing(url.as_str()));
+    };
+    let (size_bytes, found, mut bytes) =
+        fetcher.digest(&origin, url, Limits::UNKNOWN_SIZE_BYTES).map_err(fetch_failure)?;
+    let mismatch = |code, expected: &Sha256, of: &str, help: &str| {
+        Failure::refused(code, format!("refused `{filename}`"))
+            .with("from", url)
+            .with("expected", format!("sha256:{expected} ({of})"))
+            .with("found", format!("sha256:{found}"))
+            .help(help)
+    };
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
+        let help = "the bytes are not those that the requirement names; find out who changed them";
+        return Err(mismatch("hash-mismatch", &expected, "the requirement", help));
+    }
+    if let Some(before) = before.filter(|before| before.sha256 != found && url.scheme() != "file") {
+        let help = format!(
+            "the URL serves other bytes than when it was locked: ask who changed them; if they are what you want, lock with \
+             `--upgrade-package {name}`"
+        );
+        return Err(mismatch("file-replaced", &before.sha256, "the present lock", &help));
+    }
+    let artifact = artifact(size_bytes, found);
+    let stored = store.admit(&artifact, &mut bytes)?;
+    Ok(Pinned { artifact, stored: Some(stored) })
+}
+
+/// Returns what an earlier lock has of the file at this URL.
+fn former_file<'a>(former: Option<&'a Lock>, name: &PackageName, url: &SafeUrl) -> Option<&'a LockedFile> {
+    let packages = former.into_iter().flat_map(|lock| &lock.packages).filter(|package| package.name == *name);
+    let mut files = packages.filter_map(|package| package.archive.as_ref()).map(|archive| &archive.file);
+    files.find(|file| file.url == url.without_fragment())
+}
+
+/// A file that is required by URL has no index whose hosts could be listed.
+fn fetch_failure(error: FetchError) -> Failure {
+    let help = match &error.cause {
+        FetchCause::RedirectForeign(_) => Some("write the URL that it redirects to, if you trust that host"),
+        FetchCause::Unauthorized { .. } => Some("give the login of the host in netrc"),
+        FetchCause::RedirectInsecure { .. } | FetchCause::TooLarge { .. } => Some("tell who runs the server"),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// Returns the URL that stands for a reference in questions and answers: two references have one only if they mean the same.
+///
+/// # Errors
+/// Exit 2 if there is none.
+pub(super) fn key(reference: &Reference, base: &LocalPath) -> Result<SafeUrl, Failure> {
+    let none = |what: &str| Failure::new(Exit::Input, format!("`{what}` cannot be written as a URL"));
+    let (url, revision) = match &reference.source {
+        ReferenceSource::Git { url, revision } => {
+            let origin = url.origin_url().ok_or_else(|| none(url.as_str()))?;
+            (origin, Some(revision.as_ref().map_or("HEAD", |revision| revision.as_str())))
+        }
+        ReferenceSource::Path(path) => {
+            let whole = base.join(path).map_err(|error| Failure::of(Exit::Input, &error))?;
+            (whole.to_file_url().ok_or_else(|| none(path.as_str()))?, None)
+        }
+        ReferenceSource::Url(url) => (url.clone(), None),
+    };
+    let mut marked = url.as_url().clone();
+    if let Some(revision) = revision {
+        marked.query_pairs_mut().append_pair("git", revision);
+    }
+    if let Some(subdirectory) = &reference.subdirectory {
+        marked.query_pairs_mut().append_pair("subdirectory", subdirectory.as_str());
+    }
+    SafeUrl::try_from(marked).map_err(|error| Failure::of(Exit::Input, &error))
+}
+
+/// Returns a directory as an absolute path in the spelling of manifests and locks.
+///
+/// # Errors
+/// Exit 2 if it is not UTF-8 or has a name that no lock may have.
+pub(crate) fn absolute(directory: &Path) -> Result<LocalPath, Failure> {
+    let shown = || Failure::new(Exit::Input, format!("the path `{}` cannot be used", directory.display()));
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let whole = std::path::absolute(directory).map_err(|error| shown().with("cause", error))?;
+    let text = whole.to_str().ok_or_else(|| shown().with("cause", "it is not UTF-8"))?;
+    text.parse().map_err(|error: pinfold_artifact::LocalPathError| shown().with("cause", error))
+}

@@ -1,0 +1,238 @@
+//! What is required by URL, by path or from a repository is locked with its digest and installed as exactly those bytes.
+
+use pinfold_testkit::{Index, Server, WheelRecipe};
+
+use crate::attacks::wheel;
+use crate::project::Project;
+
+const DIRECT_URL: &str =
+    "import importlib.metadata as m; print(m.distribution('tool').read_text('direct_url.json').strip())";
+
+/// Returns a server that is no index of the project, with a wheel and an sdist of `tool`.
+fn elsewhere() -> Server {
+    Index::new().wheel("tool", "1.0").requires("lib").sdist("tool", "1.0").start()
+}
+
+fn index() -> Index {
+    Index::new().wheel("lib", "1.0").wheel("tool", "9.0")
+}
+
+#[test]
+fn a_wheel_by_url_is_pinned_installed_and_recorded() {
+    let server = elsewhere();
+    let url = server.file_url(&wheel("tool", "1.0"));
+    let project = Project::new(index(), &[&format!("tool @ {url}")]);
+    let lock = project.lock();
+    assert!(lock.contains(&format!("archive = {{ url = \"{url}\", size = ")), "{lock}");
+    assert!(lock.contains("dependencies = [\n    { name = \"lib\" },"), "{lock}");
+    assert!(project.server.requests_to("/simple/tool/").is_empty(), "the index was asked for what a URL names");
+
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+    let digest = server.artifact(&wheel("tool", "1.0")).sha256;
+    let record = format!("{{\"archive_info\":{{\"hashes\":{{\"sha256\":\"{digest}\"}}}},\"url\":\"{url}\"}}\n");
+    assert_eq!(project.python(DIRECT_URL), record);
+    project.pinfold("verify").run().expect_code(0);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.sync().expect_code(0).expect_stderr("up to date");
+}
+
+#[test]
+fn a_lock_that_is_current_is_locked_again_without_the_url() {
+    let server = elsewhere();
+    let project = Project::new(index(), &[&format!("tool @ {}", server.file_url(&wheel("tool", "1.0")))]);
+    let lock = project.lock();
+    server.forget_requests();
+    assert_eq!(project.lock(), lock);
+    assert!(server.requests().is_empty());
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    assert!(!server.requests().is_empty(), "a check believes the lock that it checks");
+}
+
+#[test]
+fn a_wheel_by_path_is_relative_to_the_file_that_names_it_and_to_the_lock() {
+    let project = Project::new(index(), &["tool @ ./wheels/tool-1.0-py3-none-any.whl"]);
+    let bytes = WheelRecipe::new("tool", "1.0").build();
+    project.home.write("wheels/tool-1.0-py3-none-any.whl", &bytes);
+    let lock = project.lock();
+    assert!(lock.contains("archive = { path = \"wheels/tool-1.0-py3-none-any.whl\", size = "), "{lock}");
+    assert!(!lock.contains("file:"), "{lock}");
+    project.sync().expect_code(0);
+    assert!(project.python(DIRECT_URL).contains("\"url\":\"file:///"));
+    project.pinfold("lock").args(["-o", "sub/pylock.toml"]).run();
+    project.home.write("sub/x", "");
+    project.pinfold("lock").args(["-o", "sub/pylock.toml"]).run().expect_code(0);
+    assert!(project.home.read("sub/pylock.toml").contains("path = \"../wheels/tool-1.0-py3-none-any.whl\""));
+
+    project.home.write("sub/requirements.txt", "../wheels/tool-1.0-py3-none-any.whl\n");
+    project.write_manifest(&[], "requirements = [\"sub/requirements.txt\"]", "");
+    // Who asked is told by another file now; what is installed is not.
+    assert!(project.lock().contains("path = \"wheels/tool-1.0-py3-none-any.whl\""));
+}
+
+#[test]
+fn the_same_inputs_in_another_directory_give_the_same_lock() {
+    let lock = || {
+        let project = Project::new(index(), &["tool @ ./w/tool-1.0-py3-none-any.whl"]);
+        project.home.write("w/tool-1.0-py3-none-any.whl", WheelRecipe::new("tool", "1.0").build());
+        let manifest = project.home.read("pinfold.toml").replace(&project.server.url(), "https://index.test/simple/");
+        project.home.write("pinfold.toml", manifest);
+        project.lock()
+    };
+    assert_eq!(lock(), lock());
+}
+
+#[test]
+fn a_file_url_is_locked_by_its_path() {
+    let project = Project::new(index(), &["lib"]);
+    project.home.write("w/tool-1.0-py3-none-any.whl", WheelRecipe::new("tool", "1.0").build());
+    let place = project.home.project().join("w/tool-1.0-py3-none-any.whl");
+    project.write_manifest(&[&format!("tool @ file://{}", place.display())], "", "");
+    assert!(project.lock().contains(&format!("path = \"{}\"", place.display())));
+    project.sync().expect_code(0);
+}
+
+#[test]
+fn a_wheel_that_does_not_serve_the_target_is_no_solution() {
+    let recipe = WheelRecipe::new("tool", "1.0").tag("cp27-cp27m-win32");
+    let server = Index::new().wheel_from(recipe.clone()).start();
+    let project = Project::new(index(), &[&format!("tool @ {}", server.file_url(&recipe.filename()))]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr("no wheel for").expect_stderr("tool");
+    assert!(!project.home.has("pylock.toml"));
+}
+
+#[test]
+fn a_wheel_that_needs_another_python_is_no_solution() {
+    let server = Index::new().wheel_from(WheelRecipe::new("tool", "1.0").requires_python("<3")).start();
+    let project = Project::new(index(), &[&format!("tool @ {}", server.file_url(&wheel("tool", "1.0")))]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr("tool").expect_stderr("Python");
+}
+
+#[test]
+fn each_target_may_have_its_own_url() {
+    let linux = WheelRecipe::new("tool", "1.0").tag("py3-none-manylinux_2_17_x86_64");
+    let windows = WheelRecipe::new("tool", "1.1").tag("py3-none-win_amd64");
+    let server = Index::new().wheel_from(linux.clone()).wheel_from(windows.clone()).start();
+    let dependencies = [
+        format!("tool @ {} ; sys_platform == 'linux'", server.file_url(&linux.filename())),
+        format!("tool @ {} ; sys_platform == 'win32'", server.file_url(&windows.filename())),
+    ];
+    let dependencies: Vec<&str> = dependencies.iter().map(String::as_str).collect();
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    let project = Project::with(index(), &dependencies, targets, "");
+    let lock = project.lock();
+    assert!(lock.contains("version = \"1.0\"\nmarker = \"sys_platform == 'linux'\""), "{lock}");
+    assert!(lock.contains("version = \"1.1\"\nmarker = \"sys_platform == 'win32'\""), "{lock}");
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\", \"macos-aarch64\"]";
+    project.write_manifest(&[&dependencies[..], &["tool"]].concat(), targets, "");
+    project.pinfold("lock").run().expect_code(2).expect_stderr("from an index on macos-aarch64");
+}
+
+#[test]
+fn two_urls_of_one_name_are_an_error_that_names_both() {
+    let server = elsewhere();
+    let (one, other) = (server.file_url(&wheel("tool", "1.0")), server.file_url("tool-1.0.tar.gz"));
+    let project = Project::new(index(), &[&format!("tool @ {one}"), "lib"]);
+    project.home.write("more.txt", format!("\ntool @ {other}\n"));
+    project.write_manifest(&[&format!("tool @ {one}")], "requirements = [\"more.txt\"]", "");
+    let run = project.pinfold("lock").run().expect_code(2).expect_stderr("`tool` is required from two places");
+    run.expect_stderr(&format!("{one} (pinfold.toml:4)")).expect_stderr(&format!("{other} (more.txt:2)"));
+    // Twice the same is one.
+    project.home.write("more.txt", format!("tool @ {one}\n"));
+    project.lock();
+}
+
+#[test]
+fn the_url_wins_over_a_range_that_it_fits_and_over_no_other() {
+    let server = Index::new().wheel("tool", "1.0").start();
+    let url = format!("tool @ {}", server.file_url(&wheel("tool", "1.0")));
+    let index = || index().wheel("wants", "1.0").requires("tool>=1").wheel("demands", "1.0").requires("tool>=2");
+    let project = Project::new(index(), &[&url, "wants", "tool<5"]);
+    assert!(project.lock().contains("name = \"tool\"\nversion = \"1.0\""));
+    project.write_manifest(&[&url, "demands"], "", "");
+    project.pinfold("lock").run().expect_code(1).expect_stderr("tool>=2");
+    project.write_manifest(&["wants"], &format!("overrides = [\"{url}\"]"), "");
+    assert!(project.lock().contains("name = \"tool\"\nversion = \"1.0\""));
+    project.write_manifest(&["wants"], &format!("constraints = [\"{url}\"]"), "");
+    assert!(project.lock().contains("name = \"tool\"\nversion = \"1.0\""));
+}
+
+#[test]
+fn extras_and_groups_by_url() {
+    let server = Index::new().wheel_from(WheelRecipe::new("tool", "1.0").extra("fast", "lib")).start();
+    let url = server.file_url(&wheel("tool", "1.0"));
+    let project = Project::with(index(), &["lib"], "", &format!("[groups]\ndev = [\"tool[fast] @ {url}\"]\n"));
+    let lock = project.lock();
+    assert!(lock.contains("marker = \"'dev' in dependency_groups\""), "{lock}");
+    project.pinfold("sync").args(["--group", "dev"]).run().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+}
+
+#[test]
+fn a_recording_carries_it() {
+    let server = elsewhere();
+    let url = server.file_url(&wheel("tool", "1.0"));
+    let project = Project::new(index(), &[&format!("tool @ {url}")]);
+    project.pinfold("lock").args(["--record", "all.recording"]).run().expect_code(0);
+    let lock = project.home.read("pylock.toml");
+    project.forget_cache();
+    drop(server);
+    project.pinfold("lock").args(["--replay", "all.recording", "-o", "again.toml"]).run().expect_code(0);
+    assert_eq!(project.home.read("again.toml"), lock);
+    project.pinfold("lock").args(["--replay", "all.recording", "--check"]).run().expect_code(0);
+    // Another URL was not recorded.
+    project.write_manifest(&[&format!("tool @ {}", url.replace("1.0", "1.1"))], "", "");
+    project.pinfold("lock").args(["--replay", "all.recording"]).run().expect_code(2).expect_stderr("record again");
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let server = elsewhere();
+    let check = |reference: &str, code: i32, part: &str| {
+        let project = Project::new(index(), &[&format!("tool @ {reference}")]);
+        project.pinfold("lock").run().expect_code(code).expect_stderr(part).expect_stderr("pinfold.toml:4");
+        assert!(!project.home.has("pylock.toml"));
+    };
+    check("./missing/tool-1.0-py3-none-any.whl", 2, "cannot find `missing/tool-1.0-py3-none-any.whl`");
+    check(&server.file_url("tool-2.0-py3-none-any.whl"), 4, "404");
+    check(&server.file_url("other-1.0-py3-none-any.whl"), 2, "is no wheel of `tool`");
+    check(&server.file_url("tool.rar"), 2, "neither a wheel nor an sdist");
+    let project = Project::new(index(), &[&format!("tool @ {}", server.file_url(&wheel("tool", "1.0")))]);
+    project.pinfold("lock").arg("--offline").run().expect_code(4).expect_stderr("--offline");
+}
+
+#[test]
+fn a_digest_that_is_demanded_is_checked() {
+    let server = elsewhere();
+    let digest = server.artifact(&wheel("tool", "1.0")).sha256.to_string();
+    let url = server.file_url(&wheel("tool", "1.0"));
+    let project = Project::new(index(), &[&format!("tool @ {url}#sha256={digest}")]);
+    let lock = project.lock();
+    // What is demanded is asked for, and no part of where the file is.
+    assert!(lock.contains(&format!("archive = {{ url = \"{url}\"")), "{lock}");
+    project.home.write("r.txt", format!("tool @ {url} --hash=sha256:{digest}\n"));
+    project.write_manifest(&[], "requirements = [\"r.txt\"]", "");
+    project.lock();
+    let other = crate::attacks::other_digit(&digest);
+    project.home.write("r.txt", format!("tool @ {url} --hash=sha256:{other}\n"));
+    project.pinfold("lock").run().expect_code(3).expect_refusal("hash-mismatch");
+}
+
+#[test]
+fn an_egg_is_remarked_on() {
+    let server = elsewhere();
+    let url = server.file_url(&wheel("tool", "1.0"));
+    let project = Project::new(index(), &[&format!("tool @ {url}#egg=tool")]);
+    project.pinfold("lock").run().expect_code(0).expect_stderr("warning").expect_stderr("#egg");
+}
+
+#[test]
+fn an_editable_install_is_refused_with_what_to_write_instead() {
+    let project = Project::new(index(), &["lib"]);
+    project.home.write("r.txt", "lib\n-e ./tool\n");
+    project.write_manifest(&[], "requirements = [\"r.txt\"]", "");
+    let run = project.pinfold("lock").run().expect_code(2).expect_stderr("r.txt:2:1").expect_stderr("-e ./tool");
+    run.expect_stderr("write `name @ ./directory`");
+}
