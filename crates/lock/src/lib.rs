@@ -24,7 +24,7 @@ mod write;
 
 pub use applies::Applies;
 pub use asked::{Asked, Asker};
-pub use diff::{LockDiff, PackageDiff, diff};
+pub use diff::{Change, ChangeKind, LockDiff, PackageDiff, Weight, diff};
 pub use document::{
     ArtifactKind, DependencyReference, Direct, DirectorySource, Lock, LockedArchive, LockedFile, Package, TreeSource,
     VcsSource,

@@ -209,7 +209,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Direction marks, zero-width characters, line separators and tags.
-const fn is_invisible(c: char) -> bool {
+pub(crate) const fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -12,7 +12,7 @@ mod popular;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use pinfold_lock::Lock;
+use pinfold_lock::{Change, ChangeKind, Lock, LockDiff};
 use pinfold_packaging::PackageName;
 
 pub use popular::PopularNames;
@@ -57,6 +57,15 @@ pub fn new_lookalikes(old: Option<&Lock>, new: &Lock) -> Vec<Lookalike> {
     }
     let popular = PopularNames::load();
     new.into_iter().filter_map(|name| popular.lookalike(name)).collect()
+}
+
+/// Adds to a diff of two locks which of the new names resemble a popular one.
+pub fn remark_lookalikes(diff: &mut LockDiff, old: Option<&Lock>, new: &Lock) {
+    for found in new_lookalikes(old, new) {
+        let said = format!("{} ({}, number {} by downloads)", found.popular, found.likeness, found.rank);
+        let change = Change { kind: ChangeKind::Lookalike, subject: String::new(), old: None, new: Some(said) };
+        diff.remark(&found.name, change);
+    }
 }
 
 /// Returns the candidate that somebody may have meant who wrote `name`: the nearest one, if it is near.
