@@ -61,15 +61,29 @@ impl Lock {
 
 /// Returns true if the marker holds on a machine of the target.
 fn holds_on(marker: &LockMarker, target: &Target, extras: &BTreeSet<ExtraName>, groups: &BTreeSet<GroupName>) -> bool {
-    let environment = target.marker_environment();
-    let span = environment.python_full_version.clone();
-    let mut releases = BTreeSet::from([span.at_least.clone()]);
-    cuts(marker.node(), &mut releases);
-    let inside = |release: &Version| *release >= span.at_least && span.below.as_ref().is_none_or(|end| release < end);
-    releases.into_iter().filter(inside).any(|at_least| {
-        let python_full_version = PythonSpan { at_least, below: None };
-        marker.evaluate(&MarkerEnvironment { python_full_version, ..environment.clone() }, extras, groups)
-    })
+    marker.answers_on(target, extras, groups).contains(&true)
+}
+
+impl LockMarker {
+    /// Returns what the marker says on the machines of a target: both answers, if it divides them.
+    pub(crate) fn answers_on(
+        &self,
+        target: &Target,
+        extras: &BTreeSet<ExtraName>,
+        groups: &BTreeSet<GroupName>,
+    ) -> BTreeSet<bool> {
+        let environment = target.marker_environment();
+        let span = environment.python_full_version.clone();
+        let mut releases = BTreeSet::from([span.at_least.clone()]);
+        cuts(self.node(), &mut releases);
+        let inside =
+            |release: &Version| *release >= span.at_least && span.below.as_ref().is_none_or(|end| release < end);
+        let answer = |at_least| {
+            let python_full_version = PythonSpan { at_least, below: None };
+            self.evaluate(&MarkerEnvironment { python_full_version, ..environment.clone() }, extras, groups)
+        };
+        releases.into_iter().filter(inside).map(answer).collect()
+    }
 }
 
 /// A marker that names more releases than that is no honest one; it costs no more than this.

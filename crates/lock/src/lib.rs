@@ -10,6 +10,7 @@ mod asked;
 mod diff;
 mod document;
 mod error;
+mod export;
 #[cfg(test)]
 mod fixture;
 mod marker;
@@ -30,6 +31,7 @@ pub use document::{
     VcsSource,
 };
 pub use error::{LockError, LockWarning};
+pub use export::{ExportError, requirements};
 pub use marker::{LockMarker, LockMarkerError};
 pub use merge::{LockSettings, MergeError, Reach, Resolution, Resolved, merge};
 pub use select::{Host, SelectError, Selected, Selection, Wanted, select};

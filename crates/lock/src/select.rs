@@ -208,7 +208,7 @@ pub fn select(lock: &Lock, host: &Host, wanted: &Wanted) -> Result<Selection, Se
     Ok(Selection { packages: selected.collect::<Result<_, _>>()? })
 }
 
-fn check_wanted(lock: &Lock, wanted: &Wanted) -> Result<(), SelectError> {
+pub(crate) fn check_wanted(lock: &Lock, wanted: &Wanted) -> Result<(), SelectError> {
     if let Some(extra) = wanted.extras.difference(&lock.extras).next() {
         return Err(SelectError::UnknownExtra { extra: extra.clone(), offered: listed(&lock.extras) });
     }
