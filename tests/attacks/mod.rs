@@ -16,6 +16,8 @@ mod foreign_origin;
 mod foreign_redirect;
 // Wheels whose archive lies.
 mod hostile_archive;
+// Proxies and certificates of the environment.
+mod hostile_network;
 // A name that another index has too.
 mod index_confusion;
 // An index whose pages lie.

@@ -208,7 +208,10 @@ mod tests {
             assert_eq!(error.line, line, "{text:?}: {error}");
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
-        assert_eq!(format!("{:?}", Netrc::parse("machine a.example login me password s3cret").unwrap()), "Netrc(1 hosts)");
+        assert_eq!(
+            format!("{:?}", Netrc::parse("machine a.example login me password s3cret").unwrap()),
+            "Netrc(1 hosts)"
+        );
         for text in ["", "\n\n", "# only a comment", "macdef x\nsomething\n"] {
             assert_eq!(Netrc::parse(text).unwrap(), Netrc::default(), "{text:?}");
         }

@@ -61,10 +61,11 @@ impl World {
     pub fn fetcher(&self, connectivity: Connectivity, credentials: Vec<Credential>) -> Result<Fetcher, Failure> {
         let mut settings = FetchSettings::new(self.cache_dir.join("pages"), connectivity);
         settings.ca_bundle = variable("SSL_CERT_FILE").map(PathBuf::from);
+        let first_of = |names: &[&str]| names.iter().find_map(|name| variable(name));
         settings.proxies = ProxySettings {
-            http: variable("http_proxy").or_else(|| variable("HTTP_PROXY")),
-            https: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),
-            no_proxy: variable("no_proxy").or_else(|| variable("NO_PROXY")),
+            http: first_of(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+            https: first_of(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+            no_proxy: first_of(&["no_proxy", "NO_PROXY"]),
         };
         settings.credentials = credentials;
         Ok(Fetcher::new(settings)?)

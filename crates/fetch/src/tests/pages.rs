@@ -334,8 +334,10 @@ fn certificates_that_cannot_be_read_are_an_error_at_once() {
         let error = Fetcher::new(bench.settings.clone()).unwrap_err();
         assert_eq!(summary(&error), "CaBundle x0");
     };
-    bench.settings.ca_bundle = Some(bench.path("missing.pem"));
-    check(&bench);
+    for missing in [bench.path("missing.pem"), PathBuf::new()] {
+        bench.settings.ca_bundle = Some(missing);
+        check(&bench);
+    }
     for contents in ["", "no certificate here", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
         std::fs::write(bench.path("ca.pem"), contents).unwrap();
         bench.settings.ca_bundle = Some(bench.path("ca.pem"));

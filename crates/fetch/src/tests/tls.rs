@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pinfold_artifact::Origin;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -131,6 +132,93 @@ fn a_proxy_sees_a_tunnel_and_nothing_else() {
     assert!(!proxy.heads()[0].contains("hidden"));
     bench.settings.proxies.https = Some("no url".to_owned());
     assert_eq!(summary(&Fetcher::new(bench.settings.clone()).unwrap_err()), "Client x0");
+}
+
+/// Starts a proxy that opens tunnels to this port, whatever host it is asked for. Returns its URL with a login in it, and the
+/// heads of its requests.
+fn tunnel(runtime: &tokio::runtime::Runtime, port: u16) -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
+    let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).unwrap();
+    let address = listener.local_addr().unwrap();
+    let heads = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = Arc::clone(&heads);
+    runtime.spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await?);
+                }
+                log.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
+                client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    (format!("http://me:s3cret@{address}"), heads)
+}
+
+#[test]
+fn through_a_proxy_the_certificate_is_still_the_servers_own() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let port = |server: &Secure| url(&server.url).as_url().port().unwrap();
+    let server = Secure::start(SERVER, None);
+    let (proxy, heads) = tunnel(&runtime, port(&server));
+    let mut bench = trusting();
+    bench.settings.proxies.https = Some(proxy);
+    bench.settings.credentials.push(crate::Credential {
+        host: url(&server.url).file_host().unwrap(),
+        secret: crate::Secret::Bearer("t0ken".to_owned()),
+    });
+    assert_eq!(found(ask(&bench, &server)).bytes, b"/simple/a/");
+    // The login of the proxy is the proxy's, and that of the index the index's.
+    let seen = heads.lock().unwrap().join("");
+    assert!(
+        seen.starts_with("CONNECT 127.0.0.1:") && seen.to_lowercase().contains("proxy-authorization: basic"),
+        "{seen}"
+    );
+    assert!(!seen.contains("t0ken") && !seen.contains("/simple/"), "{seen}");
+
+    // A proxy that answers in the server's place, with a certificate for another host or none that is trusted.
+    for (certificate, trusts) in [(ELSEWHERE, true), (EXPIRED, true), (SERVER, false)] {
+        let other = Secure::start(certificate, None);
+        let (proxy, _) = tunnel(&runtime, port(&other));
+        let mut bench = if trusts { trusting() } else { Bench::new() };
+        bench.settings.proxies.https = Some(proxy);
+        let error = ask(&bench, &server).unwrap_err();
+        assert_eq!(summary(&error), "Tls x1");
+        assert!(!format!("{error:?} {error} {}", error.cause).contains("s3cret"), "{error:?}");
+        assert_eq!(other.requests.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[test]
+fn plain_requests_go_by_their_proxy_and_past_it_where_no_proxy_says_so() {
+    let proxy = super::scripted::Scripted::start(|head, _| {
+        super::scripted::whole("text/html", head.lines().next().unwrap_or_default().as_bytes())
+    });
+    let mut bench = Bench::new();
+    bench.settings.proxies.http = Some(proxy.url.trim_end_matches("simple/").replace("http://", "http://me:s3cret@"));
+    bench.settings.proxies.no_proxy = Some("other.example, 127.0.0.1".to_owned());
+    let address = url("http://index.example/simple/a/");
+    let page = found(bench.fetcher().page(&origin_of("http://index.example/simple/"), &address, Freshness::Any));
+    assert_eq!(page.bytes, b"get http://index.example/simple/a/ http/1.1");
+    assert!(proxy.heads()[0].contains("proxy-authorization: basic"));
+    let server = pinfold_testkit::Index::new().wheel("a", "1.0").start();
+    found(super::page(&bench.fetcher(), &server, Freshness::Revalidate));
+    assert_eq!(proxy.heads().len(), 1);
+
+    // A proxy that wants another login: nobody is told what was tried.
+    let proxy = super::scripted::Scripted::start(|_, _| {
+        super::scripted::raw("407 Proxy Authentication Required", &["Content-Length: 0"], b"")
+    });
+    bench.settings.proxies.http = Some(proxy.url.trim_end_matches("simple/").replace("http://", "http://me:s3cret@"));
+    let error = bench.fetcher().page(&origin_of("http://index.example/simple/"), &address, Freshness::Revalidate);
+    let error = error.unwrap_err();
+    assert_eq!(summary(&error), "Status x1");
+    assert!(!format!("{error:?} {error} {}", error.cause).contains("s3cret"), "{error:?}");
+    assert!(!format!("{:?}", bench.settings).contains("s3cret"));
 }
 
 const AUTHORITY: &str = include_str!("certificates/authority.pem");

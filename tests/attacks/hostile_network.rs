@@ -1,0 +1,101 @@
+//! What the environment says about the way to an index: a proxy sees a tunnel, and certificates that cannot be read end the run.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+
+use pinfold_testkit::Index;
+
+use super::leaves;
+use crate::project::Project;
+
+const SECRET: &str = "s3cr3t-of-the-proxy";
+
+/// A proxy that says no, and what it was asked.
+struct Proxy {
+    address: String,
+    heads: Receiver<String>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address").to_string();
+        let (sender, heads) = channel();
+        let thread = std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+                    head.push(byte[0]);
+                }
+                if head.is_empty() {
+                    return;
+                }
+                // Whoever asked has seen enough when it hangs up.
+                let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = sender.send(String::from_utf8_lossy(&head).into_owned());
+            }
+        });
+        Self { address, heads, thread: Some(thread) }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Ends the thread, which takes a connection without a request for the end.
+        drop(TcpStream::connect(&self.address));
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A project whose index is behind TLS on a host that does not exist.
+fn far_away() -> Project {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let manifest = project.home.read("pinfold.toml");
+    project.home.write("pinfold.toml", manifest.replace(&project.server.url(), "https://index.test/simple/"));
+    project
+}
+
+#[test]
+fn a_proxy_from_the_environment_sees_a_tunnel_and_its_login_stays_its_own() {
+    let project = far_away();
+    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        let proxy = Proxy::start();
+        let run = project.pinfold("lock").arg("-v").env("PINFOLD_INDEX_MAIN_TOKEN", "t0ken");
+        let run = run.env(name, format!("http://me:{SECRET}@{}", proxy.address)).run().expect_code(4);
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+        for head in proxy.heads.try_iter() {
+            assert!(head.starts_with("CONNECT index.test:443 "), "{name}: {head}");
+            assert!(!head.contains("t0ken") && !head.contains("/simple"), "{name}: {head}");
+        }
+    }
+    assert!(!project.home.has("pylock.toml"));
+}
+
+#[test]
+fn hosts_that_no_proxy_names_are_reached_without_one() {
+    let proxy = Proxy::start();
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let through = |run: pinfold_testkit::Pinfold<'_>| run.env("HTTP_PROXY", format!("http://{}", proxy.address)).run();
+    through(project.pinfold("lock")).expect_code(4);
+    assert!(proxy.heads.recv().is_ok_and(|head| head.starts_with("GET http://127.0.0.1:")));
+    through(project.pinfold("lock").env("NO_PROXY", "index.test,127.0.0.1")).expect_code(0);
+    through(project.pinfold("sync").env("no_proxy", "127.0.0.1")).expect_code(0);
+}
+
+#[test]
+fn certificates_that_cannot_be_read_end_the_command() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    project.lock();
+    project.home.write("empty.pem", "");
+    for bundle in ["empty.pem", "missing.pem", ""] {
+        for verb in ["lock", "sync"] {
+            let run = project.pinfold(verb).env("SSL_CERT_FILE", bundle).run().expect_code(4);
+            run.expect_stderr("SSL_CERT_FILE");
+        }
+    }
+    leaves(&project, "sync", 0, &["partial"], &[]);
+}
