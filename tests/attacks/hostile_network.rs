@@ -7,7 +7,6 @@ use std::thread::JoinHandle;
 
 use pinfold_testkit::Index;
 
-use super::leaves;
 use crate::project::Project;
 
 const SECRET: &str = "s3cr3t-of-the-proxy";
@@ -97,5 +96,5 @@ fn certificates_that_cannot_be_read_end_the_command() {
             run.expect_stderr("SSL_CERT_FILE");
         }
     }
-    leaves(&project, "sync", 0, &["partial"], &[]);
+    project.sync().expect_code(0);
 }

@@ -20,6 +20,8 @@ mod hostile_archive;
 mod hostile_network;
 // A name that another index has too.
 mod index_confusion;
+// An index that has less than it had, or something else.
+mod index_rollback;
 // An index whose pages lie.
 mod lying_index;
 // Wheels whose RECORD lies.

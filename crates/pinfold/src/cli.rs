@@ -112,6 +112,12 @@ pub struct Lock {
     /// Writes nothing; exits 1 unless locking again gives the same bytes
     #[arg(long)]
     pub check: bool,
+    /// Takes what the index says now of this locked file, which was replaced under its name
+    #[arg(long = "accept-replaced", value_name = "FILE", conflicts_with = "check")]
+    pub accept_replaced: Vec<String>,
+    /// Goes on although the index has less than when the lock was made
+    #[arg(long, conflicts_with = "check")]
+    pub allow_index_rollback: bool,
     /// Keeps every answer that the lock used in FILE
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     pub record: Option<PathBuf>,

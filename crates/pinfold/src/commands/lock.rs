@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use pinfold_artifact::ArtifactFilename;
 use pinfold_fetch::Connectivity;
 use pinfold_lock::Lock;
 use pinfold_packaging::{NameError, PackageName};
 
 use crate::cli;
 use crate::exit::{Exit, Failure};
-use crate::ops::lock::{Answers, Effect, Keep, LockRequest, Locked, lock};
+use crate::ops::lock::{Answers, Decisions, Effect, Keep, LockRequest, Locked, Rollback, lock};
 use crate::output::Output;
 use crate::world::World;
 
@@ -33,6 +34,7 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         connectivity: if arguments.offline { Connectivity::Offline } else { Connectivity::Online },
         python: arguments.python.as_deref(),
         output: &path,
+        decisions: decisions(arguments)?,
     };
     let locked = lock(&request, world, output)?;
     locked.warnings.iter().for_each(|warning| output.warning(warning));
@@ -63,6 +65,13 @@ fn keep(arguments: &cli::Lock) -> Result<Keep, Failure> {
     let names = arguments.upgrade_packages.iter().map(|text| text.parse::<PackageName>());
     let moving = names.collect::<Result<_, NameError>>().map_err(|e| Failure::of(Exit::Input, &e))?;
     Ok(Keep::AllBut(moving))
+}
+
+fn decisions(arguments: &cli::Lock) -> Result<Decisions, Failure> {
+    let replaced = arguments.accept_replaced.iter().map(|text| text.parse::<ArtifactFilename>());
+    let replaced = replaced.collect::<Result<_, _>>().map_err(|e| Failure::of(Exit::Input, &e))?;
+    let rollback = if arguments.allow_index_rollback { Rollback::Allowed } else { Rollback::Refused };
+    Ok(Decisions { replaced, rollback })
 }
 
 fn answers(arguments: &cli::Lock) -> Answers<'_> {

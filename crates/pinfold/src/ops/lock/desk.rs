@@ -153,6 +153,19 @@ impl Desk {
         self.pages.as_ref()
     }
 
+    /// Returns a project's page once it is there; nothing if the index has no such project.
+    ///
+    /// # Errors
+    /// If the page cannot be had.
+    pub(super) fn page(&mut self, name: &PackageName) -> Result<Option<Arc<ProjectFacts>>, Failure> {
+        let question = Question::Page(name.clone());
+        self.ask(question.clone());
+        while !self.is_known(&question)? {
+            self.wait()?;
+        }
+        Ok(self.facts.page(name).cloned())
+    }
+
     /// Starts to crawl for these problems: their direct requirements, and `names`, which an earlier lock had.
     pub(super) fn crawl_ahead(&mut self, problems: &[Problem], names: &BTreeSet<PackageName>) {
         self.ahead = problems.iter().map(|p| (p.clone(), p.target.marker_environment())).collect();

@@ -16,6 +16,7 @@ mod pip;
 mod recording;
 mod sdists;
 mod source;
+mod went_back;
 mod wheel_end;
 
 use std::cell::Cell;
@@ -40,6 +41,7 @@ use self::pin::Pinner;
 use self::recording::Recording;
 use self::sdists::Sdists;
 use self::source::{Patience, Source};
+pub use self::went_back::{Decisions, Rollback};
 use super::{read_lock, write_whole};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -70,6 +72,8 @@ pub struct LockRequest<'a> {
     pub python: Option<&'a Path>,
     /// The lock.
     pub output: &'a Path,
+    /// What the maintainer decided about an index that went back.
+    pub decisions: Decisions,
 }
 
 /// Which of the former lock's versions are kept.
@@ -170,10 +174,16 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         Sdists::new(world, output, opened.fetcher.clone(), &inputs, request.python, cutoff, opened.recorded());
     let context = direct::Context { request, inputs: &inputs, former, opened: &opened, world };
     let directs = Directs::gather(&context, &mut desk).map_err(no_solution)?;
-    let solutions = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists).map_err(no_solution)?;
+    let solved = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);
+    let decided = went_back::look(former, &inputs.targets, cutoff, &solved, &request.decisions, &mut desk)?;
+    let solutions = solved.map_err(no_solution)?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;
     let mut pinner = Pinner::new(opened.fetcher.as_deref(), former, &directs);
+    pinner.take_replaced(&request.decisions.replaced);
+    if let Some(recording) = opened.recorded() {
+        pinner.know(recording.computed(opened.source.indexes())?);
+    }
     let resolutions = solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>()?;
     check_hashes(&inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
@@ -191,7 +201,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     }
     Ok(Locked {
         targets: solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect(),
-        warnings: [inputs.warnings(), warnings(&solutions)].concat(),
+        warnings: [decided, inputs.warnings(), warnings(&solutions)].concat(),
         before: previous,
         lock,
         text,
@@ -282,7 +292,12 @@ fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<
     }
     let keeps_all = matches!(&request.keep, Keep::AllBut(moving) if moving.is_empty());
     // Whoever asks whether there is anything newer does not mean the cache.
-    if request.effect == Effect::Compare || !keeps_all { Patience::Revalidate } else { Patience::Advised(cutoff) }
+    let decides = !request.decisions.replaced.is_empty() || request.decisions.rollback == Rollback::Allowed;
+    if request.effect == Effect::Compare || decides || !keeps_all {
+        Patience::Revalidate
+    } else {
+        Patience::Advised(cutoff)
+    }
 }
 
 /// Returns what to log in with at the indexes of a lock.
@@ -378,7 +393,7 @@ fn settings(
         builds,
         accepts: inputs.accepts(),
         asked: Asked::default(),
-        computed: BTreeSet::new(),
+        computed: pinner.unsaid.clone(),
         first_seen: BTreeMap::new(),
         trees: Vec::new(),
         metadata,

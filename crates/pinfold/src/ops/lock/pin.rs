@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinfold_artifact::{ArtifactFilename, FileHost, Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
-use pinfold_packaging::{PageFile, SimplePage};
+use pinfold_packaging::PageFile;
 use pinfold_resolve::{Chosen, RootReason, Solution};
 
 use super::direct::Directs;
@@ -24,6 +24,8 @@ pub(super) struct Pinner<'a> {
     computed: BTreeMap<SafeUrl, (u64, Sha256)>,
     /// Per index, the hosts of its locked files.
     pub(super) hosts: BTreeMap<SafeUrl, BTreeSet<FileHost>>,
+    /// Files whose digest is not the index's word.
+    pub(super) unsaid: BTreeSet<ArtifactFilename>,
 }
 
 impl<'a> Pinner<'a> {
@@ -32,7 +34,12 @@ impl<'a> Pinner<'a> {
         let packages = previous.into_iter().flat_map(|lock| &lock.packages);
         let files = packages.flat_map(|package| package.files().map(|file| (file, package.index.clone())));
         let before = files.map(|(file, index)| (file.filename.clone(), (file.sha256, index))).collect();
-        Self { directs, fetcher, before, computed: BTreeMap::new(), hosts: BTreeMap::new() }
+        Self { directs, fetcher, before, computed: BTreeMap::new(), hosts: BTreeMap::new(), unsaid: BTreeSet::new() }
+    }
+
+    /// Takes the index's word for these files, whatever the earlier lock says of them.
+    pub(super) fn take_replaced(&mut self, filenames: &BTreeSet<ArtifactFilename>) {
+        self.before.retain(|filename, _| !filenames.contains(filename));
     }
 
     /// Pins everything that one target gets.
@@ -81,20 +88,22 @@ impl<'a> Pinner<'a> {
             (_, expected) => self.compute(file, &url, origin, expected)?,
         };
         self.hold_against_before(file, origin, sha256)?;
+        if file.sha256.is_none() {
+            self.unsaid.insert(file.filename.clone());
+        }
         self.hosts.entry(origin.index().clone()).or_default().extend(url.file_host());
         Ok(LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time: file.upload_time })
     }
 
-    /// Returns the page with what was computed of its files where the index itself is silent, so that a recording needs no
-    /// network for it.
-    pub(super) fn with_computed(&self, page: &SimplePage) -> SimplePage {
-        let mut page = page.clone();
-        for file in page.files.iter_mut().filter(|file| file.size_bytes.is_none() || file.sha256.is_none()) {
-            if let Some((size_bytes, sha256)) = self.computed.get(&file.url.to_safe_url()) {
-                (file.size_bytes, file.sha256) = (Some(*size_bytes), Some(*sha256));
-            }
-        }
-        page
+    /// Returns what was computed of a file, where the index itself is silent: a recording needs no network for it.
+    pub(super) fn computed(&self, file: &PageFile) -> Option<(u64, Sha256)> {
+        let is_silent = file.size_bytes.is_none() || file.sha256.is_none();
+        is_silent.then(|| self.computed.get(&file.url.to_safe_url()).copied())?
+    }
+
+    /// Takes what a recording knows of files of which the index itself is silent.
+    pub(super) fn know(&mut self, computed: BTreeMap<SafeUrl, (u64, Sha256)>) {
+        self.computed.extend(computed);
     }
 
     fn compute(

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::direct::Directs;
+use super::indexes::Indexes;
 use super::inputs::Inputs;
 use super::pages::Relevance;
 use super::pin::Pinner;
@@ -96,6 +97,9 @@ struct RecordedFile {
     size: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<Sha256>,
+    /// Whether the digest is pinfold's and not the index's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    computed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uploaded: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,17 +177,46 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// Returns what was computed of files of which the indexes themselves are silent.
+    ///
+    /// # Errors
+    /// Exit 2 if the recording was damaged by hand.
+    pub(super) fn computed(&self, indexes: &Indexes) -> Result<BTreeMap<SafeUrl, (u64, Sha256)>, Failure> {
+        let mut known = BTreeMap::new();
+        for recorded in self.indexes.values() {
+            for (project, page) in recorded.projects.iter().filter_map(|(name, page)| Some((name, page.as_ref()?))) {
+                let page_url = indexes.of(project)?.page_url(project)?;
+                for file in page.files.iter().filter(|file| file.computed) {
+                    let url = file.page_file(&page_url, project)?.url.to_safe_url();
+                    known.extend(file.size.zip(file.sha256).map(|computed| (url, computed)));
+                }
+            }
+        }
+        Ok(known)
+    }
+}
+
 impl RecordedPage {
-    /// Keeps of a page the files that `matters` says a resolution can depend on.
-    pub(super) fn of(page: &SimplePage, page_url: &SafeUrl, matters: impl Fn(&PageFile) -> bool) -> Self {
-        let files = page.files.iter().filter(|file| matters(file)).map(|file| RecordedFile {
-            name: file.filename.clone(),
-            url: relative(page_url, &file.url.to_safe_url()),
-            size: file.size_bytes,
-            sha256: file.sha256,
-            uploaded: file.upload_time.map(|time| time.to_string()),
-            python: file.requires_python.as_ref().map(Specifiers::to_string),
-            yanked: file.yanked.clone(),
+    /// Keeps of a page the files that `matters` says a resolution can depend on, and of them what was computed.
+    pub(super) fn of(
+        page: &SimplePage,
+        page_url: &SafeUrl,
+        matters: impl Fn(&PageFile) -> bool,
+        computed: impl Fn(&PageFile) -> Option<(u64, Sha256)>,
+    ) -> Self {
+        let files = page.files.iter().filter(|file| matters(file)).map(|file| {
+            let known = computed(file);
+            RecordedFile {
+                name: file.filename.clone(),
+                url: relative(page_url, &file.url.to_safe_url()),
+                size: file.size_bytes.or(known.map(|(size_bytes, _)| size_bytes)),
+                sha256: file.sha256.or(known.map(|(_, sha256)| sha256)),
+                computed: file.sha256.is_none() && known.is_some(),
+                uploaded: file.upload_time.map(|time| time.to_string()),
+                python: file.requires_python.as_ref().map(Specifiers::to_string),
+                yanked: file.yanked.clone(),
+            }
         });
         Self { status: page.status.clone(), files: files.collect() }
     }
@@ -215,7 +248,7 @@ impl RecordedFile {
             filename: self.name.clone(),
             url: page_url.join(&self.url).map_err(|e| wrong(e.to_string()))?.into(),
             size_bytes: self.size,
-            sha256: self.sha256,
+            sha256: self.sha256.filter(|_| !self.computed),
             upload_time: self.uploaded.as_deref().map(str::parse).transpose().map_err(|e| wrong(format!("{e}")))?,
             requires_python: self.python.as_deref().map(str::parse).transpose().map_err(|e| wrong(format!("{e}")))?,
             yanked: self.yanked.clone(),
@@ -283,7 +316,7 @@ pub(super) fn of(
             .indexes
             .entry(index.name.clone())
             .or_insert_with(|| RecordedIndex { url: shown, projects: BTreeMap::new() });
-        let page = page.as_ref().map(|page| RecordedPage::of(&pinner.with_computed(page), &page_url, matters));
+        let page = page.as_ref().map(|page| RecordedPage::of(page, &page_url, matters, |file| pinner.computed(file)));
         recorded.projects.insert(name.clone(), page);
     }
     for (filename, fact) in desk.metadata().iter().filter(|(filename, _)| !sdists.known().contains_key(*filename)) {

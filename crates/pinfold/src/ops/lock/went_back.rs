@@ -1,0 +1,280 @@
+//! An index that went back: what is locked is held against what the index says now.
+//!
+//! A released file never changes and a release does not vanish, so whoever locked a file may expect to find it again: under its
+//! name, with its digest, its size and its upload time. Where that is not so, somebody restored an old state of the index,
+//! replaced a file, or answers in its place; locking on would quietly take what is offered instead. The verdict depends on the
+//! former lock and on the index, and on nothing that this machine remembers. Files that the present targets and cutoff rule out
+//! are not looked for: they are not what the lock is about any more.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
+use pinfold_lock::{Lock, LockedFile};
+use pinfold_packaging::{CoreMetadata, DistributionFilename, PackageName, PageFile, Releases, Target, Version};
+use pinfold_resolve::{Question, Solution};
+
+use super::desk::{Desk, Unsolved};
+use super::pages::Relevance;
+use super::source::{Answer, Source};
+use crate::exit::Failure;
+
+/// What the maintainer decided about an index that went back. Nothing, unless it was said.
+#[derive(Debug, Clone, Default)]
+pub struct Decisions {
+    /// Locked files whose new bytes, digest or upload time are taken.
+    pub replaced: BTreeSet<ArtifactFilename>,
+    /// Whether the index may have less than it had.
+    pub rollback: Rollback,
+}
+
+/// Whether an index may have less than it had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rollback {
+    /// It may.
+    Allowed,
+    /// It may not.
+    #[default]
+    Refused,
+}
+
+/// Holds what is locked against the index. Returns what the maintainer decided to go on with, for the output.
+///
+/// Where there are solutions, the projects that they have are looked at; where there is none, all that are locked.
+///
+/// # Errors
+/// Exit 3 if the index went back.
+pub(super) fn look(
+    former: Option<&Lock>,
+    targets: &[Target],
+    cutoff: Option<Timestamp>,
+    solved: &Result<Vec<Solution>, Unsolved>,
+    decisions: &Decisions,
+    desk: &mut Desk,
+) -> Result<Vec<String>, Failure> {
+    let (Some(former), Ok(_) | Err(Unsolved::NoSolution(..))) = (former, solved) else { return Ok(Vec::new()) };
+    let solutions = solved.as_deref().ok();
+    let relevance = match desk.source() {
+        // A recording is of the past on purpose.
+        Source::Replay { .. } => return Ok(Vec::new()),
+        Source::Live { relevance: Some(relevance), .. } => Arc::clone(relevance),
+        Source::Live { relevance: None, .. } => Arc::new(Relevance::new(targets, cutoff)),
+    };
+    let mut found = Vec::new();
+    for locked in locked_files(former, &relevance, solutions) {
+        let index = desk.source().indexes().of(locked.project)?;
+        if index.url.as_directory() != locked.index.as_directory() {
+            // The maintainer gave the name to another index.
+            continue;
+        }
+        let page_url = index.page_url(locked.project)?;
+        let page = match desk.page(locked.project) {
+            Ok(page) => page,
+            // Without a solution it does not matter what could not be had.
+            Err(_) if solutions.is_none() => continue,
+            Err(failure) => return Err(failure),
+        };
+        let seen = locked.held_against(former, page.as_deref().map(|page| page.releases()));
+        if seen.is_some()
+            && let Some(change) = locked.held_against(former, whole_page(desk, locked.project)?.as_ref())
+        {
+            found.push(Finding { file: locked.file.clone(), page: page_url, change });
+        }
+    }
+    let (taken, refused): (Vec<Finding>, Vec<Finding>) =
+        found.into_iter().partition(|finding| finding.is_decided(decisions));
+    match refused.split_first() {
+        None => Ok(taken.iter().map(|finding| format!("taken by the maintainer's decision: {finding}")).collect()),
+        Some((first, others)) => Err(first.failure(others)),
+    }
+}
+
+/// Reads the page with nothing left out: what is remembered of one leaves out what came after the cutoff.
+fn whole_page(desk: &Desk, project: &PackageName) -> Result<Option<Releases>, Failure> {
+    let whole = desk.source().unfiltered();
+    let source = whole.as_ref().unwrap_or(desk.source());
+    match source.answer(&Question::Page(project.clone()))? {
+        Answer::Page(page) => Ok(page.map(|(_, releases)| releases)),
+        Answer::Metadata(_) | Answer::NeedsBuild => Ok(None),
+    }
+}
+
+/// A file of the former lock.
+struct Locked<'a> {
+    project: &'a PackageName,
+    version: &'a Version,
+    index: &'a SafeUrl,
+    file: &'a LockedFile,
+}
+
+/// Returns the locked files that the index should still have.
+fn locked_files<'a>(
+    former: &'a Lock,
+    relevance: &'a Relevance,
+    solutions: Option<&'a [Solution]>,
+) -> impl Iterator<Item = Locked<'a>> {
+    let is_needed = move |name: &PackageName| {
+        solutions.is_none_or(|all| all.iter().any(|solution| solution.packages.contains_key(name)))
+    };
+    let packages = former.packages.iter().filter(move |package| is_needed(&package.name)).flat_map(|package| {
+        let known = package.version.as_ref().zip(package.index.as_ref());
+        let files = package.wheels.iter().chain(&package.sdist);
+        files.filter_map(move |file| {
+            known.map(|(version, index)| Locked { project: &package.name, version, index, file })
+        })
+    });
+    let tools = former.tool.iter().flat_map(|tool| &tool.builds).filter(move |_| solutions.is_some());
+    let tools = tools.filter(move |recipe| is_needed_sdist(solutions, recipe));
+    let tools = tools.flat_map(|recipe| &recipe.requires).map(|tool| Locked {
+        project: &tool.name,
+        version: &tool.version,
+        index: &tool.index,
+        file: &tool.file,
+    });
+    packages.chain(tools).filter(|locked| locked.page_file().is_some_and(|file| relevance.keeps(&file)))
+}
+
+fn is_needed_sdist(solutions: Option<&[Solution]>, recipe: &pinfold_lock::BuildRecipe) -> bool {
+    let chosen = solutions.into_iter().flatten().filter_map(|solution| solution.packages.get(&recipe.name));
+    chosen.into_iter().any(|chosen| chosen.is_sdist() && chosen.version == recipe.version)
+}
+
+impl Locked<'_> {
+    /// Returns the file as the page would have it that it was locked from.
+    fn page_file(&self) -> Option<PageFile> {
+        Some(PageFile {
+            filename: self.file.filename.clone(),
+            distribution: DistributionFilename::parse(&self.file.filename, self.project).ok()?,
+            url: self.file.url.clone().into(),
+            size_bytes: Some(self.file.size_bytes),
+            sha256: Some(self.file.sha256),
+            upload_time: self.file.upload_time,
+            requires_python: None,
+            yanked: None,
+            core_metadata: CoreMetadata::Absent,
+        })
+    }
+
+    fn held_against(&self, former: &Lock, page: Option<&Releases>) -> Option<Change> {
+        let files = page.and_then(|page| Some(page.files(page.position(self.version)?))).unwrap_or_default();
+        let Some(now) = files.iter().find(|file| file.filename == self.file.filename) else {
+            return Some(Change::Gone { expected: self.file.sha256 });
+        };
+        let is_computed = former.tool.as_ref().is_some_and(|tool| tool.computed.contains(&self.file.filename));
+        let expected = self.file.sha256;
+        match now.sha256 {
+            Some(found) if found != expected => return Some(Change::Digest { expected, found }),
+            None if !is_computed => return Some(Change::DigestWithdrawn { expected }),
+            _ => {}
+        }
+        if let Some(found) = now.size_bytes.filter(|found| *found != self.file.size_bytes) {
+            return Some(Change::Size { expected: self.file.size_bytes, found });
+        }
+        match self.file.upload_time {
+            Some(expected) if now.upload_time != Some(expected) => {
+                Some(Change::UploadTime { expected, found: now.upload_time })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the index says otherwise than the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Digest { expected: Sha256, found: Sha256 },
+    DigestWithdrawn { expected: Sha256 },
+    Gone { expected: Sha256 },
+    Size { expected: u64, found: u64 },
+    UploadTime { expected: Timestamp, found: Option<Timestamp> },
+}
+
+/// A locked file of which the index says something else.
+struct Finding {
+    file: LockedFile,
+    page: SafeUrl,
+    change: Change,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (expected, found) = self.change.sides();
+        write!(f, "`{}` {}: {expected} is locked, {found} is on {}", self.file.filename, self.change.what(), self.page)
+    }
+}
+
+impl Finding {
+    fn is_decided(&self, decisions: &Decisions) -> bool {
+        match self.change {
+            Change::Gone { .. } => decisions.rollback == Rollback::Allowed,
+            _ => decisions.replaced.contains(&self.file.filename),
+        }
+    }
+
+    fn failure(&self, others: &[Self]) -> Failure {
+        let (expected, found) = self.change.sides();
+        let mut failure = Failure::refused(
+            self.change.code(),
+            format!("refused `{}`: it {}", self.file.filename, self.change.what()),
+        )
+        .with("from", &self.file.url)
+        .with("page", &self.page)
+        .with("expected", format!("{expected} (the present lock)"))
+        .with("found", found);
+        for other in others.iter().take(SHOWN) {
+            failure = failure.with("also", other);
+        }
+        if others.len() > SHOWN {
+            failure = failure.with("also", format!("{} more", others.len() - SHOWN));
+        }
+        failure.help(match self.change {
+            Change::Gone { .. } => {
+                "ask who runs the index, and the project, why it is gone; if it was withdrawn for a good reason, the \
+                 maintainer's decision to move on is `pinfold lock --allow-index-rollback`"
+                    .to_owned()
+            }
+            _ => format!(
+                "a released file never changes; ask the project what happened before anyone installs it; only if the answer \
+                 is convincing, the maintainer's decision to take it is `pinfold lock --accept-replaced {}`",
+                self.file.filename
+            ),
+        })
+    }
+}
+
+impl Change {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Digest { .. } | Self::Size { .. } => "file-replaced",
+            Self::DigestWithdrawn { .. } => "hash-withdrawn",
+            Self::Gone { .. } => "index-rollback",
+            Self::UploadTime { .. } => "upload-time-changed",
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Digest { .. } | Self::Size { .. } => "was replaced since it was locked",
+            Self::DigestWithdrawn { .. } => "had a digest on its page when it was locked, and has none now",
+            Self::Gone { .. } => "is locked, and the index does not have it any more",
+            Self::UploadTime { .. } => "has another upload time than when it was locked",
+        }
+    }
+
+    fn sides(self) -> (String, String) {
+        match self {
+            Self::Digest { expected, found } => (format!("sha256:{expected}"), format!("sha256:{found}")),
+            Self::DigestWithdrawn { expected } => (format!("sha256:{expected}"), "no sha256".to_owned()),
+            Self::Gone { expected } => (format!("sha256:{expected}"), "no such file".to_owned()),
+            Self::Size { expected, found } => (format!("{expected} bytes"), format!("{found} bytes")),
+            Self::UploadTime { expected, found } => {
+                (expected.to_string(), found.map_or_else(|| "no upload time".to_owned(), |found| found.to_string()))
+            }
+        }
+    }
+}
+
+/// How many further findings a refusal names.
+const SHOWN: usize = 20;

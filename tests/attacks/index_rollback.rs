@@ -1,0 +1,169 @@
+//! An index that went back: what is locked vanished, was replaced, lost its digest or has another time. It is said as such
+//! and refused, whatever the command; going on is a decision that the maintainer takes by name and that is shown.
+
+use pinfold_testkit::{Fault, Index, WheelRecipe, sha256_hex};
+
+use super::{guarded, wheel};
+use crate::project::Project;
+
+const JANUARY: &str = "2024-01-01T00:00:00Z";
+const JUNE: &str = "2024-06-01T00:00:00Z";
+const CUTOFF: &str = "exclude-newer = \"2024-08-20T00:00:00Z\"";
+
+fn two(newest: &str) -> Index {
+    Index::new().wheel("a", "1.0").uploaded(JANUARY).wheel("a", newest).uploaded(JUNE)
+}
+
+/// Another wheel under the name that is locked.
+fn other(text: &str) -> WheelRecipe {
+    WheelRecipe::new("a", "1.5").file("a/text.py", text)
+}
+
+/// Locks in all three ways, cold and warm, each of which must be refused with this code and say `parts`. The lock stays.
+#[track_caller]
+fn is_refused(project: &Project, code: &str, parts: &[&str]) {
+    let lock = project.home.read("pylock.toml");
+    for arguments in [&["--check"][..], &["--upgrade"], &["--upgrade-package", "a"], &["--check"]] {
+        let run = project.pinfold("lock").args(arguments).run().expect_refusal(code).expect_stderr("help: ");
+        parts.iter().for_each(|part| assert!(run.stderr.contains(part), "{part}: {run}"));
+    }
+    project.forget_cache();
+    let run = project.pinfold("lock").run().expect_refusal(code);
+    parts.iter().for_each(|part| assert!(run.stderr.contains(part), "{part}: {run}"));
+    assert_eq!(project.home.read("pylock.toml"), lock);
+}
+
+/// Locks with a decision, which is shown and after which the lock is what checking gives.
+#[track_caller]
+fn is_taken(project: &Project, decision: &[&str], expected: &str) {
+    let mut with_check = decision.to_vec();
+    with_check.push("--check");
+    project.pinfold("lock").args(with_check).run().expect_code(2);
+    let run = project.pinfold("lock").args(decision).run().expect_code(0);
+    run.expect_stderr("taken by the maintainer's decision").expect_stderr(&wheel("a", "1.5"));
+    assert!(project.home.read("pylock.toml").contains(expected), "{expected}");
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.sync().expect_code(0);
+}
+
+#[test]
+fn a_locked_file_that_vanished() {
+    let project = Project::with(two("1.5"), &["a"], CUTOFF, "");
+    let lock = project.lock();
+    let page = project.server.page_url("a");
+    // A new release is none of it.
+    project.server.update(&two("1.5").wheel("a", "1.6").uploaded(JUNE));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.server.update(&Index::new().wheel("a", "1.0").uploaded(JANUARY));
+    let digest = lock.split("sha256 = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("has a digest");
+    is_refused(&project, "index-rollback", &[&wheel("a", "1.5"), &page, digest, "no such file"]);
+    is_taken(&project, &["--allow-index-rollback"], &wheel("a", "1.0"));
+}
+
+#[test]
+fn a_locked_project_that_vanished() {
+    let project = Project::with(two("1.5").wheel("b", "1.0"), &["a", "b"], "", "");
+    let lock = project.lock();
+    project.server.update(&Index::new().wheel("b", "1.0"));
+    is_refused(&project, "index-rollback", &[&wheel("a", "1.5")]);
+    // What is no longer asked for may vanish.
+    project.write_manifest(&["b"], "", "");
+    project.pinfold("lock").run().expect_code(0);
+    assert_ne!(project.home.read("pylock.toml"), lock);
+    project.write_manifest(&["a", "b"], "", "");
+    project.pinfold("lock").run().expect_code(1);
+}
+
+#[test]
+fn files_that_the_manifest_rules_out_may_vanish() {
+    let project = Project::with(two("1.5"), &["a"], CUTOFF, "");
+    project.lock();
+    project.server.update(&Index::new().wheel("a", "1.0").uploaded(JANUARY));
+    project.write_manifest(&["a"], "exclude-newer = \"2024-02-01T00:00:00Z\"", "");
+    project.pinfold("lock").run().expect_code(0);
+    assert!(project.home.read("pylock.toml").contains(&wheel("a", "1.0")));
+}
+
+#[test]
+fn a_locked_file_with_another_upload_time() {
+    let index = |time: Option<&str>| {
+        let index = Index::new().wheel("a", "1.0").uploaded(JANUARY).wheel("a", "1.5");
+        time.map_or(index.clone(), |time| index.uploaded(time))
+    };
+    // Earlier, later, after the cutoff so that the file does not exist any more, and none at all.
+    for (time, shown) in [
+        (Some("2024-05-31T00:00:00Z"), "2024-05-31"),
+        (Some("2024-08-01T00:00:00Z"), "2024-08-01"),
+        (Some("2026-01-01T00:00:00Z"), "2026-01-01"),
+        (None, "no upload time"),
+    ] {
+        let project = Project::with(index(Some(JUNE)), &["a"], CUTOFF, "");
+        project.lock();
+        project.server.update(&index(time));
+        is_refused(&project, "upload-time-changed", &[&wheel("a", "1.5"), JUNE, shown]);
+        let expected = if shown == "2026-01-01" || time.is_none() { wheel("a", "1.0") } else { shown.to_owned() };
+        is_taken(&project, &["--accept-replaced", &wheel("a", "1.5")], &expected);
+        project.server.update(&index(Some(JUNE)));
+    }
+}
+
+#[test]
+fn a_digest_that_was_withdrawn() {
+    let index = || Index::new().wheel("a", "1.0").wheel("a", "1.5");
+    let project = Project::new(index(), &["a"]);
+    let lock = project.lock();
+    assert!(!lock.contains("computed-sha256"), "{lock}");
+    for fault in [Fault::NoHash, Fault::Md5Only] {
+        project.server.update(&index().fault(fault.clone()));
+        is_refused(&project, "hash-withdrawn", &[&wheel("a", "1.5"), "no sha256"]);
+        project.server.update(&index());
+        project.pinfold("lock").arg("--check").run().expect_code(0);
+    }
+    project.server.update(&index().fault(Fault::NoHash));
+    is_taken(&project, &["--accept-replaced", &wheel("a", "1.5")], "computed-sha256");
+
+    // Where there never was one, none is missed; what pinfold computed is held against the bytes.
+    project.forget_cache();
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.server.update(&Index::new().wheel("a", "1.0").wheel_from(other("x = 'evil'\n")).fault(Fault::NoHash));
+    project.forget_cache();
+    project.pinfold("lock").run().expect_refusal("file-replaced");
+    // And one that appears is no step back.
+    project.server.update(&index());
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert_eq!(project.home.read("pylock.toml"), lock);
+}
+
+#[test]
+fn a_replaced_file_is_taken_by_name_only() {
+    let index = |text: &str| {
+        let index = Index::new().wheel("base", "1.0").wheel("a", "1.0");
+        index.wheel_from(other(text))
+    };
+    let project = guarded(index("x = 'good'\n"), &["a"]);
+    project.lock();
+    let bytes = other("x = 'evil'\n").build();
+    project.server.update(&index("x = 'evil'\n"));
+    is_refused(&project, "file-replaced", &[&wheel("a", "1.5"), &sha256_hex(&bytes)]);
+    project.pinfold("lock").args(["--accept-replaced", &wheel("a", "1.0")]).run().expect_refusal("file-replaced");
+    project.pinfold("lock").args(["--accept-replaced", "a/b"]).run().expect_code(2);
+    project.pinfold("lock").arg("--allow-index-rollback").run().expect_refusal("file-replaced");
+    is_taken(&project, &["--accept-replaced", &wheel("a", "1.5")], &sha256_hex(&bytes));
+}
+
+#[test]
+fn a_yanked_file_that_is_locked_stays_with_a_warning() {
+    let project = Project::new(two("1.5"), &["a"]);
+    let lock = project.lock();
+    project.server.update(&two("1.5").yanked("broken"));
+    for arguments in [&["--check"][..], &[]] {
+        project.forget_cache();
+        let run = project.pinfold("lock").args(arguments).run().expect_code(0);
+        run.expect_stderr("warning").expect_stderr("yanked").expect_stderr("broken");
+    }
+    assert_eq!(project.home.read("pylock.toml"), lock);
+    project.sync().expect_code(0);
+    // Whoever asks for what is newest does not get it.
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert!(project.home.read("pylock.toml").contains(&wheel("a", "1.0")));
+}
