@@ -1,23 +1,29 @@
 //! What was served before, on disk: pages with their validators, and what was derived from files that never change.
 //!
 //! The name of an entry is the digest of origin and URL together: what one index served is never an answer for another,
-//! even for the same URL. An entry is a line of JSON and the body; it appears by one rename, and its time of change is when
-//! the server last said so.
+//! even for the same URL. A page is a line of JSON and the body; it appears by one rename, and its time of change is when
+//! the server last said so. What was derived is kept with its digest, and what one run looks at together in one [`Pack`].
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use pinfold_artifact::{Origin, SafeUrl, Sha256};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+use crate::pack::{Key, Pack};
 use crate::{FetchCause, Freshness, Page, PageReply};
 
 #[derive(Debug)]
 pub(crate) struct Cache {
     directory: PathBuf,
+    pack: Mutex<Pack>,
+    /// Where the pack is kept, if one was opened.
+    pack_path: OnceLock<PathBuf>,
 }
 
 /// What is known of a cached page.
@@ -58,7 +64,7 @@ impl Cache {
             let source = io::Error::new(io::ErrorKind::PermissionDenied, reason);
             return Err(failed("trust the directory", directory)(source));
         }
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self { directory: directory.to_owned(), pack: Mutex::default(), pack_path: OnceLock::new() })
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -103,32 +109,82 @@ impl Cache {
         file.set_modified(SystemTime::now()).map_err(failed("set the time of", &path))
     }
 
+    /// Opens the pack of this name; the first one that is opened stays.
+    pub(crate) fn open_pack(&self, name: &str) -> Result<(), FetchCause> {
+        let key = Sha256::from_bytes(sha2::Sha256::digest(name).into());
+        let path = self.directory.join(format!("pack-{}", key.short()));
+        let path = self.pack_path.get_or_init(|| path);
+        *self.pack() = Pack::read(path).map_err(failed("read", path))?;
+        Ok(())
+    }
+
+    /// Keeps what was looked at since the pack was opened, for the next time.
+    pub(crate) fn keep_pack(&self) -> Result<(), FetchCause> {
+        let Some(path) = self.pack_path.get() else { return Ok(()) };
+        let next = self.pack().next();
+        next.map_or(Ok(()), |next| write(path, &[&next]))
+    }
+
     /// Returns what was derived from a file.
-    pub(crate) fn recall(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> Result<Option<Vec<u8>>, FetchCause> {
-        let path = self.path(kind, origin, url);
+    pub(crate) fn recall(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> Result<Option<Bytes>, FetchCause> {
+        let key = key(kind, origin, url);
+        if let Some(answer) = self.pack().find(&key) {
+            return Ok(Some(answer));
+        }
+        let path = self.path_of(&key);
         let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => Bytes::from(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path)(error)),
         };
-        let Some((length, kept)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
-        Ok((u64::from_le_bytes(*length) == kept.len() as u64).then(|| kept.to_vec()))
+        let Some((digest, kept)) = bytes.split_first_chunk::<32>() else { return Ok(None) };
+        if sha2::Sha256::digest(kept)[..] != digest[..] {
+            return Ok(None);
+        }
+        let answer = bytes.slice(32..);
+        self.pack().note(key, answer.clone());
+        Ok(Some(answer))
+    }
+
+    /// Returns what was derived from a file if the pack has it: that costs next to nothing.
+    pub(crate) fn recall_packed(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> Option<Bytes> {
+        self.pack().find(&key(kind, origin, url))
     }
 
     /// Keeps what was derived from a file.
-    pub(crate) fn remember(&self, kind: &str, origin: &Origin, url: &SafeUrl, bytes: &[u8]) -> Result<(), FetchCause> {
-        write(&self.path(kind, origin, url), &[&(bytes.len() as u64).to_le_bytes(), bytes])
+    pub(crate) fn remember(&self, kind: &str, origin: &Origin, url: &SafeUrl, bytes: Bytes) -> Result<(), FetchCause> {
+        let key = key(kind, origin, url);
+        write(&self.path_of(&key), &[&sha2::Sha256::digest(&bytes), &bytes])?;
+        self.pack().note(key, bytes);
+        Ok(())
+    }
+
+    /// Keeps what was derived from a cached page for the next pack, and nowhere else: it can be derived again.
+    pub(crate) fn note(&self, kind: &str, origin: &Origin, url: &SafeUrl, bytes: Bytes) {
+        self.pack().note(key(kind, origin, url), bytes);
+    }
+
+    fn pack(&self) -> MutexGuard<'_, Pack> {
+        self.pack.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> PathBuf {
-        let mut hasher = sha2::Sha256::new();
-        for part in [kind, origin.index().as_str(), url.as_str()] {
-            hasher.update(part);
-            hasher.update([0]);
-        }
-        let name = Sha256::from_bytes(hasher.finalize().into()).to_string();
+        self.path_of(&key(kind, origin, url))
+    }
+
+    fn path_of(&self, key: &Key) -> PathBuf {
+        let name = Sha256::from_bytes(*key).to_string();
         self.directory.join(&name[..2]).join(name)
     }
+}
+
+fn key(kind: &str, origin: &Origin, url: &SafeUrl) -> Key {
+    let mut hasher = sha2::Sha256::new();
+    for part in [kind, origin.index().as_str(), url.as_str()] {
+        hasher.update(part);
+        hasher.update([0]);
+    }
+    hasher.finalize().into()
 }
 
 impl Cached {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use pinfold_artifact::{Artifact, Limits, Origin, SafeUrl, Sha256};
 use pinfold_store::{Store, Stored};
 use reqwest::Certificate;
@@ -159,12 +160,34 @@ impl Fetcher {
         })
     }
 
-    /// Returns what [`Fetcher::remember`] kept: something derived from what this origin served at this URL.
+    /// Opens the pack of this name: what [`Fetcher::keep_pack`] kept together is read in one go. One fetcher has one pack.
+    ///
+    /// # Errors
+    /// [`FetchCause::Cache`]; a pack that is missing or damaged is no error.
+    pub fn open_pack(&self, name: &str) -> Result<(), FetchError> {
+        self.cache.open_pack(name).map_err(|cause| FetchError::new(&url_of(self.cache.directory()), 0, cause))
+    }
+
+    /// Keeps what was recalled, remembered and noted since the pack was opened together, for the next time.
     ///
     /// # Errors
     /// [`FetchCause::Cache`].
-    pub fn recall(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> Result<Option<Vec<u8>>, FetchError> {
+    pub fn keep_pack(&self) -> Result<(), FetchError> {
+        self.cache.keep_pack().map_err(|cause| FetchError::new(&url_of(self.cache.directory()), 0, cause))
+    }
+
+    /// Returns what [`Fetcher::remember`] or [`Fetcher::note`] kept: something derived from what this origin served at this
+    /// URL, exactly as it was kept.
+    ///
+    /// # Errors
+    /// [`FetchCause::Cache`].
+    pub fn recall(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> Result<Option<Bytes>, FetchError> {
         self.cache.recall(&derived(kind), origin, url).map_err(|cause| FetchError::new(url, 0, cause))
+    }
+
+    /// Returns what was kept if the pack has it. Touches no file.
+    pub fn recall_packed(&self, kind: &str, origin: &Origin, url: &SafeUrl) -> Option<Bytes> {
+        self.cache.recall_packed(&derived(kind), origin, url)
     }
 
     /// Keeps something derived from what this origin served at this URL, such as a wheel's metadata found by ranges.
@@ -172,8 +195,13 @@ impl Fetcher {
     ///
     /// # Errors
     /// [`FetchCause::Cache`].
-    pub fn remember(&self, kind: &str, origin: &Origin, url: &SafeUrl, bytes: &[u8]) -> Result<(), FetchError> {
+    pub fn remember(&self, kind: &str, origin: &Origin, url: &SafeUrl, bytes: Bytes) -> Result<(), FetchError> {
         self.cache.remember(&derived(kind), origin, url, bytes).map_err(|cause| FetchError::new(url, 0, cause))
+    }
+
+    /// As [`Fetcher::remember`], but kept in the pack alone: for what can be derived again from a cached page.
+    pub fn note(&self, kind: &str, origin: &Origin, url: &SafeUrl, bytes: Bytes) {
+        self.cache.note(&derived(kind), origin, url, bytes);
     }
 
     fn serves(&self, cached: &Cached, freshness: Freshness) -> bool {

@@ -19,6 +19,7 @@ mod error;
 mod fetcher;
 mod local;
 mod netrc;
+mod pack;
 mod page;
 mod range;
 mod remote;

@@ -25,7 +25,8 @@ pub use name::{ExtraName, GroupName, NameError, PackageName};
 pub use requirement::{Repair, Requirement, RequirementError, RequirementErrorKind};
 pub use settings::{BuildPolicy, Prerelease, SettingError, Strategy};
 pub use simple::{
-    CoreMetadata, FileUrl, PageError, PageFile, PageFormat, ProjectState, ProjectStatus, SimplePage, SkippedFile,
+    CompactError, CoreMetadata, FileUrl, PageError, PageFile, PageFormat, ProjectState, ProjectStatus, Releases,
+    SimplePage, SkippedFile,
 };
 pub use specifiers::{Specifiers, SpecifiersError};
 pub use system::{Arch, Floor, Os, System};

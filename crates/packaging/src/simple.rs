@@ -5,13 +5,14 @@
 //! no wheel or sdist of this project, is left out with the reason. Weak digests are not read at all: a file that has only
 //! `md5` has none.
 //!
-//! A page is read again on every lock, so there is a compact form of it for the cache (`cached`), and a file's URL is kept
-//! in a form that costs no parsing until it is needed.
+//! A page is read again on every lock, so there is a compact form of it for the cache ([`Releases`]), and a file's URL is
+//! kept in a form that costs no parsing until it is needed.
 
-mod cached;
+mod compact;
 mod file;
 mod html;
 mod json;
+mod releases;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,8 @@ use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256, Sha256Error, U
 use serde::{Deserialize, Serialize};
 
 use crate::{DistributionFilename, PackageName, Repair, Specifiers};
+
+pub use releases::{CompactError, Releases};
 
 /// How a page is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pinfold_testkit::Fault;
@@ -314,17 +315,40 @@ fn what_was_derived_is_recalled_by_kind_origin_and_url() {
     let (one, two) = (origin_of("https://one.example/"), origin_of("https://two.example/"));
     let file = url("https://one.example/a.whl");
     assert_eq!(fetcher.recall("metadata", &one, &file).unwrap(), None);
-    fetcher.remember("metadata", &one, &file, b"Name: a").unwrap();
-    fetcher.remember("empty", &one, &file, b"").unwrap();
+    fetcher.remember("metadata", &one, &file, Bytes::from_static(b"Name: a")).unwrap();
+    fetcher.remember("empty", &one, &file, Bytes::new()).unwrap();
     let offline = bench.offline();
-    assert_eq!(offline.recall("metadata", &one, &file).unwrap().unwrap(), b"Name: a");
-    assert_eq!(offline.recall("empty", &one, &file).unwrap().unwrap(), b"");
+    assert_eq!(offline.recall("metadata", &one, &file).unwrap().unwrap(), "Name: a");
+    assert_eq!(offline.recall("empty", &one, &file).unwrap().unwrap(), "");
     assert_eq!(offline.recall("metadata", &two, &file).unwrap(), None);
     assert_eq!(offline.recall("page", &one, &file).unwrap(), None);
     for entry in walk(&bench.path("cache")) {
         std::fs::write(entry, b"torn").unwrap();
     }
-    assert_eq!(offline.recall("metadata", &one, &file).unwrap(), None);
+    assert_eq!(bench.offline().recall("metadata", &one, &file).unwrap(), None);
+}
+
+#[test]
+fn what_a_run_looked_at_is_kept_in_one_pack() {
+    let bench = Bench::new();
+    let origin = origin_of("https://one.example/");
+    let [read, noted, other] = ["read", "noted", "other"].map(|name| url(&format!("https://one.example/{name}.whl")));
+    bench.fetcher().remember("metadata", &origin, &read, Bytes::from_static(b"1")).unwrap();
+    let first = bench.fetcher();
+    first.open_pack("targets").unwrap();
+    assert_eq!(first.recall_packed("metadata", &origin, &read), None);
+    assert_eq!(first.recall("metadata", &origin, &read).unwrap().unwrap(), "1");
+    first.note("metadata", &origin, &noted, Bytes::from_static(b"2"));
+    first.keep_pack().unwrap();
+    let second = bench.offline();
+    second.open_pack("targets").unwrap();
+    for (address, answer) in [(&read, Some("1")), (&noted, Some("2")), (&other, None)] {
+        assert_eq!(second.recall_packed("metadata", &origin, address), answer.map(Bytes::from));
+    }
+    assert_eq!(second.recall_packed("metadata", &origin_of("https://two.example/"), &read), None);
+    let another = bench.offline();
+    another.open_pack("other targets").unwrap();
+    assert_eq!(another.recall_packed("metadata", &origin, &read), None);
 }
 
 #[test]

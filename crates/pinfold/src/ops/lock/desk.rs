@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use indicatif::ProgressBar;
 use pinfold_artifact::{ArtifactFilename, Limits, Origin};
 use pinfold_packaging::{
-    ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, SimplePage, Target, Version,
+    ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, Releases, SimplePage, Target, Version,
 };
 use pinfold_resolve::{
     Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Solution, best_candidates, resolve,
@@ -175,6 +175,7 @@ impl Desk {
         for name in first {
             self.ask(Question::Page(name));
         }
+        self.crawl_on();
     }
 
     /// Files a page for which no index has to be asked, and what the METADATA of its files says.
@@ -243,7 +244,10 @@ impl Desk {
         if self.asked.insert(Key::of(&question)) {
             self.progress.inc_length(1);
             self.outstanding += 1;
-            self.near.ask(question);
+            match self.source.answer_packed(&question).transpose() {
+                Some(answer) => self.file(question, answer),
+                None => self.near.ask(question),
+            }
         }
     }
 
@@ -272,11 +276,13 @@ impl Desk {
 
     /// Asks for what the pages that came make likely to be needed.
     fn crawl_on(&mut self) {
-        let names = std::mem::take(&mut self.arrived);
-        let candidates: Vec<Question> =
-            self.ahead.iter().flat_map(|(problem, _)| best_candidates(problem, &self.facts, &names)).collect();
-        for question in candidates {
-            self.ask(question);
+        while !self.arrived.is_empty() {
+            let names = std::mem::take(&mut self.arrived);
+            let candidates: Vec<Question> =
+                self.ahead.iter().flat_map(|(problem, _)| best_candidates(problem, &self.facts, &names)).collect();
+            for question in candidates {
+                self.ask(question);
+            }
         }
     }
 
@@ -339,7 +345,7 @@ impl Desk {
         }
     }
 
-    fn file_page(&mut self, name: PackageName, page: Option<(Origin, SimplePage)>) {
+    fn file_page(&mut self, name: PackageName, page: Option<(Origin, Releases)>) {
         let Some((origin, page)) = page else {
             if let Ok(index) = self.source.indexes().of(&name) {
                 self.facts.add_absent(name.clone(), index.origin());
@@ -350,7 +356,7 @@ impl Desk {
             return;
         };
         if let Some(pages) = &mut self.pages {
-            pages.insert(name.clone(), Some(page.clone()));
+            pages.insert(name.clone(), Some(page.to_page()));
         }
         self.facts.add_page(name.clone(), Arc::new(ProjectFacts::new(origin, page)));
         self.arrived.push(name);

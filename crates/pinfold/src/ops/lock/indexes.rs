@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinfold_artifact::{FileHost, Origin, SafeUrl};
 use pinfold_lock::{Lock, LockedIndex};
 use pinfold_manifest::{IndexEntry, IndexLocation, Routes};
-use pinfold_packaging::{PackageName, SimplePage};
+use pinfold_packaging::{PackageName, Releases};
 
 use crate::exit::{Exit, Failure};
 
@@ -117,20 +117,13 @@ impl Index {
 
     /// Returns the origin of the files of one page. While nobody has decided which hosts may serve files, those that the
     /// page names are allowed: over https only, unless the index itself is not.
-    pub(super) fn origin_for(&self, page: &SimplePage) -> Origin {
+    pub(super) fn origin_for(&self, page: &Releases) -> Origin {
         if self.file_hosts.is_some() {
             return self.origin();
         }
-        let mut named = BTreeSet::new();
-        let mut last = None;
-        for file in &page.files {
-            let url = file.url.to_safe_url();
-            let host = url.file_host();
-            if host != last {
-                named.extend(host.clone().filter(|_| url.scheme() == "https" || url.scheme() == self.url.scheme()));
-                last = host;
-            }
-        }
+        let hosts = page.hosts();
+        let named = hosts.iter().filter(|url| url.scheme() == "https" || url.scheme() == self.url.scheme());
+        let named: BTreeSet<FileHost> = named.filter_map(SafeUrl::file_host).collect();
         Origin::new(&self.url, named)
     }
 }

@@ -4,10 +4,11 @@
 //! the cutoff of the lock. A page that was fetched after the cutoff never has to be asked for again: whatever came later does
 //! not exist for this lock.
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use pinfold_artifact::{Origin, SafeUrl, Sha256};
+use pinfold_artifact::{SafeUrl, Sha256};
 use pinfold_fetch::{Fetcher, Freshness, Page, PageReply};
-use pinfold_packaging::{DistributionFilename, PackageName, PageFile, PageFormat, SimplePage, Tags, Target};
+use pinfold_packaging::{DistributionFilename, PackageName, PageFile, PageFormat, Releases, SimplePage, Tags, Target};
 use sha2::Digest;
 
 use super::indexes::Index;
@@ -29,7 +30,7 @@ impl Relevance {
         let names: Vec<String> = targets.iter().map(Target::to_string).collect();
         let text = format!("{} {cutoff:?}", names.join(","));
         let digest = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
-        Self { tags: targets.iter().map(Target::tags).collect(), cutoff, kind: format!("page-2-{}", digest.short()) }
+        Self { tags: targets.iter().map(Target::tags).collect(), cutoff, kind: format!("page-3-{}", digest.short()) }
     }
 
     /// Returns true if a resolution can depend on the file.
@@ -43,11 +44,27 @@ impl Relevance {
     }
 }
 
+impl Relevance {
+    /// Returns the name of the pack in which everything of this kind is kept together.
+    pub(super) fn pack_name(&self) -> &str {
+        &self.kind
+    }
+}
+
 /// The form under which whole pages are remembered.
-const WHOLE_KIND: &str = "page-2";
+const WHOLE_KIND: &str = "page-3";
 
 fn kind(relevance: Option<&Relevance>) -> &str {
     relevance.map_or(WHOLE_KIND, |relevance| &relevance.kind)
+}
+
+/// How far a remembered answer is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Anywhere on this machine.
+    Disk,
+    /// In the pack, which is in memory.
+    Pack,
 }
 
 /// Returns the page if it is remembered and need not be asked for again.
@@ -58,11 +75,15 @@ pub(super) fn at_hand(
     fetcher: &Fetcher,
     index: &Index,
     url: &SafeUrl,
-    patience: Patience,
+    (patience, reach): (Patience, Reach),
     relevance: Option<&Relevance>,
-) -> Result<Option<SimplePage>, Failure> {
+) -> Result<Option<Releases>, Failure> {
     let origin = index.origin();
-    let Some((fetched_at, page)) = remembered(fetcher, &origin, url, kind(relevance))? else { return Ok(None) };
+    let compact = match reach {
+        Reach::Disk => fetcher.recall(kind(relevance), &origin, url)?,
+        Reach::Pack => fetcher.recall_packed(kind(relevance), &origin, url),
+    };
+    let Some((fetched_at, page)) = compact.and_then(remembered) else { return Ok(None) };
     let after = |moment: Timestamp| u64::try_from(moment.as_second()).is_ok_and(|moment| moment < fetched_at);
     let serves = match patience {
         Patience::Advised(cutoff) => {
@@ -85,7 +106,7 @@ pub(super) fn fetched(
     name: &PackageName,
     patience: Patience,
     relevance: Option<&Relevance>,
-) -> Result<Option<SimplePage>, Failure> {
+) -> Result<Option<Releases>, Failure> {
     let freshness = match patience {
         Patience::Advised(_) => Freshness::Advised,
         Patience::NewerThan { span, .. } => Freshness::NewerThan(span),
@@ -108,20 +129,20 @@ pub(super) fn fetched(
         page.files.retain(|file| relevance.keeps(file));
         page.skipped.clear();
     }
-    if let Ok(compact) = postcard::to_allocvec(&(served.fetched_at_unix, &page)) {
-        fetcher.remember(kind(relevance), &origin, url, &compact)?;
+    let releases = Releases::from(page);
+    let compact = Bytes::from([&served.fetched_at_unix.to_le_bytes()[..], &releases.to_bytes()].concat());
+    match relevance {
+        Some(relevance) => fetcher.note(&relevance.kind, &origin, url, compact),
+        None => fetcher.remember(WHOLE_KIND, &origin, url, compact)?,
     }
-    Ok(Some(page))
+    Ok(Some(releases))
 }
 
-fn remembered(
-    fetcher: &Fetcher,
-    origin: &Origin,
-    url: &SafeUrl,
-    kind: &str,
-) -> Result<Option<(u64, SimplePage)>, Failure> {
-    let compact = fetcher.recall(kind, origin, url)?;
-    Ok(compact.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
+/// Reads what was remembered: when the page was fetched, in seconds since 1970, and the page.
+fn remembered(compact: Bytes) -> Option<(u64, Releases)> {
+    let (fetched_at, _) = compact.split_first_chunk::<8>()?;
+    let fetched_at = u64::from_le_bytes(*fetched_at);
+    Releases::from_bytes(compact.slice(8..)).ok().map(|releases| (fetched_at, releases))
 }
 
 /// Returns the page from a recording.
@@ -133,10 +154,10 @@ pub(super) fn replayed(
     index: &Index,
     url: &SafeUrl,
     name: &PackageName,
-) -> Result<Option<SimplePage>, Failure> {
+) -> Result<Option<Releases>, Failure> {
     let recorded = recording.indexes.get(&index.name).ok_or_else(|| missing(&index.name))?;
     let page = recorded.projects.get(name).ok_or_else(|| missing(name.as_str()))?;
-    page.as_ref().map(|page| page.page(url, name)).transpose()
+    page.as_ref().map(|page| page.page(url, name).map(Releases::from)).transpose()
 }
 
 fn read(served: &Page, name: &PackageName) -> Result<SimplePage, Failure> {

@@ -1,6 +1,6 @@
 //! Where facts come from: the live index through `fetch`, or a recording. Both answer the same questions.
 //!
-//! A page becomes a [`SimplePage`], a wheel's METADATA is had the cheapest way that the index allows: from the cache, from
+//! A page becomes [`Releases`], a wheel's METADATA is had the cheapest way that the index allows: from the cache, from
 //! the sidecar of PEP 658, by ranged reads of the wheel's end, from the whole file. An sdist has no METADATA that binds
 //! its wheels; whoever asks for it is told to build.
 
@@ -10,13 +10,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
-use pinfold_packaging::{CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, SimplePage, Version};
+use pinfold_packaging::{CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Releases, Version};
 use pinfold_resolve::Question;
 use sha2::Digest;
 
 use super::indexes::Indexes;
-use super::pages::{self, Relevance};
-use super::recording::Recording;
+use super::pages::{self, Reach, Relevance};
+use super::recording::{Recording, dependency_headers};
 use super::wheel_end;
 use crate::exit::{Exit, Failure};
 
@@ -39,7 +39,7 @@ pub(super) enum Answer {
     /// Only a build can tell.
     NeedsBuild,
     /// The project's page, and who may serve its files; none where the index has no such project.
-    Page(Option<(Origin, SimplePage)>),
+    Page(Option<(Origin, Releases)>),
 }
 
 /// Where facts come from.
@@ -95,27 +95,40 @@ impl Source {
         Some(Self::Live { fetcher, indexes, patience: *patience, relevance: None })
     }
 
+    /// Answers a question if the pack can: at once, without touching a file.
+    ///
+    /// # Errors
+    /// As [`Source::answer`].
+    pub(super) fn answer_packed(&self, question: &Question) -> Result<Option<Answer>, Failure> {
+        self.answer_near(question, Reach::Pack)
+    }
+
     /// Answers a question if that needs no network; the caller must ask [`Source::answer`] otherwise.
     ///
     /// # Errors
     /// As [`Source::answer`].
     pub(super) fn answer_at_hand(&self, question: &Question) -> Result<Option<Answer>, Failure> {
-        let Self::Live { fetcher, indexes, patience, relevance } = self else { return self.answer(question).map(Some) };
+        if matches!(self, Self::Replay { .. }) {
+            return self.answer(question).map(Some);
+        }
+        self.answer_near(question, Reach::Disk)
+    }
+
+    fn answer_near(&self, question: &Question, reach: Reach) -> Result<Option<Answer>, Failure> {
+        let Self::Live { fetcher, indexes, patience, relevance } = self else { return Ok(None) };
         match question {
             Question::Metadata { file, origin, name, version } => {
                 if matches!(file.distribution, DistributionFilename::Sdist(_)) {
                     return Ok(Some(Answer::NeedsBuild));
                 }
-                let Some(bytes) = remembered_metadata(fetcher, file, &file.url.to_safe_url(), origin)? else {
-                    return Ok(None);
-                };
-                let fact = MetadataFact::new(bytes, file)?.checked(name, version, file)?;
-                Ok(Some(Answer::Metadata(Box::new(fact))))
+                let fact = remembered_metadata(fetcher, file, (&file.url.to_safe_url(), origin), reach)?;
+                let checked = fact.map(|fact| fact.checked(name, version, file)).transpose()?;
+                Ok(checked.map(|fact| Answer::Metadata(Box::new(fact))))
             }
             Question::Page(name) => {
                 let index = indexes.of(name)?;
                 let url = index.page_url(name)?;
-                let page = pages::at_hand(fetcher, index, &url, *patience, relevance.as_deref())?;
+                let page = pages::at_hand(fetcher, index, &url, (*patience, reach), relevance.as_deref())?;
                 Ok(page.map(|page| Answer::Page(Some((index.origin_for(&page), page)))))
             }
         }
@@ -132,7 +145,7 @@ impl Source {
         }
     }
 
-    fn page(&self, name: &PackageName) -> Result<Option<(Origin, SimplePage)>, Failure> {
+    fn page(&self, name: &PackageName) -> Result<Option<(Origin, Releases)>, Failure> {
         let index = self.indexes().of(name)?;
         let url = index.page_url(name)?;
         let page = match self {
@@ -168,8 +181,7 @@ impl Source {
         }
         let url = file.url.to_safe_url();
         origin.check(&url).map_err(|e| foreign_file(file, &url, &e))?;
-        let bytes = wheel_metadata(fetcher, file, &url, origin)?;
-        let fact = MetadataFact::new(bytes, file)?.checked(name, version, file)?;
+        let fact = wheel_metadata(fetcher, file, &url, origin)?.checked(name, version, file)?;
         Ok(Answer::Metadata(Box::new(fact)))
     }
 }
@@ -180,7 +192,16 @@ impl MetadataFact {
     /// # Errors
     /// Exit 3 if it cannot be read: whoever published it must not be locked by guessing.
     pub(super) fn new(bytes: Vec<u8>, file: &PageFile) -> Result<Self, Failure> {
-        let metadata = Metadata::parse(&bytes).map_err(|e| {
+        let sha256 = Sha256::from_bytes(sha2::Sha256::digest(&bytes).into());
+        Self::of_headers(&bytes, sha256, file)
+    }
+
+    /// Reads METADATA of which only the headers were kept on which a resolution can depend, and the digest of all of it.
+    ///
+    /// # Errors
+    /// As [`MetadataFact::new`].
+    pub(super) fn of_headers(bytes: &[u8], sha256: Sha256, file: &PageFile) -> Result<Self, Failure> {
+        let metadata = Metadata::parse(bytes).map_err(|e| {
             let cause = Failure::of(Exit::Refused, &e);
             Failure {
                 code: Some(e.refusal_code().unwrap_or("bad-metadata").to_owned()),
@@ -190,8 +211,7 @@ impl MetadataFact {
             .with("file", &file.filename)
             .help("pin another version of the project, or constrain it away from this one")
         })?;
-        let sha256 = Sha256::from_bytes(sha2::Sha256::digest(&bytes).into());
-        Ok(Self { metadata: Arc::new(metadata), sha256, bytes })
+        Ok(Self { metadata: Arc::new(metadata), sha256, bytes: bytes.to_vec() })
     }
 
     /// Holds what METADATA says against the file's name (IX12).
@@ -225,31 +245,41 @@ fn foreign_file(file: &PageFile, url: &SafeUrl, error: &pinfold_artifact::Origin
         .help("if the index has moved its files on purpose, add the host to `file-hosts` of the index in the manifest")
 }
 
-/// The form under which METADATA is remembered: the digest that the page gave the file, or zeros, and the bytes.
-const METADATA_KIND: &str = "metadata-1";
+/// The form under which METADATA is remembered: the digest that the page gave the file, or zeros; the digest of METADATA; the
+/// headers on which a resolution can depend.
+const METADATA_KIND: &str = "metadata-2";
 
-fn wheel_metadata(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -> Result<Vec<u8>, Failure> {
-    if let Some(bytes) = remembered_metadata(fetcher, file, url, origin)? {
-        return Ok(bytes);
+fn wheel_metadata(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -> Result<MetadataFact, Failure> {
+    if let Some(fact) = remembered_metadata(fetcher, file, (url, origin), Reach::Disk)? {
+        return Ok(fact);
     }
     let bytes = match sidecar(fetcher, file, url, origin)? {
         Some(bytes) => bytes,
         None => wheel_end::metadata(fetcher, file, url, origin)?,
     };
-    let mut kept = digest_tag(file).to_vec();
-    kept.extend_from_slice(&bytes);
-    fetcher.remember(METADATA_KIND, origin, url, &kept)?;
-    Ok(bytes)
+    let fact = MetadataFact::new(bytes, file)?;
+    let headers = dependency_headers(&fact.bytes);
+    let kept = [&digest_tag(file)[..], fact.sha256.as_bytes(), headers.as_bytes()].concat();
+    fetcher.remember(METADATA_KIND, origin, url, kept.into())?;
+    Ok(fact)
 }
 
 fn remembered_metadata(
     fetcher: &Fetcher,
     file: &PageFile,
-    url: &SafeUrl,
-    origin: &Origin,
-) -> Result<Option<Vec<u8>>, Failure> {
-    let kept = fetcher.recall(METADATA_KIND, origin, url)?;
-    Ok(kept.and_then(|kept| kept.strip_prefix(&digest_tag(file)[..]).map(<[u8]>::to_vec)))
+    (url, origin): (&SafeUrl, &Origin),
+    reach: Reach,
+) -> Result<Option<MetadataFact>, Failure> {
+    let kept = match reach {
+        Reach::Disk => fetcher.recall(METADATA_KIND, origin, url)?,
+        Reach::Pack => fetcher.recall_packed(METADATA_KIND, origin, url),
+    };
+    let Some(kept) = kept else { return Ok(None) };
+    let Some((sha256, headers)) = kept.strip_prefix(&digest_tag(file)[..]).and_then(|kept| kept.split_first_chunk())
+    else {
+        return Ok(None);
+    };
+    MetadataFact::of_headers(headers, Sha256::from_bytes(*sha256), file).map(Some)
 }
 
 fn digest_tag(file: &PageFile) -> [u8; 32] {
