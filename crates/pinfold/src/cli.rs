@@ -67,8 +67,12 @@ pub enum ColorChoice {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Says what changed between two locks; exits 1 if anything did
+    Diff(Diff),
     /// Says what a refusal means, why it matters and what to do
     Explain(Explain),
+    /// Writes a lock in a form that other tools read
+    Export(Export),
     /// Lists the generations of an environment
     History(Environment),
     /// Resolves the requirements into pylock.toml
@@ -208,6 +212,59 @@ pub enum ResultFormat {
     Json,
     /// Lines.
     Text,
+}
+
+/// Form of a diff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// One JSON document.
+    Json,
+    /// A table for a pull request.
+    Markdown,
+    /// Lines.
+    Text,
+}
+
+/// `pinfold diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The lock as it was
+    pub old: PathBuf,
+    /// The lock as it is
+    pub new: PathBuf,
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: DiffFormat,
+}
+
+/// Form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A requirements file with hashes, for pip.
+    Requirements,
+}
+
+/// `pinfold export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Form of the export
+    #[arg(long, value_name = "FORMAT")]
+    pub format: ExportFormat,
+    /// Reads the lock from PATH
+    #[arg(long, value_name = "PATH", env = "PINFOLD_LOCK", default_value = "pylock.toml")]
+    pub lock: PathBuf,
+    /// Writes what this target of the lock installs; without it all targets, told apart by markers
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Also writes this dependency group
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// Also writes this extra
+    #[arg(long = "extra", value_name = "EXTRA")]
+    pub extras: Vec<String>,
+    /// Writes to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `pinfold tree`.

@@ -5,7 +5,7 @@
 use pinfold_build::BuildError;
 use pinfold_fetch::{FetchCause, FetchError};
 use pinfold_install::{InstallError, InterpreterError};
-use pinfold_lock::{LockError, MergeError, SelectError, ValidateError};
+use pinfold_lock::{ExportError, LockError, MergeError, SelectError, ValidateError};
 use pinfold_manifest::ManifestError;
 use pinfold_store::StoreError;
 
@@ -220,5 +220,19 @@ impl From<MergeError> for Failure {
             _ => Exit::No,
         };
         Self::of(exit, &error)
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Refused(error) => error.into(),
+            ExportError::Wanted(error) => error.into(),
+            ExportError::NoFile { .. } => Self::of(Exit::No, &error)
+                .help("the lock is not one that pinfold writes; lock again with `pinfold lock`"),
+            ExportError::Unpinned { .. } | ExportError::Unwritable { .. } => {
+                Self::of(Exit::No, &error).help("install from the lock itself: `pinfold sync`")
+            }
+        }
     }
 }

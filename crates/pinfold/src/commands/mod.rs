@@ -1,6 +1,8 @@
 //! The verbs: each turns arguments into a call, and a value into output and an exit code.
 
+mod diff;
 mod explain;
+mod export;
 mod history;
 mod lock;
 mod rollback;
@@ -34,7 +36,9 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
     }
     let world = World::new(&cli.global)?;
     match &cli.command {
+        Command::Diff(arguments) => diff::run(arguments, output),
         Command::Explain(arguments) => explain::run(arguments, output),
+        Command::Export(arguments) => export::run(arguments, output),
         Command::History(arguments) => history::run(arguments, output),
         Command::Lock(arguments) => lock::run(arguments, &world, output),
         Command::Rollback(arguments) => rollback::run(arguments, &world, output),
