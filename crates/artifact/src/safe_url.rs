@@ -134,10 +134,15 @@ fn check_spelling(text: &str) -> Result<(), UrlError> {
     }
     let Some((scheme, rest)) = text.split_once(':') else { return Ok(()) };
     let is_web = ["http", "https"].iter().any(|web| scheme.trim_start().eq_ignore_ascii_case(web));
-    if is_web && !rest.strip_prefix("//").is_some_and(|rest| !rest.starts_with('/')) {
-        return malformed("the host must follow the scheme after exactly two slashes");
+    if !is_web {
+        return Ok(());
     }
-    Ok(())
+    let Some(rest) = rest.strip_prefix("//").filter(|rest| !rest.starts_with('/')) else {
+        return malformed("the host must follow the scheme after exactly two slashes");
+    };
+    // The parser drops an empty user name.
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains('@') { Err(UrlError::Credentials) } else { Ok(()) }
 }
 
 fn percent_decoded(segment: &str) -> String {
@@ -234,6 +239,8 @@ mod tests {
     fn user_information_that_looks_like_a_host_is_refused() {
         check("https://trusted.example@evil.example/", Err(UrlError::Credentials));
         check("https://user:secret@a.example/", Err(UrlError::Credentials));
+        check("https://@a.example/", Err(UrlError::Credentials));
+        check("https://a.example/@x?y@z", Ok("https://a.example/@x?y@z"));
     }
 
     #[test]
