@@ -1,6 +1,6 @@
 //! What is required by URL, by path or from a repository is locked with its digest and installed as exactly those bytes.
 
-use pinfold_testkit::{Index, Server, WheelRecipe};
+use pinfold_testkit::{HostileTar, Index, SdistRecipe, Server, WheelRecipe};
 
 use crate::attacks::wheel;
 use crate::project::Project;
@@ -235,4 +235,68 @@ fn an_editable_install_is_refused_with_what_to_write_instead() {
     project.write_manifest(&[], "requirements = [\"r.txt\"]", "");
     let run = project.pinfold("lock").run().expect_code(2).expect_stderr("r.txt:2:1").expect_stderr("-e ./tool");
     run.expect_stderr("write `name @ ./directory`");
+}
+
+/// Returns an sdist of `tool` whose build needs nothing else.
+fn sdist() -> SdistRecipe {
+    SdistRecipe::new("tool", "1.0").requires("lib").built_requires("lib")
+}
+
+#[test]
+fn an_sdist_by_url_is_built_only_where_the_manifest_names_it() {
+    let server = Index::new().sdist_from(sdist()).start();
+    let url = server.file_url("tool-1.0.tar.gz");
+    let requirement = format!("tool @ {url}");
+    let project = Project::new(index(), &[&requirement]);
+    let run = project.pinfold("lock").run().expect_code(1).expect_stderr("`tool` is an sdist, and `build` does not");
+    run.expect_stderr("build = [\"tool\"]");
+    assert!(server.requests().is_empty(), "an sdist was fetched that nobody may build");
+
+    project.write_manifest(&[&requirement], "build = [\"tool\"]", "");
+    let lock = project.lock();
+    assert!(lock.contains(&format!("archive = {{ url = \"{url}\", size = ")), "{lock}");
+    assert!(lock.contains("[[tool.pinfold.build]]\nname = \"tool\"\nversion = \"1.0\""), "{lock}");
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+    assert!(project.python(DIRECT_URL).contains("\"archive_info\""));
+    project.pinfold("verify").run().expect_code(0);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+}
+
+#[test]
+fn an_sdist_by_path_and_in_a_subdirectory() {
+    let project = Project::with(index(), &["tool @ ./src/tool-1.0.tar.gz"], "build = [\"tool\"]", "");
+    project.home.write("src/tool-1.0.tar.gz", sdist().build());
+    let lock = project.lock();
+    assert!(lock.contains("archive = { path = \"src/tool-1.0.tar.gz\""), "{lock}");
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+
+    // As forges pack a tag: no version in the name, and the project in a directory of its own.
+    let nested = HostileTar::new();
+    let nested = sdist()
+        .members()
+        .into_iter()
+        .fold(nested, |tar, (path, contents)| tar.file(format!("repo-1/packages/tool/{path}"), contents));
+    project.home.write("src/v1.tar.gz", nested.file("repo-1/README", "x").build_gz());
+    project.write_manifest(&["tool @ ./src/v1.tar.gz#subdirectory=packages/tool"], "build = [\"tool\"]", "");
+    let lock = project.lock();
+    assert!(lock.contains("subdirectory = \"packages/tool\" }"), "{lock}");
+    assert!(lock.contains("name = \"tool\"\nversion = \"1.0\""), "{lock}");
+    project.sync().expect_code(0);
+    assert!(project.python(DIRECT_URL).contains("\"subdirectory\":\"packages/tool\""));
+    project.pinfold("lock").args(["--record", "all.recording"]).run().expect_code(0);
+    std::fs::remove_dir_all(project.home.project().join("src")).unwrap();
+    project.pinfold("lock").args(["--replay", "all.recording", "--check"]).run().expect_code(0);
+
+    project.write_manifest(&["tool @ ./src/v1.tar.gz#subdirectory=nowhere"], "build = [\"tool\"]", "");
+    project.home.write("src/v1.tar.gz", sdist().build());
+    project.pinfold("lock").run().expect_code(2).expect_stderr("neither `nowhere/pyproject.toml` nor");
+}
+
+#[test]
+fn sources_of_another_project_are_not_taken() {
+    let project = Project::with(index(), &["tool @ ./other-1.0.tar.gz"], "build = [\"tool\"]", "");
+    project.home.write("other-1.0.tar.gz", SdistRecipe::new("other", "1.0").build());
+    project.pinfold("lock").run().expect_code(3).expect_refusal("built-metadata-mismatch");
 }

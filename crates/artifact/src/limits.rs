@@ -66,6 +66,15 @@ impl Limits {
     /// Bytes of a RECORD, WHEEL or entry-points file.
     pub const DIST_INFO_FILE_BYTES: u64 = 64 << 20;
 
+    /// Bytes of all files of a source tree: stops a directory or commit that would fill the disk.
+    pub const SOURCE_TREE_BYTES: u64 = 2 << 30;
+    /// Bytes that a repository may take on the disk while one commit of it is fetched.
+    pub const REPOSITORY_BYTES: u64 = 8 << 30;
+    /// Milliseconds that fetching from a repository may take.
+    pub const REPOSITORY_MS: u64 = 15 * 60 * 1000;
+    /// Bytes of the list of a repository's references, or of a commit's files.
+    pub const REPOSITORY_LIST_BYTES: usize = 128 << 20;
+
     /// Redirects followed for one request.
     pub const REDIRECTS: usize = 5;
     /// Attempts for one request, the first included.

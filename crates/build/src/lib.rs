@@ -10,9 +10,11 @@ mod backend;
 mod error;
 mod requirements;
 mod source;
+mod tree;
 mod wheel;
 
 pub use backend::Workbench;
 pub use error::BuildError;
 pub use requirements::{BuildSystem, requirements};
+pub use tree::{PackedTree, TreeEntry, TreeError, is_left_out, pack, pack_directory};
 pub use wheel::{Built, BuiltMetadata, Expected, build_wheel, extra_requirements, metadata_of};

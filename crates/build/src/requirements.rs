@@ -16,31 +16,44 @@ pub struct BuildSystem {
     pub requires: Vec<Requirement>,
     /// The backend, `module` or `module:object`.
     pub backend: String,
-    /// Directories inside the sdist that hold the backend.
+    /// Directories inside the project that hold the backend.
     pub backend_path: Vec<String>,
+    /// Where in the sdist the project is, if it is not at the top.
+    pub subdirectory: Option<ArchivePath>,
 }
 
-/// Reads the `[build-system]` of an sdist; without one, the legacy setuptools backend that PEP 517 names.
+/// Reads the `[build-system]` of an sdist, or of the project in one of its directories; without one, the legacy setuptools
+/// backend that PEP 517 names.
 ///
 /// # Errors
 /// If the sdist is hostile, or its `pyproject.toml` says something that PEP 518 does not allow.
-pub fn requirements(sdist: &Stored) -> Result<BuildSystem, BuildError> {
+pub fn requirements(sdist: &Stored, subdirectory: Option<&ArchivePath>) -> Result<BuildSystem, BuildError> {
     let mut archive = Archive::open(sdist)?;
-    let bytes = sdist::read_top_level(&mut archive.file, archive.format, PYPROJECT);
-    match bytes.map_err(|source| archive.refused(source))? {
-        Some(bytes) => BuildSystem::parse(&bytes),
-        None => Ok(BuildSystem { requires: parse_requires(LEGACY_REQUIRES)?, ..BuildSystem::legacy(Vec::new()) }),
-    }
+    let place = |name: &str| subdirectory.map_or_else(|| name.to_owned(), |directory| format!("{directory}/{name}"));
+    let mut read = |name: &str| {
+        let bytes = sdist::read_top_level(&mut archive.file, archive.format, &place(name));
+        bytes.map_err(|source| archive.refused(source))
+    };
+    let system = match read(PYPROJECT)? {
+        Some(bytes) => BuildSystem::parse(&bytes)?,
+        None if read("setup.py")?.is_none() => {
+            let problem = format!("there is neither `{}` nor `{}`", place(PYPROJECT), place("setup.py"));
+            return Err(BuildError::Malformed { what: "the sources".to_owned(), problem });
+        }
+        None => BuildSystem { requires: parse_requires(LEGACY_REQUIRES)?, ..BuildSystem::legacy(Vec::new()) },
+    };
+    Ok(BuildSystem { subdirectory: subdirectory.cloned(), ..system })
 }
 
 impl BuildSystem {
     /// Makes a build system from what a lock's recipe keeps: the tools are installed already.
-    pub fn from_recipe(backend: &str, backend_path: &[String]) -> Self {
-        Self { requires: Vec::new(), backend: backend.to_owned(), backend_path: backend_path.to_owned() }
+    pub fn from_recipe(backend: &str, backend_path: &[String], subdirectory: Option<&ArchivePath>) -> Self {
+        let (backend, backend_path) = (backend.to_owned(), backend_path.to_owned());
+        Self { requires: Vec::new(), backend, backend_path, subdirectory: subdirectory.cloned() }
     }
 
     fn legacy(requires: Vec<Requirement>) -> Self {
-        Self { requires, backend: LEGACY_BACKEND.to_owned(), backend_path: Vec::new() }
+        Self { requires, backend: LEGACY_BACKEND.to_owned(), backend_path: Vec::new(), subdirectory: None }
     }
 
     /// Reads `pyproject.toml`.
@@ -68,7 +81,7 @@ impl BuildSystem {
         if !is_object_reference(&backend) {
             return Err(malformed(&format!("`build-backend` is no object reference: `{}`", backend.escape_debug())));
         }
-        Ok(Self { requires, backend, backend_path })
+        Ok(Self { requires, backend, backend_path, subdirectory: None })
     }
 }
 

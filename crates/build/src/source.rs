@@ -37,9 +37,14 @@ impl Sources {
         Ok(Self { top: root.join(top), root, room })
     }
 
-    /// Returns the top-level directory of the sources.
-    pub(crate) fn top(&self) -> &Path {
-        &self.top
+    /// Returns the directory of the project: the top-level one of the sources, or one below it.
+    pub(crate) fn project(&self, subdirectory: Option<&ArchivePath>) -> Result<PathBuf, BuildError> {
+        let project = subdirectory.map_or_else(|| self.top.clone(), |subdirectory| below(&self.top, subdirectory));
+        if project.is_dir() {
+            return Ok(project);
+        }
+        let problem = format!("there is no directory `{}`", subdirectory.map_or(".", |path| path.as_str()));
+        Err(BuildError::Malformed { what: "the sources".to_owned(), problem })
     }
 
     /// Makes an empty directory for what a hook writes.

@@ -20,8 +20,8 @@ use crate::{BuildError, BuildSystem, Workbench};
 pub struct Expected {
     /// The project's name.
     pub name: PackageName,
-    /// The version.
-    pub version: Version,
+    /// The version; none while locking sources that no name tells it of.
+    pub version: Option<Version>,
     /// The digest of the METADATA; none while locking, when it is found out.
     pub metadata: Option<Sha256>,
 }
@@ -85,7 +85,9 @@ pub fn extra_requirements(
 ) -> Result<Vec<Requirement>, BuildError> {
     let hook = Hook::Requirements;
     let sources = Sources::unpack(sdist, &bench.scratch, bench.source_date_epoch)?;
-    let Some(answer) = backend::call(hook, &[], system, sources.top(), sources.room(), bench)? else {
+    let Some(answer) =
+        backend::call(hook, &[], system, &sources.project(system.subdirectory.as_ref())?, sources.room(), bench)?
+    else {
         return Ok(Vec::new());
     };
     let texts: Vec<String> = serde_json::from_value(answer).map_err(|_| bad_answer(hook, "no list of requirements"))?;
@@ -105,7 +107,14 @@ pub fn metadata_of(
     let hook = Hook::Metadata;
     let sources = Sources::unpack(sdist, &bench.scratch, bench.source_date_epoch)?;
     let output = sources.output()?;
-    let bytes = match backend::call(hook, &[&output], system, sources.top(), sources.room(), bench)? {
+    let bytes = match backend::call(
+        hook,
+        &[&output],
+        system,
+        &sources.project(system.subdirectory.as_ref())?,
+        sources.room(),
+        bench,
+    )? {
         Some(answer) => {
             let name = file_name(hook, answer)?;
             if !name.ends_with(".dist-info") {
@@ -158,14 +167,21 @@ fn run_build(
 ) -> Result<Wheel, BuildError> {
     let hook = Hook::Wheel;
     let output = sources.output()?;
-    let answer = backend::call(hook, &[&output], system, sources.top(), sources.room(), bench)?;
+    let answer = backend::call(
+        hook,
+        &[&output],
+        system,
+        &sources.project(system.subdirectory.as_ref())?,
+        sources.room(),
+        bench,
+    )?;
     let name = file_name(hook, answer.unwrap_or_default())?;
     let filename: ArtifactFilename = name.parse().map_err(|error| bad_answer(hook, &format!("{error}")))?;
     let wheel = WheelFilename::parse(&filename).map_err(|error| bad_answer(hook, &format!("{error}")))?;
     expected.check_identity("wheel", &wheel.name, &wheel.version)?;
     let path = output.join(filename.as_str());
     let mut file = open_plain(&path, Limits::UNKNOWN_SIZE_BYTES)?;
-    let contents = read_wheel(&mut file, expected.name.as_str(), &expected.version.to_string());
+    let contents = read_wheel(&mut file, expected.name.as_str(), &wheel.version.to_string());
     let contents = contents.map_err(|source| BuildError::Archive { what: filename.as_str().to_owned(), source })?;
     Ok(Wheel { filename, path, file, contents })
 }
@@ -190,10 +206,13 @@ impl Expected {
     }
 
     fn check_identity(&self, what: &'static str, name: &PackageName, version: &Version) -> Result<(), BuildError> {
-        if (name, version) == (&self.name, &self.version) {
+        if *name == self.name && self.version.as_ref().is_none_or(|expected| expected == version) {
             return Ok(());
         }
-        let expected = format!("{} {}", self.name, self.version);
+        let expected = match &self.version {
+            Some(version) => format!("{} {version}", self.name),
+            None => self.name.to_string(),
+        };
         Err(BuildError::Differs { what, expected, found: format!("{name} {version}") })
     }
 }

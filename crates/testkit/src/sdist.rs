@@ -171,7 +171,8 @@ impl SdistRecipe {
         self.tar().build_gz()
     }
 
-    fn members(&self) -> Vec<(String, Vec<u8>)> {
+    /// Returns the files below the top directory, with their paths.
+    pub fn members(&self) -> Vec<(String, Vec<u8>)> {
         let mut members = vec![("PKG-INFO".to_owned(), self.metadata().into_bytes())];
         if self.has_pyproject {
             let text = self.pyproject.clone().unwrap_or_else(|| self.own_pyproject());

@@ -49,7 +49,7 @@ impl Shop {
 
     fn build(&self, recipe: &SdistRecipe, expected: &Expected) -> Result<Built, BuildError> {
         let sdist = self.sdist(recipe);
-        let system = requirements(&sdist)?;
+        let system = requirements(&sdist, None)?;
         build_wheel(&sdist, &system, &self.bench, expected, &self.wheels())
     }
 
@@ -65,7 +65,7 @@ fn recipe() -> SdistRecipe {
 
 fn expected(metadata: Option<&str>) -> Expected {
     let metadata = metadata.map(|text| sha256(text.as_bytes()));
-    Expected { name: "a".parse().unwrap(), version: "1.0".parse().unwrap(), metadata }
+    Expected { name: "a".parse().unwrap(), version: "1.0".parse().ok(), metadata }
 }
 
 /// An sdist with a backend of its own.
@@ -95,7 +95,7 @@ fn the_same_sdist_gives_the_same_bytes() {
 fn a_zip_sdist_builds_like_a_tar() {
     let shop = Shop::new();
     let sdist = shop.store("a-1.0.zip", &recipe().zip().build());
-    let system = requirements(&sdist).unwrap();
+    let system = requirements(&sdist, None).unwrap();
     build_wheel(&sdist, &system, &shop.bench, &expected(None), &shop.wheels()).unwrap();
 }
 
@@ -103,7 +103,7 @@ fn a_zip_sdist_builds_like_a_tar() {
 fn tells_requirements_and_metadata_without_building() {
     let shop = Shop::new();
     let sdist = shop.sdist(&recipe().build_requires("tool==2.0").dynamic_requires("c>=3").build_runs("1 / 0"));
-    let system = requirements(&sdist).unwrap();
+    let system = requirements(&sdist, None).unwrap();
     assert_eq!(system.requires[0].to_string(), "tool==2.0");
     let extra = extra_requirements(&sdist, &system, &shop.bench).unwrap();
     assert_eq!(extra.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c>=3"]);
@@ -126,7 +126,7 @@ fn metadata_comes_from_the_wheel_where_the_backend_cannot_tell() {
     let refusing = format!("{code}\ndef prepare_metadata_for_build_wheel(*a):\n    raise NotImplementedError\n");
     for code in [code, refusing] {
         let sdist = shop.sdist(&with_backend(&code));
-        let system = requirements(&sdist).unwrap();
+        let system = requirements(&sdist, None).unwrap();
         let found = metadata_of(&sdist, &system, &shop.bench, &expected(None)).unwrap();
         assert_eq!(found.bytes, recipe.metadata().as_bytes());
         assert!(extra_requirements(&sdist, &system, &shop.bench).unwrap().is_empty());
@@ -140,11 +140,11 @@ fn sd11_a_built_wheel_that_is_not_the_locked_one() {
     let refused = shop.build(&lying, &expected(Some(&lying.metadata()))).unwrap_err();
     assert_eq!(refused.refusal_code(), Some("built-metadata-mismatch"));
     for (name, version) in [("b", "1.0"), ("a", "1.1")] {
-        let other = Expected { name: name.parse().unwrap(), version: version.parse().unwrap(), metadata: None };
+        let other = Expected { name: name.parse().unwrap(), version: version.parse().ok(), metadata: None };
         let refused = shop.build(&recipe(), &other).unwrap_err();
         assert_eq!(refused.refusal_code(), Some("built-metadata-mismatch"), "{refused}");
         let sdist = shop.sdist(&recipe());
-        let system = requirements(&sdist).unwrap();
+        let system = requirements(&sdist, None).unwrap();
         let refused = metadata_of(&sdist, &system, &shop.bench, &other).unwrap_err();
         assert_eq!(refused.refusal_code(), Some("built-metadata-mismatch"), "{refused}");
     }
@@ -175,7 +175,7 @@ fn modules_beside_the_sources_do_not_shadow_the_library() {
     let sdist = SdistRecipe::new("a", "1.0").pyproject(pyproject).file("json.py", evil).file("importlib.py", evil);
     let sdist = sdist.file("tools/own_backend.py", "def get_requires_for_build_wheel(s=None):\n    return ['x']\n");
     let sdist = shop.sdist(&sdist);
-    let system = requirements(&sdist).unwrap();
+    let system = requirements(&sdist, None).unwrap();
     assert_eq!(extra_requirements(&sdist, &system, &shop.bench).unwrap().len(), 1);
 }
 
@@ -224,7 +224,7 @@ fn answers_that_point_elsewhere_are_refused() {
     for answer in ["'x'", "[1]", "['a b']", "None"] {
         let shop = Shop::new();
         let sdist = shop.sdist(&with_backend(&format!("def get_requires_for_build_wheel(*a):\n    return {answer}\n")));
-        let system = requirements(&sdist).unwrap();
+        let system = requirements(&sdist, None).unwrap();
         assert!(extra_requirements(&sdist, &system, &shop.bench).is_err(), "{answer}");
     }
 }
@@ -257,8 +257,8 @@ fn a_hostile_sdist_is_refused_before_anything_runs() {
     let shop = Shop::new();
     let bytes = recipe().tar().file("../evil.py", "x").build_gz();
     let sdist = shop.store("a-1.0.tar.gz", &bytes);
-    assert_eq!(requirements(&sdist).unwrap_err().refusal_code(), Some("unsafe-path"));
-    let system = BuildSystem::from_recipe("backend", &[".".to_owned()]);
+    assert_eq!(requirements(&sdist, None).unwrap_err().refusal_code(), Some("unsafe-path"));
+    let system = BuildSystem::from_recipe("backend", &[".".to_owned()], None);
     let refused = build_wheel(&sdist, &system, &shop.bench, &expected(None), &shop.wheels()).unwrap_err();
     assert_eq!(refused.refusal_code(), Some("unsafe-path"));
     assert!(shop.is_clean());
@@ -270,7 +270,7 @@ fn links_in_an_sdist_become_copies() {
     let shop = Shop::new();
     let tar = recipe().tar().entry(TarEntry::symlink("a-1.0/src/a/linked.py", "__init__.py"));
     let sdist = shop.store("a-1.0.tar.gz", &tar.build_gz());
-    let system = requirements(&sdist).unwrap();
+    let system = requirements(&sdist, None).unwrap();
     let built = build_wheel(&sdist, &system, &shop.bench, &expected(None), &shop.wheels()).unwrap();
     let wheel = read_wheel(&mut File::open(built.path()).unwrap(), "a", "1.0").unwrap();
     assert!(wheel.members.iter().any(|member| member.member.path.as_str() == "a/linked.py"));

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use pinfold_artifact::{Artifact, ArtifactFilename, Origin, SafeUrl, Sha256};
+use pinfold_artifact::{ArchivePath, Artifact, ArtifactFilename, Origin, SafeUrl, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, build_wheel};
 use pinfold_install::{Bytecode, Environment, Intent, LinkMode, StageOptions, stage};
-use pinfold_lock::{Accepted, ArtifactKind, BuildRecipe, BuildTool, Selected, Selection, Wanted};
+use pinfold_lock::{Accepted, ArtifactKind, BuildRecipe, BuildTool, Direct, Selected, Selection, Wanted};
 use pinfold_store::{Store, Stored};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
@@ -32,14 +32,18 @@ pub(crate) fn wheel_of(
             .with("expected", "a recipe in [tool.pinfold] that pins what the build needs")
             .help("lock again with the package's name in `build` of the manifest, if it may be built"));
     };
-    let key = recipe_key(workshop, recipe);
+    let subdirectory = selected.direct.as_ref().and_then(Direct::subdirectory);
+    let key = recipe_key(workshop, recipe, subdirectory);
     if let Some(wheel) = built_before(workshop, &key)? {
         return Ok(wheel);
     }
     workshop.output.status(&format!("building {} {}", selected.name, selected.version));
-    let system = BuildSystem::from_recipe(&recipe.backend, &recipe.backend_path);
-    let expected =
-        Expected { name: selected.name.clone(), version: selected.version.clone(), metadata: Some(recipe.metadata) };
+    let system = BuildSystem::from_recipe(&recipe.backend, &recipe.backend_path, subdirectory);
+    let expected = Expected {
+        name: selected.name.clone(),
+        version: Some(selected.version.clone()),
+        metadata: Some(recipe.metadata),
+    };
     with_bench(workshop, &recipe.requires, accepts, |bench| {
         let built = build_wheel(sdist, &system, bench, &expected, &bench.scratch)?;
         let wheel =
@@ -133,9 +137,12 @@ impl BuiltRecord {
 }
 
 /// Digest of everything that decides what a build gives: sdist, recipe, interpreter.
-fn recipe_key(workshop: &Workshop<'_>, recipe: &BuildRecipe) -> Sha256 {
+fn recipe_key(workshop: &Workshop<'_>, recipe: &BuildRecipe, subdirectory: Option<&ArchivePath>) -> Sha256 {
     let mut text = format!("{} {} {}\n", recipe.sdist, recipe.backend, recipe.backend_path.join(" "));
     text.push_str(&format!("{} {}\n", workshop.interpreter.version, workshop.interpreter.base_prefix.display()));
+    if let Some(subdirectory) = subdirectory {
+        text.push_str(&format!("in {subdirectory}\n"));
+    }
     for tool in &recipe.requires {
         text.push_str(&format!("{}\n", tool.file.sha256));
     }

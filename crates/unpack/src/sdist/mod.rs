@@ -4,6 +4,7 @@
 //! `.zip` goes through the same layout check as a wheel. An sdist has no RECORD: its digest in the lock is what vouches
 //! for it.
 
+mod pack;
 mod tar;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use pinfold_artifact::{ArchivePath, Limits};
 
 use crate::{ArchiveError, Extractor, portable_fold, read_layout};
+
+pub use pack::Packer;
 
 /// The two formats of an sdist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

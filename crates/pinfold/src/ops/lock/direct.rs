@@ -4,25 +4,27 @@
 //! facts that an index would give. A file that an earlier lock has from the same URL with other bytes is refused: nobody but the
 //! maintainer, by name, lets it change. What lies on the maintainer's own disk is an input like the manifest, and may change.
 
+mod archive;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pinfold_artifact::{Artifact, ArtifactFilename, Limits, LocalPath, Origin, SafeUrl, Sha256};
-use pinfold_fetch::{FetchCause, FetchError};
+use pinfold_artifact::{Artifact, ArtifactFilename, LocalPath, Origin, SafeUrl};
+use pinfold_build::Expected;
 use pinfold_lock::{Direct, Lock, LockedFile};
 use pinfold_manifest::{Reference, ReferenceSource};
 use pinfold_packaging::{
-    CoreMetadata, DistributionFilename, MarkerTruth, PackageName, PageFile, ProjectState, ProjectStatus, SimplePage,
-    Target, WheelFilename,
+    CoreMetadata, DistributionFilename, MarkerTruth, PackageName, PageFile, ProjectState, ProjectStatus, SdistFilename,
+    SdistFormat, SimplePage, Target, Version,
 };
-use pinfold_store::{Store, Stored};
-use pinfold_unpack::read_wheel;
+use pinfold_store::Stored;
 
 use super::desk::{Desk, Unsolved};
 use super::inputs::{Inputs, Referred, Role};
 use super::recording::RecordedDirect;
+use super::sdists::Sdists;
 use super::source::{MetadataFact, missing};
-use super::{Effect, Keep, LockRequest, Opened};
+use super::{LockRequest, Opened};
 use crate::exit::{Exit, Failure};
 use crate::world::World;
 
@@ -59,6 +61,21 @@ pub(super) struct Context<'a> {
     pub(super) world: &'a World,
 }
 
+/// Who builds, and with whom.
+struct Hands<'d, 's> {
+    desk: &'d mut Desk,
+    sdists: &'d mut Sdists<'s>,
+}
+
+impl Context<'_> {
+    /// Returns what a recording has of a reference; none where there is no recording.
+    fn recorded(&self, referred: &Referred) -> Result<Option<&RecordedDirect>, Failure> {
+        let Some(recording) = self.opened.recorded() else { return Ok(None) };
+        let name = recorded_name(referred);
+        recording.direct.get(&name).map(Some).ok_or_else(|| missing(&name))
+    }
+}
+
 impl Directs {
     /// Returns the file for which a URL stands.
     pub(super) fn get(&self, key: &SafeUrl) -> Option<&DirectFile> {
@@ -75,13 +92,13 @@ impl Directs {
     /// # Errors
     /// Exit 2 if two references of one name contradict each other or one names nothing; exit 3 if bytes are not the expected
     /// ones; exit 4 if the world failed.
-    pub(super) fn gather(context: &Context<'_>, desk: &mut Desk) -> Result<Self, Unsolved> {
+    pub(super) fn gather(context: &Context<'_>, desk: &mut Desk, sdists: &mut Sdists<'_>) -> Result<Self, Unsolved> {
         let mut directs = Self::default();
         for (name, wanted) in wanted(context.inputs)? {
             let mut files = Vec::new();
             let mut hosts = BTreeSet::new();
             for referred in &wanted {
-                let (file, fact) = get(context, referred)?;
+                let (file, fact) = get(context, referred, &mut Hands { desk: &mut *desk, sdists: &mut *sdists })?;
                 directs.recorded.insert(recorded_name(referred), recorded(&file));
                 hosts.extend(file.locked.url.file_host());
                 files.push((file.page_file.clone(), fact));
@@ -202,33 +219,50 @@ pub(super) fn check_solutions(
     Ok(())
 }
 
-fn get(context: &Context<'_>, referred: &Referred) -> Result<(DirectFile, MetadataFact), Unsolved> {
+fn get(
+    context: &Context<'_>,
+    referred: &Referred,
+    hands: &mut Hands<'_, '_>,
+) -> Result<(DirectFile, MetadataFact), Unsolved> {
     let Some(reference) = &referred.requested.reference else {
         return Err(Failure::new(Exit::Bug, "a reference without one").into());
     };
-    let fail = |failure: Failure| failure.with("required by", format!("{} ({})", referred.requested, referred.written));
-    match &reference.source {
-        ReferenceSource::Git { .. } => Err(fail(Failure::new(Exit::Input, "a repository cannot be locked yet")).into()),
-        ReferenceSource::Path(path) => {
-            let whole = context.inputs.base.join(path).map_err(|error| Failure::of(Exit::Input, &error))?;
-            let url = whole.to_file_url().ok_or_else(|| Failure::new(Exit::Bug, format!("`{whole}` has no URL")))?;
-            let place = match std::fs::metadata(whole.as_str()) {
-                Ok(place) => place,
-                Err(error) => {
-                    let failure = Failure::new(Exit::Input, format!("cannot find `{path}`")).with("cause", error);
-                    return Err(fail(failure).into());
-                }
-            };
-            if place.is_dir() {
-                return Err(fail(Failure::new(Exit::Input, "a directory cannot be locked yet")).into());
+    let found = match &reference.source {
+        ReferenceSource::Git { .. } => Err(Failure::new(Exit::Input, "a repository cannot be locked yet").into()),
+        ReferenceSource::Path(path) => local(context, referred, path, hands),
+        ReferenceSource::Url(url) => archive::get(context, referred, (url, None), hands),
+    };
+    found.map_err(|unsolved| match unsolved {
+        Unsolved::Failed(failure) => {
+            Unsolved::Failed(failure.with("required by", format!("{} ({})", referred.requested, referred.written)))
+        }
+        no_solution @ Unsolved::NoSolution(..) => no_solution,
+    })
+}
+
+/// Gets a file or directory of this machine.
+fn local(
+    context: &Context<'_>,
+    referred: &Referred,
+    path: &LocalPath,
+    hands: &mut Hands<'_, '_>,
+) -> Result<(DirectFile, MetadataFact), Unsolved> {
+    let whole = context.inputs.base.join(path).map_err(|error| Failure::of(Exit::Input, &error))?;
+    let url = whole.to_file_url().ok_or_else(|| Failure::new(Exit::Bug, format!("`{whole}` has no URL")))?;
+    let is_directory = match context.recorded(referred)? {
+        Some(recorded) => recorded.directory,
+        None => match std::fs::metadata(whole.as_str()) {
+            Ok(place) => place.is_dir(),
+            Err(error) => {
+                return Err(Failure::new(Exit::Input, format!("cannot find `{path}`")).with("cause", error).into());
             }
-            let path = written_path(context, path, &whole)?;
-            archive(context, referred, reference, (&url, Some(path))).map_err(|failure| fail(failure).into())
-        }
-        ReferenceSource::Url(url) => {
-            archive(context, referred, reference, (url, None)).map_err(|failure| fail(failure).into())
-        }
+        },
+    };
+    let path = written_path(context, path, &whole)?;
+    if is_directory {
+        return Err(Failure::new(Exit::Input, "a directory cannot be locked yet").into());
     }
+    archive::get(context, referred, (&url, Some(path)), hands)
 }
 
 /// Returns the path as the lock has it: relative to the lock, unless it was written absolute.
@@ -240,91 +274,55 @@ fn written_path(context: &Context<'_>, path: &LocalPath, whole: &LocalPath) -> R
     whole.seen_from(&absolute(directory)?).map_err(|error| Failure::of(Exit::Input, &error))
 }
 
-/// Gets a file by its URL.
-fn archive(
+/// Sources, and the name under which the lock has them.
+struct SourceFile<'a> {
+    /// The archive of the sources, as it is in the store.
+    artifact: Artifact,
+    /// The archive itself; none if a recording tells of it.
+    stored: Option<&'a Stored>,
+    /// The version that their name tells.
+    version: Option<Version>,
+    /// How they were asked for.
+    direct: Direct,
+}
+
+/// Builds sources to learn what they need.
+fn built(
     context: &Context<'_>,
     referred: &Referred,
-    reference: &Reference,
-    (url, path): (&SafeUrl, Option<LocalPath>),
-) -> Result<(DirectFile, MetadataFact), Failure> {
-    let segment = url.last_segment().unwrap_or_default();
-    let filename: ArtifactFilename = segment.parse().map_err(|error: pinfold_artifact::ArtifactFilenameError| {
-        Failure::of(Exit::Input, &error).help("the URL must end in the name of a wheel or sdist")
-    })?;
+    sources: SourceFile<'_>,
+    hands: &mut Hands<'_, '_>,
+) -> Result<(DirectFile, MetadataFact), Unsolved> {
+    let SourceFile { artifact, stored, version, direct } = sources;
     let name = &referred.requested.requirement.name;
-    let wheel = wheel_name(&filename, name)?;
-    let store = context.world.store()?;
-    let pinned = pin(context, referred, &filename, url, &store)?;
-    let Some(wheel) = wheel else {
-        return Err(Failure::new(Exit::Input, "an sdist by URL cannot be locked yet"));
-    };
-    if reference.subdirectory.is_some() {
-        return Err(Failure::new(Exit::Input, format!("`{filename}` is a wheel, which has no subdirectory")));
-    }
-    let artifact = &pinned.artifact;
-    let mut page_file = page_file(&referred.key, filename, DistributionFilename::Wheel(wheel.clone()), artifact);
-    let fact = match &pinned.stored {
-        Some(stored) => MetadataFact::new(wheel_metadata(stored, &wheel, url)?, &page_file)?,
-        None => recorded_fact(context, &page_file)?,
-    };
-    let fact = fact.checked(name, &wheel.version, &page_file)?;
+    let expected = Expected { name: name.clone(), version, metadata: None };
+    let recorded = context.recorded(referred)?.map(|recorded| &recorded.filename);
+    let stored = stored.map(|stored| (stored, direct.subdirectory()));
+    let learned = hands.sdists.learn(hands.desk, expected, stored, recorded)?;
+    let distribution = DistributionFilename::Sdist(SdistFilename {
+        name: name.clone(),
+        version: learned.version,
+        format: SdistFormat::TarGz,
+    });
+    let mut page_file = page_file(&referred.key, learned.filename.clone(), distribution, &artifact);
+    let fact = MetadataFact::new(learned.headers.into_bytes(), &page_file)?;
+    let fact = MetadataFact { sha256: learned.metadata_sha256, ..fact };
     page_file.requires_python = fact.metadata.requires_python.clone();
-    let direct = Direct::Archive { path, subdirectory: None };
-    Ok((DirectFile { page_file, locked: locked(artifact), direct }, fact))
+    let mut locked = locked(&artifact);
+    if !matches!(direct, Direct::Archive { .. }) {
+        locked.filename = learned.filename;
+    }
+    Ok((DirectFile { page_file, locked, direct }, fact))
 }
 
-/// Reads METADATA out of a stored wheel.
-fn wheel_metadata(stored: &Stored, wheel: &WheelFilename, url: &SafeUrl) -> Result<Vec<u8>, Failure> {
-    let contents = read_wheel(&mut stored.open()?, wheel.name.as_str(), &wheel.version.to_string());
-    let contents = contents.map_err(|error| {
-        let failure = Failure { code: error.refusal_code().map(str::to_owned), ..Failure::of(Exit::Refused, &error) };
-        failure.with("file", wheel).with("from", url).help("do not lock this file; tell the project's maintainers")
-    })?;
-    Ok(contents.metadata)
-}
-
-/// Returns what a recording has of the METADATA of a wheel.
-fn recorded_fact(context: &Context<'_>, file: &PageFile) -> Result<MetadataFact, Failure> {
-    let recorded = context.opened.recorded().and_then(|recording| recording.metadata.get(&file.filename));
-    let recorded = recorded.ok_or_else(|| missing(file.filename.as_str()))?;
-    let fact = MetadataFact::new(recorded.headers.clone().into_bytes(), file)?;
-    Ok(MetadataFact { sha256: recorded.sha256, ..fact })
-}
-
-/// Returns the name under which a recording keeps a reference.
-fn recorded_name(referred: &Referred) -> String {
+/// A requirement by URL is no permission to build: the maintainer gives that by name.
+fn check_build(context: &Context<'_>, referred: &Referred, what: &str) -> Result<(), Failure> {
     let name = &referred.requested.requirement.name;
-    referred.requested.reference.as_ref().map_or_else(|| name.to_string(), |reference| format!("{name} @ {reference}"))
-}
-
-fn recorded(file: &DirectFile) -> RecordedDirect {
-    let commit = match &file.direct {
-        Direct::Git { commit, .. } => Some(commit.to_string()),
-        Direct::Archive { .. } | Direct::Directory { .. } => None,
-    };
-    RecordedDirect {
-        filename: file.page_file.filename.clone(),
-        size: file.locked.size_bytes,
-        sha256: file.locked.sha256,
-        commit,
+    if context.inputs.manifest.build.allows(name) {
+        return Ok(());
     }
-}
-
-/// Returns what the name of a wheel says; none for an sdist.
-fn wheel_name(filename: &ArtifactFilename, name: &PackageName) -> Result<Option<WheelFilename>, Failure> {
-    if [".tar.gz", ".zip"].iter().any(|ending| filename.as_str().ends_with(ending)) {
-        return Ok(None);
-    }
-    if !filename.as_str().ends_with(".whl") {
-        return Err(Failure::new(Exit::Input, format!("`{filename}` is neither a wheel nor an sdist"))
-            .help("a file that is required by URL ends in .whl, .tar.gz or .zip"));
-    }
-    let wheel = WheelFilename::parse(filename).map_err(|error| Failure::of(Exit::Input, &error))?;
-    if wheel.name != *name {
-        return Err(Failure::new(Exit::Input, format!("`{filename}` is no wheel of `{name}`"))
-            .help(format!("write `{} @ …`, or the URL of the other wheel", wheel.name)));
-    }
-    Ok(Some(wheel))
+    Err(Failure::new(Exit::No, format!("`{name}` is {what}, and `build` does not name it"))
+        .help(format!("if its build may run, in a sandbox, write `build = [\"{name}\"]` into the manifest")))
 }
 
 fn page_file(
@@ -356,92 +354,23 @@ fn locked(artifact: &Artifact) -> LockedFile {
     }
 }
 
-/// A file with its size and digest.
-struct Pinned {
-    artifact: Artifact,
-    /// The file in the store; none if a recording tells of it.
-    stored: Option<Stored>,
-}
-
-/// Reads a file whole, holds it against what is expected of it, and stores it.
-fn pin(
-    context: &Context<'_>,
-    referred: &Referred,
-    filename: &ArtifactFilename,
-    url: &SafeUrl,
-    store: &Store,
-) -> Result<Pinned, Failure> {
+/// Returns the name under which a recording keeps a reference.
+fn recorded_name(referred: &Referred) -> String {
     let name = &referred.requested.requirement.name;
-    let expected = referred.requested.reference.as_ref().and_then(|reference| reference.sha256);
-    let origin = Origin::direct(url);
-    let moves = matches!(&context.request.keep, Keep::AllBut(moving) if moving.contains(name));
-    let before = former_file(context.former, name, url).filter(|_| !moves);
-    let artifact = |size_bytes, sha256| Artifact {
-        filename: filename.clone(),
-        url: url.without_fragment(),
-        size_bytes,
-        sha256,
-        origin: origin.clone(),
-    };
-    let asks_again = context.request.effect == Effect::Compare || matches!(context.request.keep, Keep::Nothing);
-    if let Some(recording) = context.opened.recorded() {
-        let known = recording.direct.get(&recorded_name(referred)).ok_or_else(|| missing(&recorded_name(referred)))?;
-        let artifact = artifact(known.size, known.sha256);
-        return Ok(Pinned { artifact, stored: None });
-    }
-    if let Some(before) = before.filter(|_| !asks_again && url.scheme() != "file") {
-        let artifact = artifact(before.size_bytes, before.sha256);
-        if let Some(stored) = store.find(&artifact)?.filter(|_| expected.is_none_or(|one| one == artifact.sha256)) {
-            return Ok(Pinned { artifact, stored: Some(stored) });
-        }
-    }
-    let Some(fetcher) = &context.opened.fetcher else {
-        return Err(missing(url.as_str()));
-    };
-    let (size_bytes, found, mut bytes) =
-        fetcher.digest(&origin, url, Limits::UNKNOWN_SIZE_BYTES).map_err(fetch_failure)?;
-    let mismatch = |code, expected: &Sha256, of: &str, help: &str| {
-        Failure::refused(code, format!("refused `{filename}`"))
-            .with("from", url)
-            .with("expected", format!("sha256:{expected} ({of})"))
-            .with("found", format!("sha256:{found}"))
-            .help(help)
-    };
-    if let Some(expected) = expected.filter(|expected| *expected != found) {
-        let help = "the bytes are not those that the requirement names; find out who changed them";
-        return Err(mismatch("hash-mismatch", &expected, "the requirement", help));
-    }
-    if let Some(before) = before.filter(|before| before.sha256 != found && url.scheme() != "file") {
-        let help = format!(
-            "the URL serves other bytes than when it was locked: ask who changed them; if they are what you want, lock with \
-             `--upgrade-package {name}`"
-        );
-        return Err(mismatch("file-replaced", &before.sha256, "the present lock", &help));
-    }
-    let artifact = artifact(size_bytes, found);
-    let stored = store.admit(&artifact, &mut bytes)?;
-    Ok(Pinned { artifact, stored: Some(stored) })
+    referred.requested.reference.as_ref().map_or_else(|| name.to_string(), |reference| format!("{name} @ {reference}"))
 }
 
-/// Returns what an earlier lock has of the file at this URL.
-fn former_file<'a>(former: Option<&'a Lock>, name: &PackageName, url: &SafeUrl) -> Option<&'a LockedFile> {
-    let packages = former.into_iter().flat_map(|lock| &lock.packages).filter(|package| package.name == *name);
-    let mut files = packages.filter_map(|package| package.archive.as_ref()).map(|archive| &archive.file);
-    files.find(|file| file.url == url.without_fragment())
-}
-
-/// A file that is required by URL has no index whose hosts could be listed.
-fn fetch_failure(error: FetchError) -> Failure {
-    let help = match &error.cause {
-        FetchCause::RedirectForeign(_) => Some("write the URL that it redirects to, if you trust that host"),
-        FetchCause::Unauthorized { .. } => Some("give the login of the host in netrc"),
-        FetchCause::RedirectInsecure { .. } | FetchCause::TooLarge { .. } => Some("tell who runs the server"),
-        _ => None,
+fn recorded(file: &DirectFile) -> RecordedDirect {
+    let commit = match &file.direct {
+        Direct::Git { commit, .. } => Some(commit.to_string()),
+        Direct::Archive { .. } | Direct::Directory { .. } => None,
     };
-    let failure = Failure::from(error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
+    RecordedDirect {
+        filename: file.page_file.filename.clone(),
+        size: file.locked.size_bytes,
+        sha256: file.locked.sha256,
+        directory: matches!(file.direct, Direct::Directory { .. }),
+        commit,
     }
 }
 

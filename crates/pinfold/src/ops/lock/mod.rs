@@ -173,7 +173,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let mut sdists =
         Sdists::new(world, output, opened.fetcher.clone(), &inputs, request.python, cutoff, opened.recorded());
     let context = direct::Context { request, inputs: &inputs, former, opened: &opened, world };
-    let directs = Directs::gather(&context, &mut desk).map_err(no_solution)?;
+    let directs = Directs::gather(&context, &mut desk, &mut sdists).map_err(no_solution)?;
     let solved = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);
     let decided = went_back::look(former, &inputs.targets, cutoff, &solved, &request.decisions, &mut desk)?;
     let solutions = solved.map_err(no_solution)?;

@@ -68,6 +68,11 @@ impl<'a> Pinner<'a> {
         })
     }
 
+    /// Returns true if the file is required by URL or path.
+    pub(super) fn is_direct(&self, file: &PageFile) -> bool {
+        self.directs.get(&file.url.to_safe_url()).is_some()
+    }
+
     /// Pins one file.
     ///
     /// # Errors

@@ -55,6 +55,9 @@ pub(super) struct RecordedDirect {
     pub(super) size: u64,
     /// Its digest.
     pub(super) sha256: Sha256,
+    /// Whether it is a directory.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) directory: bool,
     /// The commit of a repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) commit: Option<String>,

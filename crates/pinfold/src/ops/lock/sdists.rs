@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use pinfold_artifact::{Artifact, ArtifactFilename, Sha256};
+use pinfold_artifact::{ArchivePath, Artifact, ArtifactFilename, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, extra_requirements, metadata_of, requirements};
 use pinfold_fetch::Fetcher;
 use pinfold_install::Interpreter;
 use pinfold_lock::{Accepted, BuildRecipe, BuildTool};
-use pinfold_packaging::{BuildPolicy, PythonMinor, Requirement, Target};
+use pinfold_packaging::{BuildPolicy, Metadata, PythonMinor, Requirement, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason, Solution};
 use pinfold_store::{Store, Stored};
 use sha2::Digest;
@@ -147,6 +147,10 @@ impl<'a> Sdists<'a> {
         };
         let mut tools = Vec::new();
         for (name, chosen) in &solution.packages {
+            if pinner.is_direct(&chosen.file) {
+                let headline = format!("the build needs `{name}`, which the application requires by URL");
+                return Err(Failure::new(Exit::No, headline).help("what a build needs comes from an index").into());
+            }
             tools.push(BuildTool {
                 name: name.clone(),
                 version: chosen.version.clone(),
@@ -158,21 +162,21 @@ impl<'a> Sdists<'a> {
     }
 
     /// Returns what the build says: kept from before, or by running it.
-    fn build(&self, desk: &mut Desk, sdist: &Sdist<'_>) -> Result<RecordedSdist, Unsolved> {
+    fn build(&self, desk: &mut Desk, sources: &Sources<'_>) -> Result<RecordedSdist, Unsolved> {
         let Some(fetcher) = self.fetcher.clone() else {
-            return Err(super::source::missing(sdist.file.filename.as_str()).into());
+            return Err(super::source::missing(&sources.to_string()).into());
         };
-        let kept = self.kept_path(desk, sdist)?;
+        let kept = self.kept_path(desk, &sources.place)?;
         let known = kept.as_ref().and_then(|kept| serde_json::from_slice(&std::fs::read(kept).ok()?).ok());
         if let Some(known) = known {
             return Ok(known);
         }
-        self.output.status(&format!("building {} {} to learn what it needs", sdist.name, sdist.version));
+        self.output.status(&format!("building {sources} to learn what it needs"));
         // This machine need not be one of the targets, so its tools are chosen from whole pages.
         let whole = desk.source().unfiltered().map(|source| Desk::new(Arc::new(source), false, ProgressBar::hidden()));
         let built = match whole {
-            Some(mut whole) => self.build_now(&mut whole, sdist, &fetcher)?,
-            None => self.build_now(desk, sdist, &fetcher)?,
+            Some(mut whole) => self.build_now(&mut whole, sources, &fetcher)?,
+            None => self.build_now(desk, sources, &fetcher)?,
         };
         if let Some(kept) = kept {
             let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
@@ -181,18 +185,52 @@ impl<'a> Sdists<'a> {
         Ok(built)
     }
 
-    fn build_now(&self, desk: &mut Desk, sdist: &Sdist<'_>, fetcher: &Fetcher) -> Result<RecordedSdist, Unsolved> {
+    fn build_now(&self, desk: &mut Desk, sources: &Sources<'_>, fetcher: &Fetcher) -> Result<RecordedSdist, Unsolved> {
         let interpreter = self.world.interpreter(self.python, self.requires_python.as_ref())?;
         let store = self.world.store()?;
         let none = Directs::default();
         let mut pinner = Pinner::new(Some(fetcher), None, &none);
-        let stored = fetch_sdist(fetcher, &store, sdist, &mut pinner)?;
-        let system = requirements(&stored).map_err(Failure::from)?;
+        let stored = match &sources.place {
+            SourcePlace::Index(sdist) => fetch_sdist(fetcher, &store, sdist, &mut pinner)?,
+            SourcePlace::Stored { stored, .. } => Stored::clone(stored),
+        };
+        let system = requirements(&stored, sources.place.subdirectory()).map_err(Failure::from)?;
         let host = host_target(&interpreter)?;
         let tools = self.tools(desk, &system.requires, &host, &mut pinner)?;
         let workshop = self.workshop(&store, fetcher, &interpreter);
         let run = Run { workshop, stored: &stored, system: &system, host };
-        self.run_backend(desk, sdist, &run, &tools, &mut pinner)
+        self.run_backend(desk, &sources.expected, &run, &tools, &mut pinner)
+    }
+
+    /// Returns what sources that no index has say when they are built, with the version that comes out. What a recording
+    /// knows under `recorded` is not built again.
+    ///
+    /// # Errors
+    /// [`Unsolved`] if there is no way to build them, or the build fails.
+    pub(super) fn learn(
+        &mut self,
+        desk: &mut Desk,
+        expected: Expected,
+        stored: Option<(&Stored, Option<&ArchivePath>)>,
+        recorded: Option<&ArtifactFilename>,
+    ) -> Result<Learned, Unsolved> {
+        let name = expected.name.clone();
+        let known = recorded.and_then(|filename| self.known.get(filename)).cloned();
+        let said = match (known, stored) {
+            (Some(known), _) => known,
+            (None, Some((stored, subdirectory))) => {
+                self.build(desk, &Sources { place: SourcePlace::Stored { stored, subdirectory }, expected })?
+            }
+            (None, None) => return Err(super::source::missing(name.as_str()).into()),
+        };
+        let wrong = |error: &dyn std::error::Error| Failure::of(Exit::Refused, error).with("package", &name);
+        let metadata = Metadata::parse(said.metadata.headers.as_bytes()).map_err(|error| wrong(&error))?;
+        let filename = format!("{}-{}.tar.gz", name.as_dist_info(), metadata.version);
+        let filename: ArtifactFilename =
+            filename.parse().map_err(|error: pinfold_artifact::ArtifactFilenameError| wrong(&error))?;
+        let (headers, sha256) = (said.metadata.headers.clone(), said.metadata.sha256);
+        self.known.insert(filename.clone(), said);
+        Ok(Learned { filename, version: metadata.version, headers, metadata_sha256: sha256 })
     }
 
     fn workshop<'b>(&'b self, store: &'b Store, fetcher: &'b Fetcher, interpreter: &'b Interpreter) -> Workshop<'b> {
@@ -202,13 +240,12 @@ impl<'a> Sdists<'a> {
     fn run_backend(
         &self,
         desk: &mut Desk,
-        sdist: &Sdist<'_>,
+        expected: &Expected,
         run: &Run<'_>,
         tools: &[BuildTool],
         pinner: &mut Pinner<'_>,
     ) -> Result<RecordedSdist, Unsolved> {
-        let expected = Expected { name: sdist.name.clone(), version: sdist.version.clone(), metadata: None };
-        let ask_metadata = |bench: &Workbench| Ok(metadata_of(run.stored, run.system, bench, &expected)?);
+        let ask_metadata = |bench: &Workbench| Ok(metadata_of(run.stored, run.system, bench, expected)?);
         let (extra, metadata) = with_bench(&run.workshop, tools, &self.accepts, |bench| {
             let extra = extra_requirements(run.stored, run.system, bench)?;
             let metadata = if extra.is_empty() { Some(ask_metadata(bench)?) } else { None };
@@ -234,15 +271,78 @@ impl<'a> Sdists<'a> {
     /// Returns where the answer of a build is kept, named for everything that decides it: the sdist, the cutoff before which
     /// its tools were uploaded, the indexes that have them, and the Python versions. Without a cutoff, tomorrow's tools may
     /// give another answer, and none is kept.
-    fn kept_path(&self, desk: &Desk, sdist: &Sdist<'_>) -> Result<Option<PathBuf>, Failure> {
-        let (Some(sha256), Some(cutoff)) = (sdist.file.sha256, self.common.exclude_newer) else { return Ok(None) };
+    fn kept_path(&self, desk: &Desk, place: &SourcePlace<'_>) -> Result<Option<PathBuf>, Failure> {
+        let (Some(sha256), Some(cutoff)) = (place.sha256(), self.common.exclude_newer) else { return Ok(None) };
         let mut text = format!("{sha256} {cutoff}\n");
         text.push_str(&format!("{:?}\n{:?}\n", self.requires_python, self.python));
+        if let Some(subdirectory) = place.subdirectory() {
+            text.push_str(&format!("in {subdirectory}\n"));
+        }
         for index in desk.source().indexes().all() {
             text.push_str(&format!("{} {}\n", index.name, index.url));
         }
         let key = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
         Ok(Some(self.world.cache_subdirectory("sdists")?.join(format!("{key}.json"))))
+    }
+}
+
+/// What a build of sources said that no index has.
+pub(super) struct Learned {
+    /// The name under which the answer is kept.
+    pub(super) filename: ArtifactFilename,
+    /// The version.
+    pub(super) version: Version,
+    /// The headers of METADATA on which a resolution can depend.
+    pub(super) headers: String,
+    /// The digest of all of METADATA.
+    pub(super) metadata_sha256: Sha256,
+}
+
+/// Sources that are to be built, and what must come out.
+struct Sources<'a> {
+    place: SourcePlace<'a>,
+    expected: Expected,
+}
+
+/// Where sources are.
+enum SourcePlace<'a> {
+    /// On an index.
+    Index(&'a Sdist<'a>),
+    /// In the store.
+    Stored {
+        stored: &'a Stored,
+        /// Where in them the project is.
+        subdirectory: Option<&'a ArchivePath>,
+    },
+}
+
+impl<'a> Sources<'a> {
+    fn of(sdist: &'a Sdist<'a>) -> Self {
+        let expected = Expected { name: sdist.name.clone(), version: Some(sdist.version.clone()), metadata: None };
+        Self { place: SourcePlace::Index(sdist), expected }
+    }
+}
+
+impl std::fmt::Display for Sources<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.expected.name)?;
+        self.expected.version.iter().try_for_each(|version| write!(f, " {version}"))
+    }
+}
+
+impl SourcePlace<'_> {
+    fn sha256(&self) -> Option<Sha256> {
+        match self {
+            Self::Index(sdist) => sdist.file.sha256,
+            Self::Stored { stored, .. } => Some(*stored.sha256()),
+        }
+    }
+
+    const fn subdirectory(&self) -> Option<&ArchivePath> {
+        match self {
+            Self::Index(_) => None,
+            Self::Stored { subdirectory, .. } => *subdirectory,
+        }
     }
 }
 
@@ -259,7 +359,7 @@ impl Builder for Sdists<'_> {
     fn metadata(&mut self, desk: &mut Desk, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved> {
         let recorded = match self.known.get(&sdist.file.filename) {
             Some(known) => known.clone(),
-            None => self.build(desk, sdist)?,
+            None => self.build(desk, &Sources::of(sdist))?,
         };
         let fact = MetadataFact::new(recorded.metadata.headers.clone().into_bytes(), sdist.file)?;
         let fact = MetadataFact { sha256: recorded.metadata.sha256, ..fact };
