@@ -74,6 +74,7 @@ fn parse_entry(bytes: &[u8], offset: u64) -> Result<(Entry, &[u8]), ArchiveError
     if u16_at(header, 34) != 0 {
         return Err(refused("the archive is one of several parts"));
     }
+    check_needed_version(header[6]).map_err(refused)?;
     let flags = u16_at(header, 8);
     let name = read_name(name, flags, offset)?;
     let method = read_method(flags, u16_at(header, 10), name)?;
@@ -95,6 +96,11 @@ fn parse_entry(bytes: &[u8], offset: u64) -> Result<(Entry, &[u8]), ArchiveError
     };
     check_entry(&entry).map_err(refused)?;
     Ok((entry, rest))
+}
+
+/// Refuses a member that says it needs a newer form of zip than 6.3: some readers take the archive for unreadable.
+pub(super) fn check_needed_version(version: u8) -> Result<(), &'static str> {
+    if version > 63 { Err("a member needs a form of zip that is not known") } else { Ok(()) }
 }
 
 fn read_name(name: &[u8], flags: u16, offset: u64) -> Result<&str, ArchiveError> {

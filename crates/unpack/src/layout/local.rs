@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::Method;
-use super::central::{DESCRIPTOR, Entry};
+use super::central::{DESCRIPTOR, Entry, check_needed_version};
 use super::end::MAX32;
 use super::fields::{u16_at, u32_at, u64_at, zip64_extra};
 use crate::ArchiveError;
@@ -116,6 +116,7 @@ fn check_header(entry: &Entry, header: &[u8], name_length: usize) -> Result<(), 
         ("method", method, u64::from(u16_at(header, 8))),
     ];
     let refused = |problem| ArchiveError::Layout { offset: entry.header_start, problem };
+    check_needed_version(header[4]).map_err(refused)?;
     let [packed_bytes, unpacked_bytes] = local_sizes(header, extra).map_err(refused)?;
     let crc32 = u32_at(header, 14);
     let after = entry.flags & DESCRIPTOR != 0 && crc32 == 0 && packed_bytes == 0 && unpacked_bytes == 0;

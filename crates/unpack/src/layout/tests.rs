@@ -58,6 +58,15 @@ fn control_what_real_build_tools_write_is_accepted() {
 }
 
 #[test]
+fn a_form_of_zip_that_not_every_reader_knows() {
+    let needs = |version| plain().change("a/b.txt", move |m| m.both(|fields| fields.version_needed = Some(version)));
+    check(needs(63), "ok");
+    check(needs(64), "archive-layout");
+    let local = plain().change("a/b.txt", |m| m.local(|fields| fields.version_needed = Some(255)));
+    check(local, "archive-layout");
+}
+
+#[test]
 fn zw01_zw02_zw03_paths_out_of_the_archive() {
     for name in
         ["../evil.py", "a/../../b", "/abs", "C:\\x", "\\\\srv\\x", "C:x", "a\\b", "a\0b", "a\nb", "a//b", "./a", ""]
