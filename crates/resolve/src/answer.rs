@@ -1,6 +1,7 @@
 //! From PubGrub's choice to a [`Solution`]: what each package needs, and who needs it, by walking from the roots.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use pinfold_packaging::{ExtraName, PackageName, Version};
 use pubgrub::SelectedDependencies;
@@ -50,7 +51,8 @@ pub(crate) fn answer(run: &Run<'_, '_>, selected: SelectedDependencies<Package, 
         }
         if let Some(chosen) = answer.solution.packages.get_mut(&name) {
             chosen.reasons.extend(reasons);
-            chosen.dependencies.extend(demands.into_iter().map(|demand| demand.name).filter(|other| *other != name));
+            let others = demands.iter().map(|demand| &demand.name).filter(|other| **other != name);
+            chosen.dependencies.extend(others.cloned());
         }
     }
     Ok(answer)
@@ -101,7 +103,7 @@ impl Answer {
 struct Walk<'r, 'f> {
     run: &'r Run<'r, 'f>,
     versions: &'r BTreeMap<PackageName, Version>,
-    nodes: BTreeMap<Node, (Vec<Demand>, BTreeSet<RootReason>)>,
+    nodes: BTreeMap<Node, (Rc<[Demand]>, BTreeSet<RootReason>)>,
 }
 
 impl<'r, 'f> Walk<'r, 'f> {

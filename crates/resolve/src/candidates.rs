@@ -11,11 +11,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pinfold_artifact::Origin;
-use pinfold_packaging::{DistributionFilename, Metadata, PackageName, PageFile, Prerelease, Specifiers, Version};
+use pinfold_packaging::{DistributionFilename, ExtraName, Metadata, PackageName, PageFile, Prerelease, Specifiers, Version};
 use version_ranges::Ranges;
 
 use crate::facts::{MetadataFact, ProjectFact};
-use crate::prepared::{Directions, Prepared, PythonAnswer};
+use crate::prepared::{Demand, Directions, Prepared, PythonAnswer};
 use crate::{Facts, ProjectFacts, Question, Refusal};
 
 /// Every project that was looked at, for one problem.
@@ -33,6 +33,8 @@ pub(crate) struct Project<'f> {
     fact: &'f ProjectFact,
     directions: Option<&'f Directions>,
     choices: RefCell<HashMap<usize, Choice<'f>>>,
+    /// Per version and wanted extra, what it needs.
+    demands: RefCell<HashMap<(usize, Option<ExtraName>), Rc<[Demand]>>>,
     has_final: OnceCell<bool>,
 }
 
@@ -152,6 +154,7 @@ impl<'f> Projects<'f> {
                 fact,
                 directions: self.prepared.directions(name),
                 choices: RefCell::default(),
+                demands: RefCell::default(),
                 has_final: OnceCell::new(),
             })
         });
@@ -261,6 +264,25 @@ impl<'f> Project<'f> {
             Choice::File(file) => Some((file, self.facts.metadata(file)?)),
             Choice::None(_) => None,
         }
+    }
+
+    /// Returns position and metadata of a version that [`Self::best`] returned.
+    pub(crate) fn chosen_metadata(&self, version: &Version) -> Option<(usize, &'f Metadata)> {
+        let position = self.page()?.position(version)?;
+        match self.metadata(position)? {
+            MetadataFact::Known(metadata) => Some((position, metadata)),
+            MetadataFact::Unreadable(_) => None,
+        }
+    }
+
+    /// Returns what a version needs, if that was found out.
+    pub(crate) fn known_demands(&self, position: usize, extra: Option<&ExtraName>) -> Option<Rc<[Demand]>> {
+        self.demands.borrow().get(&(position, extra.cloned())).cloned()
+    }
+
+    /// Keeps what a version needs.
+    pub(crate) fn keep_demands(&self, position: usize, extra: Option<&ExtraName>, demands: &Rc<[Demand]>) {
+        self.demands.borrow_mut().insert((position, extra.cloned()), Rc::clone(demands));
     }
 
     /// Returns why the version at a position is no candidate, if it is none; metadata included where it is known.

@@ -8,9 +8,10 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::rc::Rc;
 
 use pinfold_artifact::Limits;
-use pinfold_packaging::{ExtraName, PackageName, Prerelease, Version};
+use pinfold_packaging::{ExtraName, Metadata, PackageName, Prerelease, Version};
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics};
 use version_ranges::Ranges;
 
@@ -276,15 +277,30 @@ impl<'r, 'f> Run<'r, 'f> {
         }
     }
 
-    /// Returns what a version of a project needs: itself, or only what one of its extras adds.
+    /// Returns what a version of a project needs: itself, or only what one of its extras adds. It is found out once per
+    /// resolution, because no run learns anything that would change it.
     pub(crate) fn demands(
         &self,
         name: &PackageName,
         version: &Version,
         extra: Option<&ExtraName>,
-    ) -> Result<Vec<Demand>, Stop> {
+    ) -> Result<Rc<[Demand]>, Stop> {
         let project = self.projects.find(name).ok_or(Stop::Missing)?;
-        let (_, metadata) = project.chosen(version).ok_or(Stop::Missing)?;
+        let (position, metadata) = project.chosen_metadata(version).ok_or(Stop::Missing)?;
+        if let Some(known) = project.known_demands(position, extra) {
+            return Ok(known);
+        }
+        let demands: Rc<[Demand]> = self.find_demands(name, version, (metadata, extra))?.into();
+        project.keep_demands(position, extra, &demands);
+        Ok(demands)
+    }
+
+    fn find_demands(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        (metadata, extra): (&Metadata, Option<&ExtraName>),
+    ) -> Result<Vec<Demand>, Stop> {
         let none = BTreeSet::new();
         let wanted: BTreeSet<ExtraName> = extra.into_iter().cloned().collect();
         let mut demands = Vec::new();
@@ -370,8 +386,8 @@ impl<'r, 'f> Run<'r, 'f> {
         extra: Option<&ExtraName>,
     ) -> Result<BTreeMap<Package, Ranges<Version>>, Stop> {
         let mut dependencies = BTreeMap::new();
-        for demand in self.demands(name, version, extra)? {
-            self.study(name, &demand)?;
+        for demand in self.demands(name, version, extra)?.iter() {
+            self.study(name, demand)?;
             let own = demand.name == *name;
             if own && extra.is_none() && demand.range.contains(version) {
                 // A project that needs itself is content with itself; only the extras matter.
@@ -388,7 +404,7 @@ impl<'r, 'f> Run<'r, 'f> {
                 add(&mut dependencies, Package::Project(name.clone()), Ranges::empty());
                 continue;
             }
-            add_demand(&mut dependencies, &demand);
+            add_demand(&mut dependencies, demand);
         }
         match extra {
             Some(_) => add(&mut dependencies, Package::Project(name.clone()), Ranges::singleton(version.clone())),

@@ -237,7 +237,7 @@ impl<'r, 'f> Words<'r, 'f> {
         let positions = project.positions(own);
         let demands = positions.iter().rev().find_map(|position| {
             let demands = self.run.demands(name, page.version(*position), extra).ok()?;
-            let demands: Vec<Demand> = demands.into_iter().filter(|demand| demand.name == *on_name).collect();
+            let demands: Vec<Demand> = demands.iter().filter(|demand| demand.name == *on_name).cloned().collect();
             (!demands.is_empty()).then_some(demands)
         })?;
         let texts: BTreeSet<String> = demands.iter().map(demand_text).collect();
