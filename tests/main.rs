@@ -9,6 +9,8 @@ mod attacks;
 mod direct;
 // Bad input and a failing world: a clear error, the right exit code, nothing lost.
 mod exit_codes;
+// What an index without upload times adds later does not get in by itself.
+mod first_seen;
 // A real application: Fooocus's requirements give its committed lock, offline.
 mod fooocus;
 // The same inputs give the same lock, and it holds what was asked for.

@@ -127,3 +127,15 @@ fn another_index_with_the_same_project_does_not_answer_from_the_cache() {
     std::fs::remove_file(project.home.project().join("pylock.toml")).expect("can remove the lock");
     assert!(project.lock().contains(&other.file_url(&wheel("a", "2.0"))));
 }
+
+#[test]
+fn a_host_that_somebody_added_to_the_lock_is_noticed() {
+    let project = guarded(Index::new().wheel("a", "1.0").files_elsewhere(), &["a"]);
+    let lock = project.lock();
+    let host = format!("    \"http://{}\",\n", project.server.file_host());
+    assert!(lock.contains(&host), "{lock}");
+    project.tamper(&host, &format!("    \"https://evil.example\",\n{host}"));
+    project.pinfold("lock").arg("--check").run().expect_code(1).expect_stdout("evil.example");
+    project.home.write("pylock.toml", &lock);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+}

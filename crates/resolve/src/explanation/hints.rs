@@ -142,7 +142,8 @@ impl<'r, 'f> Hints<'r, 'f> {
             Kind::Excluded => format!("{name} ({detail}) is never installed: `exclude` names it"),
             Kind::TooNew => self.too_new_text(name, own),
             Kind::NoTime => format!(
-                "{detail} does not tell when {name} {versions} {} uploaded, so exclude-newer hides {}",
+                "{detail} does not tell when {name} {versions} {} uploaded, so exclude-newer hides {}; on an index with a \
+                 route, `upload-time = \"first-seen\"` lets the moment of the first lock stand for it",
                 word("was", "were"),
                 word("it", "them")
             ),

@@ -55,7 +55,7 @@ fn an_index_that_tells_no_upload_times() {
     let universe = "a 1.0";
     assert_snapshot!(ask(universe, "a\nnewer: 2030-01-01T00:00:00Z"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (the index tells no upload time, which exclude-newer needs), there is no solution.
-    hint: https://index.test/simple/ does not tell when a 1.0 was uploaded, so exclude-newer hides it
+    hint: https://index.test/simple/ does not tell when a 1.0 was uploaded, so exclude-newer hides it; on an index with a route, `upload-time = "first-seen"` lets the moment of the first lock stand for it
     "#);
 }
 

@@ -17,7 +17,7 @@ fn everything_that_can_hide_a_version() {
     "#);
     assert_snapshot!(explained(universe, "a>1\nnewer: 2024-01-01T00:00:00Z"), @r#"
     Because you require `a>1` (app.toml:1) and a 4.0 and newer cannot be used (the index tells no upload time, which exclude-newer needs; uploaded after the cutoff of exclude-newer), there is no solution.
-    hint: https://index.test/simple/ does not tell when a 9.0rc1, 8.0, 7.0 and 2 more were uploaded, so exclude-newer hides them
+    hint: https://index.test/simple/ does not tell when a 9.0rc1, 8.0, 7.0 and 2 more were uploaded, so exclude-newer hides them; on an index with a route, `upload-time = "first-seen"` lets the moment of the first lock stand for it
     hint: a 4.0 (uploaded 2025-01-01T00:00:00Z) is newer than 2024-01-01T00:00:00Z, so exclude-newer hides it
     "#);
 }

@@ -358,6 +358,7 @@ impl Desk {
         if let Some(pages) = &mut self.pages {
             pages.insert(name.clone(), Some(page.to_page()));
         }
+        let page = self.source.indexes().stamped(&name, page);
         self.facts.add_page(name.clone(), Arc::new(ProjectFacts::new(origin, page)));
         self.arrived.push(name);
     }

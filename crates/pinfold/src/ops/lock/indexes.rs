@@ -4,12 +4,14 @@
 //! its index and to no other, whatever that index answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pinfold_artifact::{FileHost, Origin, SafeUrl};
 use pinfold_lock::{Lock, LockedIndex};
-use pinfold_manifest::{IndexEntry, IndexLocation, Routes};
+use pinfold_manifest::{IndexEntry, IndexLocation, Routes, UploadTime};
 use pinfold_packaging::{PackageName, Releases};
 
+use super::first_seen::FirstSeen;
 use crate::exit::{Exit, Failure};
 
 /// One index of the manifest, with its URL known.
@@ -23,6 +25,10 @@ pub(super) struct Index {
     pub(super) file_hosts: Option<BTreeSet<FileHost>>,
     /// Whether plain `http` to another machine was asked for.
     pub(super) insecure: bool,
+    /// What counts as the upload time of a file of which the index tells none.
+    pub(super) upload_time: UploadTime,
+    /// Whether the hosts are the manifest's word. Those that an earlier lock remembers narrow, and are not written again.
+    has_given_hosts: bool,
 }
 
 /// The indexes of one lock.
@@ -30,6 +36,7 @@ pub(super) struct Index {
 pub(super) struct Indexes {
     routes: Routes,
     known: Vec<Index>,
+    first_seen: Option<Arc<FirstSeen>>,
 }
 
 impl Indexes {
@@ -52,13 +59,15 @@ impl Indexes {
                 url,
                 file_hosts: Some(entry.file_hosts.clone()).filter(|hosts| !hosts.is_empty()),
                 insecure: entry.insecure,
+                upload_time: entry.upload_time,
+                has_given_hosts: !entry.file_hosts.is_empty(),
             });
         }
         let routes = Routes::new(&entries).map_err(|e| {
             Failure::of(Exit::Input, &e)
                 .help("an index is a decision: write it into the manifest as `[[index]]`, or give --index-url")
         })?;
-        Ok(Self { routes, known })
+        Ok(Self { routes, known, first_seen: None })
     }
 
     /// Lets the hosts that an earlier lock recorded stand for those that the manifest leaves open.
@@ -69,6 +78,26 @@ impl Indexes {
             if let Some(index) = same.filter(|index| index.file_hosts.is_none()) {
                 index.file_hosts = Some(before.file_hosts.clone());
             }
+        }
+    }
+
+    /// Lets a moment stand for the upload times that an index does not tell, where the manifest says so.
+    pub(super) fn remember_moments(&mut self, first_seen: FirstSeen) {
+        let is_wanted = self.known.iter().any(|index| index.upload_time == UploadTime::FirstSeen);
+        self.first_seen = is_wanted.then(|| Arc::new(first_seen));
+    }
+
+    /// Returns the memory of files without an upload time, if an index has one.
+    pub(super) const fn first_seen(&self) -> Option<&Arc<FirstSeen>> {
+        self.first_seen.as_ref()
+    }
+
+    /// Returns a project's page as the resolver is to see it.
+    pub(super) fn stamped(&self, name: &PackageName, page: Releases) -> Releases {
+        let is_wanted = self.of(name).is_ok_and(|index| index.upload_time == UploadTime::FirstSeen);
+        match &self.first_seen {
+            Some(first_seen) if is_wanted => first_seen.stamp(name, &page),
+            _ => page,
         }
     }
 
@@ -96,7 +125,8 @@ impl Indexes {
     pub(super) fn locked(&self, files: &BTreeMap<SafeUrl, BTreeSet<FileHost>>) -> Vec<LockedIndex> {
         let used = self.known.iter().filter(|index| files.contains_key(&index.url));
         used.map(|index| {
-            let mut file_hosts = index.file_hosts.clone().unwrap_or_else(|| files[&index.url].clone());
+            let given = index.file_hosts.clone().filter(|_| index.has_given_hosts);
+            let mut file_hosts = given.unwrap_or_else(|| files[&index.url].clone());
             file_hosts.retain(|host| Some(host) != index.url.file_host().as_ref());
             LockedIndex { name: index.name.clone(), url: index.url.clone(), file_hosts, insecure: index.insecure }
         })

@@ -8,6 +8,7 @@ mod asked;
 mod crew;
 mod desk;
 pub(crate) mod direct;
+mod first_seen;
 mod indexes;
 mod inputs;
 mod pages;
@@ -34,6 +35,7 @@ use pinfold_resolve::{Problem, Solution, Warning};
 
 use self::desk::{Desk, Unsolved};
 use self::direct::Directs;
+use self::first_seen::FirstSeen;
 use self::indexes::Indexes;
 use self::inputs::Inputs;
 use self::pages::Relevance;
@@ -181,6 +183,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     direct::check_solutions(&inputs, &directs, &solutions)?;
     let mut pinner = Pinner::new(opened.fetcher.as_deref(), former, &directs);
     pinner.take_replaced(&request.decisions.replaced);
+    pinner.tell_apart(opened.source.indexes().first_seen());
     if let Some(recording) = opened.recorded() {
         pinner.know(recording.computed(opened.source.indexes())?);
     }
@@ -195,13 +198,15 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     if let Answers::Record { file, url } = request.answers {
         recording::of(&desk, &sdists, &inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
     }
+    let first_seen = opened.source.indexes().first_seen();
+    let told = first_seen.and_then(|first_seen| first_seen.told(&pinner.seen)).into_iter().collect();
     let text = lock.to_text();
     if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
         write_whole(request.output, text.as_bytes())?;
     }
     Ok(Locked {
         targets: solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect(),
-        warnings: [decided, inputs.warnings(), warnings(&solutions)].concat(),
+        warnings: [decided, told, inputs.warnings(), warnings(&solutions)].concat(),
         before: previous,
         lock,
         text,
@@ -249,7 +254,9 @@ fn open_source(
     if let Answers::Replay(file) = request.answers {
         let recording = Box::new(Recording::read(file)?);
         let recorded = asks_pip.and_then(|entry| recording.indexes.get(&entry.name)).map(|index| index.url.clone());
-        let indexes = Indexes::new(entries, recorded.as_ref())?;
+        let mut indexes = Indexes::new(entries, recorded.as_ref())?;
+        let now = recording.seen()?.unwrap_or_else(|| world.now());
+        indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, now));
         return Ok(Opened { source: Arc::new(Source::Replay { recording, indexes }), fetcher: None });
     }
     let mut credentials: Vec<Credential> = Vec::new();
@@ -267,6 +274,7 @@ fn open_source(
     }
     let mut indexes = Indexes::new(entries, pip_url.as_ref())?;
     former.into_iter().for_each(|lock| indexes.remember_hosts(lock));
+    indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, world.now()));
     let named = indexes.all().iter().map(|index| (index.name.as_str(), &index.url));
     credentials.extend(crate::logins::logins(named)?);
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
@@ -394,7 +402,7 @@ fn settings(
         accepts: inputs.accepts(),
         asked: Asked::default(),
         computed: pinner.unsaid.clone(),
-        first_seen: BTreeMap::new(),
+        first_seen: pinner.seen.clone(),
         trees: Vec::new(),
         metadata,
     };

@@ -4,7 +4,9 @@
 //! computed. A file that an earlier lock knew under the same name with other bytes is refused: a released file never changes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, FileHost, Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
@@ -12,6 +14,7 @@ use pinfold_packaging::PageFile;
 use pinfold_resolve::{Chosen, RootReason, Solution};
 
 use super::direct::Directs;
+use super::first_seen::FirstSeen;
 use crate::exit::{Exit, Failure};
 
 /// Turns choices into pinned files, and remembers which hosts serve them.
@@ -26,6 +29,9 @@ pub(super) struct Pinner<'a> {
     pub(super) hosts: BTreeMap<SafeUrl, BTreeSet<FileHost>>,
     /// Files whose digest is not the index's word.
     pub(super) unsaid: BTreeSet<ArtifactFilename>,
+    first_seen: Option<Arc<FirstSeen>>,
+    /// Files whose upload time is not the index's word, and when they were first seen.
+    pub(super) seen: BTreeMap<ArtifactFilename, Timestamp>,
 }
 
 impl<'a> Pinner<'a> {
@@ -34,7 +40,21 @@ impl<'a> Pinner<'a> {
         let packages = previous.into_iter().flat_map(|lock| &lock.packages);
         let files = packages.flat_map(|package| package.files().map(|file| (file, package.index.clone())));
         let before = files.map(|(file, index)| (file.filename.clone(), (file.sha256, index))).collect();
-        Self { directs, fetcher, before, computed: BTreeMap::new(), hosts: BTreeMap::new(), unsaid: BTreeSet::new() }
+        Self {
+            directs,
+            fetcher,
+            before,
+            computed: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            unsaid: BTreeSet::new(),
+            first_seen: None,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Tells moments apart that are not the index's word.
+    pub(super) fn tell_apart(&mut self, first_seen: Option<&Arc<FirstSeen>>) {
+        self.first_seen = first_seen.cloned();
     }
 
     /// Takes the index's word for these files, whatever the earlier lock says of them.
@@ -97,7 +117,10 @@ impl<'a> Pinner<'a> {
             self.unsaid.insert(file.filename.clone());
         }
         self.hosts.entry(origin.index().clone()).or_default().extend(url.file_host());
-        Ok(LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time: file.upload_time })
+        let seen = self.first_seen.as_ref().and_then(|first_seen| first_seen.moment(file));
+        self.seen.extend(seen.map(|seen| (file.filename.clone(), seen)));
+        let upload_time = file.upload_time.filter(|_| seen.is_none());
+        Ok(LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time })
     }
 
     /// Returns what was computed of a file, where the index itself is silent: a recording needs no network for it.

@@ -14,6 +14,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256};
+use pinfold_manifest::UploadTime;
 use pinfold_packaging::{
     CoreMetadata, DistributionFilename, PackageName, PageFile, ProjectState, ProjectStatus, SimplePage, Specifiers,
 };
@@ -40,6 +41,9 @@ pub(super) struct Recording {
     pub(super) metadata: BTreeMap<ArtifactFilename, RecordedMetadata>,
     /// Per sdist.
     pub(super) sdists: BTreeMap<ArtifactFilename, RecordedSdist>,
+    /// When files without an upload time were seen, where an index has such files and the manifest lets that stand for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<String>,
     /// Per requirement that names a file, a directory or a repository, as it is written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) direct: BTreeMap<String, RecordedDirect>,
@@ -181,6 +185,14 @@ impl Recording {
 }
 
 impl Recording {
+    /// Returns when files without an upload time were seen, if that matters.
+    ///
+    /// # Errors
+    /// Exit 2 if the recording was damaged by hand.
+    pub(super) fn seen(&self) -> Result<Option<Timestamp>, Failure> {
+        self.seen.as_deref().map(str::parse).transpose().map_err(|e: jiff::Error| Failure::of(Exit::Input, &e))
+    }
+
     /// Returns what was computed of files of which the indexes themselves are silent.
     ///
     /// # Errors
@@ -307,7 +319,7 @@ pub(super) fn of(
         .transpose()
         .map_err(|e: pinfold_artifact::UrlError| Failure::of(Exit::Input, &e).with("option", "--record-as"))?;
     let relevance = Relevance::new(&inputs.targets, cutoff);
-    let matters = |file: &PageFile| relevance.keeps(file);
+    let timeless = Relevance::new(&inputs.targets, None);
     let indexes = desk.source().indexes();
     let default = indexes.default_name();
     let mut recording = Recording { format: Recording::FORMAT.to_owned(), ..Recording::default() };
@@ -319,6 +331,8 @@ pub(super) fn of(
             .indexes
             .entry(index.name.clone())
             .or_insert_with(|| RecordedIndex { url: shown, projects: BTreeMap::new() });
+        let rule = if index.upload_time == UploadTime::FirstSeen { &timeless } else { &relevance };
+        let matters = |file: &PageFile| rule.keeps(file);
         let page = page.as_ref().map(|page| RecordedPage::of(page, &page_url, matters, |file| pinner.computed(file)));
         recorded.projects.insert(name.clone(), page);
     }
@@ -327,6 +341,7 @@ pub(super) fn of(
         recording.metadata.insert(filename.clone(), RecordedMetadata { sha256: fact.sha256, headers });
     }
     recording.sdists = sdists.known().clone();
+    recording.seen = indexes.first_seen().map(|first_seen| first_seen.now().to_string());
     recording.direct = directs.recorded().clone();
     Ok(recording)
 }

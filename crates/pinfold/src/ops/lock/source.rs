@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
+use pinfold_manifest::UploadTime;
 use pinfold_packaging::{CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Releases, Version};
 use pinfold_resolve::Question;
 use sha2::Digest;
@@ -128,7 +129,8 @@ impl Source {
             Question::Page(name) => {
                 let index = indexes.of(name)?;
                 let url = index.page_url(name)?;
-                let page = pages::at_hand(fetcher, index, &url, (*patience, reach), relevance.as_deref())?;
+                let relevance = relevance.as_deref().filter(|_| index.upload_time == UploadTime::Told);
+                let page = pages::at_hand(fetcher, index, &url, (*patience, reach), relevance)?;
                 Ok(page.map(|page| Answer::Page(Some((index.origin_for(&page), page)))))
             }
         }
@@ -150,7 +152,9 @@ impl Source {
         let url = index.page_url(name)?;
         let page = match self {
             Self::Live { fetcher, patience, relevance, .. } => {
-                pages::fetched(fetcher, index, &url, name, *patience, relevance.as_deref())?
+                // A file without a time may yet exist: it is given one for the resolver only.
+                let relevance = relevance.as_deref().filter(|_| index.upload_time == UploadTime::Told);
+                pages::fetched(fetcher, index, &url, name, *patience, relevance)?
             }
             Self::Replay { recording, .. } => pages::replayed(recording, index, &url, name)?,
         };

@@ -6,6 +6,7 @@
 //! former lock and on the index, and on nothing that this machine remembers. Files that the present targets and cutoff rule out
 //! are not looked for: they are not what the lock is about any more.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
 use pinfold_lock::{Lock, LockedFile};
+use pinfold_manifest::UploadTime;
 use pinfold_packaging::{CoreMetadata, DistributionFilename, PackageName, PageFile, Releases, Target, Version};
 use pinfold_resolve::{Question, Solution};
 
@@ -62,9 +64,17 @@ pub(super) fn look(
         Source::Live { relevance: Some(relevance), .. } => Arc::clone(relevance),
         Source::Live { relevance: None, .. } => Arc::new(Relevance::new(targets, cutoff)),
     };
+    let timeless = OnceCell::new();
     let mut found = Vec::new();
-    for locked in locked_files(former, &relevance, solutions) {
+    for locked in locked_files(former, solutions) {
         let index = desk.source().indexes().of(locked.project)?;
+        let rule = match index.upload_time {
+            UploadTime::FirstSeen => timeless.get_or_init(|| Arc::new(Relevance::new(targets, None))),
+            UploadTime::Told => &relevance,
+        };
+        if !locked.page_file().is_some_and(|file| rule.keeps(&file)) {
+            continue;
+        }
         if index.url.as_directory() != locked.index.as_directory() {
             // The maintainer gave the name to another index.
             continue;
@@ -109,12 +119,8 @@ struct Locked<'a> {
     file: &'a LockedFile,
 }
 
-/// Returns the locked files that the index should still have.
-fn locked_files<'a>(
-    former: &'a Lock,
-    relevance: &'a Relevance,
-    solutions: Option<&'a [Solution]>,
-) -> impl Iterator<Item = Locked<'a>> {
+/// Returns the locked files that are still needed.
+fn locked_files<'a>(former: &'a Lock, solutions: Option<&'a [Solution]>) -> impl Iterator<Item = Locked<'a>> {
     let is_needed = move |name: &PackageName| {
         solutions.is_none_or(|all| all.iter().any(|solution| solution.packages.contains_key(name)))
     };
@@ -133,7 +139,7 @@ fn locked_files<'a>(
         index: &tool.index,
         file: &tool.file,
     });
-    packages.chain(tools).filter(|locked| locked.page_file().is_some_and(|file| relevance.keeps(&file)))
+    packages.chain(tools)
 }
 
 fn is_needed_sdist(solutions: Option<&[Solution]>, recipe: &pinfold_lock::BuildRecipe) -> bool {
