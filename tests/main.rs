@@ -9,6 +9,8 @@ mod attacks;
 mod direct;
 // Bad input and a failing world: a clear error, the right exit code, nothing lost.
 mod exit_codes;
+// A lock explains itself, to people and to programs.
+mod explains;
 // What an index without upload times adds later does not get in by itself.
 mod first_seen;
 // A real application: Fooocus's requirements give its committed lock, offline.

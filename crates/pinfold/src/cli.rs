@@ -116,6 +116,9 @@ pub struct Lock {
     /// Writes nothing; exits 1 unless locking again gives the same bytes
     #[arg(long)]
     pub check: bool,
+    /// Form in which --check says what differs
+    #[arg(long, value_name = "FORMAT", requires = "check")]
+    pub format: Option<CheckFormat>,
     /// Takes what the index says now of this locked file, which was replaced under its name
     #[arg(long = "accept-replaced", value_name = "FILE", conflicts_with = "check")]
     pub accept_replaced: Vec<String>,
@@ -140,6 +143,17 @@ pub struct Lock {
     /// Writes the lock to PATH
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<PathBuf>,
+}
+
+/// Form of what `lock --check` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// The difference of the two texts, as `diff -u` writes it.
+    Diff,
+    /// One JSON document.
+    Json,
+    /// Lines.
+    Text,
 }
 
 /// How files reach an environment.

@@ -40,6 +40,10 @@ pub(super) fn compare(old: &Lock, new: &Lock) -> Vec<Change> {
     if knows(old) && knows(new) {
         each(ChangeKind::Requirement, &asked(old), &asked(new), &mut changes);
     }
+    if knows(old) != knows(new) {
+        let says = |lock: &Lock| knows(lock).then(|| "who asked for what".to_owned());
+        changes.push(Change::new(ChangeKind::Setting, "asked", says(old), says(new)));
+    }
     changes.sort_by(Change::order);
     changes
 }

@@ -169,6 +169,7 @@ fn says_how_builds_and_requirements_changed() {
         ! new build script: + a-1.tar.gz
           file: - a-1-py3-none-any.whl
           file: + a-1.tar.gz
+      setting asked: + who asked for what
     ");
 }
 

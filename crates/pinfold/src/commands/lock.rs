@@ -1,18 +1,19 @@
 //! `pinfold lock`: arguments in, a short account of what moved out.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pinfold_artifact::ArtifactFilename;
 use pinfold_fetch::Connectivity;
-use pinfold_lock::Lock;
+use pinfold_lock::{Lock, LockDiff, PackageDiff, Why, diff, unified_diff};
 use pinfold_packaging::{NameError, PackageName};
+use pinfold_policy::names::new_lookalikes;
 
-use crate::cli;
+use super::diff::diff_json;
+use crate::cli::{self, CheckFormat};
 use crate::exit::{Exit, Failure};
 use crate::ops::lock::{Answers, Decisions, Effect, Keep, LockRequest, Locked, Rollback, lock};
-use crate::output::Output;
+use crate::output::{Output, tame};
 use crate::world::World;
 
 /// Locks, or compares; exit 1 if the lock is not what locking again gives.
@@ -38,12 +39,20 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
     };
     let locked = lock(&request, world, output)?;
     locked.warnings.iter().for_each(|warning| output.warning(warning));
-    let before = locked.before.as_ref().map(|(lock, _)| lock);
-    let moved = changes(before, &locked.lock);
+    let found = changes(&locked);
     if arguments.check {
-        return Ok(check(&locked, &moved, &path, output));
+        return Ok(check(&locked, &found, arguments.format.unwrap_or(CheckFormat::Text), &path, output));
     }
-    moved.iter().for_each(|line| output.detail(line));
+    let before = locked.before.as_ref().map(|(lock, _)| lock);
+    new_lookalikes(before, &locked.lock).iter().for_each(|found| {
+        output.warning(&format!("{found}; make sure that it is what you mean"));
+    });
+    if arguments.upgrade || !arguments.upgrade_packages.is_empty() {
+        output.result(&moved(&found));
+        stayed(&request.keep, &found, &locked.lock).iter().for_each(|line| output.result(&tame(line)));
+    } else {
+        output.detail(&moved(&found));
+    }
     for (target, count) in &locked.targets {
         output.detail(&format!("{target}: {count} packages"));
     }
@@ -52,10 +61,43 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         path.display(),
         locked.lock.packages.len(),
         locked.targets.len(),
-        if before.is_some() { format!(", {} changed", moved.len()) } else { String::new() },
+        if before.is_some() { format!(", {} changed", found.packages.len()) } else { String::new() },
         begun.elapsed().as_secs_f64()
     ));
     Ok(Exit::Done)
+}
+
+/// Returns what differs from the former lock, if there was one.
+fn changes(locked: &Locked) -> LockDiff {
+    match &locked.before {
+        Some((before, text)) if *text != locked.text => diff(before, &locked.lock),
+        _ => LockDiff::default(),
+    }
+}
+
+/// Returns a line for every package that moved: from which version to which, new, gone.
+fn moved(found: &LockDiff) -> String {
+    let line = |(name, package): (&PackageName, &PackageDiff)| {
+        let other = if package.old_versions == package.new_versions { ": not its version" } else { "" };
+        format!("{} {name}{}{other}\n", package.sign(), package.shown_versions())
+    };
+    found.packages.iter().map(line).collect()
+}
+
+/// Returns a line for every package that was to move and did not, with what holds it, as far as the lock can tell.
+fn stayed(keep: &Keep, found: &LockDiff, lock: &Lock) -> Vec<String> {
+    let Keep::AllBut(moving) = keep else { return Vec::new() };
+    let moves = |name: &&PackageName| found.packages.get(*name).is_some_and(|p| p.old_versions != p.new_versions);
+    let line = |name: &PackageName| {
+        let Some(why) = Why::of(lock, name) else { return format!("= {name} is not in the lock\n") };
+        let versions: Vec<String> =
+            why.entries.iter().filter_map(|entry| Some(entry.version.as_ref()?.to_string())).collect();
+        let caps = why.requirements.iter().filter(|demand| demand.caps);
+        let caps: Vec<String> = caps.map(|demand| format!("{} asks for {}", demand.by, demand.requirement)).collect();
+        let reason = if caps.is_empty() { "nothing newer fits".to_owned() } else { caps.join("; ") };
+        format!("= {name} {} stays: {reason}\n", versions.join(", "))
+    };
+    moving.iter().filter(|name| !moves(name)).map(line).collect()
 }
 
 fn keep(arguments: &cli::Lock) -> Result<Keep, Failure> {
@@ -82,52 +124,36 @@ fn answers(arguments: &cli::Lock) -> Answers<'_> {
     }
 }
 
-fn check(locked: &Locked, moved: &[String], path: &Path, output: &Output) -> Exit {
-    let same = locked.before.as_ref().is_some_and(|(_, text)| *text == locked.text);
+fn check(locked: &Locked, found: &LockDiff, format: CheckFormat, path: &Path, output: &Output) -> Exit {
+    let before = locked.before.as_ref().map(|(_, text)| text.as_str()).unwrap_or_default();
+    let same = before == locked.text;
+    let path = path.display();
+    match format {
+        CheckFormat::Diff => {
+            let name = path.to_string();
+            output.result(&tame(&unified_diff(&name, before, &format!("{name} (locked again)"), &locked.text)));
+        }
+        CheckFormat::Json => {
+            let mut report = diff_json(found);
+            report["differs"] = (!same).into();
+            output.result(&format!("{report}\n"));
+        }
+        CheckFormat::Text => {
+            output.result(&found.to_string());
+            if !same && found.is_empty() {
+                output.result(&tame(&first_difference(before, &locked.text)));
+            }
+        }
+    }
     if same {
-        output.status(&format!("{} is what locking again gives", path.display()));
+        output.status(&format!("{path} is what locking again gives"));
         return Exit::Done;
     }
-    moved.iter().for_each(|line| output.result(&format!("{line}\n")));
-    let before = locked.before.as_ref().map(|(_, text)| text.as_str()).unwrap_or_default();
-    if moved.is_empty() {
-        output.result(&first_difference(before, &locked.text));
-    }
-    output.warning(&format!("{} is out of date: locking again gives another lock", path.display()));
+    output.warning(&format!("{path} is out of date: locking again gives another lock"));
     Exit::No
 }
 
-/// Returns one line for every package whose versions or files differ.
-fn changes(before: Option<&Lock>, after: &Lock) -> Vec<String> {
-    let Some(before) = before else { return Vec::new() };
-    let (old, new) = (entries(before), entries(after));
-    let names: BTreeSet<&PackageName> = old.keys().chain(new.keys()).copied().collect();
-    let changed = names.into_iter().filter(|name| old.get(name) != new.get(name));
-    changed
-        .map(|name| match (old.get(name), new.get(name)) {
-            (Some((from, _)), Some((to, _))) if from == to => format!("~ {name} {from}: other files"),
-            (Some((from, _)), Some((to, _))) => format!("~ {name} {from} -> {to}"),
-            (Some((from, _)), None) => format!("- {name} {from}"),
-            (None, Some((to, _))) => format!("+ {name} {to}"),
-            (None, None) => name.to_string(),
-        })
-        .collect()
-}
-
-type Entry = (String, BTreeSet<String>);
-
-/// Returns, per project, its versions and its files with their digests.
-fn entries(lock: &Lock) -> BTreeMap<&PackageName, Entry> {
-    let mut entries: BTreeMap<&PackageName, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
-    for package in &lock.packages {
-        let (versions, files) = entries.entry(&package.name).or_default();
-        versions.extend(package.version.iter().map(ToString::to_string));
-        files.extend(package.files().map(|file| format!("{} {}", file.url, file.sha256)));
-    }
-    let joined = |versions: BTreeSet<String>| versions.into_iter().collect::<Vec<_>>().join(", ");
-    entries.into_iter().map(|(name, (versions, files))| (name, (joined(versions), files))).collect()
-}
-
+/// Returns the first line that is written otherwise, of two texts that say the same.
 fn first_difference(before: &str, after: &str) -> String {
     let position = before.lines().zip(after.lines()).take_while(|(a, b)| a == b).count();
     let line = |text: &str| text.lines().nth(position).unwrap_or("(the end)").to_owned();

@@ -1,0 +1,131 @@
+//! What a check says differs, what an upgrade moved, and what does not change either.
+
+use pinfold_testkit::{Finished, Index};
+
+use super::json;
+use crate::project::Project;
+
+fn index() -> Index {
+    let index = Index::new().wheel("a", "1.0").requires("b").uploaded("2024-01-01T00:00:00Z");
+    index.wheel("b", "1.0").uploaded("2024-01-02T00:00:00Z").wheel("c", "1.0").uploaded("2024-01-03T00:00:00Z")
+}
+
+fn check(project: &Project, format: &str) -> Finished {
+    project.pinfold("lock").args(["--check", "--format", format]).run()
+}
+
+/// Tampers with the lock, and checks that each form of the check names it; then puts the lock back.
+#[track_caller]
+fn differs(project: &Project, from: &str, to: &str, expected: &str) {
+    let honest = project.home.read("pylock.toml");
+    project.tamper(from, to);
+    let tampered = project.home.read("pylock.toml");
+    let text = check(project, "text").expect_code(1);
+    assert!(text.stdout.contains(expected), "`{expected}` is not in {text}");
+    let report = json(&check(project, "json").expect_code(1));
+    assert_eq!(report["differs"], true);
+    let diff = check(project, "diff").expect_code(1).stdout;
+    let body: Vec<&str> = diff.lines().skip(2).collect();
+    assert!(body.iter().any(|line| line.starts_with(['-', '+'])), "{diff}");
+    for line in body {
+        let (old, new) = (line.strip_prefix('-'), line.strip_prefix('+'));
+        assert!(
+            old.is_none_or(|line| tampered.contains(line)) && new.is_none_or(|line| honest.contains(line)),
+            "{diff}"
+        );
+    }
+    assert!(diff.starts_with("--- pylock.toml\n+++ pylock.toml (locked again)\n@@ -"), "{diff}");
+    assert_eq!(project.home.read("pylock.toml"), tampered);
+    project.home.write("pylock.toml", honest);
+}
+
+#[test]
+fn a_check_names_what_was_changed() {
+    let project = Project::new(index(), &["a", "c"]);
+    project.lock();
+    let same = json(&check(&project, "json").expect_code(0));
+    assert_eq!((&same["differs"], &same["packages"]), (&false.into(), &serde_json::json!([])));
+    assert_eq!(check(&project, "diff").expect_code(0).stdout, "");
+    differs(&project, "upload-time = 2024-01-02T00:00:00Z, ", "", "? upload time b-1.0-py3-none-any.whl: + 2024-01-02");
+    differs(&project, "/b-1.0-py3-none-any.whl\"", "/else/b-1.0-py3-none-any.whl\"", "URL b-1.0-py3-none-any.whl");
+    let entry = "name = \"b\"\nversion = \"1.0\"\n";
+    let marked = format!("{entry}marker = \"os_name == 'posix'\"\n");
+    differs(&project, entry, &marked, "applies where: os_name == 'posix' -> always");
+    differs(
+        &project,
+        "prerelease = \"if-necessary\"",
+        "prerelease = \"allow\"",
+        "setting prerelease: allow -> if-necessary",
+    );
+    differs(&project, "    { name = \"b\" },\n", "", "needs: + b");
+    differs(&project, "    \"c\",\n", "", "requires: + the application: c");
+    // The same values in other words.
+    differs(&project, "created-by = \"pinfold\"\n", "# mine\ncreated-by = \"pinfold\"\n", "# mine");
+    check(&project, "text").expect_code(0);
+    project.pinfold("lock").args(["--format", "json"]).run().expect_code(2).expect_stderr("--check");
+}
+
+#[test]
+fn the_configuration_of_whoever_checks_does_not_change_the_verdict() {
+    let project = Project::new(index(), &["a", "c"]);
+    let elsewhere = Index::new().wheel("a", "9.0").wheel("b", "9.0").wheel("c", "9.0").start();
+    let lock = project.lock();
+    project.home.write("../home/config/pip/pip.conf", format!("[global]\nindex-url = {}\n", elsewhere.url()));
+    project.home.write("../home/.pip/pip.conf", format!("[global]\nindex-url = {}\n", elsewhere.url()));
+    project.home.write("elsewhere.toml", &lock);
+    let checked = |tampered: bool| {
+        let run = project.pinfold("lock").arg("--check");
+        let run = run.env("PIP_INDEX_URL", elsewhere.url()).env("PIP_EXTRA_INDEX_URL", elsewhere.url());
+        let run = run.env("PIP_CONFIG_FILE", project.home.home().join("config/pip/pip.conf"));
+        let run = run.env("PIP_PRE", "1").env("UV_INDEX_URL", elsewhere.url()).env("UV_EXCLUDE_NEWER", "2001-01-01");
+        let run = run.env("PINFOLD_LOCK", "elsewhere.toml").env("PINFOLD_VENV", "elsewhere");
+        let run =
+            run.env("PINFOLD_LINK_MODE", "copy").env("PINFOLD_COMPILE_BYTECODE", "true").env("PINFOLD_QUIET", "true");
+        let run = run.env("PINFOLD_INDEX_MAIN_TOKEN", "other").env("PINFOLD_CACHE_DIR", project.home.tmp());
+        let run = run.env("PINFOLD_INDEX_URL", elsewhere.url()).env("PINFOLD_TARGET", "macos-aarch64");
+        run.env("LANG", "tr_TR.UTF-8").env("TZ", "Pacific/Apia").run().expect_code(i32::from(tampered))
+    };
+    checked(false);
+    project.tamper("upload-time = 2024-01-02T00:00:00Z, ", "");
+    checked(true);
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[test]
+fn an_upgrade_says_what_moved_and_what_stays() {
+    let project = Project::new(index().wheel("d", "1.0"), &["a", "c==1.*", "d==1.0"]);
+    project.lock();
+    let index = index().wheel("d", "1.0").wheel("c", "1.2").wheel("d", "2.0").wheel("a", "2.0").requires("e");
+    project.server.update(&index.wheel("e", "1.0"));
+    project.forget_cache();
+    let one = project.pinfold("lock").args(["--upgrade-package", "c", "--upgrade-package", "d"]).run().expect_code(0);
+    assert_eq!(one.stdout, "~ c 1.0 -> 1.2\n= d 1.0 stays: the application asks for d==1.0\n");
+    let again = project.pinfold("lock").args(["--upgrade-package", "c", "--upgrade-package", "x"]).run().expect_code(0);
+    assert_eq!(again.stdout, "= c 1.2 stays: the application asks for c==1.*\n= x is not in the lock\n");
+    let all = project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert_eq!(all.stdout, "~ a 1.0 -> 2.0\n- b 1.0\n+ e 1.0\n");
+    assert_eq!(project.pinfold("lock").run().expect_code(0).stdout, "");
+}
+
+#[test]
+fn a_name_that_resembles_a_popular_one_is_warned_of_when_it_first_enters() {
+    let names = ["requessts", "python-dateutils", "colourama", "jeilyfish", "requests", "my-application"];
+    let index = names.iter().fold(Index::new(), |index, name| index.wheel(name, "1.0"));
+    let project = Project::new(index, &["requests", "my-application"]);
+    let run = project.pinfold("lock").run().expect_code(0);
+    assert!(!run.stderr.contains("resembles"), "{run}");
+    project.write_manifest(&names, "", "");
+    let run = project.pinfold("lock").run().expect_code(0);
+    for (name, popular) in [
+        ("requessts", "requests"),
+        ("python-dateutils", "python-dateutil"),
+        ("colourama", "colorama"),
+        ("jeilyfish", "jellyfish"),
+    ] {
+        assert!(run.stderr.contains(&format!("warning: `{name}` resembles the popular `{popular}`")), "{run}");
+    }
+    assert_eq!(run.stderr.matches("resembles").count(), 4, "{run}");
+    // Whoever saw the warning once has decided.
+    let again = project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert!(!again.stderr.contains("resembles"), "{again}");
+}
