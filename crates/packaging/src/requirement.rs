@@ -172,7 +172,13 @@ pub(crate) fn read(
         Some(';') => Marker::read(text, reader.at + 1, repairs)?,
         Some(_) => return Err(form("expected a version specifier, `@`, `;` or the end", reader.at..reader.word_end())),
     };
-    Ok((Requirement { name, extras, specifiers, url, marker }, nodes))
+    let requirement = Requirement { name, extras, specifiers, url, marker };
+    // A requirement may grow when it is written, and what is written must be read again.
+    if text.len() > Limits::REQUIREMENT_BYTES / 4 && requirement.to_string().len() > Limits::REQUIREMENT_BYTES {
+        let reason = format!("written out it has more than {} bytes", Limits::REQUIREMENT_BYTES);
+        return Err(RequirementError::new(RequirementErrorKind::Limit, reason, 0..1));
+    }
+    Ok((requirement, nodes))
 }
 
 fn form(reason: impl Into<String>, span: Range<usize>) -> RequirementError {

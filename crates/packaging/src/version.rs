@@ -118,9 +118,17 @@ impl FromStr for Version {
         if !text.is_ascii() {
             return Err(VersionError::Form { text: shown(text) });
         }
-        text.parse().map(Self).map_err(|_| VersionError::Form { text: shown(text) })
+        let version = text.parse().map(Self).map_err(|_| VersionError::Form { text: shown(text) })?;
+        // `1crdev` is written `1rc0.post0.dev0`: what is written must be read again.
+        if text.len() > Limits::VERSION_BYTES - GROWTH_BYTES && version.to_string().len() > Limits::VERSION_BYTES {
+            return Err(VersionError::TooLong { text: shown(text) });
+        }
+        Ok(version)
     }
 }
+
+/// What a version may grow by when it is written: `c`, `r` and `dev` are spelled out.
+const GROWTH_BYTES: usize = 16;
 
 impl TryFrom<String> for Version {
     type Error = VersionError;
@@ -179,5 +187,9 @@ mod tests {
         {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
+        let growing = |count: usize| format!("1{}crdev", ".1".repeat(count));
+        assert_eq!(growing(121).parse::<Version>(), Err(VersionError::TooLong { text: shown(&growing(121)) }));
+        let longest: Version = growing(120).parse().unwrap();
+        assert_eq!(longest.to_string().parse(), Ok(longest));
     }
 }

@@ -131,6 +131,9 @@ fn numbers_and_sizes_are_bounded() {
     assert_eq!(refuse(&format!("a{}", " ".repeat(Limits::REQUIREMENT_BYTES))).kind, RequirementErrorKind::Limit);
     assert_eq!(refuse(&format!("a{}", ">=1,".repeat(70))).kind, RequirementErrorKind::Limit);
     assert_eq!(refuse(&format!("a; {}", "(".repeat(3000))).refusal_code(), Some("metadata-limit"));
+    let grows = format!("a;python_implementation=='{}'or os.name=='x'", "x".repeat(Limits::REQUIREMENT_BYTES - 50));
+    assert!(grows.len() <= Limits::REQUIREMENT_BYTES);
+    assert_eq!(refuse(&grows).kind, RequirementErrorKind::Limit);
 }
 
 #[test]

@@ -348,6 +348,24 @@ fn the_cache_gives_back_the_same_page() {
 }
 
 #[test]
+fn what_would_grow_too_long_when_it_is_written_is_left_out() {
+    // `1.1…crdev` is written `1.1…rc0.post0.dev0`, and `>=1.1…-1` is written `>=1.1….post1`.
+    let version = format!("1{}crdev", ".1".repeat(121));
+    let clauses: Vec<String> = (0..64).map(|n| format!(">=1{}.{}-1", ".1".repeat(27), 10 + n)).collect();
+    for (version, python) in [(version.as_str(), ">=3.8"), ("1", &clauses.join(","))] {
+        let text = format!(
+            r#"{{"meta":{{"api-version":"1.1"}},"name":"a","files":[{{"filename":"a-{version}.zip","url":"a-{version}.zip",
+            "hashes":{{}},"requires-python":"{python}"}}]}}"#
+        );
+        let page = SimplePage::parse(text.as_bytes(), PageFormat::Json, &page_url(), &"a".parse().unwrap()).unwrap();
+        let (cached, _) = through_cache(&page);
+        assert_eq!((0..cached.len()).filter(|at| cached.version(*at).is_local()).count(), 0);
+        assert_eq!(cached.to_page(), page);
+        assert_eq!((page.files.len(), page.skipped.len()), (0, 1));
+    }
+}
+
+#[test]
 fn a_page_is_grouped_by_version() {
     let names = ["foo-1.10.zip", "foo-1.0-py3-none-any.whl", "foo-1.9.zip", "foo-1.0.0.zip", "foo-2.0a1.zip"];
     let page = html(&names.map(|name| format!("<a href='{name}'></a>")).concat()).unwrap();

@@ -83,7 +83,11 @@ pub(crate) fn read_clauses(text: &str, mut leniency: Leniency<'_>) -> Result<Vec
         })?;
         position += piece.len() + 1;
     }
-    if clauses.len() > Limits::SPECIFIER_CLAUSES { Err(too_long) } else { Ok(clauses) }
+    // Versions may grow when they are written, and what is written must be read again.
+    let written = |clause: &Clause| clause.sign().len() + clause.version().to_string().len() + ".*,".len();
+    let is_long = text.len() > Limits::REQUIREMENT_BYTES / 2
+        && clauses.iter().map(written).sum::<usize>() > Limits::REQUIREMENT_BYTES;
+    if is_long || clauses.len() > Limits::SPECIFIER_CLAUSES { Err(too_long) } else { Ok(clauses) }
 }
 
 fn blank(text: &str) -> &str {
