@@ -1,6 +1,6 @@
 //! What is required by URL, by path or from a repository is locked with its digest and installed as exactly those bytes.
 
-use pinfold_testkit::{HostileTar, Index, SdistRecipe, Server, WheelRecipe};
+use pinfold_testkit::{HostileTar, Index, SdistRecipe, Server, TempHome, WheelRecipe};
 
 use crate::attacks::wheel;
 use crate::project::Project;
@@ -299,4 +299,230 @@ fn sources_of_another_project_are_not_taken() {
     let project = Project::with(index(), &["tool @ ./other-1.0.tar.gz"], "build = [\"tool\"]", "");
     project.home.write("other-1.0.tar.gz", SdistRecipe::new("other", "1.0").build());
     project.pinfold("lock").run().expect_code(3).expect_refusal("built-metadata-mismatch");
+}
+
+/// Writes the sources of an sdist as files below the project.
+fn write_sources(project: &Project, directory: &str, recipe: &SdistRecipe) {
+    for (path, contents) in recipe.members() {
+        project.home.write(&format!("{directory}/{path}"), contents);
+    }
+}
+
+#[test]
+fn a_directory_is_locked_as_it_is_and_installed_as_a_copy() {
+    let project = Project::with(index(), &["tool @ ./lib/tool"], "", "");
+    write_sources(&project, "lib/tool", &sdist());
+    project.pinfold("lock").run().expect_code(1).expect_stderr("`tool` is a directory, and `build` does not name it");
+    project.write_manifest(&["tool @ ./lib/tool"], "build = [\"tool\"]", "");
+    let lock = project.lock();
+    assert!(lock.contains("name = \"tool\"\ndependencies = [\n"), "a source tree has no version in a lock:\n{lock}");
+    assert!(lock.contains("directory = { path = \"lib/tool\" }"), "{lock}");
+    assert!(
+        lock.contains("[[tool.pinfold.tree]]\nname = \"tool\"\nversion = \"1.0\"\npath = \"lib/tool\"\n"),
+        "{lock}"
+    );
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+    let record = project.python(DIRECT_URL);
+    assert!(record.contains("\"dir_info\":{}") && record.contains("/lib/tool\""), "{record}");
+    project.pinfold("verify").run().expect_code(0);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.sync().expect_code(0).expect_stderr("up to date");
+
+    // What tools leave there changes nothing.
+    project.home.write("lib/tool/src/tool/__pycache__/x.pyc", "x");
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+}
+
+#[test]
+fn a_directory_that_changed_is_noticed() {
+    let project = Project::with(index(), &["tool @ ./lib/tool"], "build = [\"tool\"]", "");
+    write_sources(&project, "lib/tool", &sdist());
+    let lock = project.lock();
+    project.home.write("lib/tool/src/tool/extra.py", "x = 1\n");
+    project.pinfold("lock").arg("--check").run().expect_code(1).expect_stderr("out of date");
+    project.sync().expect_code(3).expect_refusal("source-changed");
+    assert!(!project.home.has(".venv"));
+    // It is the maintainer's own: locking again locks it as it is now.
+    assert_ne!(project.lock(), lock);
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool.extra; print(tool.extra.x)"), "1\n");
+    std::fs::rename(project.home.project().join("lib"), project.home.project().join("gone")).unwrap();
+    std::fs::rename(project.home.project().join(".venv"), project.home.project().join("former")).unwrap();
+    project.sync().expect_code(4).expect_stderr("there is no directory `lib/tool`");
+}
+
+#[test]
+fn the_project_directory_itself_can_be_locked() {
+    let project = Project::with(index(), &["tool @ ."], "build = [\"tool\"]", "");
+    write_sources(&project, ".", &sdist());
+    let lock = project.lock();
+    assert!(lock.contains("directory = { path = \".\" }"), "{lock}");
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+    // Neither the lock nor the environment is part of what is locked.
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+}
+
+#[test]
+fn a_directory_is_recorded() {
+    let project = Project::with(index(), &["tool @ ./lib#subdirectory=tool"], "build = [\"tool\"]", "");
+    write_sources(&project, "lib/tool", &sdist());
+    project.pinfold("lock").args(["--record", "all.recording"]).run().expect_code(0);
+    let lock = project.home.read("pylock.toml");
+    assert!(lock.contains("directory = { path = \"lib\", subdirectory = \"tool\" }"), "{lock}");
+    std::fs::rename(project.home.project().join("lib"), project.home.project().join("gone")).unwrap();
+    project.pinfold("lock").args(["--replay", "all.recording", "--check"]).run().expect_code(0);
+}
+
+/// A git repository with the sources of `tool` 1.0 as its first commit, tagged `v1`.
+pub(crate) struct Repository {
+    home: TempHome,
+}
+
+impl Repository {
+    pub(crate) fn new() -> Self {
+        let own = Self { home: TempHome::new() };
+        own.git(&["init", "--quiet", "--initial-branch=main", "--template="]);
+        own.commit(&sdist(), "one");
+        own.git(&["tag", "-a", "v1", "-m", "one"]);
+        own
+    }
+
+    /// Runs git in the repository and returns what it says.
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "commit.gpgsign=false"]);
+        command.args(arguments).current_dir(self.home.project());
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("HOME", self.home.home());
+        let output = command.output().expect("git runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+
+    /// Writes a file of the work tree.
+    pub(crate) fn write(&self, path: &str, contents: impl AsRef<[u8]>) {
+        self.home.write(path, contents);
+    }
+
+    /// Commits the sources; returns the commit.
+    pub(crate) fn commit(&self, recipe: &SdistRecipe, message: &str) -> String {
+        for (path, contents) in recipe.members() {
+            self.write(&path, contents);
+        }
+        self.git(&["add", "--all", "--force"]);
+        self.git(&["commit", "--quiet", "-m", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// The requirement on it, with what follows the URL.
+    pub(crate) fn requirement(&self, revision: &str) -> String {
+        format!("tool @ git+file://{}{revision}", self.home.project().display())
+    }
+
+    /// A project that requires it.
+    pub(crate) fn project(&self, revision: &str) -> Project {
+        Project::with(index(), &[&self.requirement(revision)], "build = [\"tool\"]", "")
+    }
+}
+
+#[test]
+fn a_commit_is_pinned_built_installed_and_recorded() {
+    let repository = Repository::new();
+    let commit = repository.git(&["rev-parse", "HEAD"]);
+    let project = repository.project("@v1");
+    let lock = project.lock();
+    let vcs = format!("requested-revision = \"v1\", commit-id = \"{commit}\" }}");
+    assert!(lock.contains("vcs = { type = \"git\", url = \"file:///") && lock.contains(&vcs), "{lock}");
+    assert!(
+        lock.contains(&format!("[[tool.pinfold.tree]]\nname = \"tool\"\nversion = \"1.0\"\ncommit-id = \"{commit}\""))
+    );
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+    let record = project.python(DIRECT_URL);
+    let info = format!("\"vcs_info\":{{\"commit_id\":\"{commit}\",\"requested_revision\":\"v1\",\"vcs\":\"git\"}}");
+    assert!(record.contains(&info), "{record}");
+    project.pinfold("verify").run().expect_code(0);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+
+    // From an empty cache the commit is fetched again, and gives the same.
+    project.forget_cache();
+    std::fs::rename(project.home.project().join(".venv"), project.home.project().join("former")).unwrap();
+    project.sync().expect_code(0).expect_stderr("fetching tool");
+    project.pinfold("lock").args(["--record", "all.recording"]).run().expect_code(0);
+    assert_eq!(project.home.read("pylock.toml"), lock);
+    drop(repository);
+    project.pinfold("lock").args(["--replay", "all.recording", "--check"]).run().expect_code(0);
+}
+
+#[test]
+fn a_branch_stays_where_it_was_locked_until_it_is_upgraded() {
+    let repository = Repository::new();
+    let first = repository.git(&["rev-parse", "HEAD"]);
+    let project = repository.project("@main");
+    assert!(project.lock().contains(&first));
+    let second = repository.commit(&SdistRecipe::new("tool", "2.0"), "two");
+    assert!(project.lock().contains(&first));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.pinfold("lock").args(["--upgrade-package", "lib"]).run().expect_code(0);
+    assert!(project.home.read("pylock.toml").contains(&first));
+    // The commit is no tip any more, and can be had nevertheless.
+    project.forget_cache();
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+    project.pinfold("lock").args(["--upgrade-package", "tool"]).run().expect_code(0);
+    assert!(project.home.read("pylock.toml").contains(&second));
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "2.0\n");
+}
+
+#[test]
+fn a_revision_may_be_a_commit_its_beginning_a_reference_or_nothing() {
+    let repository = Repository::new();
+    let first = repository.git(&["rev-parse", "HEAD"]);
+    let second = repository.commit(&SdistRecipe::new("tool", "2.0"), "two");
+    for (revision, expected) in [
+        (format!("@{first}"), &first),
+        (format!("@{}", &first[..9]), &first),
+        ("@refs/tags/v1".to_owned(), &first),
+        ("@refs/heads/main".to_owned(), &second),
+        (String::new(), &second),
+    ] {
+        let project = repository.project(&revision);
+        assert!(project.lock().contains(&format!("commit-id = \"{expected}\"")), "{revision}");
+    }
+    let project = repository.project("@nowhere");
+    project.pinfold("lock").run().expect_code(1).expect_stderr("`nowhere` is not in file://");
+    let project = repository.project("@0000000");
+    project.pinfold("lock").run().expect_code(1).expect_stderr("the beginning of no single commit");
+    repository.git(&["branch", "v1", "main"]);
+    let project = repository.project("@v1");
+    project.pinfold("lock").run().expect_code(1).expect_stderr("both a branch and a tag");
+}
+
+#[test]
+fn a_project_in_a_directory_of_a_repository() {
+    let repository = Repository::new();
+    for (path, contents) in SdistRecipe::new("tool", "3.0").members() {
+        repository.write(&format!("packages/tool/{path}"), contents);
+    }
+    repository.git(&["add", "--all"]);
+    repository.git(&["commit", "--quiet", "-m", "nested"]);
+    let project = repository.project("#subdirectory=packages/tool&egg=tool");
+    project.pinfold("lock").run().expect_code(0).expect_stderr("#egg");
+    assert!(project.home.read("pylock.toml").contains("subdirectory = \"packages/tool\" }"));
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "3.0\n");
+}
+
+#[test]
+fn a_repository_that_is_not_there_or_may_not_be_built() {
+    let repository = Repository::new();
+    let project = Project::new(index(), &[&repository.requirement("@v1")]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr("`tool` is a repository, and `build` does not name it");
+    let missing = "tool @ git+file:///nowhere/at/all";
+    project.write_manifest(&[missing], "build = [\"tool\"]", "");
+    project.pinfold("lock").run().expect_code(4).expect_stderr("asking file:///nowhere/at/all failed");
+    project.write_manifest(&["tool @ git+https://git.test/tool"], "build = [\"tool\"]", "");
+    project.pinfold("lock").arg("--offline").run().expect_code(4).expect_stderr("--offline");
 }

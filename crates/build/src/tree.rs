@@ -122,7 +122,7 @@ pub fn pack<T>(
 /// As [`pack`].
 pub fn pack_directory(directory: &Path, archive: File) -> Result<PackedTree, TreeError> {
     let mut entries = BTreeMap::new();
-    list(directory, directory, "", &mut entries)?;
+    list(directory, "", &mut entries)?;
     pack(&entries, archive, |path, (place, size_bytes)| {
         let failed = |source| TreeError::Io { doing: "reading", path: place.clone(), source };
         let mut bytes = Vec::new();
@@ -135,10 +135,11 @@ pub fn pack_directory(directory: &Path, archive: File) -> Result<PackedTree, Tre
 }
 
 /// Returns true for what tools leave in a source tree: version control, bytecode, environments, caches, what builds make, and
-/// the lock itself.
+/// the lock itself. Directories with a `pyvenv.cfg` are left out, too: they are environments of another name.
 pub fn is_left_out(name: &str, is_directory: bool, is_at_top: bool) -> bool {
     if is_directory {
         return LEFT_OUT.contains(&name)
+            || name.starts_with(".pinfold")
             || name.ends_with(".egg-info")
             || (is_at_top && ["build", "dist"].contains(&name));
     }
@@ -148,7 +149,7 @@ pub fn is_left_out(name: &str, is_directory: bool, is_at_top: bool) -> bool {
 }
 
 /// Directories that are left out wherever they are.
-const LEFT_OUT: [&str; 15] = [
+const LEFT_OUT: [&str; 14] = [
     ".bzr",
     ".eggs",
     ".git",
@@ -163,14 +164,12 @@ const LEFT_OUT: [&str; 15] = [
     "__pycache__",
     "node_modules",
     "venv",
-    ".pinfold",
 ];
 
 /// Where a file of a directory is, and how many bytes it had when it was listed.
 type Place = (PathBuf, u64);
 
 fn list(
-    root: &Path,
     directory: &Path,
     prefix: &str,
     entries: &mut BTreeMap<ArchivePath, TreeEntry<Place>>,
@@ -189,8 +188,11 @@ fn list(
             continue;
         }
         let path = format!("{prefix}{name}");
+        if kind.is_dir() && place.join("pyvenv.cfg").is_file() {
+            continue;
+        }
         if kind.is_dir() {
-            list(root, &place, &format!("{path}/"), entries)?;
+            list(&place, &format!("{path}/"), entries)?;
             continue;
         }
         let parsed: ArchivePath = path.parse()?;

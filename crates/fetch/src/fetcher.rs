@@ -45,6 +45,11 @@ impl Fetcher {
         Ok(Self { settings, certificates, cache, remote: Mutex::new(None) })
     }
 
+    /// Returns whether sockets may be opened.
+    pub const fn connectivity(&self) -> Connectivity {
+        self.settings.connectivity
+    }
+
     /// Returns an index page, from the cache where that is fresh enough. Offline, whatever is cached serves.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ pub struct Command {
     pub time_limit: Duration,
     /// How many bytes it may write to standard output, and as many to standard error.
     pub output_limit_bytes: usize,
+    /// A directory, and how many bytes it may have before the child is stopped. It is looked at a few times a second.
+    pub disk_limit: Option<(PathBuf, u64)>,
 }
 
 /// What a child that ended by itself left.
@@ -51,6 +53,16 @@ pub struct Finished {
 /// Why a child could not be run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
+    /// The child filled a directory with more than it may.
+    #[error("`{program}` wrote more than {limit_bytes} bytes into `{directory}` and was stopped")]
+    Disk {
+        /// The program.
+        program: PathBuf,
+        /// The directory.
+        directory: PathBuf,
+        /// The limit.
+        limit_bytes: u64,
+    },
     /// The temporary HOME cannot be made.
     #[error("cannot make a temporary home directory for `{program}`")]
     Home {
@@ -123,6 +135,7 @@ impl Command {
             stdin: Vec::new(),
             time_limit: Duration::from_secs(60),
             output_limit_bytes: 1 << 20,
+            disk_limit: None,
         }
     }
 
@@ -139,7 +152,7 @@ impl Command {
         let (events, reports) = mpsc::channel();
         let captures = self.attach(&mut child, &events);
         let mut open_streams = 2;
-        let ending = watch(&reports, deadline, &mut open_streams);
+        let ending = watch(&reports, deadline, self.disk_limit.as_ref(), &mut open_streams);
         group::kill(&mut child);
         let status = child.wait().map_err(|source| SandboxError::Wait { program: self.program.clone(), source })?;
         let drained = drain(&reports, open_streams);
@@ -147,6 +160,9 @@ impl Command {
         match ending {
             Ending::Exited if drained => Ok(Finished { status, stdout, stderr }),
             Ending::Exited => Err(SandboxError::Lingering { program: self.program.clone() }),
+            Ending::TooLarge(directory, limit_bytes) => {
+                Err(SandboxError::Disk { program: self.program.clone(), directory, limit_bytes })
+            }
             Ending::TooMuch => Err(SandboxError::Output {
                 program: self.program.clone(),
                 limit_bytes: self.output_limit_bytes,
@@ -207,18 +223,41 @@ impl Command {
 enum Ending {
     Exited,
     TimedOut,
+    TooLarge(PathBuf, u64),
     TooMuch,
 }
 
-fn watch(reports: &Receiver<Event>, deadline: Instant, open_streams: &mut usize) -> Ending {
+fn watch(
+    reports: &Receiver<Event>,
+    deadline: Instant,
+    disk_limit: Option<&(PathBuf, u64)>,
+    open_streams: &mut usize,
+) -> Ending {
     loop {
-        match reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let pause = if disk_limit.is_some() { left.min(DISK_PAUSE) } else { left };
+        match reports.recv_timeout(pause) {
             Ok(Event::Closed) => *open_streams -= 1,
             Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => return Ending::Exited,
             Ok(Event::TooMuch) => return Ending::TooMuch,
-            Err(RecvTimeoutError::Timeout) => return Ending::TimedOut,
+            Err(RecvTimeoutError::Timeout) if pause == left => return Ending::TimedOut,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some((directory, limit)) = disk_limit.filter(|(directory, limit)| size_of(directory, 0) > *limit) {
+            return Ending::TooLarge(directory.clone(), *limit);
         }
     }
+}
+
+/// Returns how many bytes the files below a directory have. What vanishes meanwhile counts as nothing.
+fn size_of(directory: &Path, depth: usize) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() && depth < DISK_DEPTH => size_of(&entry.path(), depth + 1),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// Waits until both pipes are read to their end; false if a process outside the group keeps one open.
@@ -244,6 +283,11 @@ fn last_line(output: &[u8]) -> String {
 
 /// How long the pipes of a child that is gone may take to be read to their end.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often a directory is looked at that must not become too large.
+const DISK_PAUSE: Duration = Duration::from_millis(250);
+/// How deep it is looked at.
+const DISK_DEPTH: usize = 32;
 
 /// Variables that are the sandbox's own.
 const RESERVED: [&str; 3] = ["HOME", "PATH", "TMPDIR"];

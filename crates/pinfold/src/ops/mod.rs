@@ -1,8 +1,10 @@
 //! The stories of pinfold: what each verb does, in order. Here the rooms are joined; nothing here prints results or exits.
 
 pub mod builds;
+mod git;
 pub mod lock;
 pub mod questions;
+mod sources;
 pub mod sync;
 pub mod trees;
 pub mod verify;

@@ -12,11 +12,11 @@ use std::thread;
 
 use pinfold_fetch::Fetcher;
 use pinfold_install::{Interpreter, check_wheel, unpack_wheel};
-use pinfold_lock::{Accepted, ArtifactKind, Selected, Selection};
+use pinfold_lock::{Accepted, ArtifactKind, Direct, Selected, Selection};
 use pinfold_packaging::PackageName;
 use pinfold_store::{Store, Stored, StoredTree};
 
-use super::builds;
+use super::{builds, sources};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::world::World;
@@ -112,7 +112,12 @@ fn fetch_and_unpack<'a>(
             if bytes >= before { bar.inc(bytes - before) } else { bar.dec(before - bytes) }
         };
         let turn = (position < big).then(|| arrivals.wait());
-        let stored = workshop.fetcher.download(&selected.artifact, workshop.store, &progress)?;
+        let stored = match &selected.direct {
+            Some(Direct::Directory { .. } | Direct::Git { .. }) => sources::get(workshop, selected)?,
+            Some(Direct::Archive { .. }) | None => {
+                workshop.fetcher.download(&selected.artifact, workshop.store, &progress)?
+            }
+        };
         drop(turn);
         progress(selected.artifact.size_bytes);
         match selected.kind {

@@ -5,13 +5,14 @@
 //! maintainer, by name, lets it change. What lies on the maintainer's own disk is an input like the manifest, and may change.
 
 mod archive;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pinfold_artifact::{Artifact, ArtifactFilename, LocalPath, Origin, SafeUrl};
 use pinfold_build::Expected;
-use pinfold_lock::{Direct, Lock, LockedFile};
+use pinfold_lock::{Direct, Lock, LockedFile, LockedTree, Resolution, TreeIdentity};
 use pinfold_manifest::{Reference, ReferenceSource};
 use pinfold_packaging::{
     CoreMetadata, DistributionFilename, MarkerTruth, PackageName, PageFile, ProjectState, ProjectStatus, SdistFilename,
@@ -32,6 +33,8 @@ use crate::world::World;
 #[derive(Debug, Default)]
 pub(super) struct Directs {
     files: BTreeMap<SafeUrl, DirectFile>,
+    /// What a maintainer should know although it is no obstacle.
+    warnings: Vec<String>,
     /// The same for a recording, by what was written.
     recorded: BTreeMap<String, RecordedDirect>,
 }
@@ -65,6 +68,7 @@ pub(super) struct Context<'a> {
 struct Hands<'d, 's> {
     desk: &'d mut Desk,
     sdists: &'d mut Sdists<'s>,
+    warnings: &'d mut Vec<String>,
 }
 
 impl Context<'_> {
@@ -80,6 +84,31 @@ impl Directs {
     /// Returns the file for which a URL stands.
     pub(super) fn get(&self, key: &SafeUrl) -> Option<&DirectFile> {
         self.files.get(key)
+    }
+
+    /// Returns what a maintainer should know although it is no obstacle.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    /// Returns the digests of the source trees among what was resolved.
+    pub(super) fn trees(resolutions: &[Resolution]) -> Vec<LockedTree> {
+        let packages = resolutions.iter().flat_map(|resolution| &resolution.packages);
+        let trees = packages.filter_map(|(name, resolved)| {
+            let identity = match resolved.direct.as_ref()? {
+                Direct::Archive { .. } => return None,
+                Direct::Directory { path, .. } => TreeIdentity::Path(path.to_string()),
+                Direct::Git { commit, .. } => TreeIdentity::Commit(commit.to_string()),
+            };
+            Some(LockedTree {
+                name: name.clone(),
+                version: resolved.version.clone(),
+                identity,
+                sha256: resolved.file.sha256,
+                size_bytes: resolved.file.size_bytes,
+            })
+        });
+        trees.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Returns what a recording keeps.
@@ -98,7 +127,10 @@ impl Directs {
             let mut files = Vec::new();
             let mut hosts = BTreeSet::new();
             for referred in &wanted {
-                let (file, fact) = get(context, referred, &mut Hands { desk: &mut *desk, sdists: &mut *sdists })?;
+                let (file, fact) = {
+                    let warnings = &mut directs.warnings;
+                    get(context, referred, &mut Hands { desk: &mut *desk, sdists: &mut *sdists, warnings })?
+                };
                 directs.recorded.insert(recorded_name(referred), recorded(&file));
                 hosts.extend(file.locked.url.file_host());
                 files.push((file.page_file.clone(), fact));
@@ -228,7 +260,7 @@ fn get(
         return Err(Failure::new(Exit::Bug, "a reference without one").into());
     };
     let found = match &reference.source {
-        ReferenceSource::Git { .. } => Err(Failure::new(Exit::Input, "a repository cannot be locked yet").into()),
+        ReferenceSource::Git { url, revision } => tree::commit(context, referred, (url, revision.as_ref()), hands),
         ReferenceSource::Path(path) => local(context, referred, path, hands),
         ReferenceSource::Url(url) => archive::get(context, referred, (url, None), hands),
     };
@@ -260,7 +292,7 @@ fn local(
     };
     let path = written_path(context, path, &whole)?;
     if is_directory {
-        return Err(Failure::new(Exit::Input, "a directory cannot be locked yet").into());
+        return tree::directory(context, referred, (&whole, &url, path), hands);
     }
     archive::get(context, referred, (&url, Some(path)), hands)
 }

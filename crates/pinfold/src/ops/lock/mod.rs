@@ -206,7 +206,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     }
     Ok(Locked {
         targets: solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect(),
-        warnings: [decided, told, inputs.warnings(), warnings(&solutions)].concat(),
+        warnings: [decided, told, inputs.warnings(), directs.warnings(), warnings(&solutions)].concat(),
         before: previous,
         lock,
         text,
@@ -403,7 +403,7 @@ fn settings(
         asked: Asked::default(),
         computed: pinner.unsaid.clone(),
         first_seen: pinner.seen.clone(),
-        trees: Vec::new(),
+        trees: Directs::trees(resolutions),
         metadata,
     };
     LockSettings {
