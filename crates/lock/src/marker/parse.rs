@@ -259,11 +259,12 @@ impl Node {
 
 impl Comparison {
     fn specifiers(operator: Operator, literal: &str) -> Option<Specifiers> {
-        // A comma would make two clauses of one comparison.
-        if literal.contains(',') {
+        let literal = literal.trim();
+        // A comma would make two clauses of one comparison, and `> '= 3'` another operator.
+        if literal.contains(',') || literal.starts_with(['<', '>', '=', '!', '~']) {
             return None;
         }
-        let specifiers: Specifiers = format!("{}{}", operator.as_str(), literal.trim()).parse().ok()?;
+        let specifiers: Specifiers = format!("{}{literal}", operator.as_str()).parse().ok()?;
         (!specifiers.is_any()).then_some(specifiers)
     }
 }

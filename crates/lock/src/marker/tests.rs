@@ -106,6 +106,8 @@ fn refuses_what_has_no_meaning() {
         "os_name ~= 'b'",
         "os_name === 'b'",
         "python_version > 'abc'",
+        "python_version > '= 3'",
+        "python_version == '=3.10'",
         "python_version >= '3.8,<4'",
         "python_version == ''",
         "'3' ~= python_version",
