@@ -19,6 +19,8 @@ mod fooocus;
 mod lock;
 // A recording gives the lock again, offline.
 mod replay;
+// The same inputs give the same bytes, wherever and whenever.
+mod reproducible;
 // The past is kept.
 mod rollback;
 // The environment is exactly the lock.

@@ -1,6 +1,6 @@
 //! Dependency confusion: a name belongs to one index, and no other is asked for it, whatever that one answers.
 
-use pinfold_testkit::{Fault, Index, Server};
+use pinfold_testkit::{Fault, Index, SdistRecipe, Server};
 
 use super::{leaves, wheel};
 use crate::project::Project;
@@ -69,13 +69,41 @@ fn a_routed_name_that_its_index_does_not_have() {
 #[test]
 fn a_routed_index_that_fails_is_not_replaced() {
     let (project, second) = torn(Index::new().wheel("torch", "2.0"));
-    for fault in [Fault::Status(503), Fault::Reset] {
+    let answers = [401, 403, 408, 429, 500, 503].map(Fault::Status);
+    for fault in answers.into_iter().chain([Fault::Reset, Fault::Truncated]) {
         second.fault_on("/simple/torch/", fault);
         leaves(&project, "lock", 4, &["artifacts"], &[&second.page_url("torch")]);
         assert!(project.server.requests_to("torch").is_empty(), "the default index was asked instead");
         second.heal();
     }
     project.lock();
+}
+
+#[test]
+fn a_routed_build_tool_belongs_to_its_index_alone() {
+    let sdist = SdistRecipe::new("a", "1.0").build_requires("tool>=1");
+    let second = Index::new().wheel("tool", "1.0").start();
+    let default = Index::new().sdist_from(sdist).wheel("tool", "9.0").requires("malware").wheel("malware", "1.0");
+    let project = Project::new(default, &["a"]);
+    let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{}\"\npackages = [\"tool\"]\n", second.url());
+    project.write_manifest(&["a"], "build = [\"a\"]", &route);
+    let lock = project.lock();
+    assert!(lock.contains(&second.file_url(&wheel("tool", "1.0"))) && !lock.contains("malware"), "{lock}");
+    project.sync().expect_code(0);
+    assert!(project.server.requests_to("tool").is_empty(), "the default index was asked for a routed tool");
+
+    // Not there any more, and failing: nobody else is asked either.
+    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+    second.update(&Index::new().wheel("other", "1.0"));
+    project.forget_cache();
+    leaves(&project, "lock", 1, &["trees"], &["tool", &second.url()]);
+    second.update(&Index::new().wheel("tool", "1.0"));
+    second.fault_on("/simple/tool/", Fault::Status(403));
+    project.forget_cache();
+    leaves(&project, "lock", 4, &["trees"], &[&second.page_url("tool")]);
+    assert!(project.server.requests_to("tool").is_empty(), "the default index was asked instead");
+    second.heal();
+    assert_eq!(project.lock(), lock);
 }
 
 #[test]

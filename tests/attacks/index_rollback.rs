@@ -1,7 +1,7 @@
 //! An index that went back: what is locked vanished, was replaced, lost its digest or has another time. It is said as such
 //! and refused, whatever the command; going on is a decision that the maintainer takes by name and that is shown.
 
-use pinfold_testkit::{Fault, Index, WheelRecipe, sha256_hex};
+use pinfold_testkit::{Fault, Index, SdistRecipe, WheelRecipe, sha256_hex};
 
 use super::{guarded, wheel};
 use crate::project::Project;
@@ -166,4 +166,48 @@ fn a_yanked_file_that_is_locked_stays_with_a_warning() {
     // Whoever asks for what is newest does not get it.
     project.pinfold("lock").arg("--upgrade").run().expect_code(0);
     assert!(project.home.read("pylock.toml").contains(&wheel("a", "1.0")));
+}
+
+#[test]
+fn a_page_with_a_lower_serial_number_than_before() {
+    let at = |serial: u64, newest: &str| two(newest).last_serial(serial);
+    let project = Project::new(at(7, "1.5"), &["a"]);
+    let lock = project.lock();
+    project.server.update(&at(6, "1.5"));
+    for _ in 0..2 {
+        let run = project.pinfold("lock").arg("--upgrade").run().expect_refusal("index-rollback");
+        run.expect_stderr(&project.server.page_url("a")).expect_stderr("number 7 or higher").expect_stderr("number 6");
+    }
+    // What a check says depends on no memory, and neither do the bytes of a lock.
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    assert!(!lock.contains("serial"), "{lock}");
+    // Where no page was seen before, none is missed.
+    let (home, cache) = (&project.home, project.home.path().join("other-cache"));
+    home.pinfold(crate::project::PINFOLD)
+        .args(["lock", "--upgrade"])
+        .env("PINFOLD_CACHE_DIR", cache)
+        .run()
+        .expect_code(0);
+    let later = |serial: u64| two("1.5").last_serial(serial).wheel("a", "1.6").uploaded(JUNE);
+    project.server.update(&later(8));
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert!(project.home.read("pylock.toml").contains(&wheel("a", "1.6")));
+    project.server.update(&later(5));
+    project.pinfold("lock").arg("--upgrade").run().expect_refusal("index-rollback");
+    project.pinfold("lock").args(["--upgrade", "--allow-index-rollback"]).run().expect_code(0);
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+}
+
+#[test]
+fn a_tool_of_a_locked_build_that_vanished() {
+    let sdist = SdistRecipe::new("a", "1.0").build_requires("tool>=1");
+    let index = || Index::new().sdist_from(sdist.clone());
+    let project = Project::with(index().wheel("tool", "1.0").wheel("tool", "1.1"), &["a"], "build = [\"a\"]", "");
+    let lock = project.lock();
+    project.server.update(&index().wheel("tool", "1.0"));
+    let refused = project.pinfold("lock").arg("--check").run().expect_refusal("index-rollback");
+    refused.expect_stderr(&wheel("tool", "1.1"));
+    project.server.update(&index().wheel("tool", "1.1"));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    assert_eq!(project.home.read("pylock.toml"), lock);
 }

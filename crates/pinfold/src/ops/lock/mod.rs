@@ -43,6 +43,7 @@ use self::pin::Pinner;
 use self::recording::Recording;
 use self::sdists::Sdists;
 use self::source::{Patience, Source};
+use self::went_back::Serials;
 pub use self::went_back::{Decisions, Rollback};
 use super::{read_lock, write_whole};
 use crate::exit::{Exit, Failure};
@@ -280,7 +281,8 @@ fn open_source(
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
     let patience = patience(request, cutoff, round.since, world);
-    let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience, relevance });
+    let serials = Serials::of(request.effect, &request.decisions);
+    let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience, serials, relevance });
     Ok(Opened { source, fetcher: Some(fetcher) })
 }
 

@@ -14,6 +14,7 @@ use sha2::Digest;
 use super::indexes::Index;
 use super::recording::Recording;
 use super::source::{Patience, missing};
+use super::went_back::Serials;
 use crate::exit::{Exit, Failure};
 
 /// Which files of a page a resolution can depend on.
@@ -104,7 +105,7 @@ pub(super) fn fetched(
     index: &Index,
     url: &SafeUrl,
     name: &PackageName,
-    patience: Patience,
+    (patience, serials): (Patience, Serials),
     relevance: Option<&Relevance>,
 ) -> Result<Option<Releases>, Failure> {
     let freshness = match patience {
@@ -125,6 +126,7 @@ pub(super) fn fetched(
         },
         read => read.map(|page| (served, page))?,
     };
+    serials.hold(fetcher, &origin, url, page.last_serial)?;
     if let Some(relevance) = relevance {
         page.files.retain(|file| relevance.keeps(file));
         page.skipped.clear();

@@ -18,6 +18,7 @@ use sha2::Digest;
 use super::indexes::Indexes;
 use super::pages::{self, Reach, Relevance};
 use super::recording::{Recording, dependency_headers};
+use super::went_back::Serials;
 use super::wheel_end;
 use crate::exit::{Exit, Failure};
 
@@ -53,6 +54,8 @@ pub(super) enum Source {
         indexes: Indexes,
         /// How old answers may be.
         patience: Patience,
+        /// What is made of a page that is older than one that was seen before.
+        serials: Serials,
         /// Which files of a page are kept; none: all of them.
         relevance: Option<Arc<Relevance>>,
     },
@@ -91,9 +94,9 @@ impl Source {
 
     /// Returns a source that leaves nothing out of a page: slower, for builds on this machine and for explanations.
     pub(super) fn unfiltered(&self) -> Option<Self> {
-        let Self::Live { fetcher, indexes, patience, relevance: Some(_) } = self else { return None };
+        let Self::Live { fetcher, indexes, patience, serials, relevance: Some(_) } = self else { return None };
         let (fetcher, indexes) = (Arc::clone(fetcher), indexes.clone());
-        Some(Self::Live { fetcher, indexes, patience: *patience, relevance: None })
+        Some(Self::Live { fetcher, indexes, patience: *patience, serials: *serials, relevance: None })
     }
 
     /// Answers a question if the pack can: at once, without touching a file.
@@ -116,7 +119,7 @@ impl Source {
     }
 
     fn answer_near(&self, question: &Question, reach: Reach) -> Result<Option<Answer>, Failure> {
-        let Self::Live { fetcher, indexes, patience, relevance } = self else { return Ok(None) };
+        let Self::Live { fetcher, indexes, patience, relevance, .. } = self else { return Ok(None) };
         match question {
             Question::Metadata { file, origin, name, version } => {
                 if matches!(file.distribution, DistributionFilename::Sdist(_)) {
@@ -151,10 +154,10 @@ impl Source {
         let index = self.indexes().of(name)?;
         let url = index.page_url(name)?;
         let page = match self {
-            Self::Live { fetcher, patience, relevance, .. } => {
+            Self::Live { fetcher, patience, serials, relevance, .. } => {
                 // A file without a time may yet exist: it is given one for the resolver only.
                 let relevance = relevance.as_deref().filter(|_| index.upload_time == UploadTime::Told);
-                pages::fetched(fetcher, index, &url, name, *patience, relevance)?
+                pages::fetched(fetcher, index, &url, name, (*patience, *serials), relevance)?
             }
             Self::Replay { recording, .. } => pages::replayed(recording, index, &url, name)?,
         };

@@ -12,12 +12,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
+use pinfold_artifact::{ArtifactFilename, Origin, SafeUrl, Sha256};
+use pinfold_fetch::Fetcher;
 use pinfold_lock::{Lock, LockedFile};
 use pinfold_manifest::UploadTime;
 use pinfold_packaging::{CoreMetadata, DistributionFilename, PackageName, PageFile, Releases, Target, Version};
 use pinfold_resolve::{Question, Solution};
 
+use super::Effect;
 use super::desk::{Desk, Unsolved};
 use super::pages::Relevance;
 use super::source::{Answer, Source};
@@ -100,6 +102,63 @@ pub(super) fn look(
         Some((first, others)) => Err(first.failure(others)),
     }
 }
+
+/// What is made of a page with a lower serial number than one that this machine has seen. The numbers are no part of a lock:
+/// they grow with releases that it has nothing to do with. So they are held against what this machine remembers, and a check,
+/// whose verdict depends on the lock and the index alone, does without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Serials {
+    /// It is refused.
+    Held,
+    /// Nothing.
+    Ignored,
+    /// It is what later ones are held against.
+    Taken,
+}
+
+impl Serials {
+    /// Returns what this run makes of serial numbers.
+    pub(super) fn of(effect: Effect, decisions: &Decisions) -> Self {
+        match (effect, decisions.rollback) {
+            (Effect::Compare, _) => Self::Ignored,
+            (Effect::Write, Rollback::Allowed) => Self::Taken,
+            (Effect::Write, Rollback::Refused) => Self::Held,
+        }
+    }
+
+    /// Holds the serial number of a page against the highest that was seen, and remembers it.
+    ///
+    /// # Errors
+    /// Exit 3 if it is lower, exit 4 if the cache cannot be used.
+    pub(super) fn hold(
+        self,
+        fetcher: &Fetcher,
+        origin: &Origin,
+        url: &SafeUrl,
+        serial: Option<u64>,
+    ) -> Result<(), Failure> {
+        let (Self::Held | Self::Taken, Some(found)) = (self, serial) else { return Ok(()) };
+        let kept = fetcher.recall(SERIAL_KIND, origin, url)?;
+        let highest = kept.and_then(|kept| kept.first_chunk::<8>().copied()).map(u64::from_le_bytes);
+        match highest {
+            Some(highest) if found < highest && self == Self::Held => Err(Failure::refused(
+                "index-rollback",
+                format!("refused the page {url}: it is older than one that this machine has seen"),
+            )
+            .with("expected", format!("serial number {highest} or higher"))
+            .with("found", format!("serial number {found}"))
+            .help(
+                "a mirror may lag behind: try again later, and ask who runs the index; if it was put back for a good reason, the \
+                 maintainer's decision to go on is `pinfold lock --allow-index-rollback`",
+            )),
+            Some(highest) if found == highest => Ok(()),
+            _ => Ok(fetcher.remember(SERIAL_KIND, origin, url, found.to_le_bytes().to_vec().into())?),
+        }
+    }
+}
+
+/// The form under which the highest serial number of a page is remembered.
+const SERIAL_KIND: &str = "serial-1";
 
 /// Reads the page with nothing left out: what is remembered of one leaves out what came after the cutoff.
 fn whole_page(desk: &Desk, project: &PackageName) -> Result<Option<Releases>, Failure> {

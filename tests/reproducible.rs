@@ -1,0 +1,153 @@
+//! Same inputs, same bytes: whatever the order and the delay of answers, the machine, the user, the place, the number of
+//! processors, the form of the pages and what the cache has.
+
+use pinfold_testkit::{Fault, Index, PageFormats, Python, SdistRecipe, TempHome};
+
+use crate::project::{PINFOLD, Project};
+
+const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "shared"];
+const THREE: &str = "targets = [\"linux-x86_64\", \"windows-x86_64\", \"macos-aarch64\"]\nbuild = [\"source\"]";
+const GROUPS: &str = "\n[groups]\ndev = [\"e\", \"d>1\"]\n[extras]\nmore = [\"c\"]\n";
+
+/// A graph with choices: what is taken could depend on what is known first.
+fn tangled() -> Index {
+    let mut index = Index::new().sdist_from(SdistRecipe::new("source", "1.0").requires("e").build_requires("tool"));
+    for name in ["a", "b", "c", "d", "e"] {
+        for version in ["1.0", "1.1", "2.0"] {
+            index = index.wheel(name, version).requires("shared<2").requires("e>=1.1");
+            index = index.requires("winlib; sys_platform == 'win32'");
+        }
+    }
+    let index = index.wheel("shared", "1.0").wheel("shared", "1.9").wheel("shared", "2.0").requires("missing");
+    index.wheel("winlib", "1.0").wheel("winlib", "0.9").wheel("tool", "1.0").wheel("tool", "2.0")
+}
+
+/// How one run differs from the others.
+struct Surroundings {
+    formats: PageFormats,
+    /// Which page is held back for how long, in another order each time.
+    seed: u64,
+    directory: &'static str,
+    variables: &'static [(&'static str, &'static str)],
+    one_processor: bool,
+}
+
+const ELSEWHERE: [Surroundings; 5] = [
+    Surroundings {
+        formats: PageFormats::Json,
+        seed: 1,
+        directory: "deep/er",
+        variables: &[("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Pacific/Kiritimati")],
+        one_processor: false,
+    },
+    Surroundings {
+        formats: PageFormats::Html,
+        seed: 2,
+        directory: "a place with bl\u{e4}nks",
+        variables: &[("TZ", "America/St_Johns"), ("USER", "somebody"), ("LOGNAME", "somebody")],
+        one_processor: true,
+    },
+    Surroundings {
+        formats: PageFormats::Both,
+        seed: 3,
+        directory: ".",
+        variables: &[("HOSTNAME", "elsewhere"), ("SOURCE_DATE_EPOCH", "1"), ("LC_ALL", "ar_SA.UTF-8")],
+        one_processor: true,
+    },
+    Surroundings {
+        formats: PageFormats::Html,
+        seed: 4,
+        directory: "x",
+        variables: &[("COLUMNS", "20"), ("PINFOLD_LOG_FORMAT", "json"), ("PINFOLD_VERBOSE", "true")],
+        one_processor: false,
+    },
+    Surroundings {
+        formats: PageFormats::Json,
+        seed: 5,
+        directory: "y/z",
+        variables: &[("PYTHONHASHSEED", "7"), ("PYTHONDONTWRITEBYTECODE", "1"), ("TERM", "dumb")],
+        one_processor: true,
+    },
+];
+
+/// Returns the program that keeps another one to one processor, where there is one.
+fn taskset() -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join("taskset")).find(|program| program.is_file())
+}
+
+fn run(home: &TempHome, surroundings: &Surroundings) -> String {
+    let taskset = taskset().filter(|_| surroundings.one_processor);
+    let run = match &taskset {
+        Some(taskset) => home.pinfold(&taskset.to_string_lossy()).args(["-c", "0", PINFOLD]),
+        None => home.pinfold(PINFOLD),
+    };
+    let run = run.args(["lock", "-C", surroundings.directory, "--python"]).arg(&Python::found().path);
+    let run = run.env("HOME", home.path().join("home").join(surroundings.seed.to_string()));
+    surroundings.variables.iter().fold(run, |run, (name, value)| run.env(name, *value)).run().expect_code(0);
+    home.read(&format!("{}/pylock.toml", surroundings.directory))
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes_everywhere() {
+    let project = Project::with(tangled(), &["a", "b<2", "c", "d", "source"], THREE, GROUPS);
+    let lock = project.lock();
+    for surroundings in &ELSEWHERE {
+        project.server.update(&tangled().formats(surroundings.formats));
+        for (position, name) in NAMES.iter().enumerate() {
+            let delay = (position as u64 * 7 + surroundings.seed * 13) % 29;
+            project.server.fault_on(&format!("/simple/{name}/"), Fault::Delay(delay));
+        }
+        let home = TempHome::new();
+        home.write(&format!("{}/pinfold.toml", surroundings.directory), project.home.read("pinfold.toml"));
+        let cold = run(&home, surroundings);
+        assert_eq!(cold, lock, "cold, seed {}", surroundings.seed);
+        std::fs::remove_file(home.project().join(surroundings.directory).join("pylock.toml")).expect("there is a lock");
+        assert_eq!(run(&home, surroundings), lock, "warm, seed {}", surroundings.seed);
+        // And over the lock that is there.
+        assert_eq!(run(&home, surroundings), lock, "again, seed {}", surroundings.seed);
+    }
+    for part in [project.home.path().to_string_lossy().as_ref(), "somebody", "elsewhere"] {
+        assert!(!lock.contains(part), "{part}: {lock}");
+    }
+}
+
+#[test]
+fn a_page_in_html_and_the_same_page_in_json_are_one_page() {
+    let project = Project::new(Index::new().wheel("a", "1.0").requires("b").wheel("b", "1.0"), &["a"]);
+    let lock = project.lock();
+    for formats in [PageFormats::Html, PageFormats::Json, PageFormats::Both] {
+        project
+            .server
+            .update(&Index::new().wheel("a", "1.0").requires("b").wheel("b", "1.0").formats(formats).absolute_urls());
+        project.pinfold("lock").arg("--check").run().expect_code(0);
+        project.forget_cache();
+        project.pinfold("lock").arg("--check").run().expect_code(0);
+    }
+    assert_eq!(project.home.read("pylock.toml"), lock);
+}
+
+#[test]
+fn targets_agree_on_a_version_where_an_earlier_one_can_lend_its_own() {
+    let minor = Python::found().minor.replace('.', "");
+    let tag = |platform: &str| format!("cp{minor}-cp{minor}-{platform}");
+    // Linux has 1.0 and no newer; the others have both.
+    let index = Index::new().wheel("native", "1.0").tag(&tag("manylinux_2_17_x86_64"));
+    let both = |index: Index, platform: &str| {
+        index.wheel("native", "1.0").tag(&tag(platform)).wheel("native", "2.0").tag(&tag(platform))
+    };
+    let index = both(both(index, "win_amd64"), "macosx_11_0_arm64");
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\", \"macos-aarch64\"]";
+    let project = Project::with(index.clone(), &["native"], targets, "");
+    let lock = project.lock();
+    assert_eq!(lock.matches("name = \"native\"").count(), 1, "{lock}");
+    assert!(!lock.contains("native-2.0"), "{lock}");
+    // In whatever order they are named.
+    project.write_manifest(
+        &["native"],
+        &targets.replace("\"linux-x86_64\", ", "").replace(']', ", \"linux-x86_64\"]"),
+        "",
+    );
+    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+    assert_eq!(project.lock(), lock);
+}
