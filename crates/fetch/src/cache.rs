@@ -111,9 +111,7 @@ impl Cache {
 
     /// Opens the pack of this name; the first one that is opened stays.
     pub(crate) fn open_pack(&self, name: &str) -> Result<(), FetchCause> {
-        let key = Sha256::from_bytes(sha2::Sha256::digest(name).into());
-        let path = self.directory.join(format!("pack-{}", key.short()));
-        let path = self.pack_path.get_or_init(|| path);
+        let path = self.pack_path.get_or_init(|| pack_path(&self.directory, name));
         *self.pack() = Pack::read(path).map_err(failed("read", path))?;
         Ok(())
     }
@@ -176,6 +174,11 @@ impl Cache {
         let name = Sha256::from_bytes(*key).to_string();
         self.directory.join(&name[..2]).join(name)
     }
+}
+
+/// Returns where the pack of this name is kept.
+pub(crate) fn pack_path(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("pack-{}", Sha256::from_bytes(sha2::Sha256::digest(name).into()).short()))
 }
 
 fn key(kind: &str, origin: &Origin, url: &SafeUrl) -> Key {

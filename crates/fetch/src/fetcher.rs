@@ -173,6 +173,12 @@ impl Fetcher {
         self.cache.open_pack(name).map_err(|cause| FetchError::new(&url_of(self.cache.directory()), 0, cause))
     }
 
+    /// Returns the digest of what the pack of this name below this cache directory holds; nothing if there is no such pack.
+    /// Reads only its head.
+    pub fn pack_digest(cache_dir: &Path, name: &str) -> Option<[u8; 32]> {
+        crate::pack::identity(&crate::cache::pack_path(cache_dir, name))
+    }
+
     /// Keeps what was recalled, remembered and noted since the pack was opened together, for the next time.
     ///
     /// # Errors

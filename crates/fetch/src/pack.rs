@@ -1,11 +1,13 @@
 //! Many small cached answers in one file, read in one go.
 //!
 //! A lock looks at hundreds of small answers, and opening a file for each costs more than reading them. So what one run looked
-//! at is kept together for the next: a digest, a directory of names and lengths, the answers one after the other. A pack that is
-//! not what was written is not read; every answer in it can be had again.
+//! at is kept together for the next: a head, a directory of names and lengths, the answers one after the other. The head has a
+//! checksum, by which a pack that is not what was written is not read (every answer in it can be had again), and a digest, by
+//! which others can tell one pack from another. The checksum is against accidents: whoever may write here may also write it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
@@ -72,15 +74,23 @@ impl Pack {
     }
 }
 
+/// Returns the digest of the pack at a path, without reading the pack; none if there is no pack.
+pub(crate) fn identity(path: &Path) -> Option<[u8; 32]> {
+    let mut head = [0; HEAD_BYTES];
+    File::open(path).ok()?.read_exact(&mut head).ok()?;
+    let digest = head.strip_prefix(FORM)?.first_chunk()?;
+    Some(*digest)
+}
+
 fn directory(bytes: &[u8]) -> Option<HashMap<Key, Range<usize>>> {
-    let (digest, rest) = bytes.split_first_chunk::<32>()?;
-    if sha2::Sha256::digest(rest)[..] != digest[..] {
+    let (digest, rest) = bytes.strip_prefix(FORM)?.split_first_chunk::<32>()?;
+    let (checksum, rest) = rest.split_first_chunk::<4>()?;
+    if checksum_of(digest, rest) != *checksum {
         return None;
     }
-    let rest = rest.strip_prefix(FORM)?;
     let (count, entries) = rest.split_first_chunk::<4>()?;
     let count = u32::from_le_bytes(*count) as usize;
-    let mut start = count.checked_mul(ENTRY_BYTES)?.checked_add(32 + FORM.len() + 4)?;
+    let mut start = count.checked_mul(ENTRY_BYTES)?.checked_add(HEAD_BYTES + 4)?;
     let mut held = HashMap::with_capacity(count.min(entries.len() / ENTRY_BYTES));
     for entry in entries.chunks_exact(ENTRY_BYTES).take(count) {
         let (key, length) = entry.split_first_chunk::<32>()?;
@@ -98,22 +108,28 @@ fn written(answers: &BTreeMap<Key, Bytes>) -> Option<Vec<u8>> {
     if length > MOST_BYTES {
         return None;
     }
-    let mut bytes = Vec::with_capacity(length + 64);
-    bytes.extend_from_slice(&[0; 32]);
-    bytes.extend_from_slice(FORM);
-    bytes.extend_from_slice(&u32::try_from(answers.len()).ok()?.to_le_bytes());
+    let mut rest = Vec::with_capacity(length + 4);
+    rest.extend_from_slice(&u32::try_from(answers.len()).ok()?.to_le_bytes());
     for (key, answer) in answers {
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(&u32::try_from(answer.len()).ok()?.to_le_bytes());
+        rest.extend_from_slice(key);
+        rest.extend_from_slice(&u32::try_from(answer.len()).ok()?.to_le_bytes());
     }
-    answers.values().for_each(|answer| bytes.extend_from_slice(answer));
-    let digest = sha2::Sha256::digest(&bytes[32..]);
-    bytes[..32].copy_from_slice(&digest);
-    Some(bytes)
+    answers.values().for_each(|answer| rest.extend_from_slice(answer));
+    let digest: [u8; 32] = sha2::Sha256::digest(&rest).into();
+    Some([FORM, &digest, &checksum_of(&digest, &rest), &rest].concat())
+}
+
+fn checksum_of(digest: &[u8; 32], rest: &[u8]) -> [u8; 4] {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(digest);
+    checksum.update(rest);
+    checksum.finalize().to_le_bytes()
 }
 
 /// Another form gets another name.
-const FORM: &[u8] = b"pinfold pack 1\n";
+const FORM: &[u8] = b"pinfold pack 2\n";
+/// The form, the digest and the checksum.
+const HEAD_BYTES: usize = FORM.len() + 36;
 /// Name and length of an answer.
 const ENTRY_BYTES: usize = 36;
 /// Up to this size a pack also keeps what the last run did not look at: another project may.
@@ -156,6 +172,21 @@ mod tests {
         let mut next = read(&pack.next().unwrap());
         assert_eq!(next.find(&[1; 32]).unwrap(), "new");
         assert_eq!(next.find(&[2; 32]).unwrap(), "kept");
+    }
+
+    #[test]
+    fn packs_are_told_apart_by_their_heads() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pack");
+        let mut seen = std::collections::BTreeSet::new();
+        for answers in [&[(1, &b"one"[..])][..], &[(1, b"eno")], &[(2, b"one")], &[(1, b"on"), (2, b"e")]] {
+            std::fs::write(&path, packed(answers)).unwrap();
+            assert!(seen.insert(identity(&path).unwrap()), "{answers:?}");
+        }
+        assert_eq!(packed(&[(1, b"one")]), packed(&[(1, b"one")]));
+        std::fs::write(&path, b"short").unwrap();
+        assert_eq!(identity(&path), None);
+        assert_eq!(identity(&directory.path().join("none")), None);
     }
 
     #[test]
