@@ -12,6 +12,8 @@ mod diff;
 mod export;
 // What a check says differs, what an upgrade moved.
 mod lock;
+// What is newer than the lock.
+mod outdated;
 
 const TARGETS: &str = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
 

@@ -100,7 +100,7 @@ fn write_package(out: &mut Output, package: &Package) {
     let mut wheels: Vec<&LockedFile> = package.wheels.iter().collect();
     wheels.sort_by(|a, b| a.filename.cmp(&b.filename));
     if !wheels.is_empty() {
-        out.lines("wheels", wheels.into_iter().map(|wheel| file(wheel)));
+        out.lines("wheels", wheels.into_iter().map(file));
     }
 }
 

@@ -77,6 +77,8 @@ pub enum Command {
     History(Environment),
     /// Resolves the requirements into pylock.toml
     Lock(Lock),
+    /// Lists what is newer than the lock, on the lock's own indexes
+    Outdated(Outdated),
     /// Goes back to a former generation of an environment
     Rollback(Rollback),
     /// Makes an environment exactly what the lock says
@@ -279,6 +281,23 @@ pub struct Export {
     /// Writes to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `pinfold outdated`.
+#[derive(Debug, Args)]
+pub struct Outdated {
+    /// Reads the lock from PATH
+    #[arg(long, value_name = "PATH", env = "PINFOLD_LOCK", default_value = "pylock.toml")]
+    pub lock: PathBuf,
+    /// Form of the list
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+    /// Opens no connection: says what the cache knows
+    #[arg(long, env = "PINFOLD_OFFLINE")]
+    pub offline: bool,
+    /// Builds sdists with this interpreter, if an upgrade would have to
+    #[arg(long, value_name = "PATH", env = "PINFOLD_PYTHON")]
+    pub python: Option<PathBuf>,
 }
 
 /// `pinfold tree`.

@@ -74,7 +74,7 @@ fn origins_of(side: Side<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut origins, mut exactly) = (BTreeSet::new(), BTreeSet::new());
     for package in side.1 {
         let index = package.index.as_ref().map(|index| index.as_directory().to_string());
-        let (origin, exact) = direct(&package).map_or((index, None), |(origin, exact)| (Some(origin), Some(exact)));
+        let (origin, exact) = direct(package).map_or((index, None), |(origin, exact)| (Some(origin), Some(exact)));
         origins.insert(origin.unwrap_or_else(|| "no index".to_owned()));
         exactly.extend(exact);
     }

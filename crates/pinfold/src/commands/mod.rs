@@ -5,6 +5,7 @@ mod explain;
 mod export;
 mod history;
 mod lock;
+mod outdated;
 mod rollback;
 mod sync;
 mod tree;
@@ -41,6 +42,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Export(arguments) => export::run(arguments, output),
         Command::History(arguments) => history::run(arguments, output),
         Command::Lock(arguments) => lock::run(arguments, &world, output),
+        Command::Outdated(arguments) => outdated::run(arguments, &world, output),
         Command::Rollback(arguments) => rollback::run(arguments, &world, output),
         Command::Sync(arguments) => sync::run(arguments, &world, output),
         Command::Tree(arguments) => tree::run(arguments, output),

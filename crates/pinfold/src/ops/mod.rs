@@ -3,6 +3,7 @@
 pub mod builds;
 mod git;
 pub mod lock;
+pub mod outdated;
 pub mod questions;
 mod sources;
 pub mod sync;
