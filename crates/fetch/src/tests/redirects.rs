@@ -60,7 +60,7 @@ fn odd_targets_are_refused_before_any_connection() {
     check("file:///etc/hostname", "RedirectForeign x1 [foreign-redirect]");
     check("https://127.0.0.1/", "RedirectForeign x1 [foreign-redirect]");
     check("//evil.example/simple/a/", "RedirectForeign x1 [foreign-redirect]");
-    check("/\\evil.example/simple/a/", "RedirectForeign x1 [foreign-redirect]");
+    check("/\\evil.example/simple/a/", "RedirectMalformed x1 [foreign-redirect]");
     check("ftp://evil.example/", "RedirectMalformed x1 [foreign-redirect]");
     check("data:text/html,x", "RedirectMalformed x1 [foreign-redirect]");
     check("http://me:secret@127.0.0.1/", "RedirectMalformed x1 [foreign-redirect]");
