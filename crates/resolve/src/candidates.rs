@@ -5,13 +5,15 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use pinfold_artifact::Origin;
-use pinfold_packaging::{DistributionFilename, ExtraName, Metadata, PackageName, PageFile, Prerelease, Specifiers, Version};
+use pinfold_packaging::{
+    DistributionFilename, ExtraName, Metadata, PackageName, PageFile, Prerelease, Specifiers, Version,
+};
+use pubgrub::Map;
 use version_ranges::Ranges;
 
 use crate::facts::{MetadataFact, ProjectFact};
@@ -22,7 +24,7 @@ use crate::{Facts, ProjectFacts, Question, Refusal};
 pub(crate) struct Projects<'f> {
     prepared: &'f Prepared<'f>,
     facts: &'f Facts,
-    known: RefCell<HashMap<PackageName, Option<Rc<Project<'f>>>>>,
+    known: RefCell<Map<PackageName, Option<Rc<Project<'f>>>>>,
 }
 
 /// One project whose page is known, or that is known not to exist.
@@ -32,9 +34,11 @@ pub(crate) struct Project<'f> {
     facts: &'f Facts,
     fact: &'f ProjectFact,
     directions: Option<&'f Directions>,
-    choices: RefCell<HashMap<usize, Choice<'f>>>,
+    choices: RefCell<Map<usize, Choice<'f>>>,
+    /// Metadata that was found.
+    metadata: RefCell<Map<usize, &'f MetadataFact>>,
     /// Per version and wanted extra, what it needs.
-    demands: RefCell<HashMap<(usize, Option<ExtraName>), Rc<[Demand]>>>,
+    demands: RefCell<Map<(usize, Option<ExtraName>), Rc<[Demand]>>>,
     has_final: OnceCell<bool>,
 }
 
@@ -102,6 +106,9 @@ pub(crate) struct Permits {
     pub(crate) yanked: std::collections::BTreeSet<(PackageName, Version)>,
 }
 
+/// Runs of positions, each with its first and the one after its last.
+type Segments = Vec<(usize, usize)>;
+
 /// How welcome a candidate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Welcome {
@@ -126,6 +133,11 @@ impl<'f> Projects<'f> {
     /// Makes an empty collection.
     pub(crate) fn new(prepared: &'f Prepared<'f>, facts: &'f Facts) -> Self {
         Self { prepared, facts, known: RefCell::default() }
+    }
+
+    /// Returns how many projects were looked at.
+    pub(crate) fn known_count(&self) -> usize {
+        self.known.borrow().len()
     }
 
     /// Returns true if projects of more than one index were looked at.
@@ -154,6 +166,7 @@ impl<'f> Projects<'f> {
                 fact,
                 directions: self.prepared.directions(name),
                 choices: RefCell::default(),
+                metadata: RefCell::default(),
                 demands: RefCell::default(),
                 has_final: OnceCell::new(),
             })
@@ -182,39 +195,44 @@ impl<'f> Project<'f> {
 
     /// Returns how many versions of the page lie in a range, usable or not.
     pub(crate) fn count(&self, range: &Ranges<Version>) -> usize {
-        self.segments(range).map(|(start, end)| end - start).sum()
+        self.segments(range).iter().map(|(start, end)| end - start).sum()
     }
 
     /// Returns the positions of the versions in a range, ascending.
     pub(crate) fn positions(&self, range: &Ranges<Version>) -> Vec<usize> {
-        self.segments(range).flat_map(|(start, end)| start..end).collect()
+        self.segments(range).into_iter().flat_map(|(start, end)| start..end).collect()
     }
 
-    fn segments(&self, range: &Ranges<Version>) -> std::vec::IntoIter<(usize, usize)> {
-        let page = self.page();
-        let segments: Vec<(usize, usize)> = range
-            .iter()
-            .filter_map(|(start, end)| {
-                let page = page?;
-                let first = match start {
-                    Bound::Unbounded => 0,
-                    Bound::Included(bound) => page.partition(|version| version < bound),
-                    Bound::Excluded(bound) => page.partition(|version| version <= bound),
-                };
-                let last = match end {
-                    Bound::Unbounded => page.version_count(),
-                    Bound::Included(bound) => page.partition(|version| version <= bound),
-                    Bound::Excluded(bound) => page.partition(|version| version < bound),
-                };
-                (first < last).then_some((first, last))
-            })
-            .collect();
-        segments.into_iter()
+    /// Returns the runs of positions in a range, ascending.
+    fn segments(&self, range: &Ranges<Version>) -> Segments {
+        let mut segments = Segments::new();
+        let Some(page) = self.page() else { return segments };
+        for (start, end) in range.iter() {
+            let first = match start {
+                Bound::Unbounded => 0,
+                Bound::Included(bound) => page.partition(|version| version < bound),
+                Bound::Excluded(bound) => page.partition(|version| version <= bound),
+            };
+            if first == page.version_count() {
+                break;
+            }
+            let last = match end {
+                Bound::Unbounded => page.version_count(),
+                Bound::Included(bound) => page.partition(|version| version <= bound),
+                Bound::Excluded(bound) => page.partition(|version| version < bound),
+            };
+            if first < last {
+                segments.push((first, last));
+            }
+        }
+        segments
     }
 
-    /// Returns true if the page alone shows a candidate in the range.
-    pub(crate) fn has_candidate(&self, range: &Ranges<Version>, permits: &Permits) -> bool {
-        self.order(range).any(|position| self.welcome(position, permits).is_ok())
+    /// Returns how many versions of the page lie in a range, and whether the page alone shows a candidate among them.
+    pub(crate) fn survey(&self, range: &Ranges<Version>, permits: &Permits) -> (usize, bool) {
+        let segments = self.segments(range);
+        let count = segments.iter().map(|(start, end)| end - start).sum();
+        (count, self.ordered(segments).any(|position| self.welcome(position, permits).is_ok()))
     }
 
     /// Returns the best candidate in a range.
@@ -237,10 +255,13 @@ impl<'f> Project<'f> {
         Best::Nothing
     }
 
-    /// Returns the candidates whose metadata is missing, at most `limit`, best first.
-    pub(crate) fn missing(&self, range: &Ranges<Version>, permits: &Permits, limit: usize) -> Vec<Question> {
+    /// Returns the questions for the candidates after a position whose metadata is missing, at most `limit`, best first.
+    pub(crate) fn missing_after(&self, position: usize, permits: &Permits, limit: usize) -> Vec<Question> {
+        let Some(page) = self.page() else { return Vec::new() };
+        let after = if self.is_lowest() { (position + 1, page.version_count()) } else { (0, position) };
         let missing = |position: &usize| self.welcome(*position, permits).is_ok() && self.metadata(*position).is_none();
-        self.order(range).filter(missing).take(limit).filter_map(|position| self.question(position)).collect()
+        let positions = self.ordered(vec![after]).filter(missing).take(limit);
+        positions.filter_map(|position| self.question(position)).collect()
     }
 
     /// Returns the question for the metadata of the version at a position.
@@ -261,7 +282,10 @@ impl<'f> Project<'f> {
     pub(crate) fn chosen(&self, version: &Version) -> Option<(&'f PageFile, &'f Arc<Metadata>)> {
         let position = self.page()?.position(version)?;
         match self.choice(position) {
-            Choice::File(file) => Some((file, self.facts.metadata(file)?)),
+            Choice::File(file) => match self.metadata(position)? {
+                MetadataFact::Known(metadata) => Some((file, metadata)),
+                MetadataFact::Unreadable(_) => None,
+            },
             Choice::None(_) => None,
         }
     }
@@ -294,10 +318,13 @@ impl<'f> Project<'f> {
     }
 
     fn metadata(&self, position: usize) -> Option<&'f MetadataFact> {
-        match self.choice(position) {
-            Choice::File(file) => self.facts.metadata_fact(file),
-            Choice::None(_) => None,
+        if let Some(fact) = self.metadata.borrow().get(&position) {
+            return Some(*fact);
         }
+        let Choice::File(file) = self.choice(position) else { return None };
+        let fact = self.facts.metadata_fact(file)?;
+        self.metadata.borrow_mut().insert(position, fact);
+        Some(fact)
     }
 
     fn metadata_obstacle(&self, fact: &MetadataFact) -> Option<Obstacle> {
@@ -343,18 +370,27 @@ impl<'f> Project<'f> {
     }
 
     /// Returns the positions in a range in the order in which they are tried.
-    fn order(&self, range: &Ranges<Version>) -> Box<dyn Iterator<Item = usize>> {
+    fn order(&self, range: &Ranges<Version>) -> impl Iterator<Item = usize> + use<> {
+        self.ordered(self.segments(range))
+    }
+
+    fn ordered(&self, mut segments: Segments) -> impl Iterator<Item = usize> + use<> {
+        let lowest = self.is_lowest();
+        if !lowest {
+            segments.reverse();
+        }
+        segments.into_iter().flat_map(move |(start, end)| {
+            (start..end).map(move |position| if lowest { position } else { start + (end - 1 - position) })
+        })
+    }
+
+    fn is_lowest(&self) -> bool {
         use pinfold_packaging::Strategy;
-        let lowest = match self.prepared.problem.strategy {
+        match self.prepared.problem.strategy {
             Strategy::Highest => false,
             Strategy::Lowest => true,
             Strategy::LowestDirect => self.directions.is_some_and(|own| own.direct),
-        };
-        let segments = self.segments(range);
-        if lowest {
-            return Box::new(segments.flat_map(|(start, end)| start..end));
         }
-        Box::new(segments.rev().flat_map(|(start, end)| (start..end).rev()))
     }
 
     /// Returns how welcome the version at a position is, as far as the page tells.

@@ -6,13 +6,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
 use pinfold_artifact::Limits;
 use pinfold_packaging::{ExtraName, Metadata, PackageName, Prerelease, Version};
-use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics};
+use pubgrub::{Dependencies, DependencyProvider, Map, PackageResolutionStatistics, Set};
 use version_ranges::Ranges;
 
 use crate::candidates::{Best, Choice, Permits, Project, Projects};
@@ -54,13 +54,13 @@ pub(crate) enum Stop {
     #[error("a security refusal")]
     Refused(Refusal),
     #[error("something was learned")]
-    Restart(Lesson),
+    Restart,
     #[error("too many steps")]
     Steps,
 }
 
 /// What a run learned.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Lesson {
     /// The second project is better decided after the first.
     Late(PackageName, PackageName),
@@ -88,13 +88,18 @@ pub(crate) struct Run<'r, 'f> {
     /// Counts over all runs of one resolution.
     steps: &'r Cell<usize>,
     /// The version chosen last of each project.
-    last: RefCell<HashMap<PackageName, Version>>,
-    tried: RefCell<HashMap<PackageName, HashSet<Version>>>,
-    blame: RefCell<HashMap<(PackageName, PackageName), u32>>,
+    last: RefCell<Map<PackageName, Version>>,
+    tried: RefCell<Map<PackageName, Set<Version>>>,
+    blame: RefCell<Map<(PackageName, PackageName), u32>>,
     /// Where markers of versions that were looked at divide the target.
     cuts: RefCell<BTreeSet<Version>>,
     questions: RefCell<BTreeMap<Package, Vec<Question>>>,
     page_missing: Cell<bool>,
+    /// What was learned, each once.
+    lessons: RefCell<Vec<Lesson>>,
+    /// The steps at which the run began, and at which it ends for what it learned.
+    began: usize,
+    ends: Cell<Option<usize>>,
 }
 
 /// No version is ever declared unavailable: what cannot be used is no candidate.
@@ -128,7 +133,15 @@ impl<'r, 'f> Run<'r, 'f> {
             cuts: RefCell::default(),
             questions: RefCell::default(),
             page_missing: Cell::new(false),
+            lessons: RefCell::default(),
+            began: steps.get(),
+            ends: Cell::new(None),
         }
+    }
+
+    /// Returns what the run learned.
+    pub(crate) fn lessons(&self) -> Vec<Lesson> {
+        self.lessons.take()
     }
 
     /// Returns the questions that the run met, sorted by package, pages first.
@@ -151,11 +164,36 @@ impl<'r, 'f> Run<'r, 'f> {
         counts
     }
 
+    /// Notes what has to hold from the beginning of the next run.
+    ///
+    /// What only changes the order of decisions is gathered for a while before the run ends, so that a big problem is not
+    /// begun anew for each of its many conflicts. What changes the candidates is learned at once, and not on a way that an
+    /// earlier lesson would not have gone.
     fn learn(&self, lesson: Lesson) -> Result<(), Stop> {
-        match self.mode {
-            Mode::Collect => Ok(()),
-            Mode::Exact => Err(Stop::Restart(lesson)),
+        if self.mode == Mode::Collect {
+            return Ok(());
         }
+        let mut lessons = self.lessons.borrow_mut();
+        let is_of_order = matches!(lesson, Lesson::Late(..) | Lesson::Tied(..));
+        if is_of_order && lessons.contains(&lesson) {
+            return Ok(());
+        }
+        if is_of_order || lessons.is_empty() {
+            lessons.push(lesson);
+        }
+        if !is_of_order {
+            return Err(Stop::Restart);
+        }
+        if self.ends.get().is_none() {
+            let taken = self.steps.get() - self.began;
+            self.ends.set(Some(self.steps.get() + taken));
+        }
+        Ok(())
+    }
+
+    /// Ends the run for a missing fact: for what it learned, if it learned anything, since it may then need other facts.
+    fn missing(&self) -> Stop {
+        if self.lessons.borrow().is_empty() { Stop::Missing } else { Stop::Restart }
     }
 
     /// Notes that a project's page is missing.
@@ -164,17 +202,14 @@ impl<'r, 'f> Run<'r, 'f> {
         self.questions.borrow_mut().insert(Package::Project(name.clone()), vec![Question::Page(name.clone())]);
     }
 
-    /// Notes which metadata is missing: the best candidate's, and more where many were tried already, so that a long
-    /// search takes few rounds.
-    fn miss_metadata(&self, project: &Project<'f>, range: &Ranges<Version>, position: usize) {
-        let tried = self.tried.borrow().get(&project.name).map_or(0, HashSet::len);
+    /// Notes which metadata is missing: the best candidate's, and that of those after it where many were tried already, so
+    /// that a long search takes few rounds. They are not bound to what is demanded now: where one version after the other
+    /// fails, whoever demands it is about to demand older ones.
+    fn miss_metadata(&self, project: &Project<'f>, position: usize) {
+        let tried = self.tried.borrow().get(&project.name).map_or(0, Set::len);
         let mut questions: Vec<Question> = project.question(position).into_iter().collect();
         if tried > 1 {
-            for question in project.missing(range, &self.knobs.permits, (tried * 2).min(PREFETCH)) {
-                if !questions.contains(&question) {
-                    questions.push(question);
-                }
-            }
+            questions.extend(project.missing_after(position, &self.knobs.permits, (tried * 2).min(PREFETCH)));
         }
         self.questions.borrow_mut().insert(Package::Project(project.name.clone()), questions);
     }
@@ -184,13 +219,14 @@ impl<'r, 'f> Run<'r, 'f> {
             self.miss_page(name);
             return Rank::new(Class::Unknown, 0, 0);
         };
-        if !project.has_candidate(range, &self.knobs.permits) {
+        let (count, has_candidate) = project.survey(range, &self.knobs.permits);
+        if !has_candidate {
             return Rank::new(Class::Impossible, 0, 0);
         }
         if self.mode == Mode::Collect {
             match project.best(range, &self.knobs.permits) {
                 Best::Missing { position } => {
-                    self.miss_metadata(&project, range, position);
+                    self.miss_metadata(&project, position);
                     return Rank::new(Class::Unknown, 0, 0);
                 }
                 Best::Known(_) | Best::Nothing | Best::Refused(_) => {
@@ -198,7 +234,6 @@ impl<'r, 'f> Run<'r, 'f> {
                 }
             }
         }
-        let count = project.count(range);
         let conflicts = if conflicts < CONFLICTS { 0 } else { conflicts };
         let direct = self.prepared.directions(name).is_some_and(|own| own.direct);
         match self.knobs.late.get(name) {
@@ -220,7 +255,7 @@ impl<'r, 'f> Run<'r, 'f> {
     }
 
     fn choose_project(&self, name: &PackageName, range: &Ranges<Version>) -> Result<Option<Version>, Stop> {
-        let Some(project) = self.projects.find(name) else { return Err(Stop::Missing) };
+        let Some(project) = self.projects.find(name) else { return Err(self.missing()) };
         if let Some(page) = project.page()
             && page.status().state == pinfold_packaging::ProjectState::Quarantined
         {
@@ -230,8 +265,8 @@ impl<'r, 'f> Run<'r, 'f> {
         let version = match project.best(range, &self.knobs.permits) {
             Best::Known(version) => version.clone(),
             Best::Missing { position } => {
-                self.miss_metadata(&project, range, position);
-                return Err(Stop::Missing);
+                self.miss_metadata(&project, position);
+                return Err(self.missing());
             }
             Best::Nothing => return Ok(None),
             Best::Refused(refusal) => return Err(Stop::Refused(refusal)),
@@ -261,7 +296,7 @@ impl<'r, 'f> Run<'r, 'f> {
         {
             return Ok(Some(version.clone()));
         }
-        let Some(project) = self.projects.find(name) else { return Err(Stop::Missing) };
+        let Some(project) = self.projects.find(name) else { return Err(self.missing()) };
         let tied = || self.knobs.tied.get(name).is_some_and(|extras| extras.contains(extra));
         if project.count(range) > 1 && !tied() {
             self.learn(Lesson::Tied(name.clone(), extra.clone()))?;
@@ -269,8 +304,8 @@ impl<'r, 'f> Run<'r, 'f> {
         match project.best(range, &self.knobs.permits) {
             Best::Known(version) => Ok(Some(version.clone())),
             Best::Missing { position } => {
-                self.miss_metadata(&project, range, position);
-                Err(Stop::Missing)
+                self.miss_metadata(&project, position);
+                Err(self.missing())
             }
             Best::Nothing => Ok(None),
             Best::Refused(refusal) => Err(Stop::Refused(refusal)),
@@ -363,8 +398,11 @@ impl<'r, 'f> Run<'r, 'f> {
     /// better decided later.
     fn assign_blame(&self, of: &PackageName, project: &Project<'f>, demand: &Demand) -> Result<(), Stop> {
         let clashes = self.last.borrow().get(&demand.name).is_some_and(|version| !demand.range.contains(version));
-        let turned =
-            |first: &PackageName, second: &PackageName| self.knobs.turned.contains(&(first.clone(), second.clone()));
+        let turned = |first: &PackageName, second: &PackageName| {
+            let (first, second) = (first.clone(), second.clone());
+            self.lessons.borrow().contains(&Lesson::Late(first.clone(), second.clone()))
+                || self.knobs.turned.contains(&(first, second))
+        };
         if !clashes || *of == demand.name || turned(of, &demand.name) || turned(&demand.name, of) {
             return Ok(());
         }
@@ -376,6 +414,7 @@ impl<'r, 'f> Run<'r, 'f> {
         }
         let fixed =
             self.prepared.roots.iter().any(|(_, own)| own.name == demand.name && project.count(&own.range) <= 1);
+        drop(blame);
         if fixed { Ok(()) } else { self.learn(Lesson::Late(of.clone(), demand.name.clone())) }
     }
 
@@ -453,7 +492,7 @@ impl DependencyProvider for Run<'_, '_> {
 
     fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Stop> {
         if self.mode == Mode::Exact && self.page_missing.get() {
-            return Err(Stop::Missing);
+            return Err(self.missing());
         }
         match package {
             Package::Root => Ok(Some(root_version())),
@@ -481,8 +520,12 @@ impl DependencyProvider for Run<'_, '_> {
     }
 
     fn should_cancel(&self) -> Result<(), Stop> {
-        self.steps.set(self.steps.get() + 1);
-        if self.steps.get() > Limits::SOLVER_STEPS { Err(Stop::Steps) } else { Ok(()) }
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        if self.ends.get().is_some_and(|ends| steps > ends) {
+            return Err(Stop::Restart);
+        }
+        if steps > Limits::SOLVER_STEPS.max(self.projects.known_count() * STEPS) { Err(Stop::Steps) } else { Ok(()) }
     }
 }
 
@@ -552,5 +595,7 @@ pub(crate) fn absent() -> Version {
 const CONFLICTS: u32 = 5;
 /// Failures of versions of one project on the choice for another, until the other is decided later.
 const BLAME: u32 = 5;
+/// Steps that a project may take, where there are so many that the limit for all of them is too small.
+const STEPS: usize = 100;
 /// Questions that a long search asks at once.
 const PREFETCH: usize = 64;

@@ -30,7 +30,15 @@ pub fn resolve(problem: &Problem, facts: &Facts) -> Outcome {
     for _ in 0..RESTARTS {
         let run = Run::new(&prepared, &projects, &knobs, Mode::Exact, &steps);
         let stop = match pubgrub::resolve(&run, Package::Root, root_version()) {
-            Ok(selected) => return conclude(problem, &run, answer(&run, selected)),
+            Ok(selected) => {
+                let lessons = run.lessons();
+                if lessons.is_empty() {
+                    return conclude(problem, &run, answer(&run, selected));
+                }
+                drop(run);
+                lessons.into_iter().for_each(|lesson| knobs.take(lesson));
+                continue;
+            }
             Err(PubGrubError::NoSolution(tree)) => {
                 let explained = explain(&run, tree);
                 let cuts = run.cuts();
@@ -47,9 +55,10 @@ pub fn resolve(problem: &Problem, facts: &Facts) -> Outcome {
             Stop::Missing => return Outcome::Need(questions(run.into_questions(), &prepared, &projects, &knobs)),
             Stop::Refused(refusal) => return Outcome::Refused(refusal),
             Stop::Candidates(_) | Stop::Steps => return Outcome::NoSolution(explain_effort(&run)),
-            Stop::Restart(lesson) => {
+            Stop::Restart => {
+                let lessons = run.lessons();
                 drop(run);
-                knobs.take(lesson);
+                lessons.into_iter().for_each(|lesson| knobs.take(lesson));
             }
         }
     }

@@ -73,8 +73,8 @@ fn a_framework_follows_the_base_that_is_held_back() {
         writeln!(text, "web 0.{release} -> base{bound}").unwrap();
     }
     let universe = Universe::new(&text);
-    check_effort(&universe, "web\nbase<=0.100", "base 0.100, web 0.100", 60);
-    check_effort(&universe, "base<=0.100\nweb", "base 0.100, web 0.100", 60);
+    check_effort(&universe, "web\nbase<=0.100", "base 0.100, web 0.100", 30);
+    check_effort(&universe, "base<=0.100\nweb", "base 0.100, web 0.100", 30);
     check_effort(&universe, "base==0.50\nweb", "base 0.50, web 0.50", 130);
 }
 
