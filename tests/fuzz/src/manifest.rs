@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use pinfold_manifest::{
-    Manifest, ManifestError, Reference, Requested, Routes, Sourced, read_constraints, read_requirements,
+    Manifest, ManifestError, Reference, ReferenceSource, Requested, Routes, Sourced, read_constraints,
+    read_requirements,
 };
 use pinfold_packaging::Requirement;
 
@@ -56,6 +57,12 @@ fn check_requirements(requirements: &[Sourced<Requested>], text: &str) {
 
 /// Checks that what was asked for is the same when its own words are asked for.
 fn check_printed(requested: &Requested) {
+    // A path is shown to people as it is, blanks and all.
+    if let Some(ReferenceSource::Path(path)) = requested.reference.as_ref().map(|reference| &reference.source)
+        && path.as_str().contains(|c: char| !c.is_ascii_alphanumeric() && !"./_-+".contains(c))
+    {
+        return;
+    }
     let printed = requested.to_string();
     let quote = if printed.contains('\'') { '"' } else { '\'' };
     if printed.contains([quote, '\\']) || printed.len() > READABLE_AGAIN_BYTES {
