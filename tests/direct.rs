@@ -378,15 +378,22 @@ fn a_directory_is_recorded() {
 /// A git repository with the sources of `tool` 1.0 as its first commit, tagged `v1`.
 pub(crate) struct Repository {
     home: TempHome,
+    path: String,
 }
 
 impl Repository {
     pub(crate) fn new() -> Self {
-        let own = Self { home: TempHome::new() };
+        let home = TempHome::new();
+        let own = Self { path: home.project().display().to_string(), home };
         own.git(&["init", "--quiet", "--initial-branch=main", "--template="]);
         own.commit(&sdist(), "one");
         own.git(&["tag", "-a", "v1", "-m", "one"]);
         own
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Runs git in the repository and returns what it says.
@@ -417,7 +424,7 @@ impl Repository {
 
     /// The requirement on it, with what follows the URL.
     pub(crate) fn requirement(&self, revision: &str) -> String {
-        format!("tool @ git+file://{}{revision}", self.home.project().display())
+        format!("tool @ git+file://{}{revision}", self.path)
     }
 
     /// A project that requires it.

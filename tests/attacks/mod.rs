@@ -8,6 +8,8 @@ use crate::project::Project;
 
 // A store that somebody wrote to.
 mod changed_store;
+// Files, repositories and directories that are required by name of their place.
+mod direct_url;
 // Two distributions that fight over one file.
 mod file_conflict;
 // Bytes from another index or host than the lock's.

@@ -288,9 +288,11 @@ impl<'a> Git<'a> {
         command.output_limit_bytes = limit;
         command.disk_limit = place.map(|place| (place.to_owned(), Limits::REPOSITORY_BYTES));
         command.run().map_err(|error| match error {
-            SandboxError::Disk { .. } | SandboxError::Output { .. } => Failure::of(Exit::Refused, &error)
-                .with("repository", self.url)
-                .help("it is larger than any that pinfold fetches; require a released file instead"),
+            SandboxError::Disk { .. } | SandboxError::Output { .. } => {
+                Failure { code: Some("size-limit".to_owned()), ..Failure::of(Exit::Refused, &error) }
+                    .with("repository", self.url)
+                    .help("it is larger than any that pinfold fetches; require a released file instead")
+            }
             _ => Failure::of(Exit::World, &error).with("repository", self.url),
         })
     }
@@ -392,8 +394,16 @@ fn take_blob<'b>(output: &'b [u8], blob: &Blob) -> Option<(&'b [u8], &'b [u8])> 
 
 /// Returns what a source tree that cannot be packed means.
 pub(crate) fn tree_failure(error: &TreeError) -> Failure {
-    let exit = if matches!(error, TreeError::Io { .. }) { Exit::World } else { Exit::Input };
-    Failure::of(exit, error).help("require a released file instead, or mend the sources")
+    let (exit, code) = match error {
+        TreeError::Empty => (Exit::Input, None),
+        TreeError::Io { .. } => (Exit::World, None),
+        TreeError::Link { .. } => (Exit::Refused, Some("unsafe-link")),
+        TreeError::Name(_) => (Exit::Refused, Some("unsafe-path")),
+        TreeError::Special { .. } => (Exit::Refused, Some("special-file")),
+        TreeError::TooLarge { .. } => (Exit::Refused, Some("size-limit")),
+    };
+    let failure = Failure { code: code.map(str::to_owned), ..Failure::of(exit, error) };
+    failure.help("mend the sources, or require a released file of the project instead")
 }
 
 /// Returns the last lines that a child wrote to standard error, for a message.

@@ -91,7 +91,10 @@ pub(crate) fn get(workshop: &Workshop<'_>, selected: &Selected) -> Result<Stored
                     .help("the lock has a path that is relative to it: the directory must be there too"));
             }
             let packed = directory(workshop.world, &place)?;
-            expect(selected, &packed, path.as_str(), "source-changed", CHANGED)?;
+            if !is_locked(selected, &packed) {
+                let failure = Failure::refused("source-changed", headline(selected));
+                return Err(explained(failure, selected, &packed, path.as_str()).help(CHANGED));
+            }
             admit(workshop.store, artifact, packed)
         }
         Some(Direct::Git { url, commit: id, .. }) => {
@@ -100,7 +103,10 @@ pub(crate) fn get(workshop: &Workshop<'_>, selected: &Selected) -> Result<Stored
             }
             workshop.output.status(&format!("fetching {} {id} from {url}", selected.name));
             let (packed, _) = commit(workshop.world, workshop.fetcher.connectivity(), url, id)?;
-            expect(selected, &packed, &format!("{url} at {id}"), "hash-mismatch", FORGED)?;
+            if !is_locked(selected, &packed) {
+                let failure = Failure::refused("hash-mismatch", headline(selected));
+                return Err(explained(failure, selected, &packed, &format!("{url} at {id}")).help(FORGED));
+            }
             admit(workshop.store, artifact, packed)
         }
         Some(Direct::Archive { .. }) | None => {
@@ -109,15 +115,19 @@ pub(crate) fn get(workshop: &Workshop<'_>, selected: &Selected) -> Result<Stored
     }
 }
 
-fn expect(selected: &Selected, packed: &PackedTree, from: &str, code: &str, help: &str) -> Result<(), Failure> {
-    if packed.sha256 == selected.artifact.sha256 && packed.size_bytes == selected.artifact.size_bytes {
-        return Ok(());
-    }
-    Err(Failure::refused(code, format!("refused the sources of `{}`", selected.name))
+fn is_locked(selected: &Selected, packed: &PackedTree) -> bool {
+    packed.sha256 == selected.artifact.sha256 && packed.size_bytes == selected.artifact.size_bytes
+}
+
+fn headline(selected: &Selected) -> String {
+    format!("refused the sources of `{}`", selected.name)
+}
+
+fn explained(failure: Failure, selected: &Selected, packed: &PackedTree, from: &str) -> Failure {
+    failure
         .with("from", from)
         .with("expected", format!("sha256:{} (the lock)", selected.artifact.sha256))
         .with("found", format!("sha256:{}", packed.sha256))
-        .help(help))
 }
 
 const CHANGED: &str = "the directory is not what was locked: put it back as it was, or look at the change and lock again with `pinfold lock`";

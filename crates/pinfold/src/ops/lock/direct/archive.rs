@@ -107,7 +107,8 @@ fn pin(
     let expected = referred.requested.reference.as_ref().and_then(|reference| reference.sha256);
     let origin = Origin::direct(url);
     let moves = matches!(&context.request.keep, Keep::AllBut(moving) if moving.contains(name));
-    let before = former_file(context.former, name, url).filter(|_| !moves);
+    let accepted = context.request.decisions.replaced.contains(filename);
+    let before = former_file(context.former, name, url).filter(|_| !accepted);
     let artifact = |size_bytes, sha256| Artifact {
         filename: filename.clone(),
         url: url.without_fragment(),
@@ -115,7 +116,8 @@ fn pin(
         sha256,
         origin: origin.clone(),
     };
-    let asks_again = context.request.effect == Effect::Compare || matches!(context.request.keep, Keep::Nothing);
+    let asks_again =
+        context.request.effect == Effect::Compare || matches!(context.request.keep, Keep::Nothing) || moves;
     if let Some(known) = context.recorded(referred)? {
         let artifact = artifact(known.size, known.sha256);
         return Ok(Pinned { artifact, stored: None });
@@ -145,7 +147,7 @@ fn pin(
     if let Some(before) = before.filter(|before| before.sha256 != found && url.scheme() != "file") {
         let help = format!(
             "the URL serves other bytes than when it was locked: ask who changed them; if they are what you want, lock with \
-             `--upgrade-package {name}`"
+             `--accept-replaced {filename}`"
         );
         return Err(mismatch("file-replaced", &before.sha256, "the present lock", &help));
     }
