@@ -59,7 +59,7 @@ impl World {
     /// # Errors
     /// Exit 4 if the certificates that the environment names cannot be read.
     pub fn fetcher(&self, connectivity: Connectivity, credentials: Vec<Credential>) -> Result<Fetcher, Failure> {
-        let mut settings = FetchSettings::new(self.cache_dir.join("pages"), connectivity);
+        let mut settings = FetchSettings::new(self.pages_dir(), connectivity);
         settings.ca_bundle = variable("SSL_CERT_FILE").map(PathBuf::from);
         let first_of = |names: &[&str]| names.iter().find_map(|name| variable(name));
         settings.proxies = ProxySettings {
@@ -85,6 +85,11 @@ impl World {
                 .help("give another interpreter with --python"));
         }
         Ok(interpreter)
+    }
+
+    /// Returns the directory in which pages are cached.
+    pub fn pages_dir(&self) -> PathBuf {
+        self.cache_dir.join("pages")
     }
 
     /// Returns a directory below the cache, created if needed.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use indicatif::ProgressBar;
+use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, Limits, Origin};
 use pinfold_packaging::{
     ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, Releases, SimplePage, Target, Version,
@@ -17,6 +18,7 @@ use pinfold_resolve::{
     Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Solution, best_candidates, resolve,
 };
 
+use super::ahead::{Ahead, Place};
 use super::crew::Crew;
 use super::source::{Answer, MetadataFact, Source};
 use crate::exit::{Exit, Failure};
@@ -43,6 +45,10 @@ pub(super) struct Desk {
     pages: Option<BTreeMap<PackageName, Option<SimplePage>>>,
     /// Environments whose markers decide what is worth crawling for.
     ahead: Vec<(Problem, MarkerEnvironment)>,
+    /// What an earlier run looked at.
+    earlier: Ahead,
+    /// Where that is kept.
+    place: Option<Place>,
     progress: ProgressBar,
 }
 
@@ -134,6 +140,8 @@ impl Desk {
             metadata: BTreeMap::new(),
             pages: keep_pages.then(BTreeMap::new),
             ahead: Vec::new(),
+            earlier: Ahead::default(),
+            place: None,
             progress,
         }
     }
@@ -166,8 +174,10 @@ impl Desk {
         Ok(self.facts.page(name).cloned())
     }
 
-    /// Starts to crawl for these problems: their direct requirements, and `names`, which an earlier lock had.
+    /// Starts to crawl for these problems: what an earlier run looked at, their direct requirements, and `names`, which an
+    /// earlier lock had.
     pub(super) fn crawl_ahead(&mut self, problems: &[Problem], names: &BTreeSet<PackageName>) {
+        self.look_again(problems);
         self.ahead = problems.iter().map(|p| (p.clone(), p.target.marker_environment())).collect();
         let roots = problems.iter().flat_map(|problem| problem.roots.iter().map(|root| &root.requirement.name));
         let mut first: BTreeSet<PackageName> = roots.chain(names).cloned().collect();
@@ -176,6 +186,74 @@ impl Desk {
             self.ask(Question::Page(name));
         }
         self.crawl_on();
+    }
+
+    /// Looks at what an earlier run with the same direct requirements looked at, as far as the pack has it.
+    fn look_again(&mut self, problems: &[Problem]) {
+        let Some(fetcher) = self.source.fetcher() else { return };
+        let Some(place) = Place::of(problems, self.source.indexes()) else { return };
+        self.earlier = place.read(fetcher);
+        self.place = Some(place);
+        for name in self.earlier.pages.clone() {
+            self.ask_packed(Question::Page(name));
+        }
+        // What is worth asking about these pages is known.
+        self.arrived.clear();
+        let questions = self.earlier.metadata_questions(&self.facts);
+        for (question, answer) in self.answer_together(questions) {
+            self.file_packed(question, answer);
+        }
+    }
+
+    /// Reads METADATA on two threads: most of the work of a lock for which nothing has to be fetched.
+    fn answer_together(&self, mut questions: Vec<Question>) -> Vec<(Question, Result<Answer, Failure>)> {
+        let source = &self.source;
+        let answer = |questions: Vec<Question>| -> Vec<_> {
+            let answered = |question: Question| Some((source.answer_packed(&question).transpose()?, question));
+            questions.into_iter().filter_map(answered).map(|(answer, question)| (question, answer)).collect()
+        };
+        let rest = questions.split_off(questions.len() / 2);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| answer(rest));
+            let mut answers = answer(questions);
+            answers.extend(other.join().unwrap_or_default());
+            answers
+        })
+    }
+
+    /// Keeps what was looked at for the next run with the same direct requirements.
+    ///
+    /// # Errors
+    /// Exit 4 if the cache cannot be written.
+    pub(super) fn keep_asked(&self) -> Result<(), Failure> {
+        let Some((place, fetcher)) = self.place.as_ref().zip(self.source.fetcher()) else { return Ok(()) };
+        let asked = self.ahead_of_next();
+        if asked != self.earlier {
+            place.keep(fetcher, &asked)?;
+        }
+        Ok(fetcher.keep_pack()?)
+    }
+
+    /// Returns true if no answer that was used can change any more, for a lock with this cutoff.
+    pub(super) fn is_frozen(&self, cutoff: Timestamp) -> bool {
+        self.asked.iter().all(|key| match key {
+            Key::Page(name) => self.source.is_frozen(name, cutoff),
+            Key::Metadata(_) => true,
+        })
+    }
+
+    fn ahead_of_next(&self) -> Ahead {
+        let mut asked = Ahead::default();
+        for key in &self.asked {
+            match key {
+                Key::Page(name) => drop(asked.pages.insert(name.clone())),
+                Key::Metadata(filename) => {
+                    let fact = self.metadata.get(filename).map(|fact| &fact.metadata);
+                    asked.files.extend(fact.map(|own| (own.name.clone(), own.version.clone(), filename.clone())));
+                }
+            }
+        }
+        asked
     }
 
     /// Files a page for which no index has to be asked, and what the METADATA of its files says.
@@ -241,13 +319,29 @@ impl Desk {
     }
 
     fn ask(&mut self, question: Question) {
+        if self.asked.contains(&Key::of(&question)) {
+            return;
+        }
+        if let Some(question) = self.ask_packed(question) {
+            self.asked.insert(Key::of(&question));
+            self.progress.inc_length(1);
+            self.outstanding += 1;
+            self.near.ask(question);
+        }
+    }
+
+    /// Asks a question of the pack alone; it is returned if the pack has no answer.
+    fn ask_packed(&mut self, question: Question) -> Option<Question> {
+        let Some(answer) = self.source.answer_packed(&question).transpose() else { return Some(question) };
+        self.file_packed(question, answer);
+        None
+    }
+
+    fn file_packed(&mut self, question: Question, answer: Result<Answer, Failure>) {
         if self.asked.insert(Key::of(&question)) {
             self.progress.inc_length(1);
             self.outstanding += 1;
-            match self.source.answer_packed(&question).transpose() {
-                Some(answer) => self.file(question, answer),
-                None => self.near.ask(question),
-            }
+            self.file(question, answer);
         }
     }
 

@@ -4,6 +4,7 @@
 //! is solved, build what exists as source only to learn what it needs, pin every file, merge, write. Nothing is written
 //! before everything is known, and the same facts give the same bytes.
 
+mod ahead;
 mod asked;
 mod crew;
 mod desk;
@@ -17,6 +18,7 @@ mod pip;
 mod recording;
 mod sdists;
 mod source;
+mod unchanged;
 mod went_back;
 mod wheel_end;
 
@@ -168,6 +170,11 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let previous = former_lock(request)?;
     let former = previous.as_ref().map(|(lock, _)| lock);
     let cutoff = inputs.cutoff(former, matches!(request.keep, Keep::Nothing), world.now());
+    let before = previous.as_ref().map(|(_, text)| text.as_str());
+    let unchanged = unchanged::Place::of(request, (&inputs, cutoff), round, before, world)?;
+    if let Some(told) = unchanged.as_ref().and_then(unchanged::Place::look) {
+        return still(previous, told);
+    }
     let opened = open_source(request, &inputs, former, (cutoff, round), world)?;
 
     let spinner = output.spinner("resolving");
@@ -191,6 +198,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let resolutions = solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>()?;
     check_hashes(&inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
+    desk.keep_asked()?;
     spinner.finish_and_clear();
 
     let mut settings = settings(&inputs, opened.source.indexes(), cutoff, &desk, &resolutions, builds, &pinner);
@@ -205,13 +213,20 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
         write_whole(request.output, text.as_bytes())?;
     }
-    Ok(Locked {
-        targets: solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect(),
-        warnings: [decided, told, inputs.warnings(), directs.warnings(), warnings(&solutions)].concat(),
-        before: previous,
-        lock,
-        text,
-    })
+    let targets: Vec<_> = solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect();
+    let warnings = [decided, told, inputs.warnings(), directs.warnings(), warnings(&solutions)].concat();
+    if before == Some(&text) && cutoff.is_some_and(|cutoff| desk.is_frozen(cutoff)) {
+        unchanged.map_or(Ok(()), |place| place.keep(&targets, &warnings))?;
+    }
+    Ok(Locked { targets, warnings, before: previous, lock, text })
+}
+
+/// Returns the lock that is there, which is what locking again gives.
+fn still(previous: Option<(Lock, String)>, told: unchanged::Told) -> Result<Locked, Failure> {
+    let missing = || Failure::new(Exit::Bug, "a lock was found unchanged that is not there");
+    let (lock, text) = previous.ok_or_else(missing)?;
+    let before = Some((lock.clone(), text.clone()));
+    Ok(Locked { targets: told.targets, warnings: told.warnings, before, lock, text })
 }
 
 /// Reads the lock that is there already. A missing one is none; one that cannot be read stops everything: it would be
@@ -280,6 +295,9 @@ fn open_source(
     credentials.extend(crate::logins::logins(named)?);
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
+    if let Some(relevance) = &relevance {
+        fetcher.open_pack(relevance.pack_name())?;
+    }
     let patience = patience(request, cutoff, round.since, world);
     let serials = Serials::of(request.effect, &request.decisions);
     let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience, serials, relevance });
@@ -328,14 +346,23 @@ fn solve(
     desk: &mut Desk,
     sdists: &mut Sdists<'_>,
 ) -> Result<Vec<Solution>, Unsolved> {
-    let mut preferences = kept_versions(former, &request.keep);
+    let preferences = kept_versions(former, &request.keep);
     let names: BTreeSet<PackageName> = former.iter().flat_map(|lock| &lock.packages).map(|p| p.name.clone()).collect();
     let problems: Vec<Problem> =
         inputs.targets.iter().map(|target| inputs.problem(target, cutoff, preferences.clone())).collect();
     desk.crawl_ahead(&problems, &names);
+    solve_each(&problems, preferences, desk, sdists)
+}
+
+fn solve_each(
+    problems: &[Problem],
+    mut preferences: BTreeMap<PackageName, Version>,
+    desk: &mut Desk,
+    sdists: &mut Sdists<'_>,
+) -> Result<Vec<Solution>, Unsolved> {
     let mut solutions = Vec::new();
     for problem in problems {
-        let problem = Problem { preferences: preferences.clone(), ..problem };
+        let problem = Problem { preferences: preferences.clone(), ..problem.clone() };
         for solution in desk.solve(&problem, sdists)? {
             for (name, chosen) in &solution.packages {
                 preferences.entry(name.clone()).or_insert_with(|| chosen.version.clone());

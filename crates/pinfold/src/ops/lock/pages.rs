@@ -4,6 +4,8 @@
 //! the cutoff of the lock. A page that was fetched after the cutoff never has to be asked for again: whatever came later does
 //! not exist for this lock.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use pinfold_artifact::{SafeUrl, Sha256};
@@ -19,7 +21,8 @@ use crate::exit::{Exit, Failure};
 
 /// Which files of a page a resolution can depend on.
 pub(super) struct Relevance {
-    tags: Vec<Tags>,
+    targets: Vec<Target>,
+    tags: OnceLock<Vec<Tags>>,
     cutoff: Option<Timestamp>,
     /// Names the form under which pages are remembered.
     kind: String,
@@ -28,10 +31,16 @@ pub(super) struct Relevance {
 impl Relevance {
     /// Makes the rule for these targets: wheels that one of them can use and sdists, uploaded before the cutoff.
     pub(super) fn new(targets: &[Target], cutoff: Option<Timestamp>) -> Self {
+        Self { targets: targets.to_vec(), tags: OnceLock::new(), cutoff, kind: Self::kind_of(targets, cutoff) }
+    }
+
+    /// Returns the name of the form under which pages are remembered for these targets, and of the pack in which everything
+    /// of this form is kept together.
+    pub(super) fn kind_of(targets: &[Target], cutoff: Option<Timestamp>) -> String {
         let names: Vec<String> = targets.iter().map(Target::to_string).collect();
         let text = format!("{} {cutoff:?}", names.join(","));
         let digest = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
-        Self { tags: targets.iter().map(Target::tags).collect(), cutoff, kind: format!("page-3-{}", digest.short()) }
+        format!("page-3-{}", digest.short())
     }
 
     /// Returns true if a resolution can depend on the file.
@@ -40,7 +49,7 @@ impl Relevance {
         self.cutoff.is_none_or(early)
             && match &file.distribution {
                 DistributionFilename::Sdist(_) => true,
-                DistributionFilename::Wheel(wheel) => self.tags.iter().any(|tags| tags.rank(wheel).is_some()),
+                DistributionFilename::Wheel(wheel) => self.tags().iter().any(|tags| tags.rank(wheel).is_some()),
             }
     }
 }
@@ -50,6 +59,17 @@ impl Relevance {
     pub(super) fn pack_name(&self) -> &str {
         &self.kind
     }
+
+    fn tags(&self) -> &[Tags] {
+        self.tags.get_or_init(|| self.targets.iter().map(Target::tags).collect())
+    }
+}
+
+/// Returns true if the pack has the page, fetched after the cutoff: whatever is uploaded from now on does not exist for it.
+pub(super) fn is_frozen(fetcher: &Fetcher, index: &Index, url: &SafeUrl, cutoff: Timestamp, kind: &str) -> bool {
+    let compact = fetcher.recall_packed(kind, &index.origin(), url);
+    let fetched_at = compact.and_then(|compact| Some(u64::from_le_bytes(*compact.first_chunk()?)));
+    fetched_at.is_some_and(|fetched_at| u64::try_from(cutoff.as_second()).is_ok_and(|cutoff| cutoff < fetched_at))
 }
 
 /// The form under which whole pages are remembered.

@@ -92,6 +92,21 @@ impl Source {
         }
     }
 
+    /// Returns true if the page of the project cannot change any more, as far as a lock with this cutoff looks at it.
+    pub(super) fn is_frozen(&self, name: &PackageName, cutoff: Timestamp) -> bool {
+        let Self::Live { fetcher, indexes, relevance: Some(relevance), .. } = self else { return false };
+        let Ok(index) = indexes.of(name) else { return false };
+        index.page_url(name).is_ok_and(|url| pages::is_frozen(fetcher, index, &url, cutoff, relevance.pack_name()))
+    }
+
+    /// Returns the way to the network, unless facts come from a recording.
+    pub(super) fn fetcher(&self) -> Option<&Arc<Fetcher>> {
+        match self {
+            Self::Live { fetcher, .. } => Some(fetcher),
+            Self::Replay { .. } => None,
+        }
+    }
+
     /// Returns a source that leaves nothing out of a page: slower, for builds on this machine and for explanations.
     pub(super) fn unfiltered(&self) -> Option<Self> {
         let Self::Live { fetcher, indexes, patience, serials, relevance: Some(_) } = self else { return None };

@@ -34,6 +34,13 @@ pub struct Decisions {
     pub rollback: Rollback,
 }
 
+impl Decisions {
+    /// Returns true if anything was decided.
+    pub(super) fn any(&self) -> bool {
+        !self.replaced.is_empty() || self.rollback == Rollback::Allowed
+    }
+}
+
 /// Whether an index may have less than it had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rollback {
