@@ -151,3 +151,43 @@ fn targets_agree_on_a_version_where_an_earlier_one_can_lend_its_own() {
     std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
     assert_eq!(project.lock(), lock);
 }
+
+#[test]
+fn no_configuration_of_the_user_changes_the_verdict_of_a_check() {
+    let project = Project::with(tangled(), &["a", "b<2"], THREE, GROUPS);
+    let lock = project.lock();
+    let other = Index::new().wheel("a", "9.0").start();
+    let home = project.home.home();
+    for (path, text) in [
+        (".config/pip/pip.conf", format!("[global]\nindex-url = {}\nextra-index-url = {}\n", other.url(), other.url())),
+        ("config/pip/pip.conf", format!("[global]\nindex-url = {}\n", other.url())),
+        (".netrc", "machine index.example login me password x\n".to_owned()),
+        (".config/pinfold/pinfold.toml", "[project]\nprerelease = \"allow\"\n".to_owned()),
+    ] {
+        std::fs::create_dir_all(home.join(path).parent().expect("a file has a directory"))
+            .expect("can make directories");
+        std::fs::write(home.join(path), text).expect("can write a file");
+    }
+    let check = |index: &str| {
+        let run = project.pinfold("lock").arg("--check").env("PIP_INDEX_URL", index).env("PIP_PRE", "1");
+        run.env("UV_INDEX_URL", index).env("PIP_EXTRA_INDEX_URL", index).env("PIP_NO_INDEX", "1").run()
+    };
+    check(&other.url()).expect_code(0);
+    assert_eq!(project.lock(), lock);
+    // What is wrong stays wrong.
+    project.write_manifest(&["a==1.0", "b<2"], THREE, GROUPS);
+    check(&other.url()).expect_code(1);
+    assert!(other.requests().is_empty(), "the user's index was asked");
+}
+
+#[test]
+fn a_lock_is_made_again_offline_and_nothing_is_asked() {
+    let project = Project::with(tangled(), &["a", "b<2", "source"], THREE, GROUPS);
+    let lock = project.lock();
+    project.server.forget_requests();
+    for arguments in [&["--offline"][..], &["--offline", "--check"]] {
+        project.pinfold("lock").args(arguments).run().expect_code(0);
+        assert_eq!(project.home.read("pylock.toml"), lock);
+    }
+    assert!(project.server.requests().is_empty());
+}

@@ -109,6 +109,43 @@ fn without_our_table_the_same_files_are_selected() {
 }
 
 #[test]
+fn a_foreign_system_is_refused_by_what_every_installer_reads() {
+    // Nothing but pure wheels, so that no file stands in the way: what the standard part says must be enough.
+    let all = ["linux-x86_64 3.10", "windows-x86_64 3.10", "macos-aarch64 3.10"].map(|name| Resolution {
+        target: target(name),
+        packages: [resolved("b-2-py3-none-any.whl", &[], &["base"])].into(),
+    });
+    let mut bare = merge(&all, settings()).unwrap();
+    bare.tool = None;
+    let serves = |host: &Host| {
+        let none = (BTreeSet::new(), BTreeSet::new());
+        let python = bare.requires_python.as_ref().is_some_and(|python| python.contains(&host.python));
+        python && bare.environments.iter().any(|environment| environment.evaluate(&host.environment, &none.0, &none.1))
+    };
+    for resolution in &all {
+        assert!(serves(&host(&resolution.target, "3.10.4")), "{}", resolution.target);
+    }
+    let change = |change: fn(&mut Host)| {
+        let mut foreign = host(&linux(), "3.10.4");
+        change(&mut foreign);
+        foreign
+    };
+    for foreign in [
+        host(&target("linux-aarch64 3.10"), "3.10.4"),
+        host(&target("macos-x86_64 3.10"), "3.10.4"),
+        host(&target("windows-aarch64 3.10"), "3.10.4"),
+        host(&target("linux-x86_64 3.9"), "3.9.19"),
+        host(&target("linux-x86_64 3.11"), "3.11.0"),
+        change(|host| host.environment.implementation_name = "pypy".to_owned()),
+        change(|host| host.environment.sys_platform = "freebsd14".to_owned()),
+        change(|host| host.environment.platform_machine = "riscv64".to_owned()),
+    ] {
+        assert!(!serves(&foreign), "{:?}", foreign.environment);
+        select(&bare, &foreign, &Wanted::default()).unwrap_err();
+    }
+}
+
+#[test]
 fn two_answers_are_an_error() {
     let mut twice = lock();
     let mut other = twice.packages[1].clone();
