@@ -10,6 +10,8 @@ use crate::project::{PINFOLD, Project};
 mod diff;
 // A lock in a form that pip reads.
 mod export;
+// What `sync` would refuse, said while locking.
+mod inspect;
 // What a check says differs, what an upgrade moved.
 mod lock;
 // What is newer than the lock.

@@ -118,6 +118,10 @@ pub struct Lock {
     /// Writes nothing; exits 1 unless locking again gives the same bytes
     #[arg(long)]
     pub check: bool,
+    /// Also fetches every wheel and says what `sync` would refuse in it, with the entry that would accept it; exits 1 if there
+    /// is anything
+    #[arg(long)]
+    pub inspect: bool,
     /// Form in which --check says what differs
     #[arg(long, value_name = "FORMAT", requires = "check")]
     pub format: Option<CheckFormat>,

@@ -8,10 +8,12 @@ use pinfold_fetch::Connectivity;
 use pinfold_lock::{Lock, LockDiff, PackageDiff, Why, diff, unified_diff};
 use pinfold_packaging::{NameError, PackageName};
 use pinfold_policy::names::new_lookalikes;
+use serde_json::{Value, json};
 
 use super::diff::diff_json;
 use crate::cli::{self, CheckFormat};
 use crate::exit::{Exit, Failure};
+use crate::ops::inspect::{Finding, Inspected, inspect};
 use crate::ops::lock::{Answers, Decisions, Effect, Keep, LockRequest, Locked, Rollback, lock};
 use crate::output::{Output, tame};
 use crate::world::World;
@@ -22,6 +24,7 @@ use crate::world::World;
 /// As [`lock`].
 pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Result<Exit, Failure> {
     let begun = Instant::now();
+    let connectivity = if arguments.offline { Connectivity::Offline } else { Connectivity::Online };
     let path = arguments.output.clone().unwrap_or_else(|| PathBuf::from("pylock.toml"));
     let request = LockRequest {
         requirements: &arguments.requirements,
@@ -32,7 +35,7 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         keep: keep(arguments)?,
         effect: if arguments.check { Effect::Compare } else { Effect::Write },
         answers: answers(arguments),
-        connectivity: if arguments.offline { Connectivity::Offline } else { Connectivity::Online },
+        connectivity,
         python: arguments.python.as_deref(),
         output: &path,
         decisions: decisions(arguments)?,
@@ -40,8 +43,15 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
     let locked = lock(&request, world, output)?;
     locked.warnings.iter().for_each(|warning| output.warning(warning));
     let found = changes(&locked);
+    let inspected = match arguments.inspect {
+        true => Some(inspect(&locked.lock, connectivity, world, output)?),
+        false => None,
+    };
+    let verdict = inspected.as_ref().map_or(Exit::Done, Inspected::exit);
     if arguments.check {
-        return Ok(check(&locked, &found, arguments.format.unwrap_or(CheckFormat::Text), &path, output));
+        let format = arguments.format.unwrap_or(CheckFormat::Text);
+        let exit = check(&locked, &found, (format, inspected.as_ref()), &path, output);
+        return Ok(if exit == Exit::Done { verdict } else { exit });
     }
     let before = locked.before.as_ref().map(|(lock, _)| lock);
     new_lookalikes(before, &locked.lock).iter().for_each(|found| {
@@ -64,7 +74,45 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         if before.is_some() { format!(", {} changed", found.packages.len()) } else { String::new() },
         begun.elapsed().as_secs_f64()
     ));
-    Ok(Exit::Done)
+    inspected.iter().for_each(|inspected| report(inspected, output));
+    Ok(verdict)
+}
+
+/// Says what `sync` would refuse, with the entries of the manifest that would accept it.
+fn report(inspected: &Inspected, output: &Output) {
+    for finding in &inspected.findings {
+        let files: Vec<&str> = finding.files.iter().map(ArtifactFilename::as_str).collect();
+        let reason = tame(&finding.reason).replace('\n', "\\n");
+        output.result(&format!("{}: {}: {reason} ({})\n", finding.code, finding.package, files.join(", ")));
+    }
+    let entries: Vec<String> = inspected.findings.iter().filter_map(Finding::accept_entry).collect();
+    if !entries.is_empty() {
+        output.result(&format!("\n{}", tame(&entries.join("\n"))));
+        output.status(
+            "read these files; if they do only what they should, write the entries into the manifest and lock again",
+        );
+    }
+    if !inspected.unbuilt.is_empty() {
+        let names: Vec<&str> = inspected.unbuilt.iter().map(PackageName::as_str).collect();
+        output.status(&format!("built from source, so not looked at: {}", names.join(", ")));
+    }
+    let count = inspected.findings.len();
+    output.status(&format!(
+        "{} wheels inspected, {count} finding{}",
+        inspected.wheels,
+        if count == 1 { "" } else { "s" }
+    ));
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "code": finding.code,
+        "package": finding.package.as_str(),
+        "files": finding.files.iter().map(ArtifactFilename::as_str).collect::<Vec<_>>(),
+        "path": finding.acceptable.as_ref().map(|(path, _)| path.as_str()),
+        "sha256": finding.acceptable.as_ref().map(|(_, sha256)| sha256.to_string()),
+        "reason": finding.reason,
+    })
 }
 
 /// Returns what differs from the former lock, if there was one.
@@ -124,7 +172,13 @@ fn answers(arguments: &cli::Lock) -> Answers<'_> {
     }
 }
 
-fn check(locked: &Locked, found: &LockDiff, format: CheckFormat, path: &Path, output: &Output) -> Exit {
+fn check(
+    locked: &Locked,
+    found: &LockDiff,
+    (format, inspected): (CheckFormat, Option<&Inspected>),
+    path: &Path,
+    output: &Output,
+) -> Exit {
     let before = locked.before.as_ref().map(|(_, text)| text.as_str()).unwrap_or_default();
     let same = before == locked.text;
     let path = path.display();
@@ -132,10 +186,18 @@ fn check(locked: &Locked, found: &LockDiff, format: CheckFormat, path: &Path, ou
         CheckFormat::Diff => {
             let name = path.to_string();
             output.result(&tame(&unified_diff(&name, before, &format!("{name} (locked again)"), &locked.text)));
+            // Standard output is for `patch` alone.
+            let findings = inspected.iter().flat_map(|inspected| &inspected.findings);
+            findings.for_each(|finding| {
+                output.warning(&format!("{}: {}: {}", finding.code, finding.package, finding.reason));
+            });
         }
         CheckFormat::Json => {
             let mut report = diff_json(found);
             report["differs"] = (!same).into();
+            if let Some(inspected) = inspected {
+                report["findings"] = inspected.findings.iter().map(finding_json).collect();
+            }
             output.result(&format!("{report}\n"));
         }
         CheckFormat::Text => {
@@ -144,6 +206,9 @@ fn check(locked: &Locked, found: &LockDiff, format: CheckFormat, path: &Path, ou
                 output.result(&tame(&first_difference(before, &locked.text)));
             }
         }
+    }
+    if format == CheckFormat::Text {
+        inspected.into_iter().for_each(|inspected| report(inspected, output));
     }
     if same {
         output.status(&format!("{path} is what locking again gives"));

@@ -2,6 +2,8 @@
 
 pub mod builds;
 mod git;
+mod hands;
+pub mod inspect;
 pub mod lock;
 pub mod outdated;
 pub mod questions;

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, SafeUrl};
@@ -16,6 +15,7 @@ use pinfold_packaging::{
     DistributionFilename, PackageName, PageFile, PageFormat, Prerelease, SimplePage, Tags, Target, Version,
 };
 
+use super::hands::each;
 use super::lock::{Answers, Decisions, Effect, Keep, LockRequest, Rollback, credentials, lock};
 use super::read_lock;
 use crate::exit::{Exit, Failure};
@@ -105,22 +105,8 @@ fn all_latest(
     projects: &BTreeMap<&PackageName, Vec<&Package>>,
     fetcher: &Fetcher,
 ) -> Result<Vec<Newest>, Failure> {
-    let waiting = Mutex::new(projects.iter());
-    let found = Mutex::new(Vec::new());
-    let work = || {
-        loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((name, entries)) = next else { return };
-            let newest = latest(lock, tool, name, entries, fetcher);
-            found.lock().unwrap_or_else(PoisonError::into_inner).push(newest);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS.min(projects.len()) {
-            scope.spawn(work);
-        }
-    });
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let projects: Vec<(&&PackageName, &Vec<&Package>)> = projects.iter().collect();
+    let found = each(&projects, WORKERS, |(name, entries)| latest(lock, tool, name, entries, fetcher));
     let mut packages = found.into_iter().collect::<Result<Vec<_>, _>>()?;
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(packages)
