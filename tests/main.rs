@@ -5,6 +5,8 @@ mod project;
 
 // Each attack is refused, and leaves nothing.
 mod attacks;
+// A lock that is current is found to be current.
+mod current;
 // What is required by URL, by path or from a repository.
 mod direct;
 // Bad input and a failing world: a clear error, the right exit code, nothing lost.
