@@ -2,12 +2,16 @@
 //!
 //! What is accepted must be what the `zip` crate reads, inside the root, without twins: the body of the fuzz target `zip` says
 //! so. `tests/differential/archives` puts the same question to Python.
+#![expect(clippy::unwrap_used, reason = "a target is a test")]
 
 use std::io::Cursor;
 
 use pinfold_testkit::{Descriptor, HeaderFields, HostileZip, WheelRecipe, ZipMember};
 use pinfold_unpack::read_layout;
 
+#[path = "../../../tests/fuzz/src/target.rs"]
+#[expect(dead_code, reason = "what is replayed from the corpus is in fuzz_corpus.rs")]
+mod target;
 #[path = "../../../tests/fuzz/src/unpack.rs"]
 mod targets;
 
@@ -20,8 +24,8 @@ struct Tally {
 
 impl Tally {
     fn check(&mut self, archive: &[u8]) {
-        let (_, body) = targets::TARGETS.iter().find(|(name, _)| *name == "zip").expect("the target is there");
-        body(archive);
+        let zip = targets::TARGETS.iter().find(|target| target.name == "zip").expect("the target is there");
+        (zip.body)(archive);
         self.all += 1;
         self.accepted += usize::from(read_layout(&mut Cursor::new(archive)).is_ok());
     }

@@ -4,8 +4,10 @@ use pinfold_install::{Receipt, ReceiptFiles};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::target::Target;
+
 /// The targets of this room.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[("receipt", receipt)];
+pub(crate) const TARGETS: &[Target] = &[Target { name: "receipt", body: receipt }];
 
 fn receipt(data: &[u8]) {
     read_again::<Receipt>(data);

@@ -9,13 +9,14 @@ mod lock;
 mod manifest;
 mod packaging;
 mod recipes;
+mod target;
 mod unpack;
 
 /// Gives an input to a target; a failed promise is a panic.
 pub fn run(target: &str, data: &[u8]) {
     let rooms = [install::TARGETS, lock::TARGETS, manifest::TARGETS, packaging::TARGETS, unpack::TARGETS];
-    match rooms.iter().flat_map(|targets| targets.iter()).find(|(name, _)| *name == target) {
-        Some((_, body)) => body(data),
+    match rooms.iter().flat_map(|targets| targets.iter()).find(|known| known.name == target) {
+        Some(known) => (known.body)(data),
         None => panic!("there is no target `{target}`"),
     }
 }

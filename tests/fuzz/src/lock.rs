@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use pinfold_lock::{Host, Lock, LockMarker, Wanted, diff, select};
-use pinfold_packaging::{ExtraName, Marker, MarkerEnvironment, MarkerTruth, PythonSpan, Target};
+use pinfold_packaging::{ExtraName, Marker, MarkerEnvironment, MarkerTruth, PythonSpan};
+
+use crate::target::Target;
 
 /// The targets of this room.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[("lock", lock), ("lock_marker", lock_marker)];
+pub(crate) const TARGETS: &[Target] =
+    &[Target { name: "lock", body: lock }, Target { name: "lock_marker", body: lock_marker }];
 
 fn lock(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
@@ -54,7 +57,7 @@ fn check_selection(lock: &Lock, host: &Host) {
 
 fn hosts() -> Vec<Host> {
     let host = |(system, python, full): (&str, &str, &str)| {
-        let target = Target::new(system.parse().unwrap(), python.parse().unwrap());
+        let target = pinfold_packaging::Target::new(system.parse().unwrap(), python.parse().unwrap());
         let python: pinfold_packaging::Version = full.parse().unwrap();
         let span = PythonSpan { at_least: python.clone(), below: None };
         let environment = MarkerEnvironment { python_full_version: span, ..target.marker_environment() };

@@ -8,8 +8,11 @@ use pinfold_manifest::{
 };
 use pinfold_packaging::Requirement;
 
+use crate::target::Target;
+
 /// The targets of this room.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[("manifest", manifest), ("requirements_file", requirements_file)];
+pub(crate) const TARGETS: &[Target] =
+    &[Target { name: "manifest", body: manifest }, Target { name: "requirements_file", body: requirements_file }];
 
 /// Longer texts may not fit into the limit of a requirement once they are printed with more blanks.
 const READABLE_AGAIN_BYTES: usize = 1024;

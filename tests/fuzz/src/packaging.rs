@@ -6,18 +6,20 @@ use std::hash::{BuildHasher, RandomState};
 use pinfold_artifact::{ArtifactFilename, Limits};
 use pinfold_packaging::{
     DistributionFilename, Marker, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFormat, PythonSpan,
-    Releases, Requirement, RequirementError, SimplePage, Specifiers, System, Target, Version, WheelFilename,
+    Releases, Requirement, RequirementError, SimplePage, Specifiers, System, Version, WheelFilename,
 };
 
+use crate::target::Target;
+
 /// The targets of this room.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
-    ("filename", filename),
-    ("marker", marker),
-    ("metadata", metadata),
-    ("page_html", page_html),
-    ("page_json", page_json),
-    ("requirement", requirement),
-    ("version", version),
+pub(crate) const TARGETS: &[Target] = &[
+    Target { name: "filename", body: filename },
+    Target { name: "marker", body: marker },
+    Target { name: "metadata", body: metadata },
+    Target { name: "page_html", body: page_html },
+    Target { name: "page_json", body: page_json },
+    Target { name: "requirement", body: requirement },
+    Target { name: "version", body: version },
 ];
 
 fn requirement(data: &[u8]) {
@@ -112,7 +114,7 @@ fn environments() -> Vec<MarkerEnvironment> {
     let mut environments = Vec::new();
     for (system, python) in [("linux-x86_64", "3.10"), ("windows-x86_64", "3.11"), ("macos-aarch64", "3.9")] {
         let system: System = system.parse().unwrap();
-        let environment = Target::new(system, python.parse().unwrap()).marker_environment();
+        let environment = pinfold_packaging::Target::new(system, python.parse().unwrap()).marker_environment();
         let span = PythonSpan { at_least: format!("{python}.7").parse().unwrap(), below: None };
         environments.push(MarkerEnvironment {
             python_full_version: span,
@@ -155,7 +157,7 @@ fn check_order(versions: &mut [Version]) {
     let hasher = RandomState::new();
     for (position, low) in versions.iter().enumerate() {
         for high in &versions[position..] {
-            assert!(low <= high && high >= low, "{low} and {high} have no order");
+            assert_eq!(low.cmp(high), high.cmp(low).reverse(), "{low} and {high} have no order");
             assert_eq!(low == high, low.cmp(high).is_eq());
             assert!(low != high || hasher.hash_one(low) == hasher.hash_one(high), "{low} {high}");
         }
@@ -214,8 +216,8 @@ fn filename(data: &[u8]) {
     }
 }
 
-fn linux() -> Target {
-    Target::new("linux-x86_64".parse().unwrap(), "3.11".parse().unwrap())
+fn linux() -> pinfold_packaging::Target {
+    pinfold_packaging::Target::new("linux-x86_64".parse().unwrap(), "3.11".parse().unwrap())
 }
 
 fn page_json(data: &[u8]) {

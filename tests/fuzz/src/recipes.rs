@@ -3,12 +3,16 @@
 use pinfold_testkit::{Descriptor, HostileTar, HostileZip, SdistRecipe, TarEntry, WheelRecipe, ZipMember};
 
 /// Returns what a target begins with, by name; nothing for a target whose corpus is text.
-pub(crate) fn seeds(target: &str) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     match target {
-        "sdist_tar" => tars(),
-        "zip" => zips(),
+        "sdist_tar" => named(tars()),
+        "zip" => named(zips()),
         _ => Vec::new(),
     }
+}
+
+fn named(seeds: Vec<(&'static str, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+    seeds.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect()
 }
 
 /// Returns archives for the target `zip`.

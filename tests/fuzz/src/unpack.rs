@@ -12,13 +12,15 @@ use pinfold_unpack::{
     read_layout, read_wheel,
 };
 
+use crate::target::Target;
+
 /// The targets of this room.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
-    ("entry_points", entry_points),
-    ("record", record),
-    ("sdist_tar", sdist_tar),
-    ("wheel_file", wheel_file),
-    ("zip", zip),
+pub(crate) const TARGETS: &[Target] = &[
+    Target { name: "entry_points", body: entry_points },
+    Target { name: "record", body: record },
+    Target { name: "sdist_tar", body: sdist_tar },
+    Target { name: "wheel_file", body: wheel_file },
+    Target { name: "zip", body: zip },
 ];
 
 /// Members that say they are larger are not unpacked: time is for other inputs.
