@@ -533,3 +533,38 @@ fn a_repository_that_is_not_there_or_may_not_be_built() {
     project.write_manifest(&["tool @ git+https://git.test/tool"], "build = [\"tool\"]", "");
     project.pinfold("lock").arg("--offline").run().expect_code(4).expect_stderr("--offline");
 }
+
+/// A program named `ssh` stands for the connection: it runs what the other side would run.
+#[cfg(unix)]
+#[test]
+fn a_repository_over_ssh_is_asked_without_questions() {
+    use std::os::unix::fs::PermissionsExt;
+    let repository = Repository::new();
+    let reference = format!("tool @ git+ssh://git@git.test{}@v1", repository.path());
+    let project = Project::with(index(), &[&reference], "build = [\"tool\"]", "");
+    let log = project.home.home().join("log");
+    let script = format!(
+        "#!/bin/sh\necho \"$SSH_AUTH_SOCK $SECRET $*\" >> {}\nfor last; do :; done\neval \"$last\"\n",
+        log.display()
+    );
+    project.home.write("../home/bin/ssh", script);
+    let bin = project.home.home().join("bin");
+    std::fs::set_permissions(bin.join("ssh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::join_paths(
+        std::iter::once(bin).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    let path = path.unwrap();
+    let run = |verb: &str| {
+        let run = project.pinfold(verb).env("PATH", &path).env("SSH_AUTH_SOCK", "/agent").env("SECRET", "s3cr3t").run();
+        run.expect_code(0);
+    };
+    run("lock");
+    let lock = project.home.read("pylock.toml");
+    assert!(lock.contains(&format!("url = \"ssh://git@git.test{}\"", repository.path())), "{lock}");
+    project.forget_cache();
+    run("sync");
+    assert!(project.python(DIRECT_URL).contains("\"url\":\"ssh://git@git.test/"));
+    let said = std::fs::read_to_string(log).unwrap();
+    assert!(said.lines().all(|line| line.starts_with("/agent ") && line.contains("-oBatchMode=yes")), "{said}");
+    assert!(said.contains(" git@git.test git-upload-pack") && !said.contains("s3cr3t"), "{said}");
+}

@@ -63,6 +63,17 @@ impl<'d> Document<'d> {
         Sourced { value, file: place.file, line: place.line, column: place.column }
     }
 
+    /// Returns the range of the value that begins at a line and column, to the end of its line at most.
+    pub(crate) fn range_at(self, line: usize, column: usize) -> Range<usize> {
+        let before: usize = self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let rest = self.text.get(before..).unwrap_or_default();
+        let start = before + rest.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum::<usize>();
+        let value = self.text.get(start..).unwrap_or_default();
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let length = quote.and_then(|quote| value[1..].find(quote).map(|end| end + 2));
+        start..start + length.unwrap_or(1)
+    }
+
     /// Reads a text as a value, and blames the whole text if it is none.
     pub(crate) fn read<T: FromStr>(self, text: &Text<'_>) -> Result<T, ManifestError>
     where

@@ -1,8 +1,8 @@
 //! Dependency groups (PEP 735) and extras, with what they include put in place.
 //!
 //! A group includes another by `{ include-group = "test" }`, an extra (or group) an extra of the same application by naming
-//! the application: `all = ["app[gpu,web]"]`. A cycle is an error, and so is a name that does not exist. What is included
-//! twice over is there once.
+//! the application: `all = ["app[gpu,web]"]`; so may the application's own dependencies. A cycle is an error, and so is a name
+//! that does not exist. What is included twice over is there once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -86,6 +86,12 @@ impl Sections {
     pub(crate) fn finish(self, document: Document<'_>, manifest: &mut Manifest) -> Result<(), ManifestError> {
         let application = manifest.name.as_ref().and_then(|name| name.parse::<PackageName>().ok());
         let mut expansion = Expansion { document, sections: &self, application, total: 0 };
+        let mut direct = Collected::default();
+        for dependency in std::mem::take(&mut manifest.dependencies) {
+            let range = document.range_at(dependency.line, dependency.column);
+            expansion.requirement(&dependency, &range, &mut direct)?;
+        }
+        manifest.dependencies = direct.requirements;
         for name in self.extras.keys() {
             let mut collected = Collected::default();
             expansion.extra(name, &mut collected)?;

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use pinfold_artifact::{ArchivePath, ArtifactFilename, GitRevision, GitUrl, LocalPath, SafeUrl, Sha256, UrlError};
+use pinfold_artifact::{
+    ArchivePath, ArtifactFilename, GitRevision, GitUrl, GitUrlError, LocalPath, SafeUrl, Sha256, UrlError,
+};
 use pinfold_packaging::{Requirement, RequirementError, RequirementErrorKind, WheelFilename};
 
 /// A requirement as the maintainer wrote it.
@@ -324,9 +326,21 @@ fn read_git(body: &str) -> Result<ReferenceSource, String> {
         Some((path, revision)) => (&body[..path_start + path.len()], Some(revision)),
         None => (body, None),
     };
-    let url: GitUrl = url.parse().map_err(|error: pinfold_artifact::GitUrlError| error.to_string())?;
+    let url: GitUrl = url.parse().map_err(|error: GitUrlError| match error {
+        GitUrlError::Url { .. } if has_word_for_port(url) => {
+            "this is no URL of a repository: write git+ssh://git@host/path, with `/` and not `:` before the path"
+                .to_owned()
+        }
+        error => error.to_string(),
+    })?;
     let revision = revision.map(str::parse::<GitRevision>).transpose().map_err(|error| error.to_string())?;
     Ok(ReferenceSource::Git { url, revision })
+}
+
+/// Returns true for `ssh://git@host:path`, which is half of the short form that git itself understands.
+fn has_word_for_port(url: &str) -> bool {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+    authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Returns the key of the query that looks as if its value were a credential.

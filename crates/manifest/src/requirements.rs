@@ -231,6 +231,9 @@ fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestErr
     let kind = match option.kind {
         OptionKind::Build => other("a build gets no options; publish a wheel that is built as you want it"),
         OptionKind::Constraint | OptionKind::Requirement => other("write it on a line of its own"),
+        OptionKind::Editable if option.value.contains("+") && option.value.contains("://") => {
+            ManifestErrorKind::NotFixed { what: "an editable install", instead: NOT_EDITABLE_COMMIT }
+        }
         OptionKind::Editable => ManifestErrorKind::NotFixed { what: "an editable install", instead: NOT_EDITABLE },
         OptionKind::ExtraIndex => {
             index("name = \"extra\"\nurl = \"URL\"\npackages = [\"…\"]  # they come from there and from nowhere else")
@@ -262,6 +265,7 @@ fn shown_url(value: &str) -> String {
     }
 }
 
+const NOT_EDITABLE_COMMIT: &str = "write `name @ git+https://…@revision`, which is locked as the commit that it is now";
 const NOT_EDITABLE: &str =
     "write `name @ ./directory`, which is locked as it is now and installed as a copy; lock again after a change";
 

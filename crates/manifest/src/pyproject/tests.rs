@@ -106,3 +106,14 @@ fn groups_and_extras_include_across_tables() {
         "4:23: the group includes itself: `a` → `b` → `a`",
     );
 }
+
+#[test]
+fn the_application_may_name_its_own_extras_in_its_dependencies() {
+    let text = "[project]\nname = 'Demo_App'\ndependencies = ['a', 'demo-app[x]']\n[project.optional-dependencies]\nx = ['b']\n";
+    assert_eq!(requirements(&read(text).dependencies), "a | b");
+    let wrong = text.replace("[x]'", "[y]'");
+    let report = Manifest::parse_pyproject(&wrong, "pyproject.toml").unwrap_err().report();
+    let expected = "there is no extra `y`\n --> pyproject.toml:3:22\n  |\n3 | dependencies = ['a', 'demo-app[y]']\n  | \
+                    \u{20}                    ^^^^^^^^^^^^^\n  = help: the nearest that exists is `x`";
+    assert_eq!(report, expected);
+}

@@ -65,6 +65,11 @@ fn what_is_wrong_is_pointed_at() {
         "a @ ../x ; pyton_version < '3'",
         "a @ ../x ; pyton_version < '3'\n           ^^^^^^^^^^^^^ `pyton_version` is no marker variable",
     );
+    check(
+        "a @ git+ssh://git@h.example:o/a.git",
+        "a @ git+ssh://git@h.example:o/a.git\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ this is no URL of a repository: write \
+         git+ssh://git@host/path, with `/` and not `:` before the path",
+    );
     check("a @ x", "a @ x\n    ^ expected a URL, or a path such as `./x`");
     check("a @", "a @\n   ^ expected a URL or a path after `@`");
     check("./dir", "./dir\n^^^^^ only a wheel tells the project's name by itself; write `name @ …`");

@@ -225,6 +225,15 @@ fn what_cannot_be_locked_is_refused() {
   = help: write `name @ ./directory`, which is locked as it is now and installed as a copy; lock again after a change",
     );
     check(
+        "-e git+https://a.example/x#egg=x",
+        "an editable install cannot be locked: its bytes are not fixed
+ --> r.txt:1:1
+  |
+1 | -e git+https://a.example/x#egg=x
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: write `name @ git+https://…@revision`, which is locked as the commit that it is now",
+    );
+    check(
         "git+https://a.example/x",
         "only a wheel tells the project's name by itself; write `name @ git+…`
  --> r.txt:1:1

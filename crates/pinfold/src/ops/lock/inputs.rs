@@ -155,8 +155,7 @@ impl Inputs {
     }
 
     fn read_files(&mut self) -> Result<(), Failure> {
-        let required: Vec<String> = self.manifest.requirement_files.iter().map(|file| file.value.clone()).collect();
-        for file in required {
+        for file in self.manifest.requirement_files.clone() {
             let read = self.read_file(&file)?;
             self.take(&read.requirements, &Role::Root(RootReason::Base))?;
             self.take(&read.constraints, &Role::Constraint)?;
@@ -164,8 +163,7 @@ impl Inputs {
                 self.hashes.entry(name).or_default().extend(digests);
             }
         }
-        let narrowing: Vec<String> = self.manifest.constraint_files.iter().map(|file| file.value.clone()).collect();
-        for file in narrowing {
+        for file in self.manifest.constraint_files.clone() {
             let read = self.read_file(&file)?;
             self.take(&read.requirements, &Role::Constraint)?;
             self.take(&read.constraints, &Role::Constraint)?;
@@ -173,12 +171,21 @@ impl Inputs {
         Ok(())
     }
 
-    fn read_file(&self, name: &str) -> Result<pinfold_manifest::RequirementsFile, Failure> {
+    fn read_file(&self, name: &Sourced<String>) -> Result<pinfold_manifest::RequirementsFile, Failure> {
         let mut read = |file: &str| -> Result<String, String> {
             let text = crate::ops::read_text(&self.directory.join(file), Limits::MANIFEST_BYTES, "requirements file");
             text.map_err(|failure| failure.details.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(": "))
         };
-        Ok(read_requirements(name, &mut read, &variable)?)
+        read_requirements(&name.value, &mut read, &variable).map_err(|error| {
+            let is_itself = error.place().line == 0 && error.place().file == name.value;
+            let failure = Failure::from(error);
+            match name.line {
+                line if is_itself && line > 0 => {
+                    failure.with("named in", format!("{}:{line}:{}", name.file, name.column))
+                }
+                _ => failure,
+            }
+        })
     }
 
     /// Returns the moment after which uploads do not exist. A span counts from the moment of the first lock; from then on
