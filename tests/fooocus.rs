@@ -7,6 +7,7 @@ use std::path::Path;
 
 use pinfold_lock::{ArtifactKind, Host, Lock, Selection, Wanted, select};
 use pinfold_packaging::{PythonMinor, Specifiers, System, Target, Version};
+use pinfold_policy::names::new_lookalikes;
 use pinfold_testkit::{Pinfold, TempHome};
 
 use crate::project::PINFOLD;
@@ -94,6 +95,15 @@ fn only_one_distribution_writes_cv2() {
     let names: Vec<&str> = lock.packages.iter().map(|package| package.name.as_str()).collect();
     let opencv: Vec<&str> = names.into_iter().filter(|name| name.starts_with("opencv")).collect();
     assert_eq!(opencv, ["opencv-contrib-python-headless"]);
+}
+
+#[test]
+fn no_name_of_a_real_application_is_called_a_look_alike() {
+    let (mut lock, _) = Lock::read(&example("pylock.toml")).expect("the committed lock can be read");
+    assert_eq!(new_lookalikes(None, &lock), []);
+    lock.packages[0].name = "acelerate".parse().expect("a name");
+    let found: Vec<&str> = new_lookalikes(None, &lock).iter().map(|found| found.popular).collect();
+    assert_eq!(found, ["accelerate"]);
 }
 
 #[test]

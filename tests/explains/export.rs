@@ -25,6 +25,13 @@ fn pip_install(project: &Project, file: &str, into: &str) -> Option<(bool, Strin
     Some((said.starts_with("0\n"), said))
 }
 
+/// Returns the text with the first digit of its first hash changed.
+fn one_digit_changed(text: &str) -> String {
+    let position = text.find("--hash=sha256:").expect("a hash") + "--hash=sha256:".len();
+    let digit = if text[position..].starts_with('0') { "1" } else { "0" };
+    format!("{}{digit}{}", &text[..position], &text[position + 1..])
+}
+
 #[test]
 fn pip_installs_what_was_locked_and_nothing_else() {
     let index = Index::new().wheel("app", "1.0").requires("lib").wheel("lib", "1.0").wheel("lib", "2.0rc1");
@@ -39,12 +46,27 @@ fn pip_installs_what_was_locked_and_nothing_else() {
     assert!(!project.home.has("site/lib-1.1.dist-info"));
     // One digit of a hash.
     let text = project.home.read("requirements.txt");
-    let position = text.find("sha256:").expect("a hash") + "sha256:".len();
-    let digit = if text[position..].starts_with('0') { "1" } else { "0" };
-    project.home.write("changed.txt", format!("{}{digit}{}", &text[..position], &text[position + 1..]));
+    project.home.write("changed.txt", one_digit_changed(&text));
     let (installed, said) = pip_install(&project, "changed.txt", "other").expect("there was a pip before");
     assert!(!installed && said.to_lowercase().contains("hash"), "{said}");
     assert!(!project.home.has("other/lib-1.0.dist-info"));
+}
+
+#[test]
+fn what_is_required_by_url_is_written_with_it() {
+    let server = Index::new().wheel("tool", "1.0").requires("lib").start();
+    let url = server.file_url("tool-1.0-py3-none-any.whl");
+    let project = Project::new(Index::new().wheel("lib", "1.0").wheel("tool", "9.0"), &[&format!("tool @ {url}")]);
+    project.lock();
+    ask(&project, &["why", "tool"]).expect_code(0).expect_stdout(&format!("tool 1.0 on every target, from {url}\n"));
+    let text = ask(&project, &["export", "--format", "requirements"]).expect_code(0).stdout;
+    assert!(text.contains(&format!("\ntool @ {url} \\\n    --hash=sha256:")), "{text}");
+    project.home.write("requirements.txt", &text);
+    let Some((installed, said)) = pip_install(&project, "requirements.txt", "site") else { return };
+    assert!(installed && project.home.has("site/tool-1.0.dist-info/METADATA"), "{said}");
+    project.home.write("changed.txt", one_digit_changed(&text));
+    let (installed, said) = pip_install(&project, "changed.txt", "other").expect("there was a pip before");
+    assert!(!installed, "{said}");
 }
 
 #[test]

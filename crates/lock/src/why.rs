@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use jiff::Timestamp;
-use pinfold_artifact::SafeUrl;
 use pinfold_packaging::{PackageName, Requirement, Strategy, Version};
 
 use crate::{Applies, Asker, Lock, Tree};
@@ -38,8 +37,8 @@ pub struct Why {
 pub struct WhyEntry {
     /// The version.
     pub version: Option<Version>,
-    /// The index that it belongs to.
-    pub index: Option<SafeUrl>,
+    /// Where it comes from: the URL of its index, or what was asked for directly.
+    pub origin: Option<String>,
     /// When it applies, as the lock says it; none for always.
     pub marker: Option<String>,
     /// The targets on which it applies, and what for.
@@ -78,7 +77,7 @@ impl Why {
         tree.packages().get(name)?;
         let entries = lock.packages.iter().filter(|package| package.name == *name).map(|package| WhyEntry {
             version: package.version.clone(),
-            index: package.index.clone(),
+            origin: package.origin_text(),
             marker: package.marker.as_ref().map(ToString::to_string),
             applies: lock.applies(package),
         });

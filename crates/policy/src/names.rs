@@ -63,8 +63,13 @@ pub fn new_lookalikes(old: Option<&Lock>, new: &Lock) -> Vec<Lookalike> {
 pub fn remark_lookalikes(diff: &mut LockDiff, old: Option<&Lock>, new: &Lock) {
     for found in new_lookalikes(old, new) {
         let said = format!("{} ({}, number {} by downloads)", found.popular, found.likeness, found.rank);
-        let change = Change { kind: ChangeKind::Lookalike, subject: String::new(), old: None, new: Some(said) };
-        diff.remark(&found.name, change);
+        let change = |subject| Change { kind: ChangeKind::Lookalike, subject, old: None, new: Some(said) };
+        if diff.packages.contains_key(&found.name) {
+            diff.remark(&found.name, change(String::new()));
+        } else {
+            // A build tool: it is no package of the lock.
+            diff.settings.insert(0, change(found.name.to_string()));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::{Version, WheelFilename};
 
 use super::{Change, ChangeKind, PackageDiff};
-use crate::{Asker, BuildRecipe, Lock, LockedFile, Package, TreeIdentity, TreeSource};
+use crate::{Asker, BuildRecipe, BuildTool, Lock, LockedFile, Package, TreeIdentity, TreeSource};
 
 /// A package jumps in size if it grows to more than this many times what it was,
 const JUMP_FACTOR: u64 = 3;
@@ -33,6 +33,7 @@ pub(super) fn compare(old: Side<'_>, new: Side<'_>) -> Option<PackageDiff> {
         version_jumps(&mut diff);
         size_jump(old, new, &mut diff.changes);
         files(old, new, &diff.old_versions.intersection(&diff.new_versions).collect(), &mut diff.changes);
+        build_tools(old, new, &mut diff.changes);
         trees(old, new, &mut diff.changes);
         conditions(old, new, diff.old_versions == diff.new_versions, &mut diff.changes);
     }
@@ -55,10 +56,9 @@ fn version_jumps(diff: &mut PackageDiff) {
     }
 }
 
-/// Returns where the entries come from: of an index its URL, of what was asked for directly its host or repository, and
-/// beside it what exactly was asked for.
-fn origins_of(side: Side<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
-    let direct = |package: &&Package| match (&package.archive, &package.tree) {
+/// Returns the host or repository of what was asked for directly, and what exactly was asked for.
+fn direct(package: &Package) -> Option<(String, String)> {
+    match (&package.archive, &package.tree) {
         (Some(archive), _) => match (&archive.path, archive.file.url.file_host()) {
             (None, Some(host)) => Some((host.to_string(), archive.file.url.to_string())),
             (Some(path), _) => Some(("a path".to_owned(), path.to_string())),
@@ -70,7 +70,20 @@ fn origins_of(side: Side<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
         }
         (None, Some(TreeSource::Directory(directory))) => Some(("a path".to_owned(), directory.path.clone())),
         (None, None) => None,
-    };
+    }
+}
+
+impl Package {
+    /// Returns where the entry comes from, for people: the URL of its index, or what was asked for directly.
+    pub fn origin_text(&self) -> Option<String> {
+        let index = || self.index.as_ref().map(|index| index.as_directory().to_string());
+        direct(self).map(|(_, exactly)| exactly).or_else(index)
+    }
+}
+
+/// Returns where the entries come from: of an index its URL, of what was asked for directly its host or repository, and
+/// beside it what exactly was asked for.
+fn origins_of(side: Side<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut origins, mut exactly) = (BTreeSet::new(), BTreeSet::new());
     for package in side.1 {
         let index = package.index.as_ref().map(|index| index.as_directory().to_string());
@@ -138,6 +151,26 @@ fn builds(old: Side<'_>, new: Side<'_>, changes: &mut Vec<Change>) {
             Some(recipes_before).filter(|recipes| !recipes.is_empty()).map(|recipes| joined(&recipes)),
             Some(recipes_after).filter(|recipes| !recipes.is_empty()).map(|recipes| joined(&recipes)),
         ));
+    }
+}
+
+/// Compares the files of build tools: they run on the machine of whoever installs.
+fn build_tools(old: Side<'_>, new: Side<'_>, changes: &mut Vec<Change>) {
+    let tools = |side: Side<'_>| -> BTreeMap<ArtifactFilename, BuildTool> {
+        let names: BTreeSet<_> = side.1.iter().map(|package| &package.name).collect();
+        let of_it = side.0.tool.iter().flat_map(|tool| &tool.builds).filter(|recipe| names.contains(&recipe.name));
+        of_it.flat_map(|recipe| &recipe.requires).map(|tool| (tool.file.filename.clone(), tool.clone())).collect()
+    };
+    let after = tools(new);
+    for (name, was) in tools(old) {
+        let Some(is) = after.get(&name) else { continue };
+        let own = [
+            Change::of(ChangeKind::Replaced, &name, &Some(was.file.sha256), &Some(is.file.sha256)),
+            Change::of(ChangeKind::Size, &name, &Some(was.file.size_bytes), &Some(is.file.size_bytes)),
+            Change::of(ChangeKind::Origin, &name, &Some(&was.index), &Some(&is.index)),
+            Change::of(ChangeKind::Host, &name, &was.file.url.file_host(), &is.file.url.file_host()),
+        ];
+        changes.extend(own.into_iter().flatten());
     }
 }
 

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::fixture::{digest, resolution, settings, target};
-use crate::{Accepted, Asker, BuildRecipe, merge};
+use crate::{Accepted, Asker, BuildRecipe, BuildTool, merge};
 
 fn lock(filenames: &[&str]) -> Lock {
     merge(&[resolution(target("linux-x86_64 3.10"), filenames)], settings()).unwrap()
@@ -163,6 +163,27 @@ fn says_how_builds_and_requirements_changed() {
           requires: + b>1
       requires: + the application: a
       requires: - the application: a<3
+    ");
+    let (mut three, mut four) = (one.clone(), one.clone());
+    let tool = BuildTool {
+        name: "setuptools".parse().unwrap(),
+        version: "69".parse().unwrap(),
+        index: crate::fixture::INDEX.parse().unwrap(),
+        file: crate::fixture::file("setuptools-69-py3-none-any.whl"),
+    };
+    let mut changed = tool.clone();
+    changed.file.sha256 = digest("evil");
+    changed.index = "https://evil.example/".parse().unwrap();
+    three.tool.as_mut().unwrap().builds[0].requires.push(tool);
+    four.tool.as_mut().unwrap().builds[0].requires.push(changed);
+    assert_snapshot!(diff(&three, &four), @"
+    ~ a 1
+        ! origin setuptools-69-py3-none-any.whl: https://index.example/simple/ -> https://evil.example/
+        ! other bytes under the same name setuptools-69-py3-none-any.whl: 736476767471 -> 65776b6f0000
+    ");
+    assert_snapshot!(diff(&one, &three), @"
+    ~ a 1
+        ? build: setuptools.build_meta -> setuptools.build_meta with setuptools 69
     ");
     assert_snapshot!(diff(&lock(&["a-1-py3-none-any.whl"]), &one), @"
     ~ a 1

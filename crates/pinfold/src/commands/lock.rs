@@ -48,6 +48,9 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         false => None,
     };
     let verdict = inspected.as_ref().map_or(Exit::Done, Inspected::exit);
+    if arguments.check && arguments.offline && arguments.replay.is_none() {
+        output.warning("checked against the cache alone: no index was asked");
+    }
     if arguments.check {
         let format = arguments.format.unwrap_or(CheckFormat::Text);
         let exit = check(&locked, &found, (format, inspected.as_ref()), &path, output);
@@ -61,7 +64,7 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         output.result(&moved(&found));
         stayed(&request.keep, &found, &locked.lock).iter().for_each(|line| output.result(&tame(line)));
     } else {
-        output.detail(&moved(&found));
+        moved(&found).lines().for_each(|line| output.detail(line));
     }
     for (target, count) in &locked.targets {
         output.detail(&format!("{target}: {count} packages"));

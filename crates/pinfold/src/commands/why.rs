@@ -35,7 +35,7 @@ fn as_text(why: &Why) -> String {
     };
     for entry in &why.entries {
         let version = entry.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-        let from = entry.index.as_ref().map(|index| format!(", from {index}")).unwrap_or_default();
+        let from = entry.origin.as_ref().map(|origin| format!(", from {origin}")).unwrap_or_default();
         line(format!("{}{version} {}{from}", why.name, places(entry, why.target_count)));
     }
     line("asked for by".to_owned());
@@ -114,7 +114,7 @@ fn as_json(why: &Why) -> Value {
     let entry = |entry: &WhyEntry| {
         json!({
             "version": entry.version.as_ref().map(ToString::to_string),
-            "index": entry.index.as_ref().map(ToString::to_string),
+            "origin": entry.origin,
             "marker": entry.marker,
             "targets": entry.applies.iter().map(applies_json).collect::<Vec<_>>(),
         })
