@@ -12,7 +12,7 @@ use crate::cli::{ColorChoice, Global, LogFormat};
 use crate::exit::Failure;
 
 /// Where and how messages are written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Output {
     bars: MultiProgress,
     format: LogFormat,

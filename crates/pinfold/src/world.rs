@@ -15,7 +15,7 @@ use crate::cli::Global;
 use crate::exit::{Exit, Failure};
 
 /// The surroundings of one run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct World {
     /// Where pages, metadata and artifacts are kept.
     pub cache_dir: PathBuf,

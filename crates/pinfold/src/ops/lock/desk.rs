@@ -39,6 +39,8 @@ pub(super) struct Desk {
     failures: BTreeMap<Key, Failure>,
     /// Sdists whose metadata only a build can tell.
     unbuilt: BTreeSet<ArtifactFilename>,
+    /// Those of them whose build nobody has begun yet.
+    to_build: Vec<Question>,
     /// What METADATA said, per file: the lock and the recording keep its digest.
     metadata: BTreeMap<ArtifactFilename, MetadataFact>,
     /// Pages as they came, if they are to be recorded.
@@ -105,11 +107,17 @@ pub(super) struct Sdist<'a> {
 
 /// Who can tell what an sdist's metadata is.
 pub(super) trait Builder {
-    /// Returns the metadata that a build of the sdist gives.
+    /// Begins to build an sdist whose metadata is likely to be asked for. How it ends is seen when it is asked for.
+    ///
+    /// # Errors
+    /// Exit 4 if the cache directory cannot be made.
+    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<(), Failure>;
+
+    /// Returns the metadata that a build of the sdist gives. What the build needs comes from `source`.
     ///
     /// # Errors
     /// If there is no way to build it, or the build fails.
-    fn metadata(&mut self, desk: &mut Desk, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved>;
+    fn metadata(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved>;
 }
 
 impl Desk {
@@ -137,6 +145,7 @@ impl Desk {
             asked: BTreeSet::new(),
             failures: BTreeMap::new(),
             unbuilt: BTreeSet::new(),
+            to_build: Vec::new(),
             metadata: BTreeMap::new(),
             pages: keep_pages.then(BTreeMap::new),
             ahead: Vec::new(),
@@ -149,6 +158,11 @@ impl Desk {
     /// Returns where facts come from.
     pub(super) fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Returns where facts come from, to be kept.
+    pub(super) fn shared_source(&self) -> Arc<Source> {
+        Arc::clone(&self.source)
     }
 
     /// Returns what the METADATA of each file said.
@@ -386,12 +400,23 @@ impl Desk {
             self.ask(question.clone());
         }
         for question in questions {
+            self.begin_builds(builder)?;
             while !self.is_known(question)? {
                 if self.must_be_built(question) {
                     self.build(question, builder)?;
                     continue;
                 }
                 self.wait()?;
+                self.begin_builds(builder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_builds(&mut self, builder: &mut dyn Builder) -> Result<(), Failure> {
+        for question in std::mem::take(&mut self.to_build) {
+            if let Question::Metadata { name, version, file, origin } = &question {
+                builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })?;
             }
         }
         Ok(())
@@ -413,7 +438,7 @@ impl Desk {
 
     fn build(&mut self, question: &Question, builder: &mut dyn Builder) -> Result<(), Unsolved> {
         let Question::Metadata { name, version, file, origin } = question else { return Ok(()) };
-        let fact = builder.metadata(self, &Sdist { name, version, file, origin })?;
+        let fact = builder.metadata(&self.shared_source(), &Sdist { name, version, file, origin })?;
         self.keep(file, fact);
         Ok(())
     }
@@ -432,8 +457,9 @@ impl Desk {
                 self.keep(&file, *fact);
                 self.ask_for_dependencies(&metadata);
             }
-            (Question::Metadata { file, .. }, Ok(_)) => {
-                self.unbuilt.insert(file.filename);
+            (Question::Metadata { name, version, file, origin }, Ok(_)) => {
+                self.unbuilt.insert(file.filename.clone());
+                self.to_build.push(Question::Metadata { name, version, file, origin });
             }
             (Question::Page(_), Ok(_)) => {}
         }

@@ -21,6 +21,7 @@ mod source;
 mod unchanged;
 mod went_back;
 mod wheel_end;
+mod yard;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,282 @@
+//! Where sources are built while locking: in an environment of exactly the tools that were resolved for it, several at once.
+//!
+//! A yard owns what a build needs, so that builds run on threads of their own while the index is still asked for other things.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use indicatif::ProgressBar;
+use pinfold_artifact::{ArchivePath, Artifact, Origin, Sha256};
+use pinfold_build::{BuildSystem, Expected, Workbench, extra_requirements, metadata_of, requirements};
+use pinfold_fetch::Fetcher;
+use pinfold_install::Interpreter;
+use pinfold_lock::{Accepted, BuildTool};
+use pinfold_packaging::{PackageName, PageFile, PythonMinor, Requirement, Specifiers, Target, Version};
+use pinfold_resolve::{Problem, Root, RootReason};
+use pinfold_store::{Store, Stored};
+use sha2::Digest;
+
+use super::desk::{Builder, Desk, Sdist, Unsolved};
+use super::direct::Directs;
+use super::pin::Pinner;
+use super::recording::{RecordedMetadata, RecordedSdist, dependency_headers};
+use super::source::{MetadataFact, Source};
+use crate::exit::{Exit, Failure};
+use crate::ops::builds::with_bench;
+use crate::ops::trees::Workshop;
+use crate::ops::write_whole;
+use crate::output::Output;
+use crate::world::World;
+
+/// What every build of one lock needs.
+pub(super) struct Yard {
+    pub(super) world: World,
+    pub(super) output: Output,
+    pub(super) fetcher: Arc<Fetcher>,
+    /// Where tools are chosen from: whole pages, because this machine need not be one of the targets.
+    pub(super) source: Arc<Source>,
+    pub(super) python: Option<PathBuf>,
+    pub(super) requires_python: Option<Specifiers>,
+    pub(super) accepts: Vec<Accepted>,
+    /// What a problem about build requirements shares with the application's own.
+    pub(super) common: Problem,
+    /// The interpreter that builds, once it was asked what it is.
+    pub(super) interpreter: OnceLock<Interpreter>,
+}
+
+/// Sources that are to be built, and what must come out.
+#[derive(Debug, Clone)]
+pub(super) struct Sources {
+    pub(super) place: SourcePlace,
+    pub(super) expected: Expected,
+}
+
+/// Where sources are.
+#[derive(Debug, Clone)]
+pub(super) enum SourcePlace {
+    /// On an index.
+    Index {
+        /// The file.
+        file: PageFile,
+        /// Who may serve it.
+        origin: Origin,
+    },
+    /// In the store.
+    Stored {
+        /// The file.
+        stored: Stored,
+        /// Where in them the project is.
+        subdirectory: Option<ArchivePath>,
+    },
+}
+
+impl Sources {
+    /// Returns the sources that an index has.
+    pub(super) fn on_index(name: &PackageName, version: &Version, file: &PageFile, origin: &Origin) -> Self {
+        let expected = Expected { name: name.clone(), version: Some(version.clone()), metadata: None };
+        Self { place: SourcePlace::Index { file: file.clone(), origin: origin.clone() }, expected }
+    }
+}
+
+impl std::fmt::Display for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.expected.name)?;
+        self.expected.version.iter().try_for_each(|version| write!(f, " {version}"))
+    }
+}
+
+impl SourcePlace {
+    fn sha256(&self) -> Option<Sha256> {
+        match self {
+            Self::Index { file, .. } => file.sha256,
+            Self::Stored { stored, .. } => Some(*stored.sha256()),
+        }
+    }
+
+    const fn subdirectory(&self) -> Option<&ArchivePath> {
+        match self {
+            Self::Index { .. } => None,
+            Self::Stored { subdirectory, .. } => subdirectory.as_ref(),
+        }
+    }
+}
+
+impl Yard {
+    /// Returns what an earlier build of the sources said, if that still is the answer.
+    ///
+    /// # Errors
+    /// Exit 4 if the cache directory cannot be made.
+    pub(super) fn kept(&self, sources: &Sources) -> Result<Option<RecordedSdist>, Failure> {
+        let kept = self.kept_path(&sources.place)?;
+        Ok(kept.and_then(|kept| serde_json::from_slice(&std::fs::read(kept).ok()?).ok()))
+    }
+
+    /// Builds the sources, as far as that says what they need, and keeps the answer.
+    ///
+    /// # Errors
+    /// [`Unsolved`] if what the build needs has no solution, or the build fails.
+    pub(super) fn build(&self, sources: &Sources) -> Result<RecordedSdist, Unsolved> {
+        self.output.status(&format!("building {sources} to learn what it needs"));
+        let store = self.world.store()?;
+        let none = Directs::default();
+        let mut pinner = Pinner::new(Some(&self.fetcher), None, &none);
+        let stored = self.stored(&sources.place, &store, &mut pinner)?;
+        let system = requirements(&stored, sources.place.subdirectory()).map_err(Failure::from)?;
+        let host = host_target(self.interpreter()?)?;
+        let workshop = Workshop {
+            world: &self.world,
+            store: &store,
+            fetcher: &self.fetcher,
+            output: &self.output,
+            interpreter: self.interpreter()?,
+        };
+        let mut desk = Desk::new(Arc::clone(&self.source), false, ProgressBar::hidden());
+        let run = Run { workshop, stored: &stored, system: &system, host };
+        let built = self.run_backend(&mut desk, &sources.expected, &run, &mut pinner)?;
+        if let Some(kept) = self.kept_path(&sources.place)? {
+            let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
+            write_whole(&kept, &text)?;
+        }
+        Ok(built)
+    }
+
+    fn interpreter(&self) -> Result<&Interpreter, Failure> {
+        if self.interpreter.get().is_none() {
+            let found = self.world.interpreter(self.python.as_deref(), self.requires_python.as_ref())?;
+            let _ = self.interpreter.set(found);
+        }
+        self.interpreter.get().ok_or_else(|| Failure::new(Exit::Bug, "an interpreter was found and lost"))
+    }
+
+    fn stored(&self, place: &SourcePlace, store: &Store, pinner: &mut Pinner<'_>) -> Result<Stored, Failure> {
+        let (file, origin) = match place {
+            SourcePlace::Index { file, origin } => (pinner.file(file, origin)?, origin),
+            SourcePlace::Stored { stored, .. } => return Ok(stored.clone()),
+        };
+        let artifact = Artifact {
+            filename: file.filename,
+            url: file.url,
+            size_bytes: file.size_bytes,
+            sha256: file.sha256,
+            origin: origin.clone(),
+        };
+        Ok(self.fetcher.download(&artifact, store, &|_| {})?)
+    }
+
+    fn run_backend(
+        &self,
+        desk: &mut Desk,
+        expected: &Expected,
+        run: &Run<'_>,
+        pinner: &mut Pinner<'_>,
+    ) -> Result<RecordedSdist, Unsolved> {
+        let tools = tools(&self.common, desk, &run.system.requires, &run.host, pinner)?;
+        let ask_metadata = |bench: &Workbench| Ok(metadata_of(run.stored, run.system, bench, expected)?);
+        let (extra, metadata) = with_bench(&run.workshop, &tools, &self.accepts, |bench| {
+            let extra = extra_requirements(run.stored, run.system, bench)?;
+            let metadata = if extra.is_empty() { Some(ask_metadata(bench)?) } else { None };
+            Ok((extra, metadata))
+        })?;
+        let mut requires = run.system.requires.clone();
+        requires.extend(extra.into_iter().filter(|requirement| !run.system.requires.contains(requirement)));
+        let metadata = match metadata {
+            Some(metadata) => metadata,
+            None => {
+                let tools = self::tools(&self.common, desk, &requires, &run.host, pinner)?;
+                with_bench(&run.workshop, &tools, &self.accepts, ask_metadata)?
+            }
+        };
+        Ok(RecordedSdist {
+            metadata: RecordedMetadata { sha256: metadata.sha256, headers: dependency_headers(&metadata.bytes) },
+            backend: run.system.backend.clone(),
+            backend_path: run.system.backend_path.clone(),
+            requires: requires.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Returns where the answer of a build is kept, named for everything that decides it: the sources, the cutoff before which
+    /// its tools were uploaded, the indexes that have them, and the Python versions. Without a cutoff, tomorrow's tools may
+    /// give another answer, and none is kept.
+    fn kept_path(&self, place: &SourcePlace) -> Result<Option<PathBuf>, Failure> {
+        let (Some(sha256), Some(cutoff)) = (place.sha256(), self.common.exclude_newer) else { return Ok(None) };
+        let mut text = format!("{sha256} {cutoff}\n");
+        text.push_str(&format!("{:?}\n{:?}\n", self.requires_python, self.python));
+        if let Some(subdirectory) = place.subdirectory() {
+            text.push_str(&format!("in {subdirectory}\n"));
+        }
+        for index in self.source.indexes().all() {
+            text.push_str(&format!("{} {}\n", index.name, index.url));
+        }
+        let key = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
+        Ok(Some(self.world.cache_subdirectory("sdists")?.join(format!("{key}.json"))))
+    }
+}
+
+/// One sdist, stored, and what its build runs with.
+struct Run<'a> {
+    workshop: Workshop<'a>,
+    stored: &'a Stored,
+    system: &'a BuildSystem,
+    /// The machine that builds.
+    host: Target,
+}
+
+/// Resolves and pins what a build needs on one target.
+///
+/// # Errors
+/// [`Unsolved`] if the target has no solution for it.
+pub(super) fn tools(
+    common: &Problem,
+    desk: &mut Desk,
+    requires: &[Requirement],
+    target: &Target,
+    pinner: &mut Pinner<'_>,
+) -> Result<Vec<BuildTool>, Unsolved> {
+    let root = |requirement: &Requirement| Root {
+        requirement: requirement.clone(),
+        reason: RootReason::Base,
+        written: "[build-system]".to_owned(),
+    };
+    let problem = Problem { target: target.clone(), roots: requires.iter().map(root).collect(), ..common.clone() };
+    let solutions = desk.solve(&problem, &mut NoBuilds)?;
+    let Some(solution) = solutions.first().filter(|_| solutions.len() == 1) else {
+        let headline = format!("the build requirements differ between patch releases of Python on {target}");
+        return Err(Failure::new(Exit::No, headline).help("narrow `requires-python`").into());
+    };
+    let mut tools = Vec::new();
+    for (name, chosen) in &solution.packages {
+        if pinner.is_direct(&chosen.file) {
+            let headline = format!("the build needs `{name}`, which the application requires by URL");
+            return Err(Failure::new(Exit::No, headline).help("what a build needs comes from an index").into());
+        }
+        tools.push(BuildTool {
+            name: name.clone(),
+            version: chosen.version.clone(),
+            index: chosen.origin.index().clone(),
+            file: pinner.file(&chosen.file, &chosen.origin)?,
+        });
+    }
+    Ok(tools)
+}
+
+/// Build requirements are taken as wheels: what builds the tools would have to be locked too, without end.
+struct NoBuilds;
+
+impl Builder for NoBuilds {
+    fn begin(&mut self, _source: &Arc<Source>, _sdist: &Sdist<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn metadata(&mut self, _source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved> {
+        Err(Failure::new(Exit::No, format!("the build requirement `{}` exists as source only", sdist.file.filename))
+            .into())
+    }
+}
+
+fn host_target(interpreter: &Interpreter) -> Result<Target, Failure> {
+    let minor = PythonMinor::of(&interpreter.version).ok_or_else(|| {
+        Failure::new(Exit::Input, format!("Python {} cannot build", interpreter.version))
+            .help("give another with --python")
+    })?;
+    Ok(Target::new(interpreter.target_system()?, minor))
+}
