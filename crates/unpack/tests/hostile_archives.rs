@@ -9,6 +9,8 @@ use std::io::Cursor;
 use pinfold_testkit::{Descriptor, HeaderFields, HostileZip, WheelRecipe, ZipMember};
 use pinfold_unpack::read_layout;
 
+#[path = "../../../tests/fuzz/src/recipes.rs"]
+mod recipes;
 #[path = "../../../tests/fuzz/src/target.rs"]
 #[expect(dead_code, reason = "what is replayed from the corpus is in fuzz_corpus.rs")]
 mod target;
@@ -149,4 +151,37 @@ fn every_changed_field_alone_and_in_pairs_is_refused_or_read_alike() {
         pairs.check(&zip.build());
     }
     assert!(pairs.accepted > 10, "{} of {}", pairs.accepted, pairs.all);
+}
+
+/// Returns the starts of a tar's headers.
+fn headers(tar: &[u8]) -> Vec<usize> {
+    (0..tar.len()).step_by(512).filter(|at| tar.get(at + 257..at + 262) == Some(b"ustar")).collect()
+}
+
+/// Writes the right checksum into a header.
+fn sum_up(header: &mut [u8]) {
+    header[148..156].fill(b' ');
+    let sum: u64 = header.iter().map(|byte| u64::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+#[test]
+fn every_changed_byte_of_a_tar_is_refused_or_read_alike() {
+    let target = targets::TARGETS.iter().find(|target| target.name == "sdist_tar").expect("the target is there");
+    for (_, tar) in recipes::seeds("sdist_tar").into_iter().filter(|(name, _)| name != "sdist") {
+        (target.body)(&tar);
+        for start in headers(&tar) {
+            // Every byte of the numbers and the magic, every fourth of the long fields for names.
+            let changed =
+                |at: &usize| (100..148).contains(at) || (156..160).contains(at) || at.is_multiple_of(4) && *at < 400;
+            for at in (0..512).filter(changed).map(|at| start + at) {
+                for value in [0, b'x', b'/', tar[at] ^ 1] {
+                    let mut spoiled = tar.clone();
+                    spoiled[at] = value;
+                    sum_up(&mut spoiled[start..start + 512]);
+                    (target.body)(&spoiled);
+                }
+            }
+        }
+    }
 }

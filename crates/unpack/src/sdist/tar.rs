@@ -31,6 +31,7 @@ pub(super) fn read(
         long_path: None,
         long_target: None,
         global: Records::default(),
+        announced: Vec::new(),
     };
     while let Some(header) = tar.next_header()? {
         tar.take_entry(&header, entries, sink)?;
@@ -48,6 +49,8 @@ struct Tar<R> {
     long_target: Option<String>,
     /// From a global PAX header, for all entries that follow.
     global: Records,
+    /// The kinds of the headers before the next entry that speak of it; each may come once.
+    announced: Vec<u8>,
 }
 
 /// One block that begins an entry.
@@ -80,6 +83,14 @@ impl<R: BufRead> Tar<R> {
         if header.size_bytes > self.limit.saturating_sub(self.offset) {
             let (found, limit) = (self.offset.saturating_add(header.size_bytes), self.limit);
             return Err(ArchiveError::Bomb { what: "the unpacked size", found, limit });
+        }
+        match header.kind {
+            b'L' | b'K' | b'x' if self.announced.contains(&header.kind) => {
+                return Err(self.refused("two headers of one kind before an entry"));
+            }
+            b'L' | b'K' | b'x' => self.announced.push(header.kind),
+            b'g' => {}
+            _ => self.announced.clear(),
         }
         match header.kind {
             b'L' => return self.take_long_name(header, b'L'),
@@ -207,8 +218,8 @@ impl<R: BufRead> Tar<R> {
 
     /// After the end mark there is only padding, and after the gzip member nothing.
     fn finish(mut self) -> Result<(), ArchiveError> {
-        if self.long_path.is_some() || self.long_target.is_some() {
-            return Err(self.refused("a name without an entry"));
+        if !self.announced.is_empty() || self.long_path.is_some() || self.long_target.is_some() {
+            return Err(self.refused("a header that announces an entry, and no entry"));
         }
         let mut buffer = [0; 4096];
         loop {

@@ -150,6 +150,9 @@ fn sd06_malformed_pax_duplicates_and_two_tops() {
     );
     check(plain().entry(TarEntry::pax(&[("path", "a-1.0/y")]).kind(b'g')).file("a-1.0/x", "x"), "archive-layout");
     check(plain().entry(TarEntry::pax(&[("path", "a-1.0/y")])), "archive-layout");
+    check(plain().entry(TarEntry::pax(&[("mtime", "1.5")])), "archive-layout");
+    let twice = plain().entry(TarEntry::pax(&[("mtime", "1.5")])).entry(TarEntry::pax(&[("path", "a-1.0/y")]));
+    check(twice.file("a-1.0/x", "x"), "archive-layout");
     let both = plain().entry(TarEntry::gnu_long_name("a-1.0/y")).entry(TarEntry::pax(&[("path", "a-1.0/z")]));
     check(both.file("a-1.0/x", "x"), "archive-layout");
     check(plain().file("a-1.0/PKG-INFO", "other"), "duplicate-member");
