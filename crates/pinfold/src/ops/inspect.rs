@@ -193,17 +193,15 @@ fn conflicts(lock: &Lock, target: &Target, trees: &BTreeMap<&ArtifactFilename, S
     clashes.into_iter().map(finding).collect()
 }
 
-/// Joins what several wheels of one package have in common.
+/// Joins what several wheels of one package have in common. The words of an archive's refusal name the file; they are not the
+/// same for two of them.
 fn joined(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut joined: BTreeMap<(PackageName, String, Option<(ArchivePath, Sha256)>, String), BTreeSet<ArtifactFilename>> =
-        BTreeMap::new();
+    let mut joined: BTreeMap<Finding, BTreeSet<ArtifactFilename>> = BTreeMap::new();
     for finding in findings {
-        // The words of an archive's refusal name the file; they are not the same for two of them.
-        let key = (finding.package, finding.code, finding.acceptable, finding.reason);
-        joined.entry(key).or_default().extend(finding.files);
+        let about = Finding { files: BTreeSet::new(), ..finding };
+        joined.entry(about).or_default().extend(finding.files);
     }
-    let finding = |((package, code, acceptable, reason), files)| Finding { code, package, files, acceptable, reason };
-    joined.into_iter().map(finding).collect()
+    joined.into_iter().map(|(about, files)| Finding { files, ..about }).collect()
 }
 
 impl Finding {
