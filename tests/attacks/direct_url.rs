@@ -281,3 +281,41 @@ fn a_package_of_an_index_that_names_a_url() {
     super::want(&project, &["a", &format!("tool @ {url}")], "");
     project.installed();
 }
+
+#[test]
+fn a_repository_that_redirects_to_another_host() {
+    let repository = Repository::new();
+    repository.git(&["update-server-info"]);
+    let served = || {
+        let files = files_below(&std::path::Path::new(repository.path()).join(".git"));
+        files
+            .iter()
+            .fold(Index::new(), |index, (path, bytes)| index.file("repo", &format!("repo/{path}"), bytes))
+            .start()
+    };
+    let (server, other) = (served(), served());
+    let reference = format!("tool @ git+{}@v1", server.file_url("repo"));
+    let project = Project::with(Index::new().wheel("lib", "1.0"), &[&reference], "build = [\"tool\"]", "");
+    server.fault_on("/files/repo/info/refs", Fault::RedirectTo(other.file_url("repo/info/refs")));
+    project.pinfold("lock").run().expect_code(4).expect_stderr(&server.file_url("repo"));
+    assert!(other.requests().is_empty(), "the other host was asked");
+    assert!(!project.home.has("pylock.toml"));
+    server.heal();
+    project.installed();
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+}
+
+/// Returns the files below a directory with their paths and bytes.
+fn files_below(directory: &std::path::Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("can list").flatten() {
+        let name = entry.file_name().into_string().expect("UTF-8");
+        if entry.path().is_dir() {
+            let below = files_below(&entry.path()).into_iter();
+            files.extend(below.map(|(path, bytes)| (format!("{name}/{path}"), bytes)));
+        } else {
+            files.push((name, std::fs::read(entry.path()).expect("can read")));
+        }
+    }
+    files
+}

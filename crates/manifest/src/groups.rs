@@ -28,7 +28,7 @@ enum Item {
     /// Another group.
     Group { name: GroupName, range: Range<usize> },
     /// A requirement, on the application itself perhaps.
-    Requirement { requirement: Sourced<Requested>, range: Range<usize> },
+    Requirement { requirement: Box<Sourced<Requested>>, range: Range<usize> },
 }
 
 impl Sections {
@@ -245,7 +245,7 @@ fn items<'d>(
     let read = |item: &'d Spanned<DeValue<'d>>| match item.get_ref() {
         DeValue::String(text) => {
             let text = Text { value: text.as_ref(), range: item.span() };
-            Ok(Item::Requirement { requirement: document.requirement(&text)?, range: text.range })
+            Ok(Item::Requirement { requirement: Box::new(document.requirement(&text)?), range: text.range })
         }
         DeValue::Table(_) => {
             let table = Table::open(document, "an include", item, &["include-group"])?;

@@ -14,7 +14,7 @@ use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
 use crate::options::{Given, OptionKind, split_line};
 use crate::place::{directory_of, shown_line};
-use crate::{ManifestError, ManifestErrorKind, Place, Requested, Sourced, reference};
+use crate::{ManifestError, ManifestErrorKind, Place, ReferenceSource, Requested, Sourced, reference};
 
 /// What requirements files ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,6 +142,12 @@ impl<'r> Reader<'r> {
                 return Err(refuse(source, line, option));
             }
             hashes.insert(parse_hash(source, line, option)?);
+        }
+        let place = requested.reference.as_ref().map(|reference| &reference.source);
+        if let (Some(ReferenceSource::Git { .. }), Some(option)) = (place, options.first()) {
+            let instead = "a commit has no sha256 that others could compute; leave it out".to_owned();
+            let kind = ManifestErrorKind::Option { option: option.name.clone(), instead };
+            return Err(source.error(line.written(option.range.clone()), kind));
         }
         if !hashes.is_empty() {
             if requested.reference.is_none() && requirement.specifiers.exact().is_none() {

@@ -530,3 +530,20 @@ fn variables_and_quotes() {
   |             ^^^^^^^^",
     );
 }
+
+#[test]
+fn a_commit_has_no_hash() {
+    let digest = "ab".repeat(32);
+    check(
+        &format!("x @ git+https://a.example/x --hash=sha256:{digest}"),
+        &format!(
+            "pip's option `--hash` is not followed here
+ --> r.txt:1:29
+  |
+1 | x @ git+https://a.example/x --hash=sha256:{digest}
+  |                             {}
+  = help: a commit has no sha256 that others could compute; leave it out",
+            "^".repeat(78)
+        ),
+    );
+}
