@@ -54,7 +54,8 @@ impl fmt::Display for Explanation {
     }
 }
 
-type Tree = DerivationTree<Package, Ranges<Version>, Never>;
+/// PubGrub's derivation.
+pub(crate) type Tree = DerivationTree<Package, Ranges<Version>, Never>;
 type Step = Derived<Package, Ranges<Version>, Never>;
 type Fact = External<Package, Ranges<Version>, Never>;
 

@@ -139,9 +139,14 @@ impl<'r, 'f> Run<'r, 'f> {
         }
     }
 
+    /// Returns true if something was learned.
+    pub(crate) fn has_learned(&self) -> bool {
+        !self.lessons.borrow().is_empty()
+    }
+
     /// Returns what the run learned.
-    pub(crate) fn lessons(&self) -> Vec<Lesson> {
-        self.lessons.take()
+    pub(crate) fn into_lessons(self) -> Vec<Lesson> {
+        self.lessons.into_inner()
     }
 
     /// Returns the questions that the run met, sorted by package, pages first.
@@ -186,14 +191,9 @@ impl<'r, 'f> Run<'r, 'f> {
         }
         if self.ends.get().is_none() {
             let taken = self.steps.get() - self.began;
-            self.ends.set(Some(self.steps.get() + taken));
+            self.ends.set(Some(self.steps.get() + taken.saturating_sub(SHORT)));
         }
         Ok(())
-    }
-
-    /// Ends the run for a missing fact: for what it learned, if it learned anything, since it may then need other facts.
-    fn missing(&self) -> Stop {
-        if self.lessons.borrow().is_empty() { Stop::Missing } else { Stop::Restart }
     }
 
     /// Notes that a project's page is missing.
@@ -255,7 +255,7 @@ impl<'r, 'f> Run<'r, 'f> {
     }
 
     fn choose_project(&self, name: &PackageName, range: &Ranges<Version>) -> Result<Option<Version>, Stop> {
-        let Some(project) = self.projects.find(name) else { return Err(self.missing()) };
+        let Some(project) = self.projects.find(name) else { return Err(Stop::Missing) };
         if let Some(page) = project.page()
             && page.status().state == pinfold_packaging::ProjectState::Quarantined
         {
@@ -266,7 +266,7 @@ impl<'r, 'f> Run<'r, 'f> {
             Best::Known(version) => version.clone(),
             Best::Missing { position } => {
                 self.miss_metadata(&project, position);
-                return Err(self.missing());
+                return Err(Stop::Missing);
             }
             Best::Nothing => return Ok(None),
             Best::Refused(refusal) => return Err(Stop::Refused(refusal)),
@@ -296,7 +296,7 @@ impl<'r, 'f> Run<'r, 'f> {
         {
             return Ok(Some(version.clone()));
         }
-        let Some(project) = self.projects.find(name) else { return Err(self.missing()) };
+        let Some(project) = self.projects.find(name) else { return Err(Stop::Missing) };
         let tied = || self.knobs.tied.get(name).is_some_and(|extras| extras.contains(extra));
         if project.count(range) > 1 && !tied() {
             self.learn(Lesson::Tied(name.clone(), extra.clone()))?;
@@ -305,7 +305,7 @@ impl<'r, 'f> Run<'r, 'f> {
             Best::Known(version) => Ok(Some(version.clone())),
             Best::Missing { position } => {
                 self.miss_metadata(&project, position);
-                Err(self.missing())
+                Err(Stop::Missing)
             }
             Best::Nothing => Ok(None),
             Best::Refused(refusal) => Err(Stop::Refused(refusal)),
@@ -492,7 +492,7 @@ impl DependencyProvider for Run<'_, '_> {
 
     fn choose_version(&self, package: &Package, range: &Ranges<Version>) -> Result<Option<Version>, Stop> {
         if self.mode == Mode::Exact && self.page_missing.get() {
-            return Err(self.missing());
+            return Err(Stop::Missing);
         }
         match package {
             Package::Root => Ok(Some(root_version())),
@@ -524,6 +524,9 @@ impl DependencyProvider for Run<'_, '_> {
         self.steps.set(steps);
         if self.ends.get().is_some_and(|ends| steps > ends) {
             return Err(Stop::Restart);
+        }
+        if self.mode == Mode::Collect && steps > COLLECT.max(self.projects.known_count() * COLLECT_EACH) {
+            return Err(Stop::Steps);
         }
         if steps > Limits::SOLVER_STEPS.max(self.projects.known_count() * STEPS) { Err(Stop::Steps) } else { Ok(()) }
     }
@@ -597,5 +600,10 @@ const CONFLICTS: u32 = 5;
 const BLAME: u32 = 5;
 /// Steps that a project may take, where there are so many that the limit for all of them is too small.
 const STEPS: usize = 100;
+/// Steps that are soon taken again: a run that ends after so many does not go on to learn more.
+const SHORT: usize = 200;
+/// Steps of a run that only collects questions, and those for each project that it looked at.
+const COLLECT: usize = 300;
+const COLLECT_EACH: usize = 2;
 /// Questions that a long search asks at once.
 const PREFETCH: usize = 64;

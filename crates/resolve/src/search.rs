@@ -11,7 +11,7 @@ use version_ranges::Ranges;
 
 use crate::answer::{Answer, answer};
 use crate::candidates::{Best, Permits, Projects};
-use crate::explanation::{explain, explain_effort};
+use crate::explanation::{Tree, explain, explain_effort};
 use crate::prepared::Prepared;
 use crate::run::{Knobs, Lesson, Mode, Package, Run, Stop, root_version};
 use crate::{Facts, Outcome, Problem, Question};
@@ -20,50 +20,72 @@ use crate::{Facts, Outcome, Problem, Question};
 ///
 /// The outcome depends on the problem and the facts alone, and on no fact that the resolution does not need.
 pub fn resolve(problem: &Problem, facts: &Facts) -> Outcome {
-    let prepared = Prepared::new(problem);
-    if let Some(cut) = usable_cut(problem, prepared.cuts.iter()) {
-        return Outcome::Divide(cut);
+    Search::new(problem).proceed(facts)
+}
+
+/// A resolution that is taken up again when facts were added.
+///
+/// It gives the outcome that [`resolve`] gives for the same facts, and keeps what it learned in between: what a run learns,
+/// it learns from facts that it looked at, so it learns the same when there are more.
+#[derive(Debug)]
+pub struct Search<'p> {
+    prepared: Prepared<'p>,
+    knobs: Knobs,
+    restarts: usize,
+    steps: Cell<usize>,
+}
+
+impl<'p> Search<'p> {
+    /// Begins a resolution.
+    pub fn new(problem: &'p Problem) -> Self {
+        Self { prepared: Prepared::new(problem), knobs: Knobs::default(), restarts: 0, steps: Cell::new(0) }
     }
-    let projects = Projects::new(&prepared, facts);
-    let steps = Cell::new(0);
-    let mut knobs = Knobs::default();
-    for _ in 0..RESTARTS {
-        let run = Run::new(&prepared, &projects, &knobs, Mode::Exact, &steps);
-        let stop = match pubgrub::resolve(&run, Package::Root, root_version()) {
-            Ok(selected) => {
-                let lessons = run.lessons();
-                if lessons.is_empty() {
-                    return conclude(problem, &run, answer(&run, selected));
+
+    /// Resolves as far as the facts go. They must be those of the call before, and more.
+    pub fn proceed(&mut self, facts: &Facts) -> Outcome {
+        let Self { prepared, knobs, restarts, steps } = self;
+        let problem = prepared.problem;
+        if let Some(cut) = usable_cut(problem, prepared.cuts.iter()) {
+            return Outcome::Divide(cut);
+        }
+        let projects = Projects::new(prepared, facts);
+        while *restarts < RESTARTS {
+            let begun = steps.get();
+            let run = Run::new(prepared, &projects, knobs, Mode::Exact, steps);
+            let stop = match pubgrub::resolve(&run, Package::Root, root_version()) {
+                Ok(selected) if !run.has_learned() => return conclude(problem, &run, answer(&run, selected)),
+                Ok(_) => Stop::Restart,
+                Err(PubGrubError::NoSolution(tree)) => return no_solution(problem, &run, tree),
+                Err(PubGrubError::ErrorChoosingVersion { source, .. }) => source,
+                Err(PubGrubError::ErrorRetrievingDependencies { source, .. }) => source,
+                Err(PubGrubError::ErrorInShouldCancel(source)) => source,
+            };
+            match stop {
+                Stop::Missing => {
+                    // The same steps are taken again when the fact is there.
+                    steps.set(begun);
+                    return Outcome::Need(questions(run.into_questions(), prepared, &projects, knobs));
                 }
-                drop(run);
-                lessons.into_iter().for_each(|lesson| knobs.take(lesson));
-                continue;
-            }
-            Err(PubGrubError::NoSolution(tree)) => {
-                let explained = explain(&run, tree);
-                let cuts = run.cuts();
-                return match usable_cut(problem, cuts.iter().chain(&explained.cuts)) {
-                    Some(cut) => Outcome::Divide(cut),
-                    None => Outcome::NoSolution(explained.explanation),
-                };
-            }
-            Err(PubGrubError::ErrorChoosingVersion { source, .. }) => source,
-            Err(PubGrubError::ErrorRetrievingDependencies { source, .. }) => source,
-            Err(PubGrubError::ErrorInShouldCancel(source)) => source,
-        };
-        match stop {
-            Stop::Missing => return Outcome::Need(questions(run.into_questions(), &prepared, &projects, &knobs)),
-            Stop::Refused(refusal) => return Outcome::Refused(refusal),
-            Stop::Candidates(_) | Stop::Steps => return Outcome::NoSolution(explain_effort(&run)),
-            Stop::Restart => {
-                let lessons = run.lessons();
-                drop(run);
-                lessons.into_iter().for_each(|lesson| knobs.take(lesson));
+                Stop::Refused(refusal) => return Outcome::Refused(refusal),
+                Stop::Candidates(_) | Stop::Steps => return Outcome::NoSolution(explain_effort(&run)),
+                Stop::Restart => {
+                    let lessons = run.into_lessons();
+                    lessons.into_iter().for_each(|lesson| knobs.take(lesson));
+                    *restarts += 1;
+                }
             }
         }
+        Outcome::NoSolution(explain_effort(&Run::new(prepared, &projects, knobs, Mode::Exact, steps)))
     }
-    let run = Run::new(&prepared, &projects, &knobs, Mode::Exact, &steps);
-    Outcome::NoSolution(explain_effort(&run))
+}
+
+fn no_solution(problem: &Problem, run: &Run<'_, '_>, tree: Tree) -> Outcome {
+    let explained = explain(run, tree);
+    let cuts = run.cuts();
+    match usable_cut(problem, cuts.iter().chain(&explained.cuts)) {
+        Some(cut) => Outcome::Divide(cut),
+        None => Outcome::NoSolution(explained.explanation),
+    }
 }
 
 /// Returns the question that a resolution would ask first about a project whose page is known.

@@ -30,7 +30,7 @@ use pinfold_packaging::{
     BuildPolicy, CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Prerelease, ProjectState,
     ProjectStatus, Requirement, SimplePage, Specifiers, Strategy, System, Target, Version,
 };
-use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Solution, resolve};
+use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Search, Solution};
 
 /// Every page and metadata that there is.
 #[derive(Debug, Clone, Default)]
@@ -160,9 +160,10 @@ impl Universe {
     /// Resolves round by round; returns what it took, too.
     pub(crate) fn crawl(&self, problem: &Problem, mut facts: Facts) -> (Outcome, Effort) {
         let mut effort = Effort::default();
+        let mut search = Search::new(problem);
         while effort.rounds < 5_000 {
             effort.rounds += 1;
-            let outcome = resolve(problem, &facts);
+            let outcome = search.proceed(&facts);
             let Outcome::Need(questions) = outcome else { return (outcome, effort) };
             assert!(!questions.is_empty());
             for question in &questions {
