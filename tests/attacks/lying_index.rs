@@ -148,6 +148,7 @@ fn projects_in_quarantine() {
     refuses(&project, "lock", "quarantined", &["`a`", "malware"]);
     for status in ["archived", "deprecated"] {
         project.server.update(&index(status));
+        project.forget_cache();
         project.pinfold("lock").run().expect_code(0).expect_stderr(status);
     }
 }

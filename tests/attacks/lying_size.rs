@@ -29,6 +29,16 @@ fn a_size_that_lies_on_the_page() {
     }
     let project = guarded(Index::new().sidecars().wheel("a", "1.0").fault(Fault::WrongSize(0)), &["a"]);
     project.installed();
+    // Where METADATA is read from the wheel's end, the server says how long the wheel is.
+    let project = guarded(Index::new().wheel("a", "1.0").fault(Fault::WrongSize(1)), &["a"]);
+    refuses_bytes(
+        &project,
+        "lock",
+        "size-mismatch",
+        &[&wheel("a", "1.0"), &project.server.url().replace("simple/", "")],
+    );
+    project.server.update(&Index::new().wheel("base", "1.0").wheel("a", "1.0"));
+    project.installed();
 }
 
 #[test]

@@ -24,6 +24,16 @@ pub(super) fn metadata(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin
         Err(error) if matches!(error.cause, FetchCause::RangesUnsupported) => return whole(fetcher, file, url, origin),
         first => first?,
     };
+    if let Some(expected) = file.size_bytes.filter(|expected| *expected != first.total_bytes) {
+        // What was read is of another file than the one that would be locked: the page is old, or it lies.
+        return Err(Failure::refused("size-mismatch", format!("refused `{}`", file.filename))
+            .with("from", url)
+            .with("expected", format!("{expected} bytes (the index page)"))
+            .with("found", format!("{} bytes", first.total_bytes))
+            .help(
+                "the index serves another file than it names; lock again later, and tell who runs it if it stays so",
+            ));
+    }
     let tail = Tail { start: first.start, bytes: first.bytes, total_bytes: first.total_bytes };
     let read = |start, length| Ok(fetcher.range(origin, url, Span::From { start, length })?.bytes);
     find(tail, read, &|e| bad_wheel(file, url, e))
