@@ -48,6 +48,14 @@ fn equal_locks_and_unreadable_ones() {
     ask(&project, &["diff", "old.toml", "nowhere.toml"]).expect_code(2).expect_stderr("nowhere.toml");
     ask(&project, &["diff", "pinfold.toml", "old.toml"]).expect_code(2).expect_stderr("pinfold.toml");
     ask(&project, &["diff", "old.toml"]).expect_code(2);
+    // Nothing stands on standard input here, which is no lock.
+    ask(&project, &["diff", "-", "old.toml"]).expect_code(2).expect_stderr("lock: -");
+    #[cfg(unix)]
+    {
+        let script = "\"$0\" diff - new.toml <old.toml";
+        let piped = project.home.pinfold("sh").args(["-c", script, crate::project::PINFOLD]).run().expect_code(1);
+        assert_eq!(piped.stdout, ask(&project, &["diff", "old.toml", "new.toml"]).stdout);
+    }
 }
 
 #[test]

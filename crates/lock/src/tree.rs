@@ -7,7 +7,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinfold_packaging::{PackageName, Requirement, Target, Version};
+use pinfold_packaging::{ExtraName, MarkerTruth, PackageName, Requirement, Target, Version};
 
 use crate::{Applies, Asker, DependencyReference, Lock, Package};
 
@@ -38,6 +38,43 @@ pub struct TreeNode {
     pub asked: BTreeSet<(Asker, String)>,
 }
 
+/// The readable requirements of a lock's packages, which say on which targets one needs another.
+struct Demands {
+    by: BTreeMap<(PackageName, Version), Vec<Requirement>>,
+    /// The extras that somebody wants, by package.
+    extras: BTreeMap<PackageName, BTreeSet<ExtraName>>,
+}
+
+impl Demands {
+    fn of(lock: &Lock) -> Self {
+        let mut demands = Self { by: BTreeMap::new(), extras: BTreeMap::new() };
+        for (by, texts) in lock.tool.iter().flat_map(|tool| &tool.asked.by) {
+            for requirement in texts.iter().filter_map(|text| Requirement::parse(text).ok()) {
+                let extras = requirement.extras.iter().cloned();
+                demands.extras.entry(requirement.name.clone()).or_default().extend(extras);
+                if let Asker::Package(name, version) = by {
+                    demands.by.entry((name.clone(), version.clone())).or_default().push(requirement);
+                }
+            }
+        }
+        demands
+    }
+
+    /// Returns false if every requirement by which one package needs another is for other machines than these.
+    fn may_hold(&self, by: &Package, name: &PackageName, targets: &[Target]) -> bool {
+        static NONE: BTreeSet<ExtraName> = BTreeSet::new();
+        let Some(version) = &by.version else { return true };
+        let known = self.by.get(&(by.name.clone(), version.clone()));
+        let of_it: Vec<&Requirement> = known.into_iter().flatten().filter(|known| known.name == *name).collect();
+        let extras = self.extras.get(&by.name).unwrap_or(&NONE);
+        let holds = |target: &Target| {
+            let environment = target.marker_environment();
+            of_it.iter().any(|known| known.marker.evaluate(&environment, extras) != MarkerTruth::False)
+        };
+        of_it.is_empty() || targets.is_empty() || targets.iter().any(holds)
+    }
+}
+
 impl Tree {
     /// Reads the dependencies of a lock.
     pub fn of(lock: &Lock) -> Self {
@@ -62,8 +99,11 @@ impl Tree {
         let means_one = |reference: &&DependencyReference| {
             counted.get(&reference.name).is_some_and(|entries| entries.iter().any(|entry| reference.may_mean(entry)))
         };
+        let demands = Demands::of(lock);
         for package in counted.values().flatten() {
-            for DependencyReference { name, .. } in package.dependencies.iter().filter(means_one) {
+            let needs = package.dependencies.iter().filter(means_one);
+            for DependencyReference { name, .. } in needs.filter(|need| demands.may_hold(package, &need.name, targets))
+            {
                 nodes.entry(name.clone()).or_default().needed_by.insert(package.name.clone());
                 nodes.entry(package.name.clone()).or_default().needs.insert(name.clone());
             }

@@ -248,9 +248,9 @@ pub enum DiffFormat {
 /// `pinfold diff`.
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// The lock as it was
+    /// The lock as it was; `-` reads standard input
     pub old: PathBuf,
-    /// The lock as it is
+    /// The lock as it is; `-` reads standard input
     pub new: PathBuf,
     /// Form of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use pinfold_artifact::{ArtifactFilename, Sha256};
+use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
 use pinfold_packaging::{Version, WheelFilename};
 
 use super::{Change, ChangeKind, PackageDiff};
@@ -211,20 +211,26 @@ fn size_jump(old: Side<'_>, new: Side<'_>, changes: &mut Vec<Change>) {
 
 /// Compares the files of versions that both have.
 fn files(old: Side<'_>, new: Side<'_>, kept: &BTreeSet<&Version>, changes: &mut Vec<Change>) {
-    let of = |side: Side<'_>| -> BTreeMap<ArtifactFilename, LockedFile> {
+    // A file that is named by its path lies elsewhere on every machine.
+    let place = |package: &Package, file: &LockedFile| match &package.archive {
+        Some(archive) if archive.path.is_some() => None,
+        _ => Some(file.url.clone()),
+    };
+    let of = |side: Side<'_>| -> BTreeMap<ArtifactFilename, (LockedFile, Option<SafeUrl>)> {
         let versions = side.1.iter().filter(|package| package.version.as_ref().is_none_or(|v| kept.contains(v)));
-        versions.flat_map(|package| package.files()).map(|file| (file.filename.clone(), file.clone())).collect()
+        let files = versions.flat_map(|package| package.files().map(move |file| (package, file)));
+        files.map(|(package, file)| (file.filename.clone(), (file.clone(), place(package, file)))).collect()
     };
     let (before, after) = (of(old), of(new));
-    for (name, file) in &after {
-        let Some(was) = before.get(name) else {
+    for (name, (file, url)) in &after {
+        let Some((was, was_at)) = before.get(name) else {
             changes.push(Change::new(ChangeKind::File, name, None, Some(name.to_string())));
             continue;
         };
         let own = [
             Change::of(ChangeKind::Replaced, name, &Some(was.sha256), &Some(file.sha256)),
             Change::of(ChangeKind::Size, name, &Some(was.size_bytes), &Some(file.size_bytes)),
-            Change::of(ChangeKind::Url, name, &Some(&was.url), &Some(&file.url)),
+            Change::of(ChangeKind::Url, name, was_at, url),
             Change::of(ChangeKind::UploadTime, name, &uploaded(old.0, was), &uploaded(new.0, file)),
             Change::of(ChangeKind::Metadata, name, &metadata(old.0, name), &metadata(new.0, name)),
         ];

@@ -131,3 +131,26 @@ fn a_target_has_the_entries_that_apply_on_it() {
     └── b 2
     ");
 }
+
+#[test]
+fn a_need_that_is_for_other_machines_is_left_out() {
+    let mut lock = lock(&[("a", &["b", "c", "d", "e"]), ("b", &[]), ("c", &[]), ("d", &[]), ("e", &[])]);
+    let asked = &mut lock.tool.as_mut().unwrap().asked;
+    let a = Asker::Package("a".parse().unwrap(), "1".parse().unwrap());
+    for name in ["a[x]", "b", "c", "d", "e"] {
+        asked.add(Asker::Application, name);
+    }
+    asked.add(a.clone(), "b; sys_platform == 'win32'");
+    asked.add(a.clone(), "c; sys_platform == 'win32' or extra == 'x'");
+    asked.add(a.clone(), "d; platform_release > '5'");
+    assert_snapshot!(Tree::of(&lock).to_text(None), @"
+    a 1
+    ├── c 1
+    ├── d 1
+    └── e 1
+    b 1
+    c 1
+    d 1
+    e 1
+    ");
+}

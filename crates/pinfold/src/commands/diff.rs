@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{self, DiffFormat};
 use crate::exit::{Exit, Failure};
-use crate::ops::read_lock;
+use crate::ops::read_lock_or_input;
 use crate::output::Output;
 
 /// Compares two locks; exit 1 if anything differs.
@@ -14,7 +14,7 @@ use crate::output::Output;
 /// # Errors
 /// Exit 2 if one of them cannot be read.
 pub(super) fn run(arguments: &cli::Diff, output: &Output) -> Result<Exit, Failure> {
-    let (old, new) = (read_lock(&arguments.old)?, read_lock(&arguments.new)?);
+    let (old, new) = (read_lock_or_input(&arguments.old)?, read_lock_or_input(&arguments.new)?);
     old.warnings.iter().chain(&new.warnings).for_each(|warning| output.warning(warning));
     let mut found = diff(&old.lock, &new.lock);
     remark_lookalikes(&mut found, Some(&old.lock), &new.lock);

@@ -7,7 +7,7 @@ use pinfold_artifact::ArtifactFilename;
 use pinfold_fetch::Connectivity;
 use pinfold_lock::{Lock, LockDiff, PackageDiff, Why, diff, unified_diff};
 use pinfold_packaging::{NameError, PackageName};
-use pinfold_policy::names::new_lookalikes;
+use pinfold_policy::names::{new_lookalikes, remark_lookalikes};
 use serde_json::{Value, json};
 
 use super::diff::diff_json;
@@ -121,7 +121,11 @@ fn finding_json(finding: &Finding) -> Value {
 /// Returns what differs from the former lock, if there was one.
 fn changes(locked: &Locked) -> LockDiff {
     match &locked.before {
-        Some((before, text)) if *text != locked.text => diff(before, &locked.lock),
+        Some((before, text)) if *text != locked.text => {
+            let mut found = diff(before, &locked.lock);
+            remark_lookalikes(&mut found, Some(before), &locked.lock);
+            found
+        }
         _ => LockDiff::default(),
     }
 }

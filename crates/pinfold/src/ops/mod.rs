@@ -12,7 +12,7 @@ pub mod sync;
 pub mod trees;
 pub mod verify;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use pinfold_artifact::{Limits, Sha256};
@@ -41,6 +41,21 @@ pub struct LockFile {
 pub fn read_lock(path: &Path) -> Result<LockFile, Failure> {
     let text = read_text(path, Limits::LOCK_BYTES, "lock")
         .map_err(|failure| failure.help("make one with `pinfold lock`, or name one with --lock"))?;
+    parse_lock(text, path)
+}
+
+/// Reads a lock from standard input if its path is `-`, as if it lay here; otherwise from the path.
+///
+/// # Errors
+/// As [`read_lock`].
+pub fn read_lock_or_input(path: &Path) -> Result<LockFile, Failure> {
+    if path != Path::new("-") {
+        return read_lock(path);
+    }
+    parse_lock(read_limited(std::io::stdin(), path, Limits::LOCK_BYTES, "lock")?, path)
+}
+
+fn parse_lock(text: String, path: &Path) -> Result<LockFile, Failure> {
     let sha256 = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
     let directory = lock::direct::absolute(path.parent().unwrap_or(Path::new(".")))?;
     let (lock, warnings) =
@@ -53,13 +68,18 @@ pub fn read_lock(path: &Path) -> Result<LockFile, Failure> {
 /// # Errors
 /// Exit 2 if it cannot be read, is larger than the limit, or is not UTF-8.
 pub fn read_text(path: &Path, limit_bytes: u64, what: &str) -> Result<String, Failure> {
-    use std::io::Read;
-    let wrong = |reason: String| {
-        Failure::new(Exit::Input, format!("cannot read the {what} `{}`", path.display())).with("cause", reason)
-    };
-    let file = std::fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
+    let file = std::fs::File::open(path).map_err(|e| unreadable(path, what, e.to_string()))?;
+    read_limited(file, path, limit_bytes, what)
+}
+
+fn unreadable(path: &Path, what: &str, reason: String) -> Failure {
+    Failure::new(Exit::Input, format!("cannot read the {what} `{}`", path.display())).with("cause", reason)
+}
+
+fn read_limited(source: impl Read, path: &Path, limit_bytes: u64, what: &str) -> Result<String, Failure> {
+    let wrong = |reason: String| unreadable(path, what, reason);
     let mut bytes = Vec::new();
-    file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
+    source.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
     if bytes.len() as u64 > limit_bytes {
         return Err(wrong(format!("it is larger than {limit_bytes} bytes")));
     }
