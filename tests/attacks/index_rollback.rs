@@ -149,6 +149,9 @@ fn a_replaced_file_is_taken_by_name_only() {
     project.pinfold("lock").args(["--accept-replaced", "a/b"]).run().expect_code(2);
     project.pinfold("lock").arg("--allow-index-rollback").run().expect_refusal("file-replaced");
     is_taken(&project, &["--accept-replaced", &wheel("a", "1.5")], &sha256_hex(&bytes));
+    // A decision about nothing is told to be one.
+    let idle = project.pinfold("lock").args(["--accept-replaced", &wheel("a", "1.0")]).run().expect_code(0);
+    idle.expect_stderr("nothing was replaced").expect_stderr(&wheel("a", "1.0"));
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub(super) fn look(
         Source::Live { relevance: None, .. } => Arc::new(Relevance::new(targets, cutoff)),
     };
     let timeless = OnceCell::new();
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = Vec::new();
     for locked in locked_files(former, solutions) {
         let index = desk.source().indexes().of(locked.project)?;
         let rule = match index.upload_time {
@@ -96,7 +96,9 @@ pub(super) fn look(
             Err(failure) => return Err(failure),
         };
         let seen = locked.held_against(former, page.as_deref().map(|page| page.releases()));
+        let is_told = found.iter().any(|finding| finding.file.filename == locked.file.filename);
         if seen.is_some()
+            && !is_told
             && let Some(change) = locked.held_against(former, whole_page(desk, locked.project)?.as_ref())
         {
             found.push(Finding { file: locked.file.clone(), page: page_url, change });
@@ -104,10 +106,15 @@ pub(super) fn look(
     }
     let (taken, refused): (Vec<Finding>, Vec<Finding>) =
         found.into_iter().partition(|finding| finding.is_decided(decisions));
-    match refused.split_first() {
-        None => Ok(taken.iter().map(|finding| format!("taken by the maintainer's decision: {finding}")).collect()),
-        Some((first, others)) => Err(first.failure(others)),
+    if let Some((first, others)) = refused.split_first() {
+        return Err(first.failure(others));
     }
+    let idle =
+        decisions.replaced.iter().filter(|filename| taken.iter().all(|finding| finding.file.filename != **filename));
+    let idle = idle.map(|filename| {
+        format!("`{filename}` is as it was when it was locked, or is not locked: nothing was replaced")
+    });
+    Ok(taken.iter().map(|finding| format!("taken by the maintainer's decision: {finding}")).chain(idle).collect())
 }
 
 /// What is made of a page with a lower serial number than one that this machine has seen. The numbers are no part of a lock:
