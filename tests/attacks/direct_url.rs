@@ -319,3 +319,27 @@ fn files_below(directory: &std::path::Path) -> Vec<(String, Vec<u8>)> {
     }
     files
 }
+
+#[test]
+fn a_commit_that_was_never_on_the_branch() {
+    let repository = Repository::new();
+    let evil = pinfold_testkit::SdistRecipe::new("tool", "1.0").requires("lib").built_requires("lib");
+    repository.git(&["checkout", "--quiet", "-b", "fork"]);
+    let forked = repository.commit(&evil.file("src/tool/evil.py", ""), "evil");
+    repository.git(&["checkout", "--quiet", "main"]);
+    let project = repository.project("@main");
+    // A lock that is right in itself, of another branch: what an attacker would propose.
+    project.write_manifest(&[&repository.requirement("@fork")], "build = [\"tool\"]", "");
+    let inputs = |lock: &str| lock.lines().find(|line| line.starts_with("inputs-sha256")).unwrap().to_owned();
+    let of_fork = project.lock();
+    assert!(of_fork.contains(&forked));
+    project.write_manifest(&[&repository.requirement("@main")], "build = [\"tool\"]", "");
+    let of_main = project.lock();
+    let proposed = of_fork.replace("= \"fork\"", "= \"main\"").replace("@fork", "@main");
+    project.home.write("pylock.toml", proposed.replace(&inputs(&of_fork), &inputs(&of_main)));
+    project.pinfold("lock").arg("--check").run().expect_code(3).expect_refusal("foreign-commit").expect_stderr(&forked);
+    // What was on the branch may stay locked while the branch goes on.
+    project.home.write("pylock.toml", &of_main);
+    repository.commit(&pinfold_testkit::SdistRecipe::new("tool", "2.0"), "two");
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+}

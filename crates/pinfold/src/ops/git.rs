@@ -37,7 +37,9 @@ pub(crate) struct Checkout {
 /// What a revision was found to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// A branch, `HEAD`, or a commit that is named by itself.
+    /// What a branch or `HEAD` is now.
+    Branch(CommitId),
+    /// A commit that is named by itself.
     Commit(CommitId),
     /// A tag.
     Tag(CommitId),
@@ -47,7 +49,7 @@ impl Found {
     /// Returns the commit.
     pub(crate) fn commit(self) -> CommitId {
         match self {
-            Self::Commit(commit) | Self::Tag(commit) => commit,
+            Self::Branch(commit) | Self::Commit(commit) | Self::Tag(commit) => commit,
         }
     }
 }
@@ -77,7 +79,7 @@ impl<'a> Git<'a> {
         let Some(revision) = revision else {
             let heads = self.references(&["HEAD".to_owned()])?;
             let head = heads.get("HEAD").cloned();
-            return head.map(Found::Commit).ok_or_else(|| self.no_such("HEAD", "it is empty"));
+            return head.map(Found::Branch).ok_or_else(|| self.no_such("HEAD", "it is empty"));
         };
         if let Some(commit) = revision.commit() {
             return Ok(Found::Commit(commit));
@@ -98,10 +100,27 @@ impl<'a> Git<'a> {
                     .help(format!("write `{branch}` or `{tag}`")))
             }
             (_, Some(commit)) if tag.starts_with("refs/tags/") => Ok(Found::Tag(commit.clone())),
-            (Some(commit), _) | (None, Some(commit)) => Ok(Found::Commit(commit.clone())),
+            (Some(commit), _) | (None, Some(commit)) => Ok(Found::Branch(commit.clone())),
             (None, None) if revision.may_be_abbreviated() => self.complete(revision).map(Found::Commit),
             (None, None) => Err(self.no_such(name, "it has no such branch or tag")),
         }
+    }
+
+    /// Returns true if a commit is in the history of another.
+    ///
+    /// # Errors
+    /// Exit 4 if the repository cannot be asked.
+    pub(crate) fn has_in_history(&self, tip: &CommitId, commit: &CommitId) -> Result<bool, Failure> {
+        let repository = self.empty_repository()?;
+        let place = repository.path();
+        let fetched = self.fetch(place, &["--filter=tree:0"], &[tip.as_str().to_owned()])?;
+        if !fetched.status.success() {
+            let fetched = self.fetch(place, &["--filter=tree:0"], &everything())?;
+            self.expect(&fetched, "fetching the history of")?;
+        }
+        let arguments = ["merge-base", "--is-ancestor", commit.as_str(), tip.as_str()];
+        // Of a commit that was not fetched with the history git says that there is none.
+        Ok(self.run(Some(place), &arguments, Vec::new(), SMALL)?.status.success())
     }
 
     /// Fetches one commit and packs its files.

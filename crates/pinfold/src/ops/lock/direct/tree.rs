@@ -117,22 +117,31 @@ fn choose(
     }
     sources::check_online(context.request.connectivity, url)?;
     let found = Git::new(context.world, url)?.find(revision)?;
+    let name = revision.map_or("HEAD", GitRevision::as_str);
     match (kept, found) {
-        // A branch goes on; a tag that is elsewhere now was moved by someone.
-        (Some(kept), Found::Tag(now)) if now != kept.commit => {
-            let name = revision.map_or("HEAD", GitRevision::as_str);
-            Err(Failure::refused(
-                "tag-moved",
-                format!("refused the tag `{name}` of {url}: it was moved since it was locked"),
-            )
-            .with("expected", format!("{} (the present lock)", kept.commit))
-            .with("found", now)
-            .help(
-                "a tag that names a release does not move: ask the project what happened before anyone locks it anew",
-            ))
-        }
-        (Some(kept), _) => Ok(kept.commit.clone()),
         (None, found) => Ok(found.commit()),
+        (Some(kept), found) if found.clone().commit() == kept.commit => Ok(kept.commit.clone()),
+        (Some(kept), Found::Tag(now)) => Err(Failure::refused(
+            "tag-moved",
+            format!("refused the tag `{name}` of {url}: it was moved since it was locked"),
+        )
+        .with("expected", format!("{} (the present lock)", kept.commit))
+        .with("found", now)
+        .help("a tag that names a release does not move: ask the project what happened before anyone locks it anew")),
+        // A branch goes on, and the lock may stay behind; but what it names must have been on the branch. A forge hands out
+        // the commits of every fork under the URL of the original.
+        (Some(kept), Found::Branch(now)) if Git::new(context.world, url)?.has_in_history(&now, &kept.commit)? => {
+            Ok(kept.commit.clone())
+        }
+        (Some(kept), Found::Branch(now) | Found::Commit(now)) => Err(Failure::refused(
+            "foreign-commit",
+            format!("refused commit {} of {url}", kept.commit),
+        )
+        .with("expected", format!("a commit in the history of `{name}`, which is {now}"))
+        .with("found", "the commit of the present lock, which is in no such history")
+        .help(
+            "ask who changed the lock or rewrote the branch; what the branch is now is locked with `--upgrade-package`",
+        )),
     }
 }
 
