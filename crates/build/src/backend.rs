@@ -22,8 +22,6 @@ pub struct Workbench {
     pub environment_python: PathBuf,
     /// An existing directory in which every run makes and removes a directory of its own.
     pub scratch: PathBuf,
-    /// Where bytecode is kept, apart from sources and wheel, so that the next hook starts sooner; none: it is not kept.
-    pub bytecode: Option<PathBuf>,
     /// What stands in PATH after the environment's own scripts: where a compiler is, for instance.
     pub search_path: OsString,
     /// `SOURCE_DATE_EPOCH`, the time that backends write into archives; see [`Workbench::EPOCH`].
@@ -47,7 +45,6 @@ impl Workbench {
         Self {
             environment_python: environment_python.to_owned(),
             scratch: scratch.to_owned(),
-            bytecode: None,
             search_path: search_path.to_owned(),
             source_date_epoch: Self::EPOCH,
             timeout_ms: Self::TIMEOUT_MS,
@@ -163,10 +160,6 @@ fn run(hook: Hook, stdin: Vec<u8>, sources: &Path, bench: &Workbench) -> Result<
 
 fn environment(bench: &Workbench) -> BTreeMap<OsString, OsString> {
     let epoch = bench.source_date_epoch.to_string();
-    let bytecode = match &bench.bytecode {
-        Some(directory) => ("PYTHONPYCACHEPREFIX", directory.clone().into_os_string()),
-        None => ("PYTHONDONTWRITEBYTECODE", "1".into()),
-    };
     let variables = [
         ("LANG", "C.UTF-8"),
         ("LC_ALL", "C.UTF-8"),
@@ -179,8 +172,7 @@ fn environment(bench: &Workbench) -> BTreeMap<OsString, OsString> {
         ("SOURCE_DATE_EPOCH", &epoch),
         ("TZ", "UTC"),
     ];
-    let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-    variables.chain([(bytecode.0.into(), bytecode.1)]).collect()
+    variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 /// Returns the end of what a child printed, for a message.

@@ -2,6 +2,9 @@
 
 Standard output belongs to the backend. The directory that the interpreter was started in is no place to import from,
 unless the sdist names it in `backend-path`.
+
+Bytecode is written while the backend is imported, into its own environment, so that the next hook starts sooner; none is
+written from then on, because what lies among the sources may end up in the wheel.
 """
 import sys
 
@@ -19,6 +22,7 @@ for place in places:
         raise SystemExit("backend-path leaves the sources")
 sys.path[:0] = places
 
+sys.dont_write_bytecode = bool(places)
 module_name, _, object_path = request["backend"].partition(":")
 module = importlib.import_module(module_name)
 if places:
@@ -29,6 +33,7 @@ backend = module
 for name in filter(None, object_path.split(".")):
     backend = getattr(backend, name)
 
+sys.dont_write_bytecode = True
 hook = getattr(backend, request["hook"], None)
 answer = {"missing": True}
 if hook is not None:

@@ -92,8 +92,7 @@ pub(crate) fn with_bench<R>(
     stage(&guard, &intent, &trees, &options)?.exchange()?;
     let run = scratch.path().join("run");
     std::fs::create_dir(&run).map_err(|e| Failure::of(Exit::World, &e))?;
-    let bytecode = Some(scratch.path().join("bytecode"));
-    work(&Workbench { bytecode, ..Workbench::new(&environment.python(), &run, &workshop.world.search_path) })
+    work(&Workbench::new(&environment.python(), &run, &workshop.world.search_path))
 }
 
 fn selected_tool(tool: &BuildTool) -> Selected {
