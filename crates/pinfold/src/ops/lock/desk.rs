@@ -15,7 +15,7 @@ use pinfold_packaging::{
     ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, Releases, SimplePage, Target, Version,
 };
 use pinfold_resolve::{
-    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Solution, best_candidates, resolve,
+    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Refusal, Solution, best_candidates, resolve,
 };
 
 use super::ahead::{Ahead, Place};
@@ -301,7 +301,10 @@ impl Desk {
                 Outcome::Refused(refusal) => {
                     let code = refusal.refusal_code().unwrap_or("refused");
                     let failure = Failure::refused(code, refusal.to_string()).with("target", &problem.target);
-                    return Err(failure.help("pin another version, or leave the package out with `exclude`").into());
+                    let own = "if you trust that URL, require it yourself in the manifest; otherwise ";
+                    let own = if matches!(refusal, Refusal::DirectUrl { .. }) { own } else { "" };
+                    let help = format!("{own}pin another version, or leave the package out with `exclude`");
+                    return Err(failure.help(help).into());
                 }
                 Outcome::Solved(solution) => return Ok(vec![solution]),
             }
