@@ -192,9 +192,26 @@ fn a_netrc_that_others_may_read_is_not_used() {
         assert!(!format!("{run}").contains(SECRET), "{run}");
         assert!(project.server.requests().is_empty());
     }
+    // Nor does it stand in the way of a run that logs in nowhere.
+    project.pinfold("lock").arg("--offline").run().expect_code(4).expect_stderr("--offline");
     // What is in it for others is nobody's business here.
     write_netrc(&project, &text.replace("127.0.0.1", "ftp.example"), 0o644);
     project.pinfold("lock").run().expect_code(4);
     write_netrc(&project, &text, 0o600);
     project.installed();
+}
+
+#[test]
+fn what_pip_complains_about_is_not_quoted() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let url = format!("url = \"{}\"", project.server.url());
+    project.home.write("pinfold.toml", project.home.read("pinfold.toml").replace(&url, "from = \"pip\""));
+    let configuration = project.home.home().join("pip.conf");
+    // A line before any section, which pip's reader quotes.
+    std::fs::write(&configuration, format!("index-url = https://me:{SECRET}@index.example/simple\n"))
+        .expect("can write");
+    let lock = project.pinfold("lock").arg("-v").env("PIP_CONFIG_FILE", &configuration);
+    let run = lock.env("PIP_INDEX_URL", project.server.url()).run();
+    assert!(!format!("{run}").contains(SECRET), "{run}");
+    run.expect_code(2).expect_stderr("pip");
 }

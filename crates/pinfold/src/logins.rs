@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use pinfold_artifact::{Limits, SafeUrl};
-use pinfold_fetch::{Credential, Netrc, Secret};
+use pinfold_fetch::{Connectivity, Credential, Netrc, Secret};
 
 use crate::exit::{Exit, Failure};
 use crate::world::variable;
@@ -18,7 +18,11 @@ use crate::world::variable;
 /// Exit 2 if the netrc cannot be read, exit 3 if it has a login for one of the indexes and others may read it.
 pub(crate) fn logins<'i>(
     indexes: impl IntoIterator<Item = (&'i str, &'i SafeUrl)>,
+    connectivity: Connectivity,
 ) -> Result<Vec<Credential>, Failure> {
+    if connectivity == Connectivity::Offline {
+        return Ok(Vec::new());
+    }
     let netrc = OnceCell::new();
     let mut found = Vec::new();
     for (name, url) in indexes {

@@ -79,7 +79,7 @@ pub fn outdated(request: &OutdatedRequest<'_>, world: &World, output: &Output) -
         return Err(Failure::new(Exit::Input, "the lock does not name its indexes, so nobody can be asked")
             .help("it was not made by pinfold; lock again with `pinfold lock`"));
     };
-    let fetcher = world.fetcher(request.connectivity, credentials(&read.lock)?)?;
+    let fetcher = world.fetcher(request.connectivity, credentials(&read.lock, request.connectivity)?)?;
     let mut projects: BTreeMap<&PackageName, Vec<&Package>> = BTreeMap::new();
     for package in read.lock.packages.iter().filter(|package| package.index.is_some()) {
         projects.entry(&package.name).or_default().push(package);

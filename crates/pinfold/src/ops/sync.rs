@@ -83,7 +83,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     }
 
     let store = world.store()?;
-    let fetcher = world.fetcher(request.connectivity, super::lock::credentials(&read.lock)?)?;
+    let fetcher = world.fetcher(request.connectivity, super::lock::credentials(&read.lock, request.connectivity)?)?;
     let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
     let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter };
     let trees = trees::make(&workshop, &selection, accepts)?;

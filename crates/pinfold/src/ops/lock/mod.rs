@@ -293,7 +293,7 @@ fn open_source(
     former.into_iter().for_each(|lock| indexes.remember_hosts(lock));
     indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, world.now()));
     let named = indexes.all().iter().map(|index| (index.name.as_str(), &index.url));
-    credentials.extend(crate::logins::logins(named)?);
+    credentials.extend(crate::logins::logins(named, request.connectivity)?);
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
     if let Some(relevance) = &relevance {
@@ -333,9 +333,9 @@ fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<
 ///
 /// # Errors
 /// As [`crate::logins::logins`].
-pub(crate) fn credentials(lock: &Lock) -> Result<Vec<Credential>, Failure> {
+pub(crate) fn credentials(lock: &Lock, connectivity: Connectivity) -> Result<Vec<Credential>, Failure> {
     let indexes = lock.tool.iter().flat_map(|tool| &tool.indexes);
-    crate::logins::logins(indexes.map(|index| (index.name.as_str(), &index.url)))
+    crate::logins::logins(indexes.map(|index| (index.name.as_str(), &index.url)), connectivity)
 }
 
 /// Solves one target after the other; each lends its choices to the next, so that versions agree where they can.

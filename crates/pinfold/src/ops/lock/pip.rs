@@ -64,7 +64,7 @@ pub(super) fn ask(world: &World, interpreter: &Interpreter) -> Result<PipIndex, 
     command.time_limit = Duration::from_secs(60);
     let finished = command.run().map_err(|e| wrong(e.to_string()))?;
     if !finished.status.success() {
-        return Err(wrong(String::from_utf8_lossy(&finished.stderr).lines().last().unwrap_or_default().to_owned()));
+        return Err(wrong(complaint(&finished.stderr)));
     }
     let options: PipOptions = serde_json::from_slice(&finished.stdout).map_err(|e| wrong(e.to_string()))?;
     if !options.extra.is_empty() {
@@ -94,13 +94,41 @@ fn without_user(text: &str) -> (String, Option<Secret>) {
     if url.username().is_empty() && url.password().is_none() {
         return (text.to_owned(), None);
     }
-    let secret =
-        Secret::Basic { user: url.username().to_owned(), password: url.password().unwrap_or_default().to_owned() };
+    let secret = Secret::Basic { user: decoded(url.username()), password: decoded(url.password().unwrap_or_default()) };
     let bare = url.set_username("").and_then(|()| url.set_password(None));
     if bare.is_err() {
         return (text.to_owned(), None);
     }
     (url.into(), Some(secret))
+}
+
+/// Reads `%40` in a user name or password as what it stands for, as pip does.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let escaped = others.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &others[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Returns the last line of what pip complained, unless it may quote a login.
+fn complaint(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    match text.lines().last().unwrap_or_default() {
+        line if line.contains('@') => "pip's message is not shown, because it may quote a login".to_owned(),
+        line => line.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -113,5 +141,18 @@ mod tests {
         assert_eq!(url, "https://index.example/simple");
         assert!(matches!(secret, Some(Secret::Basic { user, password }) if user == "me" && password == "secret"));
         assert!(without_user("https://index.example/simple").1.is_none());
+        let (_, secret) = without_user("https://me%40work:p%40ss%2Fword%25%zz@index.example/simple");
+        assert!(
+            matches!(&secret, Some(Secret::Basic { user, password }) if user == "me@work" && password == "p@ss/word%%zz")
+        );
+    }
+
+    #[test]
+    fn a_complaint_that_may_quote_a_login_is_not_shown() {
+        assert_eq!(
+            complaint(b"Traceback\nModuleNotFoundError: No module named 'pip'\n"),
+            "ModuleNotFoundError: No module named 'pip'"
+        );
+        assert!(!complaint(b"line 2: 'index-url https://me:s3cret@index.example/simple'\n").contains("s3cret"));
     }
 }
