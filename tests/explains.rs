@@ -1,7 +1,7 @@
 //! A lock explains itself: which package needs which, who asks for one, what keeps it from being newer. Offline, and the same on
 //! every machine: nothing but the lock is read.
 
-use pinfold_testkit::{Finished, Index};
+use pinfold_testkit::{Finished, Index, WheelRecipe};
 use serde_json::Value;
 
 use crate::project::{PINFOLD, Project};
@@ -149,6 +149,23 @@ fn a_cutoff_and_an_override_are_named() {
     assert!(why.stdout.contains("files uploaded after 2024-02-01T00:00:00Z do not exist for this lock"), "{why}");
     assert!(!why.stdout.contains("asks for b<2") && why.stdout.contains("no requirement"), "{why}");
     ask(&project, &["why", "a"]).expect_code(0).expect_stdout("a constraint asks for a==1.0");
+}
+
+#[test]
+fn what_is_required_by_path_is_named_by_it() {
+    let project =
+        Project::new(Index::new().wheel("lib", "1.0").requires("tool"), &["lib", "tool @ ./tool-1.0-py3-none-any.whl"]);
+    project.home.write("tool-1.0-py3-none-any.whl", WheelRecipe::new("tool", "1.0").build());
+    project.lock();
+    let why = ask(&project, &["why", "tool"]).expect_code(0);
+    for part in ["tool 1.0 on every target, from ", "  the application: tool @ ", "the application asks for tool @ "] {
+        assert!(why.stdout.contains(part), "{part}: {why}");
+    }
+    assert!(!why.stdout.contains("file:"), "{why}");
+    ask(&project, &["tree"]).expect_code(0).expect_stdout("lib 1.0\n└── tool 1.0\ntool 1.0");
+    project.home.write("old.toml", project.home.read("pylock.toml"));
+    project.home.write("below/new.toml", project.home.read("pylock.toml"));
+    ask(&project, &["diff", "old.toml", "below/new.toml"]).expect_code(0);
 }
 
 #[test]

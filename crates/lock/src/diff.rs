@@ -120,7 +120,8 @@ pub fn diff(old: &Lock, new: &Lock) -> LockDiff {
     });
     let mut diff = LockDiff { packages: changed.collect(), settings: settings::compare(old, new) };
     if diff.is_empty() && old != new {
-        diff.settings.push(settings::first_line(old, new));
+        // Where a path leads on this machine is part of the value, and not of the text.
+        diff.settings.extend(settings::first_line(old, new));
     }
     diff
 }

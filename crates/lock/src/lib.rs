@@ -25,7 +25,7 @@ mod why;
 mod write;
 
 pub use applies::Applies;
-pub use asked::{Asked, Asker};
+pub use asked::{Asked, Asker, Demanded};
 pub use diff::{Change, ChangeKind, LockDiff, PackageDiff, Weight, diff};
 pub use document::{
     ArtifactKind, DependencyReference, Direct, DirectorySource, Lock, LockedArchive, LockedFile, Package, TreeSource,

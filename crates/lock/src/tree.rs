@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pinfold_packaging::{ExtraName, MarkerTruth, PackageName, Requirement, Target, Version};
 
-use crate::{Applies, Asker, DependencyReference, Lock, Package};
+use crate::{Applies, Asker, Demanded, DependencyReference, Lock, Package};
 
 /// The dependencies between the packages of a lock, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +48,11 @@ struct Demands {
 impl Demands {
     fn of(lock: &Lock) -> Self {
         let mut demands = Self { by: BTreeMap::new(), extras: BTreeMap::new() };
-        for (by, texts) in lock.tool.iter().flat_map(|tool| &tool.asked.by) {
-            for requirement in texts.iter().filter_map(|text| Requirement::parse(text).ok()) {
-                let extras = requirement.extras.iter().cloned();
-                demands.extras.entry(requirement.name.clone()).or_default().extend(extras);
-                if let Asker::Package(name, version) = by {
-                    demands.by.entry((name.clone(), version.clone())).or_default().push(requirement);
-                }
+        for Demanded { by, requirement, .. } in lock.tool.iter().flat_map(|tool| tool.asked.requirements()) {
+            let extras = requirement.extras.iter().cloned();
+            demands.extras.entry(requirement.name.clone()).or_default().extend(extras);
+            if let Asker::Package(name, version) = by {
+                demands.by.entry((name.clone(), version.clone())).or_default().push(requirement);
             }
         }
         demands
@@ -108,15 +106,14 @@ impl Tree {
                 nodes.entry(package.name.clone()).or_default().needs.insert(name.clone());
             }
         }
-        let asked = lock.tool.iter().flat_map(|tool| &tool.asked.by).filter(|(by, _)| by.is_root());
-        let mut knows_roots = false;
-        for (by, text) in asked.flat_map(|(by, texts)| texts.iter().map(move |text| (by, text))) {
-            knows_roots = true;
-            let Ok(requirement) = Requirement::parse(text) else { continue };
+        let asked =
+            lock.tool.iter().flat_map(|tool| tool.asked.requirements()).filter(|demanded| demanded.by.is_root());
+        for Demanded { by, text, requirement, .. } in asked {
             if let Some(node) = nodes.get_mut(&requirement.name) {
                 node.asked.insert((by.clone(), text.clone()));
             }
         }
+        let knows_roots = lock.tool.as_ref().is_some_and(|tool| tool.asked.by.keys().any(Asker::is_root));
         let mut tree =
             Self { nodes, roots: BTreeSet::new(), knows_roots, target_count: targets.len(), is_inverted: false };
         tree.roots = tree.find_roots();

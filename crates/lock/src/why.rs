@@ -7,7 +7,7 @@ use std::ops::Bound;
 use jiff::Timestamp;
 use pinfold_packaging::{PackageName, Requirement, Strategy, Version};
 
-use crate::{Applies, Asker, Lock, Tree};
+use crate::{Applies, Asker, Demanded, Lock, Tree};
 
 /// Why a package is in a lock.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,22 +153,20 @@ fn shortest<'a>(
 
 /// The readable requirements of a lock.
 struct Demands<'a> {
-    known: Vec<(&'a Asker, &'a String, Requirement)>,
+    known: Vec<Demanded<'a>>,
 }
 
 impl<'a> Demands<'a> {
     fn of(lock: &'a Lock) -> Self {
-        let by = lock.tool.iter().flat_map(|tool| &tool.asked.by);
-        let texts = by.flat_map(|(by, texts)| texts.iter().map(move |text| (by, text)));
-        Self { known: texts.filter_map(|(by, text)| Some((by, text, Requirement::parse(text).ok()?))).collect() }
+        Self { known: lock.tool.iter().flat_map(|tool| tool.asked.requirements()).collect() }
     }
 
     fn on(&self, name: &PackageName) -> Vec<Demand> {
-        let own = self.known.iter().filter(|(.., requirement)| requirement.name == *name);
-        let demand = |(by, text, requirement): &(&Asker, &String, Requirement)| Demand {
-            by: (*by).clone(),
-            requirement: (*text).clone(),
-            caps: caps(requirement),
+        let own = self.known.iter().filter(|known| known.requirement.name == *name);
+        let demand = |known: &Demanded<'_>| Demand {
+            by: known.by.clone(),
+            requirement: known.text.clone(),
+            caps: known.is_direct || caps(&known.requirement),
         };
         let all: Vec<Demand> = own.map(demand).collect();
         let overrides: Vec<Demand> = all.iter().filter(|demand| demand.by == Asker::Overrides).cloned().collect();
@@ -184,9 +182,9 @@ impl<'a> Demands<'a> {
                 (by, None) => by.is_root(),
                 _ => false,
             };
-            let own = self.known.iter().filter(|(by, _, requirement)| requirement.name == **name && asks(by));
+            let own = self.known.iter().filter(|known| known.requirement.name == **name && asks(known.by));
             let (by, requirements): (BTreeSet<Asker>, BTreeSet<String>) =
-                own.map(|(by, text, _)| ((*by).clone(), (*text).clone())).unzip();
+                own.map(|known| (known.by.clone(), known.text.clone())).unzip();
             links.push(Link { name: (*name).clone(), by, requirements });
             before = Some(*name);
         }
@@ -194,11 +192,8 @@ impl<'a> Demands<'a> {
     }
 }
 
-/// Returns true if a requirement excludes every version above some, or names one file.
+/// Returns true if a requirement excludes every version above some.
 fn caps(requirement: &Requirement) -> bool {
-    if requirement.url.is_some() {
-        return true;
-    }
     let ranges = requirement.specifiers.ranges();
     ranges.bounding_range().is_none_or(|(_, upper)| !matches!(upper, Bound::Unbounded))
 }

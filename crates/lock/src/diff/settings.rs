@@ -48,12 +48,13 @@ pub(super) fn compare(old: &Lock, new: &Lock) -> Vec<Change> {
     changes
 }
 
-/// Returns the first line in which the texts of two locks differ.
-pub(super) fn first_line(old: &Lock, new: &Lock) -> Change {
+/// Returns the first line in which the texts of two locks differ, if they do.
+pub(super) fn first_line(old: &Lock, new: &Lock) -> Option<Change> {
     let (before, after) = (old.to_text(), new.to_text());
     let position = before.lines().zip(after.lines()).take_while(|(a, b)| a == b).count();
     let line = |text: &str| text.lines().nth(position).map(str::to_owned);
-    Change::new(ChangeKind::Setting, format!("line {}", position + 1), line(&before), line(&after))
+    let change = || Change::new(ChangeKind::Setting, format!("line {}", position + 1), line(&before), line(&after));
+    (before != after).then(change)
 }
 
 /// Returns what a lock says once, by key.
