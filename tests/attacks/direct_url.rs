@@ -343,3 +343,24 @@ fn a_commit_that_was_never_on_the_branch() {
     repository.commit(&pinfold_testkit::SdistRecipe::new("tool", "2.0"), "two");
     project.pinfold("lock").arg("--check").run().expect_code(0);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_login_from_netrc_is_for_the_host_of_the_url() {
+    use std::os::unix::fs::PermissionsExt;
+    let served = || Index::new().wheel("tool", "1.0").login("me", "s3cr3t").start();
+    let (server, other, file) = (served(), served(), wheel("tool", "1.0"));
+    let project = project(&server);
+    project.pinfold("lock").run().expect_code(4).expect_stderr("netrc");
+    project.home.write("../home/.netrc", "machine 127.0.0.1 login me password s3cr3t\n");
+    let netrc = project.home.home().join(".netrc");
+    std::fs::set_permissions(netrc, std::fs::Permissions::from_mode(0o600)).unwrap();
+    server.fault_on(&format!("/files/{file}"), Fault::RedirectTo(other.file_url(&file)));
+    refuses(&project, "lock", "foreign-redirect", &[&other.host()]);
+    assert!(other.requests().is_empty(), "the login went along");
+    server.heal();
+    let lock = project.lock();
+    assert!(!lock.contains("s3cr3t"), "{lock}");
+    project.forget_cache();
+    project.sync().expect_code(0);
+}

@@ -1,6 +1,7 @@
 //! What to log in with at which index: from the environment, or else from the user's netrc.
 //!
-//! Only the indexes that a manifest or a lock names are looked up, and what is found is for their very scheme, host and port.
+//! Only the indexes and files that a manifest or a lock names are looked up, and what is found is for their very scheme, host
+//! and port.
 //! A netrc that others may read is not used, and one that cannot be read stops the command: neither message has a word of it.
 
 use std::cell::OnceCell;
@@ -12,12 +13,13 @@ use pinfold_fetch::{Connectivity, Credential, Netrc, Secret};
 use crate::exit::{Exit, Failure};
 use crate::world::variable;
 
-/// Returns what to log in with at these indexes, each with its name.
+/// Returns what to log in with at these indexes, each with its name, and where files are that are required by URL, which have
+/// none.
 ///
 /// # Errors
 /// Exit 2 if the netrc cannot be read, exit 3 if it has a login for one of the indexes and others may read it.
 pub(crate) fn logins<'i>(
-    indexes: impl IntoIterator<Item = (&'i str, &'i SafeUrl)>,
+    indexes: impl IntoIterator<Item = (Option<&'i str>, &'i SafeUrl)>,
     connectivity: Connectivity,
 ) -> Result<Vec<Credential>, Failure> {
     if connectivity == Connectivity::Offline {
@@ -27,7 +29,7 @@ pub(crate) fn logins<'i>(
     let mut found = Vec::new();
     for (name, url) in indexes {
         let Some(host) = url.file_host() else { continue };
-        if let Some(secret) = index_secret(name) {
+        if let Some(secret) = name.and_then(index_secret) {
             found.push(Credential { host, secret });
             continue;
         }

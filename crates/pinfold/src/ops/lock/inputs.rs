@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
-    Cutoff, IndexEntry, IndexLocation, Manifest, Requested, Sourced, UploadTime, read_requirements,
+    Cutoff, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, Sourced, UploadTime, read_requirements,
 };
 use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
@@ -129,6 +129,15 @@ impl Inputs {
             }
         }
         Ok(())
+    }
+
+    /// Returns the URLs by which files are required.
+    pub(super) fn urls(&self) -> impl Iterator<Item = &SafeUrl> {
+        let references = self.references.iter().filter_map(|one| one.requested.reference.as_ref());
+        references.filter_map(|reference| match &reference.source {
+            ReferenceSource::Url(url) => Some(url),
+            ReferenceSource::Git { .. } | ReferenceSource::Path(_) => None,
+        })
     }
 
     /// Returns what is odd about what was asked for without being wrong.

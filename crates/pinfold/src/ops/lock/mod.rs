@@ -292,7 +292,8 @@ fn open_source(
     let mut indexes = Indexes::new(entries, pip_url.as_ref())?;
     former.into_iter().for_each(|lock| indexes.remember_hosts(lock));
     indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, world.now()));
-    let named = indexes.all().iter().map(|index| (index.name.as_str(), &index.url));
+    let named = indexes.all().iter().map(|index| (Some(index.name.as_str()), &index.url));
+    let named = named.chain(inputs.urls().map(|url| (None, url)));
     credentials.extend(crate::logins::logins(named, request.connectivity)?);
     let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
@@ -329,13 +330,15 @@ fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<
     }
 }
 
-/// Returns what to log in with at the indexes of a lock.
+/// Returns what to log in with at the indexes of a lock, and where its files are that were required by URL.
 ///
 /// # Errors
 /// As [`crate::logins::logins`].
 pub(crate) fn credentials(lock: &Lock, connectivity: Connectivity) -> Result<Vec<Credential>, Failure> {
     let indexes = lock.tool.iter().flat_map(|tool| &tool.indexes);
-    crate::logins::logins(indexes.map(|index| (index.name.as_str(), &index.url)), connectivity)
+    let named = indexes.map(|index| (Some(index.name.as_str()), &index.url));
+    let archives = lock.packages.iter().filter_map(|package| package.archive.as_ref());
+    crate::logins::logins(named.chain(archives.map(|archive| (None, &archive.file.url))), connectivity)
 }
 
 /// Solves one target after the other; each lends its choices to the next, so that versions agree where they can.
