@@ -59,6 +59,9 @@ fn a_check_names_what_was_changed() {
     );
     differs(&project, "    { name = \"b\" },\n", "", "needs: + b");
     differs(&project, "    \"c\",\n", "", "requires: + the application: c");
+    let url = project.server.url();
+    let (index, evil) = (format!("index = \"{url}\""), "index = \"https://evil.example/simple/\"");
+    differs(&project, &index, evil, &format!("! origin: https://evil.example/simple/ -> {url}"));
     // The same values in other words.
     differs(&project, "created-by = \"pinfold\"\n", "# mine\ncreated-by = \"pinfold\"\n", "# mine");
     check(&project, "text").expect_code(0);

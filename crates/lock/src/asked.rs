@@ -52,7 +52,8 @@ fn read(text: &str) -> Option<(Requirement, bool)> {
         let is_direct = requirement.url.is_some();
         return Some((requirement, is_direct));
     }
-    let (head, place) = text.split_once('@')?;
+    // A second line would pass for one of ours.
+    let (head, place) = text.split_once('@').filter(|_| !text.contains(char::is_control))?;
     let marker = place.split_once(" ;").map(|(_, marker)| format!(";{marker}")).unwrap_or_default();
     Requirement::parse(&format!("{}{marker}", head.trim())).ok().map(|requirement| (requirement, true))
 }
@@ -110,6 +111,7 @@ mod tests {
             ("a[x] @ ./wheels/a-1-py3-none-any.whl", Some(("a[x]", true))),
             ("a @ git+https://host.example/a@main ; os_name == 'nt'", Some(("a; os_name == 'nt'", true))),
             ("not readable", None),
+            ("a @ ./x\nb 1.0", None),
         ] {
             let found = read(text).map(|(requirement, is_direct)| (requirement.to_string(), is_direct));
             assert_eq!(found, expected.map(|(text, is_direct)| (text.to_owned(), is_direct)), "{text}");
