@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """pinfold against uv on this machine: one command that prints a Markdown table.
 
-    python3 benches/compare.py --python PYTHON3.10 [--set fooocus|small] [--rounds N] [--work bench-work] [--cases …]
+    python3 benches/compare.py --python PYTHON3.10 [--set fooocus|small] [--rounds N] [--work bench-work] [--cases …] [--live]
 
 Both get the same requirements, the same cutoff and the same index: `mirror.py` on loopback, filled once with the real
 pages and wheels through the index that pip is configured with, then offline. uv is installed by pip from that index into
-an environment of its own. Nothing else is downloaded and nothing is written outside of the work directory.
+an environment of its own. Nothing else is downloaded and nothing is written outside of the work directory. With `--live`
+both ask that index itself, and only `lock-cold` is measured: what the network adds is part of it.
+
+`lock-warm` is three targets against uv's universal mode; `lock-warm-single` is three targets against uv's single mode,
+`lock-warm-one` one target against the same; `lock-no-op` finds a lock in place that is current.
 
 How it measures: in each round the two run one after the other, in random order, in fresh directories; before each run
 3 GiB of memory are touched and freed, because memory that the host took back makes whoever comes first slow. Nothing is
@@ -29,18 +33,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 CUTOFF = "2024-08-20T00:00:00Z"
 TARGETS = ["linux-x86_64", "windows-x86_64", "macos-aarch64"]
-CASES = ["lock-cold", "lock-warm", "sync-cold", "sync-warm", "sync-no-op"]
+CASES = ["lock-cold", "lock-warm", "lock-warm-single", "lock-warm-one", "lock-no-op", "sync-cold", "sync-warm", "sync-no-op"]
 SMALL = ["numpy==1.26.4", "scipy==1.14.0", "opencv-contrib-python-headless==4.10.0.84"]
 EXCLUDED = ["opencv-python", "opencv-python-headless"]
 BUILT = ["antlr4-python3-runtime", "groundingdino-py"]
 PREWARM_BYTES = 3 << 30
+NETWORK = ["SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"]
 
 
 class Bench:
     def __init__(self, arguments):
         self.arguments = arguments
         self.work = os.path.abspath(arguments.work)
-        self.url = "http://127.0.0.1:%d/simple/" % arguments.port
+        self.url = live_url() if arguments.live else "http://127.0.0.1:%d/simple/" % arguments.port
         self.project = self.path("project-" + arguments.set)
         self.count = 0
         self.mirror = None
@@ -122,12 +127,15 @@ class Bench:
     def environment(self, cache):
         return {"PATH": os.environ["PATH"], "HOME": self.path("home"), "LC_ALL": "C", "PINFOLD_CACHE_DIR": cache,
                 "UV_CACHE_DIR": cache, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1",
-                "PINFOLD_NO_PROGRESS": "true"}
+                "PINFOLD_NO_PROGRESS": "true",
+                **{name: os.environ[name] for name in NETWORK if self.arguments.live and name in os.environ}}
 
-    def lock(self, tool, cache, output):
+    def lock(self, tool, cache, output, case="lock"):
         if tool == "pinfold":
-            return [self.pinfold, "-C", self.project, "lock", "-o", output]
-        return [self.uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.10", "--python",
+            one = ["--target", "linux-x86_64"] if case == "lock-warm-one" else []
+            return [self.pinfold, "-C", self.project, "lock", *one, "--python", self.arguments.python, "-o", output]
+        universal = [] if case in ("lock-warm-single", "lock-warm-one") else ["--universal"]
+        return [self.uv, "pip", "compile", "--quiet", *universal, "--python-version", "3.10", "--python",
                 self.arguments.python, "--exclude-newer", CUTOFF, "--default-index", self.url, "--excludes",
                 os.path.join(self.project, "excludes.txt"), "--format", "pylock.toml", "-o", output,
                 os.path.join(self.project, "requirements.in")]
@@ -148,7 +156,10 @@ class Bench:
         venv = self.path("kept-%s-%s" % (self.arguments.set, tool))
         if os.path.exists(lock):
             os.unlink(lock)
-        self.run(self.lock(tool, cache, lock), cache)
+        for case in ["lock", "lock", "lock"] + [case for case in self.arguments.cases if case.startswith("lock-warm-")]:
+            # Twice with the lock in place: what is known of a current lock is warm too.
+            output = lock if case == "lock" else self.path("project-" + self.arguments.set, "pylock.%s-%s.toml" % (tool, case))
+            self.run(self.lock(tool, cache, output, case), cache)
         if any(case.startswith("sync") for case in self.arguments.cases):
             self.run(self.sync(tool, lock, venv), cache)
         return {"cache": cache, "lock": lock, "venv": venv}
@@ -156,10 +167,12 @@ class Bench:
     def measure(self, tool, case, warm):
         """Runs one case once; returns wall seconds, CPU seconds, MiB."""
         cache = self.fresh(tool + "-cache") if case.endswith("cold") else warm["cache"]
+        if case == "lock-no-op":
+            return self.run(self.lock(tool, cache, warm["lock"]), cache)
         if case.startswith("lock"):
             directory = self.fresh("out")
             os.makedirs(directory)
-            return self.run(self.lock(tool, cache, os.path.join(directory, "pylock.toml")), cache)
+            return self.run(self.lock(tool, cache, os.path.join(directory, "pylock.toml"), case), cache)
         venv = warm["venv"] if case == "sync-no-op" else self.fresh(tool + "-venv")
         return self.run(self.sync(tool, warm["lock"], venv), cache)
 
@@ -179,11 +192,14 @@ class Bench:
         return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
     def compare(self):
-        self.start_mirror()
         tools = ["pinfold", "uv"]
-        say("filling the mirror (the first time this downloads the real wheels)")
-        warm = {tool: self.prepare(tool) for tool in tools}
-        self.start_mirror("--offline")
+        if self.arguments.live:
+            warm = {tool: {} for tool in tools}
+        else:
+            self.start_mirror()
+            say("filling the mirror (the first time this downloads the real wheels)")
+            warm = {tool: self.prepare(tool) for tool in tools}
+            self.start_mirror("--offline")
         results = {case: [] for case in self.arguments.cases}
         for number in range(self.arguments.rounds):
             order = [(case, random.sample(tools, 2)) for case in self.arguments.cases]
@@ -220,10 +236,18 @@ class Bench:
         """Returns the arguments without paths of this machine."""
         told = ["--set", self.arguments.set, "--rounds", str(self.arguments.rounds), "--python", "PYTHON"]
         told += ["--hold-ms", str(self.arguments.hold_ms)] if self.arguments.hold_ms else []
-        return told + (["--cases", *self.arguments.cases] if self.arguments.cases != CASES else [])
+        told += ["--live"] if self.arguments.live else []
+        return told + (["--cases", *self.arguments.cases] if self.arguments.cases != CASES and not self.arguments.live else [])
 
     def clean(self):
         shutil.rmtree(self.path("runs"), ignore_errors=True)
+
+
+def live_url():
+    """Returns the index that pip is set up with; it is written nowhere but into the work directory."""
+    code = "from pip._internal.commands import create_command as c; print(c('install').parser.get_default_values().index_url)"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return asked.stdout.strip().rstrip("/") + "/"
 
 
 def prewarm():
@@ -267,7 +291,10 @@ def main():
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--hold-ms", type=float, default=0, help="hold each answer of the index back: a far-away index")
     parser.add_argument("--keep-free", type=int, default=12, metavar="GIB", help="stop before the disk has less free")
+    parser.add_argument("--live", action="store_true", help="lock-cold against the index that pip is configured with")
     arguments = parser.parse_args()
+    if arguments.live:
+        arguments.cases = ["lock-cold"]
     bench = Bench(arguments)
     bench.set_up()
     try:
