@@ -127,29 +127,59 @@ fn a_page_in_html_and_the_same_page_in_json_are_one_page() {
     assert_eq!(project.home.read("pylock.toml"), lock);
 }
 
-#[test]
-fn targets_agree_on_a_version_where_an_earlier_one_can_lend_its_own() {
+/// Wheels of `native` for one platform.
+fn native(index: Index, versions: &[&str], platform: &str) -> Index {
     let minor = Python::found().minor.replace('.', "");
-    let tag = |platform: &str| format!("cp{minor}-cp{minor}-{platform}");
-    // Linux has 1.0 and no newer; the others have both.
-    let index = Index::new().wheel("native", "1.0").tag(&tag("manylinux_2_17_x86_64"));
-    let both = |index: Index, platform: &str| {
-        index.wheel("native", "1.0").tag(&tag(platform)).wheel("native", "2.0").tag(&tag(platform))
-    };
-    let index = both(both(index, "win_amd64"), "macosx_11_0_arm64");
+    let tag = format!("cp{minor}-cp{minor}-{platform}");
+    versions.iter().fold(index, |index, version| index.wheel("native", version).tag(&tag))
+}
+
+#[test]
+fn targets_agree_on_versions_wherever_they_can() {
+    let platforms = ["manylinux_2_17_x86_64", "win_amd64", "macosx_11_0_arm64"];
     let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\", \"macos-aarch64\"]";
-    let project = Project::with(index.clone(), &["native"], targets, "");
+    // Whichever of them has nothing newer, and in whatever order they are named.
+    for behind in platforms {
+        let all = platforms.iter().fold(Index::new(), |index, platform| {
+            native(index, if *platform == behind { &["0.9", "1.0"] } else { &["0.9", "1.0", "2.0"] }, platform)
+        });
+        let project = Project::with(all, &["native"], targets, "");
+        let lock = project.lock();
+        assert_eq!(lock.matches("name = \"native\"").count(), 1, "{behind}: {lock}");
+        assert!(lock.contains("native-1.0") && !lock.contains("native-2.0"), "{behind}: {lock}");
+        let turned = targets.replace("\"linux-x86_64\", ", "").replace(']', ", \"linux-x86_64\"]");
+        project.write_manifest(&["native"], &turned, "");
+        std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+        assert_eq!(project.lock(), lock);
+    }
+}
+
+#[test]
+fn targets_that_cannot_agree_keep_what_is_best_for_each() {
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    let begun = Index::new().wheel("other", "1.0").requires("native>=2; sys_platform == 'linux'").requires("native");
+    let index = native(begun, &["2.0", "3.0"], "manylinux_2_17_x86_64");
+    let index = native(index, &["0.8", "0.9", "1.0"], "win_amd64");
+    let project = Project::with(index.clone(), &["other"], targets, "");
     let lock = project.lock();
-    assert_eq!(lock.matches("name = \"native\"").count(), 1, "{lock}");
-    assert!(!lock.contains("native-2.0"), "{lock}");
-    // In whatever order they are named.
-    project.write_manifest(
+    assert!(lock.contains("native-3.0") && lock.contains("native-1.0"), "{lock}");
+    assert!(!lock.contains("native-2.0") && !lock.contains("native-0."), "{lock}");
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+
+    // A version that is locked is kept until an upgrade is asked for, also where a new target cannot follow.
+    let project = Project::with(
+        native(index, &["1.0"], "manylinux_2_17_x86_64"),
         &["native"],
-        &targets.replace("\"linux-x86_64\", ", "").replace(']', ", \"linux-x86_64\"]"),
+        "targets = [\"linux-x86_64\"]",
         "",
     );
-    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
-    assert_eq!(project.lock(), lock);
+    assert!(project.lock().contains("native-3.0"));
+    project.write_manifest(&["native"], targets, "");
+    let lock = project.lock();
+    assert!(lock.contains("native-3.0") && lock.contains("native-1.0"), "{lock}");
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    let lock = project.home.read("pylock.toml");
+    assert!(!lock.contains("native-3.0") && lock.matches("native-1.0").count() >= 2, "{lock}");
 }
 
 #[test]

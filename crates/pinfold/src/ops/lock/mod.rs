@@ -4,6 +4,7 @@
 //! is solved, build what exists as source only to learn what it needs, pin every file, merge, write. Nothing is written
 //! before everything is known, and the same facts give the same bytes.
 
+mod agree;
 mod ahead;
 mod asked;
 mod crew;
@@ -355,7 +356,9 @@ fn solve(
     let problems: Vec<Problem> =
         inputs.targets.iter().map(|target| inputs.problem(target, cutoff, preferences.clone())).collect();
     desk.crawl_ahead(&problems, &names);
-    solve_each(&problems, preferences, desk, sdists)
+    agree::agree(&preferences, inputs.manifest.resolution, &mut |preferences| {
+        solve_each(&problems, preferences, desk, sdists)
+    })
 }
 
 fn solve_each(

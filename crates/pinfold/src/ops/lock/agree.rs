@@ -1,0 +1,66 @@
+//! Targets agree on versions wherever they can.
+//!
+//! Each target lends its choices to the next, which settles most of it. Where a later target cannot follow, because the version
+//! has no file for it, an earlier one may still be able to follow the later: the targets that chose apart are asked once more,
+//! with the version of the one that could not follow as everybody's preference. What comes out is taken only as far as it
+//! brings agreement and parts nothing else; a preference is never a constraint, so whoever cannot follow keeps its own choice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pinfold_packaging::{PackageName, Strategy, Version};
+use pinfold_resolve::Solution;
+
+use super::desk::Unsolved;
+
+/// Versions that are preferred, by project.
+pub(super) type Preferences = BTreeMap<PackageName, Version>;
+
+/// Asks again where targets chose apart. Projects of which an earlier lock has a version keep it: they are in `kept`.
+///
+/// # Errors
+/// Those of `solve`.
+pub(super) fn agree(
+    kept: &Preferences,
+    strategy: Strategy,
+    solve: &mut dyn FnMut(Preferences) -> Result<Vec<Solution>, Unsolved>,
+) -> Result<Vec<Solution>, Unsolved> {
+    let first = solve(kept.clone())?;
+    let before = names(&first);
+    let mut wanted = apart(&first, strategy);
+    wanted.retain(|name, _| !kept.contains_key(name));
+    for _ in 0..ROUNDS {
+        if wanted.is_empty() {
+            break;
+        }
+        let again = solve(kept.iter().chain(&wanted).map(|(name, version)| (name.clone(), version.clone())).collect())?;
+        let after = names(&again);
+        let count = wanted.len();
+        wanted.retain(|name, _| !after.contains(name));
+        if after.is_subset(&before) && wanted.len() == count {
+            return Ok(again);
+        }
+    }
+    Ok(first)
+}
+
+/// Returns the projects of which several versions were chosen.
+fn names(solutions: &[Solution]) -> BTreeSet<PackageName> {
+    apart(solutions, Strategy::Highest).into_keys().collect()
+}
+
+/// Returns, of each project that several versions were chosen of, the one that was taken for want of the preferred one.
+fn apart(solutions: &[Solution], strategy: Strategy) -> Preferences {
+    let mut versions: BTreeMap<&PackageName, BTreeSet<&Version>> = BTreeMap::new();
+    for (name, chosen) in solutions.iter().flat_map(|solution| &solution.packages) {
+        versions.entry(name).or_default().insert(&chosen.version);
+    }
+    let several = versions.into_iter().filter(|(_, versions)| versions.len() > 1);
+    let last = |versions: BTreeSet<&Version>| match strategy {
+        Strategy::Highest | Strategy::LowestDirect => versions.first().copied().cloned(),
+        Strategy::Lowest => versions.last().copied().cloned(),
+    };
+    several.filter_map(|(name, versions)| Some((name.clone(), last(versions)?))).collect()
+}
+
+/// Once with all that are apart, once with those of them that came together.
+const ROUNDS: usize = 2;
