@@ -97,3 +97,25 @@ fn relative_programs_and_reserved_variables_are_rejected() {
     let absent = Command::new(Path::new("/nonexistent/program"), OsStr::new("/bin"));
     assert!(matches!(absent.run(), Err(SandboxError::Spawn { .. })));
 }
+
+#[test]
+fn a_child_that_fills_a_directory_is_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "mkdir sub; while :; do head -c 1000000 /dev/zero >> sub/x; done";
+    let filling = |limit: u64| {
+        let mut command = shell(script);
+        command.directory = Some(directory.path().to_owned());
+        command.disk_limit = Some((directory.path().to_owned(), limit));
+        command.time_limit = Duration::from_secs(60);
+        command
+    };
+    let begun = Instant::now();
+    let stopped = filling(3_000_000).run().unwrap_err();
+    assert!(matches!(stopped, SandboxError::Disk { limit_bytes: 3_000_000, .. }), "{stopped}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    // One that stays below goes on to its end.
+    let mut small = shell("head -c 1000 /dev/zero > y; echo done");
+    small.directory = Some(directory.path().to_owned());
+    small.disk_limit = Some((directory.path().to_owned(), u64::MAX));
+    assert_eq!(output(&small), "done\n");
+}

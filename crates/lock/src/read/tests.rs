@@ -453,3 +453,74 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn files_by_path_and_source_trees_with_a_digest_are_read_and_written() {
+    let digest = "ab".repeat(32);
+    let commit = "c".repeat(40);
+    let text = format!(
+        "{HEAD}[[packages]]\nname = 'a'\nversion = '1'\n\
+         archive = {{path = '../w/a-1.tar.gz', size = 3, hashes = {{sha256 = '{digest}'}}, subdirectory = 's/t'}}\n\
+         [[packages]]\nname = 'b'\nvcs = {{type = 'git', url = 'https://g.example/b', requested-revision = 'v1', \
+         commit-id = '{commit}'}}\n[[packages]]\nname = 'c'\ndirectory = {{path = 'c'}}\n"
+    );
+    let directory = "/home/me/app".parse().unwrap();
+    let (lock, warnings) = Lock::read_in(&text, &directory).unwrap();
+    assert_eq!(warnings, []);
+    let archive = lock.packages[0].archive.as_ref().unwrap();
+    assert_eq!(archive.file.url.as_str(), "file:///home/me/w/a-1.tar.gz");
+    assert_eq!(archive.path.as_ref().unwrap().as_str(), "../w/a-1.tar.gz");
+    assert_eq!(archive.subdirectory.as_ref().unwrap().as_str(), "s/t");
+    let again = Lock::read_in(&lock.to_text(), &directory).unwrap().0;
+    assert_eq!(again, lock);
+    assert!(
+        lock.to_text().contains("archive = { path = \"../w/a-1.tar.gz\", size = 3, hashes = "),
+        "{}",
+        lock.to_text()
+    );
+
+    // Without a digest a tree is read, and not used; nor is one that nobody could fetch.
+    let tree = |lock: &Lock, position: usize| {
+        let package = &lock.packages[position];
+        lock.tree(package, package.tree.as_ref().unwrap())
+    };
+    assert_eq!(tree(&lock, 1).unwrap_err().refusal_code(), Some("unpinned-source"));
+    let mut pinned = lock.clone();
+    let locked = |name: &str, identity| crate::LockedTree {
+        name: name.parse().unwrap(),
+        version: "2".parse().unwrap(),
+        identity,
+        sha256: digest.parse().unwrap(),
+        size_bytes: 9,
+    };
+    let mut tool = crate::fixture::settings().tool.unwrap();
+    tool.trees = vec![
+        locked("b", crate::TreeIdentity::Commit(commit.clone())),
+        locked("c", crate::TreeIdentity::Path("c".to_owned())),
+    ];
+    tool.targets = vec!["linux-x86_64".parse().unwrap()];
+    tool.python = vec!["3.10".parse().unwrap()];
+    pinned.tool = Some(tool);
+    assert_eq!(Lock::read_in(&pinned.to_text(), &directory).unwrap().0, pinned);
+    let (artifact, direct) = tree(&pinned, 1).unwrap();
+    assert_eq!((artifact.filename.as_str(), artifact.url.as_str()), ("b-2.tar.gz", "https://g.example/b"));
+    assert!(matches!(direct, crate::Direct::Git { commit: id, .. } if id.as_str() == commit));
+    assert_eq!(tree(&pinned, 2).unwrap().0.url.as_str(), "file:///home/me/app/c");
+    assert_eq!(pinned.version_of(&pinned.packages[1]), "2".parse().ok());
+    assert_eq!(pinned.validate(), Ok(()));
+    for (from, to) in [
+        ("https://g.example/b", "ext::sh -c x"),
+        ("https://g.example/b", "ssh://-oProxyCommand=x/y"),
+        ("commit-id = \"cccc", "commit-id = \"dddd"),
+        ("\"v1\"", "\"--x\""),
+        ("type = \"git\"", "type = \"hg\""),
+        ("path = \"c\" }", "path = \"d\" }"),
+        ("path = \"c\" }", "path = \"c\", editable = true }"),
+        ("path = \"c\" }", "path = \"c\", subdirectory = \"../x\" }"),
+    ] {
+        let text = pinned.to_text();
+        assert!(text.contains(from), "{from}");
+        let (changed, _) = Lock::read_in(&text.replacen(from, to, 1), &directory).unwrap();
+        assert_eq!(changed.validate().unwrap_err().refusal_code(), Some("unpinned-source"), "{to}");
+    }
+}

@@ -132,3 +132,66 @@ fn a_reference_stands_alone() {
         check(text, &format!("{text}\n{blanks}{} {reason}", "^".repeat(rest.len())));
     }
 }
+
+/// Whatever is written, the answer is a value or an error whose place is in the text, and what is read prints as it reads.
+#[test]
+fn any_text_has_an_answer() {
+    const PIECES: [&str; 34] = [
+        "a",
+        "@",
+        " ",
+        "git+",
+        "https://",
+        "ssh://",
+        "file:///",
+        "h.example",
+        "/",
+        "..",
+        ".",
+        "#",
+        "sha256=",
+        "subdirectory=",
+        "egg=",
+        "&",
+        ";",
+        "os_name == 'nt'",
+        "[x]",
+        "-",
+        "ä",
+        "\u{1b}",
+        "a-1-py3-none-any.whl",
+        ".zip",
+        "%41",
+        "%",
+        ":",
+        "~",
+        "\\",
+        "${X}",
+        "?token=1",
+        "ab12",
+        "C:",
+        "=",
+    ];
+    let mut state: u64 = 7;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let mut read = 0;
+    for _ in 0..200_000 {
+        let length = 1 + next(9);
+        let text: String = (0..length).map(|_| PIECES[next(PIECES.len())]).collect();
+        match parse(&text, "d") {
+            Ok(requested) => {
+                read += 1;
+                let printed = requested.to_string();
+                let again =
+                    parse(&printed, "").unwrap_or_else(|error| panic!("{text:?} -> {printed:?}: {}", error.reason));
+                let without_egg = requested.reference.map(|reference| super::Reference { has_egg: false, ..reference });
+                assert_eq!(again.reference, without_egg, "{text:?} -> {printed:?}");
+            }
+            Err(error) => assert!(error.position <= text.len() && error.length >= 1, "{text:?}: {error:?}"),
+        }
+    }
+    assert!(read > 500, "{read}");
+}
