@@ -251,12 +251,28 @@ impl SimplePage {
         page_url: &SafeUrl,
         project: &PackageName,
     ) -> Result<Self, PageError> {
+        Self::parse_until(bytes, format, page_url, project, None)
+    }
+
+    /// As [`SimplePage::parse`], without the files that the page says were uploaded after the moment: they are passed over
+    /// unread, as if they were not there.
+    ///
+    /// # Errors
+    /// As [`SimplePage::parse`].
+    pub fn parse_until(
+        bytes: &[u8],
+        format: PageFormat,
+        page_url: &SafeUrl,
+        project: &PackageName,
+        until: Option<jiff::Timestamp>,
+    ) -> Result<Self, PageError> {
         if bytes.len() as u64 > Limits::PAGE_BYTES {
             return Err(PageError::TooLarge);
         }
         match format {
+            // A page in HTML tells no upload times.
             PageFormat::Html => html::read(bytes, page_url, project),
-            PageFormat::Json => json::read(bytes, page_url, project),
+            PageFormat::Json => json::read(bytes, project, file::Gather::new(project, page_url, until)),
         }
     }
 }

@@ -39,10 +39,12 @@ pub(super) struct Gather<'a> {
     names: HashMap<u64, usize>,
     /// Most files of a page accept the same few Python versions.
     pythons: HashMap<String, Result<Specifiers, String>>,
+    /// Files uploaded later are passed over.
+    until: Option<jiff::Timestamp>,
 }
 
 impl<'a> Gather<'a> {
-    pub(super) fn new(project: &'a PackageName, page_url: &SafeUrl) -> Self {
+    pub(super) fn new(project: &'a PackageName, page_url: &SafeUrl, until: Option<jiff::Timestamp>) -> Self {
         Self {
             project,
             links: Links { page_url: page_url.clone(), known: None },
@@ -52,6 +54,7 @@ impl<'a> Gather<'a> {
             count: 0,
             names: HashMap::new(),
             pythons: HashMap::new(),
+            until,
         }
     }
 
@@ -73,6 +76,9 @@ impl<'a> Gather<'a> {
         }
         if !is_distribution(text) {
             return self.skip(text, "it is neither a wheel (.whl) nor an sdist (.tar.gz, .zip)");
+        }
+        if self.is_too_late(listed) {
+            return Ok(());
         }
         let sha256 = digest(listed.sha256.as_deref(), text, "sha256")?;
         let core_metadata = match &listed.core_metadata {
@@ -120,6 +126,11 @@ impl<'a> Gather<'a> {
             core_metadata,
         });
         Ok(())
+    }
+
+    fn is_too_late(&self, listed: &Listed<'_>) -> bool {
+        let uploaded = |until| Some((until, listed.upload_time.as_deref()?.parse::<jiff::Timestamp>().ok()?));
+        self.until.and_then(uploaded).is_some_and(|(until, uploaded)| uploaded > until)
     }
 
     /// Returns where the name belongs in `names`, or the file that has it.

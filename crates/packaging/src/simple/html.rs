@@ -23,7 +23,7 @@ pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> R
         Some(href) => page_url.join(href).map_err(|source| PageError::Url { filename: shown(href), source })?,
         None => page_url.clone(),
     };
-    let mut gather = Gather::new(project, &base);
+    let mut gather = Gather::new(project, &base, None);
     for anchor in &page.anchors {
         if let Some(listed) = listed(anchor) {
             gather.add(&listed)?;

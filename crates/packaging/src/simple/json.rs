@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use pinfold_artifact::SafeUrl;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -12,8 +11,8 @@ use super::{PageError, ProjectStatus, SimplePage, check_api_version};
 use crate::PackageName;
 use crate::version::shown;
 
-pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, PageError> {
-    let mut files = Files { gather: Gather::new(project, page_url), refused: None };
+pub(super) fn read(bytes: &[u8], project: &PackageName, gather: Gather<'_>) -> Result<SimplePage, PageError> {
+    let mut files = Files { gather, refused: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = deserializer.deserialize_map(PageVisitor(&mut files)).and_then(|page| deserializer.end().map(|()| page));
     let page = match (files.refused, read) {

@@ -366,6 +366,26 @@ fn what_would_grow_too_long_when_it_is_written_is_left_out() {
 }
 
 #[test]
+fn files_after_a_moment_are_passed_over_unread() {
+    let text = r#"{"meta":{"api-version":"1.1"},"name":"foo","files":[
+        {"filename":"foo-1.zip","url":"foo-1.zip","hashes":{},"upload-time":"2024-01-01T00:00:00Z"},
+        {"filename":"foo-2.zip","url":"foo-2.zip","hashes":{},"upload-time":"2024-01-01T00:00:01Z"},
+        {"filename":"foo-3.zip","url":"ftp://elsewhere.example/foo-3.zip","hashes":{},"upload-time":"2024-02-01T00:00:00Z"},
+        {"filename":"foo-4.zip","url":"foo-4.zip","hashes":{}},
+        {"filename":"foo-5.zip","url":"foo-5.zip","hashes":{},"upload-time":"soon"}]}"#;
+    let until = |moment: &str| {
+        let moment = Some(moment.parse().unwrap());
+        let project = "foo".parse().unwrap();
+        SimplePage::parse_until(text.as_bytes(), PageFormat::Json, &page_url(), &project, moment)
+    };
+    let page = until("2024-01-01T00:00:00Z").unwrap();
+    assert_eq!(names(&page), ["foo-1.zip", "foo-4.zip"]);
+    assert_eq!(page.skipped.len(), 1, "a time that is none is told, not passed over");
+    assert_eq!(names(&until("2024-01-31T00:00:00Z").unwrap()), ["foo-1.zip", "foo-2.zip", "foo-4.zip"]);
+    assert!(until("2024-02-01T00:00:00Z").is_err(), "what exists is read, and refused");
+}
+
+#[test]
 fn a_page_is_grouped_by_version() {
     let names = ["foo-1.10.zip", "foo-1.0-py3-none-any.whl", "foo-1.9.zip", "foo-1.0.0.zip", "foo-2.0a1.zip"];
     let page = html(&names.map(|name| format!("<a href='{name}'></a>")).concat()).unwrap();

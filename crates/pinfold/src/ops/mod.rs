@@ -10,6 +10,7 @@ pub mod questions;
 mod sources;
 pub mod sync;
 pub mod trees;
+mod turns;
 pub mod verify;
 
 use std::io::{Read, Write};

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pinfold_fetch::Fetcher;
@@ -16,6 +16,7 @@ use pinfold_lock::{Accepted, ArtifactKind, Direct, Selected, Selection};
 use pinfold_packaging::PackageName;
 use pinfold_store::{Store, Stored, StoredTree};
 
+use super::turns::Turns;
 use super::{builds, sources};
 use crate::exit::Failure;
 use crate::output::Output;
@@ -157,35 +158,6 @@ fn unpack_once(
     })?;
     store.forget_bytes(stored)?;
     Ok(tree)
-}
-
-/// So many may do something at once; the others wait for their turn.
-struct Turns {
-    left: Mutex<usize>,
-    given_back: Condvar,
-}
-
-/// A turn, given back when dropped.
-struct Turn<'a>(&'a Turns);
-
-impl Turns {
-    fn new(left: usize) -> Self {
-        Self { left: Mutex::new(left), given_back: Condvar::new() }
-    }
-
-    fn wait(&self) -> Turn<'_> {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left = self.given_back.wait_while(left, |left| *left == 0).unwrap_or_else(PoisonError::into_inner);
-        *left -= 1;
-        Turn(self)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        *self.0.left.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.given_back.notify_one();
-    }
 }
 
 /// Does `work` for every item on up to `hands` threads, begun in the order of the items.

@@ -18,6 +18,7 @@ use super::recording::Recording;
 use super::source::{Patience, missing};
 use super::went_back::Serials;
 use crate::exit::{Exit, Failure};
+use crate::ops::turns::Turns;
 
 /// Which files of a page a resolution can depend on.
 pub(super) struct Relevance {
@@ -71,6 +72,9 @@ pub(super) fn is_frozen(fetcher: &Fetcher, index: &Index, url: &SafeUrl, cutoff:
     let fetched_at = compact.and_then(|compact| Some(u64::from_le_bytes(*compact.first_chunk()?)));
     fetched_at.is_some_and(|fetched_at| u64::try_from(cutoff.as_second()).is_ok_and(|cutoff| cutoff < fetched_at))
 }
+
+/// Pages that are read at once, however many arrive: more would take more memory and no less time.
+static READING: Turns = Turns::new(4);
 
 /// The form under which whole pages are remembered.
 const WHOLE_KIND: &str = "page-3";
@@ -138,11 +142,12 @@ pub(super) fn fetched(
         PageReply::Absent => return Ok(None),
         PageReply::Found(served) => served,
     };
-    let (served, mut page) = match read(&served, name) {
+    let until = relevance.and_then(|relevance| relevance.cutoff);
+    let (served, mut page) = match read(&served, name, until) {
         // What cannot be read is never answered from the cache: the index may have mended it.
         Err(_) if served.from_cache => match fetcher.page(&origin, url, Freshness::Revalidate)? {
             PageReply::Absent => return Ok(None),
-            PageReply::Found(again) => read(&again, name).map(|page| (again, page))?,
+            PageReply::Found(again) => read(&again, name, until).map(|page| (again, page))?,
         },
         read => read.map(|page| (served, page))?,
     };
@@ -182,7 +187,8 @@ pub(super) fn replayed(
     page.as_ref().map(|page| page.page(url, name).map(Releases::from)).transpose()
 }
 
-fn read(served: &Page, name: &PackageName) -> Result<SimplePage, Failure> {
+fn read(served: &Page, name: &PackageName, until: Option<Timestamp>) -> Result<SimplePage, Failure> {
+    let _turn = READING.wait();
     let format = PageFormat::from_content_type(&served.content_type).ok_or_else(|| {
         Failure::new(Exit::World, format!("the page of `{name}` is no index page"))
             .with("from", &served.url)
@@ -190,7 +196,7 @@ fn read(served: &Page, name: &PackageName) -> Result<SimplePage, Failure> {
             .with("expected", "a simple page, as JSON or HTML")
             .help("check the URL of the index in the manifest")
     })?;
-    SimplePage::parse(&served.bytes, format, &served.url, name).map_err(|e| {
+    SimplePage::parse_until(&served.bytes, format, &served.url, name, until).map_err(|e| {
         let exit = if e.refusal_code().is_some() { Exit::Refused } else { Exit::World };
         let failure = Failure { code: e.refusal_code().map(str::to_owned), ..Failure::of(exit, &e) };
         failure
