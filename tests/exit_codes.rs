@@ -241,17 +241,3 @@ fn every_code_is_explained_by_the_command() {
     }
     project.home.pinfold(PINFOLD).args(["explain", "hash-mismatsch"]).run().expect_code(2).expect_stderr("explain");
 }
-
-#[test]
-fn a_requirement_by_url_is_told_to_be_impossible_and_asks_nobody() {
-    let project =
-        Project::new(Index::new().wheel("world", "1.0"), &["world @ https://files.example/world-1.0-py3-none-any.whl"]);
-    project
-        .pinfold("lock")
-        .run()
-        .expect_code(2)
-        .expect_stderr("`world` is required by URL")
-        .expect_stderr("pinfold.toml:");
-    assert!(!project.home.has("pylock.toml"));
-    assert!(project.server.requests().is_empty());
-}
