@@ -234,7 +234,7 @@ impl Universe {
     }
 
     /// Three to nine requirements on deeper layers: what was current at the release, or somewhat older, and newer. One in
-    /// four forbids the next major version, one in ten is for Windows, one in ten for an extra.
+    /// ten forbids the next major version, one in ten is for Windows, one in ten for an extra.
     fn requirements(&self, package: u32, release: u32) -> Vec<Requirement> {
         let layer = (0..LAYERS).find(|layer| package < self.layer_end(*layer)).unwrap_or(LAYERS - 1);
         let first = self.layer_end(layer);
@@ -254,7 +254,7 @@ impl Universe {
         let one = |(on, kind): (u32, u32)| {
             let low = Self::current(on, moment.saturating_sub(250));
             let next = Self::current(on, moment) / MAJOR + 1;
-            let upper = if kind % 4 == 0 { format!(",<{next}") } else { String::new() };
+            let upper = if kind % 10 == 0 { format!(",<{next}") } else { String::new() };
             let marker = match kind {
                 1..=4 => "; sys_platform == 'win32'",
                 5..=8 => "; extra == 'extra'",

@@ -38,8 +38,15 @@ pub(crate) struct Project<'f> {
     /// Metadata that was found.
     metadata: RefCell<Map<usize, &'f MetadataFact>>,
     /// Per version and wanted extra, what it needs.
-    demands: RefCell<Map<(usize, Option<ExtraName>), Rc<[Demand]>>>,
+    demands: RefCell<Map<DemandKey, Rc<[Demand]>>>,
     has_final: OnceCell<bool>,
+}
+
+/// A version, or one of its extras.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct DemandKey {
+    position: usize,
+    extra: Option<ExtraName>,
 }
 
 /// Which file of a version serves the target.
@@ -106,9 +113,6 @@ pub(crate) struct Permits {
     pub(crate) yanked: std::collections::BTreeSet<(PackageName, Version)>,
 }
 
-/// Runs of positions, each with its first and the one after its last.
-type Segments = Vec<(usize, usize)>;
-
 /// How welcome a candidate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Welcome {
@@ -138,6 +142,11 @@ impl<'f> Projects<'f> {
     /// Returns how many projects were looked at.
     pub(crate) fn known_count(&self) -> usize {
         self.known.borrow().len()
+    }
+
+    /// Returns of how many projects something is known.
+    pub(crate) fn fact_count(&self) -> usize {
+        self.facts.project_count()
     }
 
     /// Returns true if projects of more than one index were looked at.
@@ -203,9 +212,9 @@ impl<'f> Project<'f> {
         self.segments(range).into_iter().flat_map(|(start, end)| start..end).collect()
     }
 
-    /// Returns the runs of positions in a range, ascending.
-    fn segments(&self, range: &Ranges<Version>) -> Segments {
-        let mut segments = Segments::new();
+    /// Returns the runs of positions in a range, ascending, each with its first and the one after its last.
+    fn segments(&self, range: &Ranges<Version>) -> Vec<(usize, usize)> {
+        let mut segments = Vec::new();
         let Some(page) = self.page() else { return segments };
         for (start, end) in range.iter() {
             let first = match start {
@@ -301,12 +310,12 @@ impl<'f> Project<'f> {
 
     /// Returns what a version needs, if that was found out.
     pub(crate) fn known_demands(&self, position: usize, extra: Option<&ExtraName>) -> Option<Rc<[Demand]>> {
-        self.demands.borrow().get(&(position, extra.cloned())).cloned()
+        self.demands.borrow().get(&DemandKey { position, extra: extra.cloned() }).cloned()
     }
 
     /// Keeps what a version needs.
     pub(crate) fn keep_demands(&self, position: usize, extra: Option<&ExtraName>, demands: &Rc<[Demand]>) {
-        self.demands.borrow_mut().insert((position, extra.cloned()), Rc::clone(demands));
+        self.demands.borrow_mut().insert(DemandKey { position, extra: extra.cloned() }, Rc::clone(demands));
     }
 
     /// Returns why the version at a position is no candidate, if it is none; metadata included where it is known.
@@ -374,7 +383,7 @@ impl<'f> Project<'f> {
         self.ordered(self.segments(range))
     }
 
-    fn ordered(&self, mut segments: Segments) -> impl Iterator<Item = usize> + use<> {
+    fn ordered(&self, mut segments: Vec<(usize, usize)>) -> impl Iterator<Item = usize> + use<> {
         let lowest = self.is_lowest();
         if !lowest {
             segments.reverse();

@@ -108,6 +108,11 @@ impl Facts {
         self.projects.iter().filter(|(_, fact)| matches!(fact, ProjectFact::Page(_))).map(|(name, _)| name)
     }
 
+    /// Returns of how many projects something is known.
+    pub(crate) fn project_count(&self) -> usize {
+        self.projects.len()
+    }
+
     /// Returns what is known of a project.
     pub(crate) fn project(&self, name: &PackageName) -> Option<&ProjectFact> {
         self.projects.get(name)

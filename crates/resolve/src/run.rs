@@ -208,7 +208,8 @@ impl<'r, 'f> Run<'r, 'f> {
     fn miss_metadata(&self, project: &Project<'f>, position: usize) {
         let tried = self.tried.borrow().get(&project.name).map_or(0, Set::len);
         let mut questions: Vec<Question> = project.question(position).into_iter().collect();
-        if tried > 1 {
+        // In a big problem every round is dear.
+        if tried > 1 || (tried == 1 && self.projects.known_count() > BIG) {
             questions.extend(project.missing_after(position, &self.knobs.permits, (tried * 2).min(PREFETCH)));
         }
         self.questions.borrow_mut().insert(Package::Project(project.name.clone()), questions);
@@ -528,7 +529,7 @@ impl DependencyProvider for Run<'_, '_> {
         if self.mode == Mode::Collect && steps > COLLECT.max(self.projects.known_count() * COLLECT_EACH) {
             return Err(Stop::Steps);
         }
-        if steps > Limits::SOLVER_STEPS.max(self.projects.known_count() * STEPS) { Err(Stop::Steps) } else { Ok(()) }
+        if steps > Limits::SOLVER_STEPS.max(self.projects.fact_count() * STEPS) { Err(Stop::Steps) } else { Ok(()) }
     }
 }
 
@@ -602,6 +603,8 @@ const BLAME: u32 = 5;
 const STEPS: usize = 100;
 /// Steps that are soon taken again: a run that ends after so many does not go on to learn more.
 const SHORT: usize = 200;
+/// Projects of a problem for which a question more counts less than a round.
+const BIG: usize = 500;
 /// Steps of a run that only collects questions, and those for each project that it looked at.
 const COLLECT: usize = 300;
 const COLLECT_EACH: usize = 2;
