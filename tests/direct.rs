@@ -329,6 +329,8 @@ fn a_directory_is_locked_as_it_is_and_installed_as_a_copy() {
     project.pinfold("lock").arg("--check").run().expect_code(0);
     project.sync().expect_code(0).expect_stderr("up to date");
 
+    project.pinfold("tree").run().expect_code(0).expect_stdout("tool 1.0");
+    project.pinfold("why").arg("tool").run().expect_code(0).expect_stdout("tool @ ./lib/tool");
     // What tools leave there changes nothing.
     project.home.write("lib/tool/src/tool/__pycache__/x.pyc", "x");
     project.pinfold("lock").arg("--check").run().expect_code(0);
@@ -567,4 +569,15 @@ fn a_repository_over_ssh_is_asked_without_questions() {
     let said = std::fs::read_to_string(log).unwrap();
     assert!(said.lines().all(|line| line.starts_with("/agent ") && line.contains("-oBatchMode=yes")), "{said}");
     assert!(said.contains(" git@git.test git-upload-pack") && !said.contains("s3cr3t"), "{said}");
+}
+
+#[test]
+fn a_constraint_by_url_matters_only_if_somebody_asks_for_the_project() {
+    let missing = "constraints = [\"tool @ ./missing/tool-1.0-py3-none-any.whl\"]";
+    let index = || index().wheel("wants", "1.0").requires("tool");
+    let project = Project::with(index(), &["lib"], missing, "");
+    assert!(!project.lock().contains("name = \"tool\""));
+    project.write_manifest(&["wants"], missing, "");
+    project.pinfold("lock").run().expect_code(2).expect_stderr("cannot find `missing/tool-1.0");
+    assert!(project.server.requests_to("/simple/tool/").is_empty());
 }

@@ -90,7 +90,7 @@ impl Tree {
                 continue;
             }
             let node = nodes.entry(package.name.clone()).or_default();
-            node.versions.extend(package.version.clone());
+            node.versions.extend(lock.version_of(package));
             node.applies.extend(applies.into_iter().map(|applies| (applies.target.clone(), applies)));
             counted.entry(&package.name).or_default().push(package);
         }

@@ -76,7 +76,7 @@ impl Why {
         let tree = Tree::of(lock);
         tree.packages().get(name)?;
         let entries = lock.packages.iter().filter(|package| package.name == *name).map(|package| WhyEntry {
-            version: package.version.clone(),
+            version: lock.version_of(package),
             origin: package.origin_text(),
             marker: package.marker.as_ref().map(ToString::to_string),
             applies: lock.applies(package),

@@ -43,7 +43,7 @@ pub(super) fn compare(old: Side<'_>, new: Side<'_>) -> Option<PackageDiff> {
 }
 
 fn versions(side: Side<'_>) -> BTreeSet<Version> {
-    side.1.iter().filter_map(|package| package.version.clone()).collect()
+    side.1.iter().filter_map(|package| side.0.version_of(package)).collect()
 }
 
 fn version_jumps(diff: &mut PackageDiff) {
@@ -217,7 +217,7 @@ fn files(old: Side<'_>, new: Side<'_>, kept: &BTreeSet<&Version>, changes: &mut 
         _ => Some(file.url.clone()),
     };
     let of = |side: Side<'_>| -> BTreeMap<ArtifactFilename, (LockedFile, Option<SafeUrl>)> {
-        let versions = side.1.iter().filter(|package| package.version.as_ref().is_none_or(|v| kept.contains(v)));
+        let versions = side.1.iter().filter(|package| side.0.version_of(package).is_none_or(|v| kept.contains(&v)));
         let files = versions.flat_map(|package| package.files().map(move |file| (package, file)));
         files.map(|(package, file)| (file.filename.clone(), (file.clone(), place(package, file)))).collect()
     };

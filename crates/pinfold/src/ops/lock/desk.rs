@@ -286,6 +286,12 @@ impl Desk {
         }
     }
 
+    /// Keeps why a project cannot be had, for whoever asks for it.
+    pub(super) fn put_aside(&mut self, name: &PackageName, failure: Failure) {
+        self.asked.insert(Key::Page(name.clone()));
+        self.failures.insert(Key::Page(name.clone()), failure);
+    }
+
     /// Resolves one problem; the target is cut where a marker divides it, so one problem may have several solutions.
     ///
     /// # Errors

@@ -124,27 +124,50 @@ impl Directs {
     pub(super) fn gather(context: &Context<'_>, desk: &mut Desk, sdists: &mut Sdists<'_>) -> Result<Self, Unsolved> {
         let mut directs = Self::default();
         for (name, wanted) in wanted(context.inputs)? {
-            let mut files = Vec::new();
-            let mut hosts = BTreeSet::new();
-            for referred in &wanted {
-                let (file, fact) = {
-                    let warnings = &mut directs.warnings;
-                    get(context, referred, &mut Hands { desk: &mut *desk, sdists: &mut *sdists, warnings })?
-                };
-                directs.recorded.insert(recorded_name(referred), recorded(&file));
-                hosts.extend(file.locked.url.file_host());
-                files.push((file.page_file.clone(), fact));
-                directs.files.insert(referred.key.clone(), file);
+            let mut warnings = Vec::new();
+            let mut hands = Hands { desk: &mut *desk, sdists: &mut *sdists, warnings: &mut warnings };
+            match directs.gather_one(context, &wanted, &mut hands) {
+                Ok(()) => directs.warnings.extend(warnings),
+                // What only narrows matters only if somebody asks for the project.
+                Err(Unsolved::Failed(failure)) if only_narrows(context.inputs, &name, &wanted) => {
+                    desk.put_aside(&name, failure);
+                }
+                Err(unsolved) => return Err(unsolved),
             }
-            let origin = match &wanted[..] {
-                [only] => Origin::direct(&only.key),
-                [first, ..] => Origin::new(&first.key, hosts),
-                [] => continue,
-            };
-            desk.seed(&name, origin, page(files.iter().map(|(file, _)| file.clone()).collect()), files);
         }
         Ok(directs)
     }
+
+    /// Gets what one name refers to on the targets.
+    fn gather_one(
+        &mut self,
+        context: &Context<'_>,
+        wanted: &[&Referred],
+        hands: &mut Hands<'_, '_>,
+    ) -> Result<(), Unsolved> {
+        let mut files = Vec::new();
+        let mut hosts = BTreeSet::new();
+        for referred in wanted {
+            let (file, fact) = get(context, referred, hands)?;
+            self.recorded.insert(recorded_name(referred), recorded(&file));
+            hosts.extend(file.locked.url.file_host());
+            files.push((file.page_file.clone(), fact));
+            self.files.insert(referred.key.clone(), file);
+        }
+        let (origin, name) = match wanted {
+            [only] => (Origin::direct(&only.key), &only.requested.requirement.name),
+            [first, ..] => (Origin::new(&first.key, hosts), &first.requested.requirement.name),
+            [] => return Ok(()),
+        };
+        hands.desk.seed(name, origin, page(files.iter().map(|(file, _)| file.clone()).collect()), files);
+        Ok(())
+    }
+}
+
+/// Returns true if only constraints refer to the name, and no requirement of the maintainer names it.
+fn only_narrows(inputs: &Inputs, name: &PackageName, wanted: &[&Referred]) -> bool {
+    wanted.iter().all(|referred| referred.role == Role::Constraint)
+        && !inputs.roots.iter().any(|root| root.requirement.name == *name)
 }
 
 fn page(files: Vec<PageFile>) -> SimplePage {
