@@ -214,3 +214,18 @@ fn a_tool_of_a_locked_build_that_vanished() {
     project.pinfold("lock").arg("--check").run().expect_code(0);
     assert_eq!(project.home.read("pylock.toml"), lock);
 }
+
+#[test]
+fn the_lock_of_another_tool_is_held_against_the_index_as_far_as_it_goes() {
+    let index =
+        |newest: &str| Index::new().wheel("a", "1.0").wheel("a", newest).uploaded("2024-06-01T00:00:00.123456Z");
+    let project = Project::new(index("1.5").fault(Fault::NoHash), &["a"]);
+    let lock = project.lock();
+    let bare = lock[..lock.find("[tool.pinfold]").expect("the lock is ours")].replace(".123456Z", "Z");
+    project.home.write("pylock.toml", &bare);
+    assert_eq!(project.lock(), lock);
+    project.home.write("pylock.toml", &bare);
+    project.server.update(&Index::new().wheel("a", "1.0"));
+    project.forget_cache();
+    project.pinfold("lock").run().expect_refusal("index-rollback").expect_stderr(&wheel("a", "1.5"));
+}

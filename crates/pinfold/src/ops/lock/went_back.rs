@@ -241,7 +241,9 @@ impl Locked<'_> {
         let Some(now) = files.iter().find(|file| file.filename == self.file.filename) else {
             return Some(Change::Gone { expected: self.file.sha256 });
         };
-        let is_computed = former.tool.as_ref().is_some_and(|tool| tool.computed.contains(&self.file.filename));
+        // Another tool's lock does not say whose digests it has, and may round times.
+        let is_ours = former.tool.is_some();
+        let is_computed = former.tool.as_ref().is_none_or(|tool| tool.computed.contains(&self.file.filename));
         let expected = self.file.sha256;
         match now.sha256 {
             Some(found) if found != expected => return Some(Change::Digest { expected, found }),
@@ -252,7 +254,7 @@ impl Locked<'_> {
             return Some(Change::Size { expected: self.file.size_bytes, found });
         }
         match self.file.upload_time {
-            Some(expected) if now.upload_time != Some(expected) => {
+            Some(expected) if is_ours && now.upload_time != Some(expected) => {
                 Some(Change::UploadTime { expected, found: now.upload_time })
             }
             _ => None,
