@@ -15,12 +15,12 @@ use pinfold_packaging::{
     ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, Releases, SimplePage, Target, Version,
 };
 use pinfold_resolve::{
-    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Refusal, Solution, best_candidates, resolve,
+    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution, best_candidates,
 };
 
 use super::ahead::{Ahead, Place};
 use super::crew::Crew;
-use super::source::{Answer, MetadataFact, Source};
+use super::source::{Answer, MetadataFact, Source, UNREADABLE};
 use crate::exit::{Exit, Failure};
 
 /// Facts, and the crew that fetches more.
@@ -35,6 +35,8 @@ pub(super) struct Desk {
     /// Pages that came since the crawl last looked.
     arrived: Vec<PackageName>,
     asked: BTreeSet<Key>,
+    /// Files whose metadata cannot be read, and why.
+    unreadable: BTreeMap<ArtifactFilename, String>,
     /// What could not be had; it matters only if the resolver asks for it.
     failures: BTreeMap<Key, Failure>,
     /// Sdists whose metadata only a build can tell.
@@ -143,6 +145,7 @@ impl Desk {
             outstanding: 0,
             arrived: Vec::new(),
             asked: BTreeSet::new(),
+            unreadable: BTreeMap::new(),
             failures: BTreeMap::new(),
             unbuilt: BTreeSet::new(),
             to_build: Vec::new(),
@@ -168,6 +171,11 @@ impl Desk {
     /// Returns what the METADATA of each file said.
     pub(super) const fn metadata(&self) -> &BTreeMap<ArtifactFilename, MetadataFact> {
         &self.metadata
+    }
+
+    /// Returns the files whose metadata cannot be read, and why.
+    pub(super) const fn unreadable(&self) -> &BTreeMap<ArtifactFilename, String> {
+        &self.unreadable
     }
 
     /// Returns the pages, if they were to be kept.
@@ -297,8 +305,9 @@ impl Desk {
     /// # Errors
     /// [`Unsolved`] if a fact cannot be had or there is no solution.
     pub(super) fn solve(&mut self, problem: &Problem, builder: &mut dyn Builder) -> Result<Vec<Solution>, Unsolved> {
+        let mut search = Search::new(problem);
         for _ in 0..Limits::RESOLVE_ROUNDS {
-            match resolve(problem, &self.facts) {
+            match search.proceed(&self.facts) {
                 Outcome::Divide(cut) => return self.solve_parts(problem, &cut, builder),
                 Outcome::Need(questions) => self.answer_all(&questions, builder)?,
                 Outcome::NoSolution(why) => {
@@ -457,6 +466,13 @@ impl Desk {
         self.progress.inc(1);
         self.outstanding -= 1;
         match (question, answer) {
+            // A version that cannot be read is no candidate; should nothing else do, the explanation says so.
+            (Question::Metadata { file, .. }, Err(failure)) if failure.code.as_deref() == Some(UNREADABLE) => {
+                let causes = failure.details.iter().filter(|(key, _)| *key == "cause").map(|(_, cause)| cause.as_str());
+                let reason = std::iter::once(failure.headline.as_str()).chain(causes).collect::<Vec<_>>().join(": ");
+                self.facts.add_unreadable(FileKey::of(&file), &reason);
+                self.unreadable.insert(file.filename, reason);
+            }
             (question, Err(failure)) => {
                 self.failures.insert(Key::of(&question), failure);
             }

@@ -39,6 +39,9 @@ pub(super) struct Recording {
     pub(super) indexes: BTreeMap<String, RecordedIndex>,
     /// Per wheel.
     pub(super) metadata: BTreeMap<ArtifactFilename, RecordedMetadata>,
+    /// Wheels whose metadata cannot be read, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) unreadable: BTreeMap<ArtifactFilename, String>,
     /// Per sdist.
     pub(super) sdists: BTreeMap<ArtifactFilename, RecordedSdist>,
     /// When files without an upload time were seen, where an index has such files and the manifest lets that stand for one.
@@ -322,7 +325,11 @@ pub(super) fn of(
     let timeless = Relevance::new(&inputs.targets, None);
     let indexes = desk.source().indexes();
     let default = indexes.default_name();
-    let mut recording = Recording { format: Recording::FORMAT.to_owned(), ..Recording::default() };
+    let mut recording = Recording {
+        format: Recording::FORMAT.to_owned(),
+        unreadable: desk.unreadable().clone(),
+        ..Recording::default()
+    };
     for (name, page) in desk.pages().into_iter().flatten() {
         let index = indexes.of(name)?;
         let page_url = index.page_url(name)?;
