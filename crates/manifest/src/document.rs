@@ -12,7 +12,7 @@ use pinfold_packaging::RequirementError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::place::directory_of;
+use crate::place::{Positions, directory_of};
 use crate::{ManifestError, ManifestErrorKind, Place, Requested, Sourced, reference};
 
 /// The text of a manifest and its name.
@@ -20,6 +20,8 @@ use crate::{ManifestError, ManifestErrorKind, Place, Requested, Sourced, referen
 pub(crate) struct Document<'a> {
     pub(crate) file: &'a str,
     pub(crate) text: &'a str,
+    /// Of the text.
+    pub(crate) positions: &'a Positions,
 }
 
 /// A table of which every key is known.
@@ -59,15 +61,13 @@ impl<'d> Document<'d> {
     }
 
     pub(crate) fn sourced<T>(self, range: Range<usize>, value: T) -> Sourced<T> {
-        let place = Place::locate(self.file, self.text, range);
-        Sourced { value, file: place.file, line: place.line, column: place.column }
+        let (line, column) = self.positions.find(self.text, range.start);
+        Sourced { value, file: self.file.to_owned(), line, column }
     }
 
     /// Returns the range of the value that begins at a line and column, to the end of its line at most.
     pub(crate) fn range_at(self, line: usize, column: usize) -> Range<usize> {
-        let before: usize = self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-        let rest = self.text.get(before..).unwrap_or_default();
-        let start = before + rest.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum::<usize>();
+        let start = self.positions.offset(self.text, line, column);
         let value = self.text.get(start..).unwrap_or_default();
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
         let length = quote.and_then(|quote| value[1..].find(quote).map(|end| end + 2));

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::place::Positions;
 use crate::{ManifestError, ManifestErrorKind, Place};
 
 /// The text of a requirements file and its name.
@@ -12,6 +13,8 @@ use crate::{ManifestError, ManifestErrorKind, Place};
 pub(crate) struct Source<'a> {
     pub(crate) file: &'a str,
     pub(crate) text: &'a str,
+    /// Of the text.
+    pub(crate) positions: &'a Positions,
 }
 
 /// A line that says something: joined, without comment, trimmed, variables replaced; never empty.
@@ -185,7 +188,8 @@ impl LogicalLine {
     fn copy(&mut self, other: &Self, range: Range<usize>) {
         let mut start = range.start;
         while start < range.end {
-            let next = other.pieces.iter().map(|piece| piece.start).find(|&at| at > start).unwrap_or(range.end);
+            let after = other.pieces.partition_point(|piece| piece.start <= start);
+            let next = other.pieces.get(after).map_or(range.end, |piece| piece.start);
             let end = next.min(range.end);
             self.push(&other.text[start..end], other.written_at(start).0, PieceKind::Written);
             start = end;
@@ -225,7 +229,7 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        Source { file: "r.txt", text }.lines(&environment)
+        Source { file: "r.txt", text, positions: &Positions::of(text) }.lines(&environment)
     }
 
     fn check(text: &str, expected: &[&str]) {

@@ -43,6 +43,55 @@ impl Place {
     }
 }
 
+/// Lines and columns of a text that are asked for often: one lookup reads a small part of the text, wherever it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Positions {
+    /// Every so many bytes: where, on which line, at which column; the first is the beginning.
+    marks: Vec<(usize, usize, usize)>,
+}
+
+impl Positions {
+    pub(crate) fn of(text: &str) -> Self {
+        let (mut line, mut column) = (1, 1);
+        let mut marks = vec![(0, line, column)];
+        let mut next = MARK_BYTES;
+        for (at, c) in text.char_indices() {
+            if at >= next {
+                marks.push((at, line, column));
+                next = at + MARK_BYTES;
+            }
+            (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        Self { marks }
+    }
+
+    /// Returns line and column of a byte, as [`Place::locate`] gives them; the text is the one that was marked.
+    pub(crate) fn find(&self, text: &str, position: usize) -> (usize, usize) {
+        let position = floor_boundary(text, position);
+        let after = self.marks.partition_point(|(at, ..)| *at <= position);
+        let (start, line, column) = self.marks[after - 1];
+        text[start..position].chars().fold((line, column), |(line, column), c| match c {
+            '\n' => (line + 1, 1),
+            _ => (line, column + 1),
+        })
+    }
+
+    /// Returns the byte at a line and column that [`Positions::find`] gave.
+    pub(crate) fn offset(&self, text: &str, line: usize, column: usize) -> usize {
+        let after = self.marks.partition_point(|(_, l, c)| (*l, *c) <= (line, column)).max(1);
+        let (start, mut l, mut c) = self.marks[after - 1];
+        for (at, character) in text[start..].char_indices() {
+            if (l, c) >= (line, column) {
+                return start + at;
+            }
+            (l, c) = if character == '\n' { (l + 1, 1) } else { (l, c + 1) };
+        }
+        text.len()
+    }
+}
+
+const MARK_BYTES: usize = 256;
+
 /// Writes a message as people read it: the text, where it is, the line with carets below, and help.
 ///
 /// ```text
@@ -185,5 +234,17 @@ mod tests {
                 render("wrong", &place, None);
             }
         }
+    }
+
+    #[test]
+    fn positions_are_those_of_places() {
+        let text = "ab\r\n\u{e9}\u{4e2d}c\n\n".repeat(200) + &"x\u{e9}".repeat(500);
+        let positions = Positions::of(&text);
+        for position in 0..text.len() + 2 {
+            let place = Place::locate("a", &text, position..position + 1);
+            assert_eq!(positions.find(&text, position), (place.line, place.column), "{position}");
+            assert_eq!(positions.offset(&text, place.line, place.column), floor_boundary(&text, position));
+        }
+        assert_eq!(Positions::of("").find("", 0), (1, 1));
     }
 }

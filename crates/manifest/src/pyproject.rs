@@ -7,12 +7,14 @@ use toml::de::DeValue;
 
 use crate::document::{Document, Table, texts};
 use crate::groups::Sections;
+use crate::place::Positions;
 use crate::read::{PROJECT_KEYS, ROOT_KEYS, given_in_both, read_name, read_project, read_sources};
 use crate::{Manifest, ManifestError, ManifestErrorKind};
 
 /// Reads a `pyproject.toml`.
 pub(crate) fn parse(text: &str, file_name: &str) -> Result<Manifest, ManifestError> {
-    let document = Document { file: file_name, text };
+    let positions = Positions::of(text);
+    let document = Document { file: file_name, text, positions: &positions };
     let parsed = document.parse()?;
     let root = Table::root(document, &parsed);
     let mut manifest = Manifest::empty();

@@ -8,11 +8,13 @@ use toml::de::DeValue;
 use crate::document::{Document, Table, Text, wrong_type};
 use crate::groups;
 use crate::index::{IndexEntry, IndexLocation, UploadTime};
+use crate::place::Positions;
 use crate::{Accept, Cutoff, Manifest, ManifestError, ManifestErrorKind, Requested, Sourced, routes};
 
 /// Reads a `pinfold.toml`.
 pub(crate) fn parse(text: &str, file_name: &str) -> Result<Manifest, ManifestError> {
-    let document = Document { file: file_name, text };
+    let positions = Positions::of(text);
+    let document = Document { file: file_name, text, positions: &positions };
     let parsed = document.parse()?;
     let root = Table::root(document, &parsed);
     root.check_keys(

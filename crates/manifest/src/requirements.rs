@@ -13,7 +13,7 @@ use pinfold_packaging::PackageName;
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
 use crate::options::{Given, OptionKind, split_line};
-use crate::place::{directory_of, shown_line};
+use crate::place::{Positions, directory_of, shown_line};
 use crate::{ManifestError, ManifestErrorKind, Place, ReferenceSource, Requested, Sourced, reference};
 
 /// What requirements files ask for.
@@ -80,13 +80,13 @@ impl<'r> Reader<'r> {
     ) -> Result<RequirementsFile, ManifestError> {
         let result = RequirementsFile::default();
         let mut reader = Self { read, environment, path: Vec::new(), done: BTreeSet::new(), result };
-        reader.file(root, role, &Place::whole(root))?;
+        reader.file(root, role, &|| Place::whole(root))?;
         Ok(reader.result)
     }
 
-    /// Reads one file; `place` is where it is included.
-    fn file(&mut self, file: &str, role: Role, place: &Place) -> Result<(), ManifestError> {
-        let blame = |kind| ManifestError::new(place.clone(), kind);
+    /// Reads one file; `place` tells where it is included.
+    fn file(&mut self, file: &str, role: Role, place: &dyn Fn() -> Place) -> Result<(), ManifestError> {
+        let blame = |kind| ManifestError::new(place(), kind);
         if let Some(first) = self.path.iter().position(|outer| outer == file) {
             let files = self.path[first..].iter().map(String::as_str).chain([file]);
             let path = files.map(|file| format!("`{file}`")).collect();
@@ -105,7 +105,7 @@ impl<'r> Reader<'r> {
             return Err(ManifestError::new(Place::whole(file), kind));
         }
         self.path.push(file.to_owned());
-        let source = Source { file, text: &text };
+        let source = Source { file, text: &text, positions: &Positions::of(&text) };
         for line in source.lines(self.environment)? {
             self.line(source, &line, role)?;
         }
@@ -155,8 +155,8 @@ impl<'r> Reader<'r> {
             }
             self.result.hashes.entry(requirement.name.clone()).or_default().extend(hashes);
         }
-        let place = Place::locate(source.file, source.text, line.written(range));
-        let sourced = Sourced { value: requested, file: place.file, line: place.line, column: place.column };
+        let (number, column) = source.positions.find(source.text, line.written(range).start);
+        let sourced = Sourced { value: requested, file: source.file.to_owned(), line: number, column };
         match role {
             Role::Constraints => self.result.constraints.push(sourced),
             Role::Requirements => self.result.requirements.push(sourced),
@@ -182,8 +182,7 @@ impl<'r> Reader<'r> {
         if option.value.is_empty() {
             return Err(source.error(written, ManifestErrorKind::Empty { key: option.name.clone() }));
         }
-        let place = Place::locate(source.file, source.text, written);
-        self.file(&join(source.file, &option.value), role, &place)
+        self.file(&join(source.file, &option.value), role, &|| Place::locate(source.file, source.text, written.clone()))
     }
 }
 

@@ -547,3 +547,15 @@ fn a_commit_has_no_hash() {
         ),
     );
 }
+
+#[test]
+fn long_files_take_time_in_proportion_to_their_length() {
+    // Looking for each place from the beginning, this would take minutes.
+    let lines = "a\n".repeat(20_000) + &"b \\\n".repeat(20_000);
+    let manifest = format!("[project]\ndependencies = [{}]", "\"a\",".repeat(20_000));
+    let file = read_requirements("r.txt", &mut |_| Ok(lines.clone()), &|_| None);
+    assert_eq!(file.map(|file| file.requirements.len()).unwrap_err().place().line, 20_001);
+    let manifest = crate::Manifest::parse_toml(&manifest, "pinfold.toml").unwrap();
+    let last = manifest.dependencies.last().unwrap();
+    assert_eq!((manifest.dependencies.len(), last.line, last.column), (20_000, 2, 17 + 4 * 19_999));
+}
