@@ -329,3 +329,19 @@ fn requirements_files_are_locked_without_a_manifest() {
     lock(&digest).expect_code(0);
     lock(&"0".repeat(64)).expect_refusal("hash-mismatch").expect_stderr(&digest).expect_stderr("--hash");
 }
+
+#[test]
+fn a_version_whose_metadata_cannot_be_read_is_passed_over() {
+    let broken = || WheelRecipe::new("a", "2.0").metadata_line("Requires-Dist: b==2004d");
+    let index = || Index::new().wheel("a", "1.0").wheel_from(broken());
+    check(index(), &["a"], "", "", &["a 1.0"]);
+    let project = Project::new(index(), &["a>=2"]);
+    let reason = "the metadata of a 2.0 cannot be read";
+    project.pinfold("lock").run().expect_code(1).expect_stderr(reason).expect_stderr("`2004d` is no version");
+    // A recording knows it, too.
+    project.write_manifest(&["a"], "", "");
+    project.pinfold("lock").args(["--record", "answers"]).run().expect_code(0);
+    project.pinfold("lock").args(["--replay", "answers", "--check"]).run().expect_code(0);
+    project.pinfold("lock").args(["--replay", "answers", "-o", "again.toml"]).run().expect_code(0);
+    assert_eq!(project.home.read("again.toml"), project.home.read("pylock.toml"));
+}

@@ -20,7 +20,7 @@ use pinfold_resolve::{
 
 use super::ahead::{Ahead, Place};
 use super::crew::Crew;
-use super::source::{Answer, MetadataFact, Source, UNREADABLE};
+use super::source::{Answer, MetadataFact, Source};
 use crate::exit::{Exit, Failure};
 
 /// Facts, and the crew that fetches more.
@@ -467,7 +467,7 @@ impl Desk {
         self.outstanding -= 1;
         match (question, answer) {
             // A version that cannot be read is no candidate; should nothing else do, the explanation says so.
-            (Question::Metadata { file, .. }, Err(failure)) if failure.code.as_deref() == Some(UNREADABLE) => {
+            (Question::Metadata { file, .. }, Err(failure)) if failure.code.as_deref() == Some("bad-metadata") => {
                 let causes = failure.details.iter().filter(|(key, _)| *key == "cause").map(|(_, cause)| cause.as_str());
                 let reason = std::iter::once(failure.headline.as_str()).chain(causes).collect::<Vec<_>>().join(": ");
                 self.facts.add_unreadable(FileKey::of(&file), &reason);

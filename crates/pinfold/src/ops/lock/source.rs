@@ -188,7 +188,7 @@ impl Source {
     ) -> Result<Answer, Failure> {
         if let Self::Replay { recording, .. } = self {
             if let Some(reason) = recording.unreadable.get(&file.filename) {
-                return Err(Failure::refused(UNREADABLE, reason));
+                return Err(Failure::refused("bad-metadata", reason));
             }
             let Some(recorded) = recording.metadata.get(&file.filename) else {
                 return match &file.distribution {
@@ -229,7 +229,7 @@ impl MetadataFact {
         let metadata = Metadata::parse(bytes).map_err(|e| {
             let cause = Failure::of(Exit::Refused, &e);
             Failure {
-                code: Some(e.refusal_code().unwrap_or(UNREADABLE).to_owned()),
+                code: Some(e.refusal_code().unwrap_or("bad-metadata").to_owned()),
                 details: cause.details,
                 ..cause
             }
@@ -257,9 +257,6 @@ impl MetadataFact {
         .help("do not lock this file; tell the project's maintainers"))
     }
 }
-
-/// The code for metadata that cannot be read, and that nobody is suspected to have made so to deceive.
-pub(super) const UNREADABLE: &str = "bad-metadata";
 
 pub(super) fn missing(what: &str) -> Failure {
     Failure::new(Exit::Input, format!("the recording has no answer for `{what}`"))
