@@ -153,6 +153,14 @@ fn the_url_wins_over_a_range_that_it_fits_and_over_no_other() {
     assert!(project.lock().contains("name = \"tool\"\nversion = \"1.0\""));
     project.write_manifest(&[&url, "demands"], "", "");
     project.pinfold("lock").run().expect_code(1).expect_stderr("tool>=2");
+    project.home.write("w/tool-1.0-py3-none-any.whl", server.file_bytes(&wheel("tool", "1.0")));
+    project.write_manifest(&["tool @ ./w/tool-1.0-py3-none-any.whl", "demands"], "", "");
+    let run = project
+        .pinfold("lock")
+        .run()
+        .expect_code(1)
+        .expect_stderr("required as `./w/tool-1.0-py3-none-any.whl` (pinfold.toml:4)");
+    assert!(!run.stderr.contains("file:"), "{run}");
     project.write_manifest(&["wants"], &format!("overrides = [\"{url}\"]"), "");
     assert!(project.lock().contains("name = \"tool\"\nversion = \"1.0\""));
     project.write_manifest(&["wants"], &format!("constraints = [\"{url}\"]"), "");
@@ -580,4 +588,25 @@ fn a_constraint_by_url_matters_only_if_somebody_asks_for_the_project() {
     project.write_manifest(&["wants"], missing, "");
     project.pinfold("lock").run().expect_code(2).expect_stderr("cannot find `missing/tool-1.0");
     assert!(project.server.requests_to("/simple/tool/").is_empty());
+}
+
+/// With a cutoff in the past the answers of an index cannot change, and locking again is not worked out twice; a directory can.
+#[test]
+fn a_directory_is_looked_at_however_current_the_lock_is() {
+    let index = Index::new().wheel("lib", "1.0").uploaded("2025-01-01T00:00:00Z");
+    let settings = "build = [\"tool\"]\nexclude-newer = \"2025-06-01T00:00:00Z\"";
+    let project = Project::with(index, &["tool @ ./lib/tool"], settings, "");
+    write_sources(&project, "lib/tool", &sdist());
+    let first = project.lock();
+    assert_eq!(project.lock(), first);
+    write_sources(&project, "lib/tool", &SdistRecipe::new("tool", "1.1").requires("lib").built_requires("lib"));
+    assert!(project.lock().contains("version = \"1.1\"\npath = \"lib/tool\""));
+    let wheel = |module: &str| WheelRecipe::new("tool", "1.0").file(&format!("tool/{module}.py"), "").build();
+    project.home.write("tool-1.0-py3-none-any.whl", wheel("one"));
+    project.write_manifest(&["./tool-1.0-py3-none-any.whl"], settings, "");
+    let first = project.lock();
+    assert_eq!(project.lock(), first);
+    project.home.write("tool-1.0-py3-none-any.whl", wheel("two"));
+    project.pinfold("lock").arg("--check").run().expect_code(1);
+    assert_ne!(project.lock(), first);
 }

@@ -140,6 +140,20 @@ impl Inputs {
         })
     }
 
+    /// Returns a failure that says what was written where the resolver says the URL that stands for it.
+    pub(super) fn in_own_words(&self, mut failure: Failure) -> Failure {
+        for one in &self.references {
+            let Some(reference) = &one.requested.reference else { continue };
+            // What is required by its place has no index.
+            let index = format!("on {}, the only index that is asked for it", one.key);
+            let place = format!("required as `{reference}` ({})", one.written);
+            let own = |text: &str| text.replace(&index, &place).replace(one.key.as_str(), &reference.to_string());
+            failure.details.iter_mut().for_each(|(_, text)| *text = own(text));
+            failure.help = failure.help.map(|help| own(&help));
+        }
+        failure
+    }
+
     /// Returns what is odd about what was asked for without being wrong.
     pub(super) fn warnings(&self) -> Vec<String> {
         let has_egg = |one: &&Referred| one.requested.reference.as_ref().is_some_and(|reference| reference.has_egg);

@@ -188,7 +188,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let directs = Directs::gather(&context, &mut desk, &mut sdists).map_err(no_solution)?;
     let solved = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);
     let decided = went_back::look(former, &inputs.targets, cutoff, &solved, &request.decisions, &mut desk)?;
-    let solutions = solved.map_err(no_solution)?;
+    let solutions = solved.map_err(|unsolved| inputs.in_own_words(no_solution(unsolved)))?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;
     let mut pinner = Pinner::new(opened.fetcher.as_deref(), former, &directs);
