@@ -5,8 +5,10 @@
 //! [`Specifiers::ranges`] and [`Specifiers::contains`] are two independent readings of the specification that a property
 //! test holds together.
 //!
-//! Two corners differ from the `packaging` library, where it says more than the specification does: `>1.0a1` excludes
-//! post-releases and local versions of `1.0a1` only, not those of `1.0`; and pre-releases are never excluded as such.
+//! Three corners differ from the `packaging` library. Where it says more than the specification does: `>1.0a1` excludes
+//! post-releases and local versions of `1.0a1` only, not those of `1.0`; and pre-releases are never excluded as such. And
+//! `===` compares versions, not their spelling: `===1` accepts `1.0`, which no index keeps apart; another text than a version
+//! after `===` is an error.
 
 mod parse;
 #[cfg(test)]
