@@ -57,7 +57,7 @@ pub(super) enum SourcePlace {
     /// On an index.
     Index {
         /// The file.
-        file: PageFile,
+        file: Box<PageFile>,
         /// Who may serve it.
         origin: Origin,
     },
@@ -74,7 +74,7 @@ impl Sources {
     /// Returns the sources that an index has.
     pub(super) fn on_index(name: &PackageName, version: &Version, file: &PageFile, origin: &Origin) -> Self {
         let expected = Expected { name: name.clone(), version: Some(version.clone()), metadata: None };
-        Self { place: SourcePlace::Index { file: file.clone(), origin: origin.clone() }, expected }
+        Self { place: SourcePlace::Index { file: Box::new(file.clone()), origin: origin.clone() }, expected }
     }
 }
 
