@@ -11,11 +11,10 @@ use pinfold_artifact::{Limits, SafeUrl};
 use pinfold_fetch::{Connectivity, Fetcher, Freshness, PageReply};
 use pinfold_lock::{Lock, LockedIndex, Package, Tool};
 use pinfold_manifest::{IndexLocation, Manifest, ManifestError};
-use pinfold_packaging::{
-    DistributionFilename, PackageName, PageFile, PageFormat, Prerelease, SimplePage, Tags, Target, Version,
-};
+use pinfold_packaging::{DistributionFilename, PackageName, PageFile, Prerelease, SimplePage, Tags, Target, Version};
 
 use super::hands::each;
+use super::lock::pages::read as read_page;
 use super::lock::{Answers, Decisions, Effect, Keep, LockRequest, Rollback, credentials, lock};
 use super::read_lock;
 use crate::exit::{Exit, Failure};
@@ -193,13 +192,7 @@ impl Usable<'_> {
 fn page(index: &LockedIndex, name: &PackageName, fetcher: &Fetcher) -> Result<Option<SimplePage>, Failure> {
     let url = index.url.as_directory().join(&format!("{name}/")).map_err(|e| Failure::of(Exit::Input, &e))?;
     let PageReply::Found(served) = fetcher.page(&index.origin(), &url, Freshness::Revalidate)? else { return Ok(None) };
-    let format = PageFormat::from_content_type(&served.content_type).ok_or_else(|| {
-        Failure::new(Exit::World, format!("the page of `{name}` is no index page")).with("from", &served.url)
-    })?;
-    SimplePage::parse(&served.bytes, format, &served.url, name).map(Some).map_err(|e| {
-        let exit = if e.refusal_code().is_some() { Exit::Refused } else { Exit::World };
-        Failure { code: e.refusal_code().map(str::to_owned), ..Failure::of(exit, &e) }.with("page", &served.url)
-    })
+    read_page(&served, name, None).map(Some)
 }
 
 /// Why it is not known what an upgrade would give.

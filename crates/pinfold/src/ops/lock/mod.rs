@@ -13,7 +13,7 @@ pub(crate) mod direct;
 mod first_seen;
 mod indexes;
 mod inputs;
-mod pages;
+pub(crate) mod pages;
 mod pin;
 mod pip;
 mod recording;

@@ -187,7 +187,11 @@ pub(super) fn replayed(
     page.as_ref().map(|page| page.page(url, name).map(Releases::from)).transpose()
 }
 
-fn read(served: &Page, name: &PackageName, until: Option<Timestamp>) -> Result<SimplePage, Failure> {
+/// Reads a page that was served, without the files that were uploaded after a moment.
+///
+/// # Errors
+/// Exit 4 if it is no page, exit 3 if it must not be believed.
+pub(crate) fn read(served: &Page, name: &PackageName, until: Option<Timestamp>) -> Result<SimplePage, Failure> {
     let _turn = READING.wait();
     let format = PageFormat::from_content_type(&served.content_type).ok_or_else(|| {
         Failure::new(Exit::World, format!("the page of `{name}` is no index page"))
