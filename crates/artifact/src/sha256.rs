@@ -20,7 +20,7 @@ pub enum Sha256Error {
         found: usize,
     },
     /// A character is no hexadecimal digit.
-    #[error("`{found}` is no hexadecimal digit")]
+    #[error("`{}` is no hexadecimal digit", .found.escape_debug())]
     NotHex {
         /// The character.
         found: char,
@@ -120,5 +120,8 @@ mod tests {
         assert_eq!("ab".parse::<Sha256>(), Err(Sha256Error::Length { found: 2 }));
         assert_eq!("é".repeat(32).parse::<Sha256>(), Err(Sha256Error::NotHex { found: 'é' }));
         assert_eq!("".parse::<Sha256>(), Err(Sha256Error::Length { found: 0 }));
+        // What is shown to people drives no terminal.
+        let error = "\u{1b}".parse::<Sha256>().unwrap_err();
+        assert_eq!(error.to_string(), "`\\u{1b}` is no hexadecimal digit");
     }
 }
