@@ -31,6 +31,15 @@ enum Dimension {
 ///
 /// None if a value cannot be written into a marker.
 pub(super) fn conditions(sites: &Sites, classes: &[Option<usize>]) -> Option<BTreeMap<usize, Condition>> {
+    if let Some(known) = sites.known.borrow().get(classes) {
+        return known.clone();
+    }
+    let found = simplest(sites, classes);
+    sites.known.borrow_mut().insert(classes.to_vec(), found.clone());
+    found
+}
+
+fn simplest(sites: &Sites, classes: &[Option<usize>]) -> Option<BTreeMap<usize, Condition>> {
     let all: Vec<usize> = (0..classes.len()).collect();
     let mut best: Option<(usize, BTreeMap<usize, Condition>)> = None;
     for dimensions in orders() {

@@ -2,10 +2,12 @@
 //!
 //! Two targets that differ only in their libc or macOS floor are one site: no marker tells them apart, only wheel tags do.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pinfold_packaging::{PythonSpan, Specifiers, Target, Version};
 
+use super::condition::Condition;
 use crate::LockMarker;
 use crate::marker::{Key, Node, Operator};
 
@@ -15,6 +17,8 @@ pub(super) struct Sites {
     pub(super) spans: Vec<Span>,
     /// Sorted.
     pub(super) sites: Vec<Site>,
+    /// Conditions that were found, per classes of the sites: hundreds of projects share a few.
+    pub(super) known: RefCell<HashMap<Vec<Option<usize>>, Option<BTreeMap<usize, Condition>>>>,
 }
 
 /// Python releases that no target tells apart.
@@ -46,7 +50,7 @@ impl Sites {
                 }
             }
         }
-        Self { spans, sites: sites.into_iter().collect() }
+        Self { spans, sites: sites.into_iter().collect(), known: RefCell::default() }
     }
 
     /// Returns the positions of a target's sites.
