@@ -260,7 +260,8 @@ fn read_source(body: &str, directory: &str) -> Result<ReferenceSource, String> {
         Some(other) => return Err(format!("{other} is not supported; of repositories only git's are locked")),
         None => {}
     }
-    if body.starts_with("file:") {
+    // `File:///x` is refused there: a scheme in capitals is no reason to take a path for a URL.
+    if body.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:")) {
         return read_file_url(body).map(ReferenceSource::Path);
     }
     if body.contains("://") {

@@ -195,3 +195,9 @@ fn any_text_has_an_answer() {
     }
     assert!(read > 500, "{read}");
 }
+
+#[test]
+fn a_file_url_is_a_path_in_any_spelling() {
+    check("a @ file:///x/y", "a @ /x/y");
+    assert!(parse("a @ File:///x/y", "").is_err() && parse("a @ FILE:///x/a-1-py3-none-any.whl", "").is_err());
+}
