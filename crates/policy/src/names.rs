@@ -51,7 +51,9 @@ pub fn new_lookalikes(old: Option<&Lock>, new: &Lock) -> Vec<Lookalike> {
         let mut before = old.iter().filter_map(|lock| lock.tool.as_ref()).flat_map(|tool| &tool.builds);
         !before.any(|build| build.requires.iter().any(|tool| tool.name == **name))
     });
-    let new: BTreeSet<&PackageName> = all.into_iter().chain(tools).filter(|name| !known.contains(name)).collect();
+    let mut new: BTreeSet<&PackageName> = all.into_iter().chain(tools).filter(|name| !known.contains(name)).collect();
+    // Nearly all names of a lock are popular themselves, and that is soon seen.
+    popular::leave_unpopular(&mut new);
     if new.is_empty() {
         return Vec::new();
     }

@@ -31,11 +31,11 @@ enum Dimension {
 ///
 /// None if a value cannot be written into a marker.
 pub(super) fn conditions(sites: &Sites, classes: &[Option<usize>]) -> Option<BTreeMap<usize, Condition>> {
-    if let Some(known) = sites.known.borrow().get(classes) {
+    if let Some(known) = sites.known.0.borrow().get(classes) {
         return known.clone();
     }
     let found = simplest(sites, classes);
-    sites.known.borrow_mut().insert(classes.to_vec(), found.clone());
+    sites.known.0.borrow_mut().insert(classes.to_vec(), found.clone());
     found
 }
 

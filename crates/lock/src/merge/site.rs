@@ -18,8 +18,15 @@ pub(super) struct Sites {
     /// Sorted.
     pub(super) sites: Vec<Site>,
     /// Conditions that were found, per classes of the sites: hundreds of projects share a few.
-    pub(super) known: RefCell<HashMap<Vec<Option<usize>>, Option<BTreeMap<usize, Condition>>>>,
+    pub(super) known: Known,
 }
+
+/// Conditions, per classes of the sites; none where a value cannot be written into a marker.
+#[derive(Default)]
+pub(super) struct Known(pub(super) RefCell<HashMap<Vec<Option<usize>>, Option<ByClass>>>);
+
+/// When each class applies.
+pub(super) type ByClass = BTreeMap<usize, Condition>;
 
 /// Python releases that no target tells apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +57,7 @@ impl Sites {
                 }
             }
         }
-        Self { spans, sites: sites.into_iter().collect(), known: RefCell::default() }
+        Self { spans, sites: sites.into_iter().collect(), known: Known::default() }
     }
 
     /// Returns the positions of a target's sites.

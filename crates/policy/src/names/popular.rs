@@ -1,6 +1,8 @@
 //! The popular names, laid out to be compared with a few new ones quickly: no index over all their misspellings, only marks
 //! (length, letters, a digest of what the eye sees) that rule out almost every one before its letters are looked at.
 
+use std::collections::{BTreeSet, HashSet};
+
 use pinfold_packaging::PackageName;
 
 use super::distance::within;
@@ -26,6 +28,18 @@ struct Marks {
     seen: u64,
     /// A digest of its words, whatever their order.
     words: u64,
+}
+
+/// Takes the popular names out of some names.
+pub(super) fn leave_unpopular(names: &mut BTreeSet<&PackageName>) {
+    if names.is_empty() {
+        return;
+    }
+    let popular: HashSet<&str> = {
+        let wanted: HashSet<&str> = names.iter().map(|name| name.as_str()).collect();
+        NAMES.lines().filter(|name| wanted.contains(name)).collect()
+    };
+    names.retain(|name| !popular.contains(name.as_str()));
 }
 
 impl PopularNames {

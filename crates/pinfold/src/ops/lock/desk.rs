@@ -109,11 +109,12 @@ pub(super) struct Sdist<'a> {
 
 /// Who can tell what an sdist's metadata is.
 pub(super) trait Builder {
-    /// Begins to build an sdist whose metadata is likely to be asked for. How it ends is seen when it is asked for.
+    /// Begins to build an sdist whose metadata is likely to be asked for. Returns true if it is known already; otherwise how
+    /// it ends is seen when it is asked for.
     ///
     /// # Errors
     /// Exit 4 if the cache directory cannot be made.
-    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<(), Failure>;
+    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<bool, Failure>;
 
     /// Returns the metadata that a build of the sdist gives. What the build needs comes from `source`.
     ///
@@ -305,6 +306,7 @@ impl Desk {
     /// # Errors
     /// [`Unsolved`] if a fact cannot be had or there is no solution.
     pub(super) fn solve(&mut self, problem: &Problem, builder: &mut dyn Builder) -> Result<Vec<Solution>, Unsolved> {
+        self.begin_builds(builder)?;
         let mut search = Search::new(problem);
         for _ in 0..Limits::RESOLVE_ROUNDS {
             match search.proceed(&self.facts) {
@@ -431,10 +433,11 @@ impl Desk {
         Ok(())
     }
 
-    fn begin_builds(&mut self, builder: &mut dyn Builder) -> Result<(), Failure> {
+    fn begin_builds(&mut self, builder: &mut dyn Builder) -> Result<(), Unsolved> {
         for question in std::mem::take(&mut self.to_build) {
-            if let Question::Metadata { name, version, file, origin } = &question {
-                builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })?;
+            let Question::Metadata { name, version, file, origin } = &question else { continue };
+            if builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })? {
+                self.build(&question, builder)?;
             }
         }
         Ok(())

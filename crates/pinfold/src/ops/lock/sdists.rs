@@ -205,27 +205,30 @@ pub(super) struct Learned {
 }
 
 impl Builder for Sdists<'_> {
-    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<(), Failure> {
+    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<bool, Failure> {
         let filename = &sdist.file.filename;
-        if self.known.contains_key(filename) || self.begun.contains_key(filename) || self.fetcher.is_none() {
-            return Ok(());
+        if self.known.contains_key(filename) {
+            return Ok(true);
+        }
+        if self.begun.contains_key(filename) || self.fetcher.is_none() {
+            return Ok(false);
         }
         let running = self.begun.values().filter(|build| !build.is_finished()).count();
         if running >= thread::available_parallelism().map_or(1, usize::from) {
-            return Ok(());
+            return Ok(false);
         }
         let sources = Sources::on_index(sdist.name, sdist.version, sdist.file, sdist.origin);
         let yard = self.yard(source, filename.as_str())?;
         if let Some(kept) = yard.kept(&sources)? {
             self.known.insert(filename.clone(), kept);
-            return Ok(());
+            return Ok(true);
         }
         let work = move || yard.build(&sources);
         // Without a thread it is built when its answer is needed.
         if let Ok(build) = thread::Builder::new().name(format!("build {filename}")).spawn(work) {
             self.begun.insert(filename.clone(), build);
         }
-        Ok(())
+        Ok(false)
     }
 
     fn metadata(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved> {
