@@ -67,6 +67,16 @@ fn an_sdist_that_nobody_named_is_not_built() {
 }
 
 #[test]
+fn a_version_that_is_not_locked_is_not_built_on_a_guess() {
+    // The newest version is what a crawl comes to first; only the older one is wanted.
+    let sdist = |version: &str| SdistRecipe::new("a", version);
+    let index = Index::new().wheel("user", "1.0").requires("a<2").sdist_from(sdist("1.0")).sdist_from(sdist("2.0"));
+    let project = Project::with(index, &["user"], "build = [\"a\"]", "");
+    let run = project.pinfold("lock").run().expect_code(0).expect_stderr("building a 1.0");
+    assert!(!run.stderr.contains("building a 2.0"), "{run:?}");
+}
+
+#[test]
 fn a_build_sees_no_secret_and_no_home() {
     let code = "import os\nassert not [name for name in os.environ if 'PINFOLD' in name or 'TOKEN' in name], os.environ\n\
                 assert not os.listdir(os.path.expanduser('~')), 'the home is not empty'\n";

@@ -41,8 +41,8 @@ pub(super) struct Desk {
     failures: BTreeMap<Key, Failure>,
     /// Sdists whose metadata only a build can tell.
     unbuilt: BTreeSet<ArtifactFilename>,
-    /// Those of them whose build nobody has begun yet.
-    to_build: Vec<Question>,
+    /// Those of them that came since it was last looked whether an earlier build has the answer.
+    new_unbuilt: Vec<Question>,
     /// What METADATA said, per file: the lock and the recording keep its digest.
     metadata: BTreeMap<ArtifactFilename, MetadataFact>,
     /// Pages as they came, if they are to be recorded.
@@ -109,12 +109,18 @@ pub(super) struct Sdist<'a> {
 
 /// Who can tell what an sdist's metadata is.
 pub(super) trait Builder {
-    /// Begins to build an sdist whose metadata is likely to be asked for. Returns true if it is known already; otherwise how
-    /// it ends is seen when it is asked for.
+    /// Returns true if an earlier build of the sdist said what its metadata is. Runs nothing.
     ///
     /// # Errors
     /// Exit 4 if the cache directory cannot be made.
-    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<bool, Failure>;
+    fn knows(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<bool, Failure>;
+
+    /// Begins to build an sdist that the resolver asked for, while others are waited for. How it ends is seen when its metadata
+    /// is taken.
+    ///
+    /// # Errors
+    /// Exit 4 if the cache directory cannot be made.
+    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<(), Failure>;
 
     /// Returns the metadata that a build of the sdist gives. What the build needs comes from `source`.
     ///
@@ -149,7 +155,7 @@ impl Desk {
             unreadable: BTreeMap::new(),
             failures: BTreeMap::new(),
             unbuilt: BTreeSet::new(),
-            to_build: Vec::new(),
+            new_unbuilt: Vec::new(),
             metadata: BTreeMap::new(),
             pages: keep_pages.then(BTreeMap::new),
             ahead: Vec::new(),
@@ -306,7 +312,7 @@ impl Desk {
     /// # Errors
     /// [`Unsolved`] if a fact cannot be had or there is no solution.
     pub(super) fn solve(&mut self, problem: &Problem, builder: &mut dyn Builder) -> Result<Vec<Solution>, Unsolved> {
-        self.begin_builds(builder)?;
+        self.take_known_builds(builder)?;
         let mut search = Search::new(problem);
         for _ in 0..Limits::RESOLVE_ROUNDS {
             match search.proceed(&self.facts) {
@@ -420,24 +426,37 @@ impl Desk {
             self.ask(question.clone());
         }
         for question in questions {
-            self.begin_builds(builder)?;
+            self.begin_builds(questions, builder)?;
             while !self.is_known(question)? {
                 if self.must_be_built(question) {
                     self.build(question, builder)?;
                     continue;
                 }
                 self.wait()?;
-                self.begin_builds(builder)?;
+                self.begin_builds(questions, builder)?;
             }
         }
         Ok(())
     }
 
-    fn begin_builds(&mut self, builder: &mut dyn Builder) -> Result<(), Unsolved> {
-        for question in std::mem::take(&mut self.to_build) {
+    /// Files what earlier builds said of the sdists that the crawl came to.
+    fn take_known_builds(&mut self, builder: &mut dyn Builder) -> Result<(), Unsolved> {
+        for question in std::mem::take(&mut self.new_unbuilt) {
             let Question::Metadata { name, version, file, origin } = &question else { continue };
-            if builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })? {
+            if builder.knows(&self.shared_source(), &Sdist { name, version, file, origin })? {
                 self.build(&question, builder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to build what the resolver asked for. What only the crawl came to is not built: nobody's code runs on a guess.
+    fn begin_builds(&mut self, questions: &[Question], builder: &mut dyn Builder) -> Result<(), Unsolved> {
+        self.take_known_builds(builder)?;
+        for question in questions.iter().filter(|question| self.must_be_built(question)) {
+            let Question::Metadata { name, version, file, origin } = question else { continue };
+            if !self.facts.has_metadata(&FileKey::of(file)) {
+                builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })?;
             }
         }
         Ok(())
@@ -487,7 +506,7 @@ impl Desk {
             }
             (Question::Metadata { name, version, file, origin }, Ok(_)) => {
                 self.unbuilt.insert(file.filename.clone());
-                self.to_build.push(Question::Metadata { name, version, file, origin });
+                self.new_unbuilt.push(Question::Metadata { name, version, file, origin });
             }
             (Question::Page(_), Ok(_)) => {}
         }

@@ -187,7 +187,13 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let context = direct::Context { request, inputs: &inputs, former, opened: &opened, world };
     let directs = Directs::gather(&context, &mut desk, &mut sdists).map_err(no_solution)?;
     let solved = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);
-    let decided = went_back::look(former, &inputs.targets, cutoff, &solved, &request.decisions, &mut desk)?;
+    let decided = went_back::look(former, &inputs.targets, cutoff, &solved, &request.decisions, &mut desk);
+    if solved.is_err() || decided.is_err() {
+        // What the index said is known from now on: a lock that was current is not, if the answers have changed. The failure
+        // itself matters more than a cache that cannot be written.
+        drop(desk.keep_asked());
+    }
+    let decided = decided?;
     let solutions = solved.map_err(|unsolved| inputs.in_own_words(no_solution(unsolved)))?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;

@@ -4,8 +4,8 @@
 //! the build requirements that were resolved with the same cutoff and the same indexes. The recipe goes into the lock: for
 //! each target the tools with their digests, and the digest of the METADATA that the build must give again.
 //!
-//! A build takes seconds, so it begins as soon as its answer is likely to be needed and runs while the index is asked for
-//! other things. Only what the manifest's `build` names is ever built.
+//! A build takes seconds, so it begins as soon as the resolver asks for its answer, and runs while the index is asked for other
+//! things. Only what the manifest's `build` names is ever built, and never a version that only might be wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -205,30 +205,36 @@ pub(super) struct Learned {
 }
 
 impl Builder for Sdists<'_> {
-    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<bool, Failure> {
+    fn knows(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<bool, Failure> {
         let filename = &sdist.file.filename;
         if self.known.contains_key(filename) {
             return Ok(true);
         }
-        if self.begun.contains_key(filename) || self.fetcher.is_none() {
-            return Ok(false);
-        }
-        let running = self.begun.values().filter(|build| !build.is_finished()).count();
-        if running >= thread::available_parallelism().map_or(1, usize::from) {
+        if self.fetcher.is_none() {
             return Ok(false);
         }
         let sources = Sources::on_index(sdist.name, sdist.version, sdist.file, sdist.origin);
-        let yard = self.yard(source, filename.as_str())?;
-        if let Some(kept) = yard.kept(&sources)? {
-            self.known.insert(filename.clone(), kept);
-            return Ok(true);
+        let kept = self.yard(source, filename.as_str())?.kept(&sources)?;
+        let is_kept = kept.is_some();
+        self.known.extend(kept.map(|kept| (filename.clone(), kept)));
+        Ok(is_kept)
+    }
+
+    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<(), Failure> {
+        let filename = &sdist.file.filename;
+        let running = self.begun.values().filter(|build| !build.is_finished()).count();
+        let has_room = running < thread::available_parallelism().map_or(1, usize::from);
+        if !has_room || self.begun.contains_key(filename) || self.fetcher.is_none() || self.knows(source, sdist)? {
+            return Ok(());
         }
+        let sources = Sources::on_index(sdist.name, sdist.version, sdist.file, sdist.origin);
+        let yard = self.yard(source, filename.as_str())?;
         let work = move || yard.build(&sources);
         // Without a thread it is built when its answer is needed.
         if let Ok(build) = thread::Builder::new().name(format!("build {filename}")).spawn(work) {
             self.begun.insert(filename.clone(), build);
         }
-        Ok(false)
+        Ok(())
     }
 
     fn metadata(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved> {

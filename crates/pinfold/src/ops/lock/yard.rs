@@ -263,8 +263,12 @@ pub(super) fn tools(
 struct NoBuilds;
 
 impl Builder for NoBuilds {
-    fn begin(&mut self, _source: &Arc<Source>, _sdist: &Sdist<'_>) -> Result<bool, Failure> {
+    fn knows(&mut self, _source: &Arc<Source>, _sdist: &Sdist<'_>) -> Result<bool, Failure> {
         Ok(false)
+    }
+
+    fn begin(&mut self, _source: &Arc<Source>, _sdist: &Sdist<'_>) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn metadata(&mut self, _source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved> {
