@@ -17,6 +17,7 @@ mod exchange;
 #[cfg(test)]
 #[cfg(unix)]
 mod fixture;
+mod generations;
 mod history;
 mod interpreter;
 mod layout;
@@ -35,7 +36,8 @@ mod wheel_facts;
 
 pub use environment::{Environment, EnvironmentGuard};
 pub use error::InstallError;
-pub use history::{Generation, LedgerEntry, history, ledger, rollback};
+pub use generations::{Generation, history, rollback};
+pub use history::{LedgerEntry, ledger};
 pub use interpreter::{Interpreter, InterpreterError, Libc, ProgramStamp, SchemePaths};
 pub use plan::{Change, Intent, Plan, RebuildReason, plan};
 pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};

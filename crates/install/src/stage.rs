@@ -21,7 +21,7 @@ use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
-    ReceiptFiles, base, bytecode, direct_url, distribution, history,
+    ReceiptFiles, base, bytecode, direct_url, distribution, generations, history,
 };
 
 /// How files come from the store into an environment.
@@ -90,7 +90,7 @@ pub fn stage<'a>(
     let environment = guard.environment();
     let parts = parts(intent, trees)?;
     let (files, links) = planned(intent, environment, &parts)?;
-    let generation = history::next_number(environment)?;
+    let generation = generations::next_number(environment)?;
     exchange::begin(environment)?;
     let directory = StagingDirectory::make(environment, generation)?;
     make_directories(&directory.path, intent, &files)?;
@@ -126,7 +126,7 @@ impl Staged<'_> {
         exchange::finish(environment)?;
         history::reconcile(environment, Some(&self.receipt))?;
         // What cannot be removed now is removed after the next install.
-        let _ = history::prune(environment, self.keep);
+        let _ = generations::prune(environment, self.keep);
         Ok(self.receipt)
     }
 }

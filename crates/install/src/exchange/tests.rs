@@ -4,7 +4,7 @@ use pinfold_testkit::WheelRecipe;
 
 use super::*;
 use crate::fixture::World;
-use crate::history;
+use crate::{generations, history};
 
 fn wheel(version: &str) -> [WheelRecipe; 1] {
     [WheelRecipe::new("a", version)]
@@ -16,8 +16,8 @@ fn version(world: &World) -> Option<String> {
 
 /// Generation numbers, newest first, the current one marked.
 fn generations(world: &World) -> Vec<String> {
-    let shown = |it: history::Generation| format!("{}{}", it.receipt.generation, if it.current { "*" } else { "" });
-    history::history(&world.environment).unwrap().into_iter().map(shown).collect()
+    let shown = |it: generations::Generation| format!("{}{}", it.receipt.generation, if it.current { "*" } else { "" });
+    generations::history(&world.environment).unwrap().into_iter().map(shown).collect()
 }
 
 fn state(world: &World) -> PathBuf {
@@ -159,7 +159,7 @@ fn rollback_walks_back_and_forth() {
     }
     let rollback = |wanted: Option<u64>| {
         let guard = world.environment.lock().unwrap();
-        history::rollback(&guard, wanted, "2024-08-21T00:00:00Z").map(|receipt| receipt.generation)
+        generations::rollback(&guard, wanted, "2024-08-21T00:00:00Z").map(|receipt| receipt.generation)
     };
     assert_eq!(rollback(None).unwrap(), 2);
     assert_eq!(world.run("import a; print(a.__version__)").trim(), "2.0");
