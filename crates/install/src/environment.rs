@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::{InstallError, Receipt, exchange, history, scripts};
+use crate::{InstallError, Receipt, exchange, ledger, scripts};
 
 /// The place of an environment. It need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Environment {
         let guard = EnvironmentGuard { environment: self.clone(), _lock: lock };
         exchange::recover(self)?;
         let current = self.receipt()?;
-        history::reconcile(self, current.as_ref())?;
+        ledger::reconcile(self, current.as_ref())?;
         Ok(guard)
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::exchange::{self, Method};
-use crate::history::{append, last_recorded};
+use crate::ledger::{append, last_recorded};
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt};
 
 /// A generation of an environment, the current one or a former one.

@@ -21,7 +21,7 @@ use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
-    ReceiptFiles, base, bytecode, direct_url, distribution, generations, history,
+    ReceiptFiles, base, bytecode, direct_url, distribution, generations, ledger,
 };
 
 /// How files come from the store into an environment.
@@ -124,7 +124,7 @@ impl Staged<'_> {
         exchange::put_in_place(environment, &self.directory.path, Method::Best)?;
         self.directory.keep();
         exchange::finish(environment)?;
-        history::reconcile(environment, Some(&self.receipt))?;
+        ledger::reconcile(environment, Some(&self.receipt))?;
         // What cannot be removed now is removed after the next install.
         let _ = generations::prune(environment, self.keep);
         Ok(self.receipt)

@@ -4,7 +4,7 @@ use pinfold_testkit::WheelRecipe;
 
 use super::*;
 use crate::fixture::World;
-use crate::{generations, history};
+use crate::{generations, ledger};
 
 fn wheel(version: &str) -> [WheelRecipe; 1] {
     [WheelRecipe::new("a", version)]
@@ -171,7 +171,8 @@ fn rollback_walks_back_and_forth() {
     assert_eq!(message, "there is no generation 9; the history has 1, 2");
     assert_eq!(world.verify(&wheel("3.0")).findings, []);
     assert_eq!(world.install(&wheel("4.0")).unwrap().generation, 4);
-    let numbers: Vec<u64> = history::ledger(&world.environment).unwrap().iter().map(|it| it.generation).collect();
+    let numbers: Vec<u64> =
+        ledger::ledger(&world.environment).unwrap().entries.iter().map(|it| it.generation).collect();
     assert_eq!(numbers, [1, 2, 3, 2, 1, 3, 4]);
 }
 
@@ -182,7 +183,7 @@ fn three_former_generations_are_kept() {
         world.install(&wheel(&format!("{number}.0"))).unwrap();
     }
     assert_eq!(generations(&world), ["6*", "5", "4", "3"]);
-    assert_eq!(history::ledger(&world.environment).unwrap().len(), 6);
+    assert_eq!(ledger::ledger(&world.environment).unwrap().entries.len(), 6);
 }
 
 #[test]
@@ -194,7 +195,8 @@ fn a_torn_line_of_the_ledger_spoils_no_other() {
     text.push_str("{\"generation\":9");
     std::fs::write(&ledger, text).unwrap();
     world.install(&wheel("2.0")).unwrap();
-    let numbers: Vec<u64> = history::ledger(&world.environment).unwrap().iter().map(|it| it.generation).collect();
+    let numbers: Vec<u64> =
+        ledger::ledger(&world.environment).unwrap().entries.iter().map(|it| it.generation).collect();
     assert_eq!(numbers, [1, 2]);
 }
 

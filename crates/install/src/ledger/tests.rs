@@ -1,0 +1,154 @@
+//! Ledgers that were changed, torn, cut, or written before there was a chain; each beside the whole one.
+
+use pinfold_testkit::WheelRecipe;
+
+use super::*;
+use crate::fixture::World;
+
+fn text(world: &World) -> String {
+    std::fs::read_to_string(world.environment.state().join(LEDGER)).unwrap()
+}
+
+fn write(world: &World, text: &str) {
+    std::fs::write(world.environment.state().join(LEDGER), text).unwrap();
+}
+
+fn installed(versions: &[&str]) -> World {
+    let world = World::new();
+    for version in versions {
+        world.install(&[WheelRecipe::new("a", version)]).unwrap();
+    }
+    world
+}
+
+fn codes(ledger: &Ledger) -> Vec<(&'static str, usize)> {
+    ledger.problems.iter().map(|problem| (problem.code(), problem.line())).collect()
+}
+
+#[test]
+fn a_ledger_tells_what_came_from_where_and_is_chained() {
+    let world = installed(&["1.0", "2.0"]);
+    let ledger = ledger(&world.environment).unwrap();
+    assert_eq!((ledger.is_chained, ledger.problems.len(), ledger.entries.len()), (true, 0, 2));
+    let [it] = &ledger.entries[1].distributions[..] else { panic!("{ledger:?}") };
+    assert_eq!((it.name.to_string(), it.version.to_string()), ("a".to_owned(), "2.0".to_owned()));
+    assert_eq!(it.index.as_ref().unwrap().as_str(), "https://index.example/simple/");
+    assert_eq!(it.url.as_ref().unwrap().as_str(), "https://index.example/files/a-2.0-py3-none-any.whl");
+    assert_eq!(it.wheel_sha256, None);
+    let [change] = &ledger.entries[1].changes_since(Some(&ledger.entries[0]))[..] else { panic!("{ledger:?}") };
+    let shown = |version: &Option<Version>| version.as_ref().map(ToString::to_string);
+    assert_eq!((shown(&change.from), shown(&change.to)), (Some("1.0".to_owned()), Some("2.0".to_owned())));
+}
+
+#[test]
+fn changes_are_what_came_what_went_and_what_has_other_bytes() {
+    let it = |name: &str, version: &str, byte: u8| LedgerDistribution {
+        name: name.parse().unwrap(),
+        version: version.parse().unwrap(),
+        sha256: Sha256::from_bytes([byte; 32]),
+        wheel_sha256: None,
+        url: None,
+        index: None,
+    };
+    let (before, after) = (
+        [it("gone", "1", 1), it("rebuilt", "1", 2), it("stays", "1", 3)],
+        [it("new", "1", 4), it("rebuilt", "1", 5), it("stays", "1", 3)],
+    );
+    let changes = changes(&before, &after);
+    let shown: Vec<_> = changes.iter().map(|it| (it.name.to_string(), it.from.is_some(), it.to.is_some())).collect();
+    let expected = [("gone", true, false), ("new", false, true), ("rebuilt", true, true)];
+    assert_eq!(shown, expected.map(|(name, from, to)| (name.to_owned(), from, to)));
+}
+
+#[test]
+fn every_change_of_a_line_that_others_follow_is_found() {
+    let world = installed(&["1.0", "2.0", "3.0"]);
+    let whole = text(&world);
+    let lines: Vec<&str> = whole.lines().collect();
+    let check = |changed: Vec<String>, expected: &[(&'static str, usize)]| {
+        let text: String = changed.iter().map(|line| format!("{line}\n")).collect();
+        let ledger = Ledger::read(text.as_bytes());
+        assert_eq!(codes(&ledger), expected, "{text}");
+        assert!(!ledger.is_intact());
+    };
+    let owned = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<String>>();
+    // A byte of the first line, and of the second.
+    let edited = lines[0].replace("files/a-1.0", "files/b-1.0");
+    assert_ne!(edited, lines[0]);
+    check(owned(&[&edited, lines[1], lines[2]]), &[("ledger-broken", 2)]);
+    let edited = lines[1].replace("2.0", "2.1");
+    check(owned(&[lines[0], &edited, lines[2]]), &[("ledger-broken", 3)]);
+    // One is left out, two change places, one is there twice.
+    check(owned(&[lines[0], lines[2]]), &[("ledger-broken", 2)]);
+    check(owned(&[lines[1], lines[2]]), &[("ledger-broken", 1)]);
+    check(owned(&[lines[1], lines[0], lines[2]]), &[("ledger-broken", 1), ("ledger-broken", 2), ("ledger-broken", 3)]);
+    check(owned(&[lines[0], lines[0], lines[1], lines[2]]), &[("ledger-broken", 2)]);
+    // A line is made unreadable.
+    check(owned(&[lines[0], "{}", lines[2]]), &[("ledger-broken", 3)]);
+    // A line without its chain passes for an old one only where nothing chained comes before.
+    let previous = format!("\"previous\":\"{}\",", digest(lines[0].as_bytes()));
+    let unchained = lines[1].replace(&previous, "");
+    assert_ne!(unchained, lines[1]);
+    check(owned(&[lines[0], &unchained, lines[2]]), &[("ledger-broken", 3)]);
+    assert!(Ledger::read(whole.as_bytes()).is_intact());
+}
+
+#[test]
+fn a_torn_line_is_told_and_spoils_no_other() {
+    let world = installed(&["1.0"]);
+    let whole = text(&world);
+    for torn in ["{\"generation\":9", "\0\0\0\0", "x"] {
+        write(&world, &format!("{whole}{torn}"));
+        let read = ledger(&world.environment).unwrap();
+        assert_eq!((codes(&read), read.entries.len()), (vec![("ledger-torn", 2)], 1));
+        assert_eq!(last_recorded(&world.environment).unwrap(), Some(1));
+    }
+    world.install(&[WheelRecipe::new("a", "2.0")]).unwrap();
+    let read = ledger(&world.environment).unwrap();
+    assert_eq!((codes(&read), read.entries.len(), read.is_intact()), (vec![("ledger-torn", 2)], 2, true));
+    // What stands in the torn line is part of the chain: nothing can be put in its place later.
+    let changed = text(&world).replace("\nx\n", "\ny\n");
+    assert_eq!(codes(&Ledger::read(changed.as_bytes())), [("ledger-broken", 3)]);
+}
+
+#[test]
+fn a_ledger_without_a_chain_is_read_and_taken_on() {
+    let world = installed(&["1.0"]);
+    let entry = &ledger(&world.environment).unwrap().entries[0];
+    let sha256 = entry.distributions[0].sha256;
+    let old = |generation: u64| {
+        format!(
+            "{{\"generation\":{generation},\"installed_at\":\"2024-01-01T00:00:00Z\",\"lock_sha256\":\"{sha256}\",\
+             \"files_sha256\":\"{sha256}\",\"distributions\":[\"a 0.{generation} {sha256}\"]}}\n"
+        )
+    };
+    write(&world, &format!("{}{{\"gener\n{}", old(1), old(2)));
+    let read = ledger(&world.environment).unwrap();
+    assert_eq!((codes(&read), read.entries.len(), read.is_chained), (vec![("ledger-torn", 2)], 2, false));
+    assert_eq!((&read.entries[1].distributions[0].url, read.entries[1].generation), (&None, 2));
+    world.install(&[WheelRecipe::new("a", "2.0")]).unwrap();
+    let read = ledger(&world.environment).unwrap();
+    assert!(read.is_chained && read.is_intact());
+    // The first chained line covers the last old one.
+    let edited = text(&world).replace("\"a 0.2", "\"a 0.3");
+    assert_eq!(codes(&Ledger::read(edited.as_bytes())), [("ledger-torn", 2), ("ledger-broken", 4)]);
+    // An old line after a chained one is none.
+    let appended = text(&world) + &old(9);
+    assert!(!Ledger::read(appended.as_bytes()).is_intact());
+}
+
+#[test]
+fn lines_longer_than_what_is_read_of_the_end_are_chained_too() {
+    let world = installed(&["1.0"]);
+    let mut receipt = world.environment.receipt().unwrap().unwrap();
+    let one = receipt.distributions[0].clone();
+    receipt.distributions = vec![one; 3000];
+    for generation in 2..5 {
+        receipt.generation = generation;
+        append(&world.environment, &receipt, None).unwrap();
+        assert_eq!(last_recorded(&world.environment).unwrap(), Some(generation));
+    }
+    assert!(text(&world).lines().nth(1).unwrap().len() as u64 > TAIL_BYTES);
+    let read = ledger(&world.environment).unwrap();
+    assert_eq!((codes(&read), read.entries.len()), (Vec::new(), 4));
+}
