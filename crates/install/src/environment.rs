@@ -3,11 +3,12 @@
 //! Everything is beside the environment, because one rename can only exchange what is on one file system. The environment
 //! itself is never reached through a link: a link could lead the exchange anywhere.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::{InstallError, Receipt, exchange, ledger, scripts};
+use crate::waiting::{self, Waiting};
+use crate::{InstallError, Receipt, exchange, generations, ledger, scripts};
 
 /// The place of an environment. It need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,29 @@ pub struct Environment {
     venv: PathBuf,
     /// `.pinfold-NAME` beside it, on the same file system.
     state: PathBuf,
+    adoption: Adoption,
+}
+
+/// What to do with an environment that another tool made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// Leave it and refuse.
+    Refuse,
+    /// Keep it aside, and put one of ours in its place.
+    SetAside,
+}
+
+/// What is in the environment's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Occupant {
+    /// An empty directory.
+    Empty,
+    /// An environment that another tool made, which is to be set aside.
+    Foreign,
+    /// Nothing.
+    Nothing,
+    /// An environment of ours.
+    Ours(Box<Receipt>),
 }
 
 /// The right to change an environment: while it lives, no other pinfold process changes it.
@@ -39,7 +63,13 @@ impl Environment {
         let parent = fs::canonicalize(parent).map_err(InstallError::io("find", parent))?;
         let (venv, name) = (parent.join(name), name.to_string_lossy());
         scripts::check_place(&venv).map_err(refused)?;
-        Ok(Self { state: parent.join(format!(".pinfold-{name}")), venv })
+        Ok(Self { state: parent.join(format!(".pinfold-{name}")), venv, adoption: Adoption::Refuse })
+    }
+
+    /// Says what is to be done if another tool made the environment that is there; otherwise it is refused.
+    #[must_use]
+    pub fn adopting(self, adoption: Adoption) -> Self {
+        Self { adoption, ..self }
     }
 
     /// Returns the directory of the environment.
@@ -67,15 +97,41 @@ impl Environment {
         self.state.join("staging")
     }
 
-    /// Reads the receipt's header. None if there is no environment, or an empty directory.
+    /// Returns the directory in which generations wait to be removed.
+    pub(crate) fn discarded(&self) -> PathBuf {
+        self.state.join("discarded")
+    }
+
+    /// Returns where the environment of another tool is kept, in whose place the generation was put.
+    pub fn set_aside(&self, generation: u64) -> PathBuf {
+        self.state.join(format!("adopted-{generation}"))
+    }
+
+    /// Reads the receipt's header. None if there is no environment, or an empty directory, or one that is to be adopted.
     ///
     /// # Errors
     /// [`InstallError::Foreign`] if something is there that pinfold did not make.
     pub fn receipt(&self) -> Result<Option<Receipt>, InstallError> {
+        match self.occupant()? {
+            Occupant::Ours(receipt) => Ok(Some(*receipt)),
+            Occupant::Empty | Occupant::Foreign | Occupant::Nothing => Ok(None),
+        }
+    }
+
+    /// Returns true if another tool made what is there, and it is to be set aside.
+    ///
+    /// # Errors
+    /// As [`Environment::receipt`].
+    pub fn is_to_be_adopted(&self) -> Result<bool, InstallError> {
+        Ok(self.occupant()? == Occupant::Foreign)
+    }
+
+    /// Looks at what is in the environment's place.
+    pub(crate) fn occupant(&self) -> Result<Occupant, InstallError> {
         let foreign = |reason| InstallError::Foreign { path: self.venv.clone(), reason };
         let metadata = match fs::symlink_metadata(&self.venv) {
             Ok(metadata) => metadata,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Occupant::Nothing),
             Err(e) => return Err(InstallError::io("look at", &self.venv)(e)),
         };
         if metadata.is_symlink() {
@@ -85,27 +141,45 @@ impl Environment {
             return Err(foreign("it is a file"));
         }
         if let Some(receipt) = Receipt::read(&self.venv)? {
-            return Ok(Some(receipt));
+            return Ok(Occupant::Ours(Box::new(receipt)));
         }
         let mut entries = fs::read_dir(&self.venv).map_err(InstallError::io("list", &self.venv))?;
-        if entries.next().is_some() { Err(foreign("it has no receipt")) } else { Ok(None) }
+        if entries.next().is_none() {
+            return Ok(Occupant::Empty);
+        }
+        match (is_virtual_environment(&self.venv), self.adoption) {
+            (true, Adoption::SetAside) => Ok(Occupant::Foreign),
+            (true, Adoption::Refuse) => Err(foreign("another tool made this virtual environment")),
+            (false, _) => Err(foreign("it has no receipt and is no virtual environment")),
+        }
     }
 
     /// Waits until no other process changes the environment, and tidies up what a killed one left.
     ///
     /// # Errors
-    /// [`InstallError::Io`]; [`InstallError::Foreign`] as [`Environment::receipt`].
+    /// As [`Environment::lock_within`], but for [`InstallError::Busy`].
     pub fn lock(&self) -> Result<EnvironmentGuard, InstallError> {
+        self.lock_within(&Waiting::forever())
+    }
+
+    /// Waits as long as it may until no other process changes the environment, and tidies up what a killed one left.
+    ///
+    /// # Errors
+    /// [`InstallError::Busy`] if the other process takes longer; [`InstallError::Io`]; [`InstallError::Foreign`] as
+    /// [`Environment::receipt`], and if what should be pinfold's own beside the environment is not.
+    pub fn lock_within(&self, waiting: &Waiting<'_>) -> Result<EnvironmentGuard, InstallError> {
         let created = create_private_directory(&self.state)?;
         if created {
             // The directory is nobody's source code.
             let ignore = self.state.join(".gitignore");
             fs::write(&ignore, "*\n").map_err(InstallError::io("write", &ignore))?;
         }
-        let lock = self.lock_file().map_err(InstallError::io("open", &self.state.join(LOCK_FILE)))?;
-        lock.lock().map_err(InstallError::io("lock", &self.state.join(LOCK_FILE)))?;
+        let lock = waiting::lock(&self.state.join(LOCK_FILE), &self.venv, waiting)?;
         let guard = EnvironmentGuard { environment: self.clone(), _lock: lock };
+        // The directory may come from elsewhere, with a checkout: a link in it would lead renames and removals away.
+        refuse_links(&self.state)?;
         exchange::recover(self)?;
+        generations::remove_discarded(self);
         let current = self.receipt()?;
         ledger::reconcile(self, current.as_ref())?;
         Ok(guard)
@@ -115,10 +189,6 @@ impl Environment {
     pub(crate) fn lock_shared(&self) -> Option<File> {
         let lock = File::open(self.state.join(LOCK_FILE)).ok()?;
         lock.lock_shared().ok().map(|()| lock)
-    }
-
-    fn lock_file(&self) -> std::io::Result<File> {
-        OpenOptions::new().create(true).truncate(false).write(true).read(true).open(self.state.join(LOCK_FILE))
     }
 }
 
@@ -141,6 +211,26 @@ pub(crate) fn create_private_directory(path: &Path) -> Result<bool, InstallError
         return Ok(false);
     }
     Err(InstallError::Foreign { path: path.to_owned(), reason: "it should be a directory of pinfold's own" })
+}
+
+/// Refuses a link to anywhere among pinfold's own things.
+fn refuse_links(state: &Path) -> Result<(), InstallError> {
+    let failed = || InstallError::io("list", state);
+    for entry in fs::read_dir(state).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        if entry.file_type().map_err(failed())?.is_symlink() {
+            return Err(InstallError::Foreign {
+                path: entry.path(),
+                reason: "it is a link among pinfold's own things",
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns true for what the standard library's `venv` and its like make: `pyvenv.cfg` is what makes an environment one.
+pub(crate) fn is_virtual_environment(directory: &Path) -> bool {
+    fs::symlink_metadata(directory.join("pyvenv.cfg")).is_ok_and(|metadata| metadata.is_file())
 }
 
 const LOCK_FILE: &str = "lock";

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::PackageName;
 
-use crate::{InterpreterError, StartupFile};
+use crate::{Holder, InterpreterError, StartupFile};
 
 /// Why an environment was not changed, or could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,16 @@ pub enum InstallError {
         /// Why.
         source: pinfold_unpack::ArchiveError,
     },
+    /// Another process changes the environment, and takes longer than this one may wait.
+    #[error("`{path}` is in use by another pinfold")]
+    Busy {
+        /// The environment.
+        path: PathBuf,
+        /// The other process, as far as it said who it is.
+        holder: Holder,
+        /// How long this one waited.
+        waited: Duration,
+    },
     /// Two distributions bring different files of one path, or paths that are one on some file system.
     #[error("`{first}` and `{second}` both install `{path}`, with different bytes")]
     Conflict {
@@ -28,6 +39,16 @@ pub enum InstallError {
         first: String,
         /// The second.
         second: String,
+    },
+    /// A former generation cannot take the environment's place.
+    #[error("generation {generation} is damaged: `{path}`: {problem}")]
+    Damaged {
+        /// Its number.
+        generation: u64,
+        /// What of it.
+        path: String,
+        /// What is wrong.
+        problem: String,
     },
     /// The directory is something that pinfold did not make.
     #[error("`{path}` was not made by pinfold: {reason}")]
@@ -133,13 +154,15 @@ impl InstallError {
         match self {
             Self::Archive { source, .. } => source.refusal_code(),
             Self::Conflict { .. } => Some("file-conflict"),
+            Self::Damaged { .. } => Some("damaged-generation"),
             Self::Foreign { .. } => Some("foreign-environment"),
             Self::Metadata { .. } => Some("metadata-mismatch"),
             Self::Reserved { .. } => Some("reserved-path"),
             Self::Store(source) => source.refusal_code(),
             Self::StoreChanged { .. } => Some("store-mismatch"),
             Self::Unaccepted { files, .. } => files.first().map(|file| file.code.as_str()),
-            Self::Interpreter(_)
+            Self::Busy { .. }
+            | Self::Interpreter(_)
             | Self::Io { .. }
             | Self::MissingTree { .. }
             | Self::NoEnvironment { .. }

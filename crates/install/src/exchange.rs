@@ -3,15 +3,15 @@
 //! Where the system can exchange two directories in one step, it does: at every instant the environment is the old one or
 //! the new one. Elsewhere two renames are needed; a note written before the first says what to finish. Generations carry
 //! their number in their receipt, so that after any interruption each directory says itself what it is:
-//! `staging/new-N` with receipt N was never put in place, with another receipt it is the former environment;
-//! `generations/K` whose receipt says M is the environment that K took the place of.
+//! `staging/new-N` with receipt N was never put in place, with another receipt it is the former environment, with none it
+//! was another tool's (while it is built, `new-N.building` is beside it); `generations/K` whose receipt says M is the environment that K took the place of.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::environment::create_private_directory;
-use crate::{Environment, InstallError, Receipt, platform};
+use crate::environment::{Occupant, create_private_directory, is_virtual_environment};
+use crate::{Environment, InstallError, Receipt, platform, staging};
 
 /// How two directories are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +19,13 @@ pub(crate) enum Method {
     /// One step, or two where the file system cannot do it in one.
     Best,
     /// Two steps, with a note.
-    #[cfg_attr(not(test), expect(dead_code, reason = "taken where the system cannot exchange; tests ask for it"))]
     Journalled,
 }
 
 /// Notes that this environment's directories are about to be changed: the next lock looks at them.
 pub(crate) fn begin(environment: &Environment) -> Result<(), InstallError> {
     let note = environment.state().join(UNFINISHED);
-    fs::write(&note, "").map_err(InstallError::io("write", &note))
+    platform::write_note(&note, b"").map(drop).map_err(InstallError::io("write", &note))
 }
 
 /// Notes that everything is in its place.
@@ -38,27 +37,72 @@ pub(crate) fn finish(environment: &Environment) -> Result<(), InstallError> {
     }
 }
 
-/// Puts the directory `source` in the environment's place. What was there goes into the history.
-pub(crate) fn put_in_place(environment: &Environment, source: &Path, method: Method) -> Result<(), InstallError> {
+/// Puts the directory `source`, which has the receipt of `generation`, in the environment's place. What was there goes
+/// into the history, or is set aside.
+pub(crate) fn put_in_place(
+    environment: &Environment,
+    source: &Path,
+    generation: u64,
+    method: Method,
+) -> Result<(), InstallError> {
     let venv = environment.venv();
-    let former = environment.receipt()?;
-    let present = fs::symlink_metadata(venv).is_ok();
-    let renamed = match (present, method) {
-        (false, _) => platform::rename_new(source, venv),
-        (true, Method::Best) => match platform::exchange(source, venv) {
-            Err(e) if platform::cannot_exchange(&e) => return in_two_steps(environment, source, former.as_ref()),
-            result => result,
-        },
-        (true, Method::Journalled) => return in_two_steps(environment, source, former.as_ref()),
-    };
-    renamed.map_err(InstallError::io("put the new environment in the place of", venv))?;
-    if !present {
-        return Ok(());
+    let occupant = environment.occupant()?;
+    if occupant == Occupant::Nothing {
+        return platform::rename_new(source, venv).map_err(InstallError::io("put the new environment at", venv));
     }
-    match former {
-        Some(former) => move_to_history(environment, source, former.generation),
-        None => fs::remove_dir(source).map_err(InstallError::io("remove", source)),
+    if method == Method::Journalled {
+        return in_two_steps(environment, source, generation, &occupant);
     }
+    match platform::exchange(source, venv) {
+        Ok(()) => {}
+        Err(e) if platform::cannot_exchange(&e) => return in_two_steps(environment, source, generation, &occupant),
+        Err(e) => return Err(InstallError::io("put the new environment in the place of", venv)(e)),
+    }
+    if !is_what_was_there(source, &occupant) {
+        platform::exchange(source, venv).map_err(InstallError::io("put back", venv))?;
+        return Err(replaced(venv));
+    }
+    put_away(environment, source, generation, &occupant)
+}
+
+/// Returns true if a directory is what was in the environment's place when it was looked at. Somebody may have put
+/// something else there since, a link to elsewhere for one; that is neither history nor pinfold's to remove.
+fn is_what_was_there(directory: &Path, occupant: &Occupant) -> bool {
+    let is_directory = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
+    let receipt = if is_directory { Receipt::read(directory).ok().flatten() } else { None };
+    is_directory
+        && match occupant {
+            Occupant::Empty => fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none()),
+            Occupant::Foreign => receipt.is_none() && is_virtual_environment(directory),
+            Occupant::Nothing => false,
+            Occupant::Ours(former) => receipt.is_some_and(|receipt| receipt == **former),
+        }
+}
+
+fn replaced(venv: &Path) -> InstallError {
+    let reason = "it was replaced while the new environment was put in its place";
+    InstallError::Foreign { path: venv.to_owned(), reason }
+}
+
+/// Puts what was in the environment's place where it belongs; `generation` took its place.
+fn put_away(
+    environment: &Environment,
+    directory: &Path,
+    generation: u64,
+    occupant: &Occupant,
+) -> Result<(), InstallError> {
+    match occupant {
+        Occupant::Empty => fs::remove_dir(directory).map_err(InstallError::io("remove", directory)),
+        Occupant::Foreign => set_aside(environment, directory, generation),
+        Occupant::Nothing => Ok(()),
+        Occupant::Ours(former) => move_to_history(environment, directory, former.generation),
+    }
+}
+
+/// Keeps a directory that pinfold did not make.
+fn set_aside(environment: &Environment, directory: &Path, generation: u64) -> Result<(), InstallError> {
+    let place = environment.set_aside(generation);
+    platform::rename_new(directory, &place).map_err(InstallError::io("keep the former environment as", &place))
 }
 
 /// Renames a directory to its generation's place in the history.
@@ -73,49 +117,68 @@ fn move_to_history(environment: &Environment, directory: &Path, generation: u64)
 }
 
 /// The former environment out, the new one in; a note first, so that the second half can be made up for.
-fn in_two_steps(environment: &Environment, source: &Path, former: Option<&Receipt>) -> Result<(), InstallError> {
+fn in_two_steps(
+    environment: &Environment,
+    source: &Path,
+    generation: u64,
+    occupant: &Occupant,
+) -> Result<(), InstallError> {
     let (venv, note) = (environment.venv(), environment.state().join(NOTE));
-    let relative = source.strip_prefix(environment.state()).unwrap_or(source);
-    fs::write(&note, relative.to_string_lossy().as_bytes()).map_err(InstallError::io("write", &note))?;
-    match former {
-        Some(former) => move_to_history(environment, venv, former.generation)?,
-        None => fs::remove_dir(venv).map_err(InstallError::io("remove", venv))?,
+    if !is_what_was_there(venv, occupant) {
+        return Err(replaced(venv));
     }
+    let relative = source.strip_prefix(environment.state()).unwrap_or(source);
+    let written = platform::write_note(&note, relative.to_string_lossy().as_bytes()).and_then(|file| file.sync_all());
+    written.map_err(InstallError::io("write", &note))?;
+    put_away(environment, venv, generation, occupant)?;
     platform::rename_new(source, venv).map_err(InstallError::io("put the new environment at", venv))?;
     fs::remove_file(&note).map_err(InstallError::io("remove", &note))
 }
 
 /// Puts everything in its place that a killed process left elsewhere. Only the holder of the lock may call this.
 pub(crate) fn recover(environment: &Environment) -> Result<(), InstallError> {
-    if !environment.state().join(UNFINISHED).exists() {
+    if fs::symlink_metadata(environment.state().join(UNFINISHED)).is_err() {
         return Ok(());
     }
     finish_two_steps(environment)?;
     for (name, directory) in subdirectories(&environment.staging())? {
-        let receipt = Receipt::read(&directory).ok().flatten();
-        match receipt {
-            Some(receipt) if name != staging_name(receipt.generation) => {
-                move_to_history(environment, &directory, receipt.generation)?;
-            }
-            _ => fs::remove_dir_all(&directory).map_err(InstallError::io("remove", &directory))?,
-        }
+        recover_staged(environment, &name, &directory)?;
     }
     for (name, directory) in subdirectories(&environment.generations())? {
-        match Receipt::read(&directory)? {
-            Some(receipt) if name != receipt.generation.to_string() => {
-                move_to_history(environment, &directory, receipt.generation)?;
-            }
-            _ => {}
+        // One that cannot be read is no reason to do nothing: nobody can go back to it.
+        if let Ok(Some(receipt)) = Receipt::read(&directory)
+            && name != receipt.generation.to_string()
+        {
+            move_to_history(environment, &directory, receipt.generation)?;
         }
     }
     finish(environment)
 }
 
+/// A directory in the staging area was being built, was built and never put in place, or was taken out of its place.
+fn recover_staged(environment: &Environment, name: &str, directory: &Path) -> Result<(), InstallError> {
+    let removed = || staging::remove(directory);
+    let Some(generation) = name.strip_prefix("new-").and_then(|number| number.parse().ok()) else { return removed() };
+    if staging::is_being_built(directory) {
+        return removed();
+    }
+    match Receipt::read(directory) {
+        Ok(Some(receipt)) if receipt.generation == generation => removed(),
+        Ok(Some(receipt)) => move_to_history(environment, directory, receipt.generation),
+        Ok(None) | Err(InstallError::Receipt { .. }) => {
+            let mut entries = fs::read_dir(directory).map_err(InstallError::io("list", directory))?;
+            if entries.next().is_none() { removed() } else { set_aside(environment, directory, generation) }
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn finish_two_steps(environment: &Environment) -> Result<(), InstallError> {
     let note = environment.state().join(NOTE);
-    let Ok(relative) = fs::read_to_string(&note) else {
+    if !fs::symlink_metadata(&note).is_ok_and(|metadata| metadata.is_file() && metadata.len() < NOTE_BYTES) {
         return Ok(());
-    };
+    }
+    let relative = fs::read_to_string(&note).map_err(InstallError::io("read", &note))?;
     let source = environment.state().join(&relative);
     let inside = Path::new(&relative).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let complete = inside && Receipt::read(&source).ok().flatten().is_some();
@@ -153,6 +216,8 @@ pub(crate) fn staging_name(generation: u64) -> String {
 const UNFINISHED: &str = "unfinished";
 /// What is to be put in place by the second of two renames, relative to the state directory.
 const NOTE: &str = "exchange";
+/// Longer than any path in the state directory.
+const NOTE_BYTES: u64 = 4096;
 
 #[cfg(test)]
 #[cfg(unix)]

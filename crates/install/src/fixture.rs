@@ -11,6 +11,7 @@ use pinfold_store::{Store, StoredTree};
 use pinfold_testkit::WheelRecipe;
 use tempfile::TempDir;
 
+use crate::exchange::Method;
 use crate::receipt::digest;
 use crate::{
     Bytecode, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, Report, StageOptions, plan,
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) accepts: Vec<Accepted>,
     pub(crate) link_mode: LinkMode,
     pub(crate) bytecode: Bytecode,
+    /// How many former generations are kept.
+    pub(crate) keep: usize,
     /// Whether packages are locked by URL, without an index.
     pub(crate) by_url: bool,
 }
@@ -54,6 +57,7 @@ impl World {
             accepts: Vec::new(),
             link_mode: LinkMode::Auto,
             bytecode: Bytecode::Leave,
+            keep: StageOptions::KEEP,
             by_url: false,
         }
     }
@@ -152,6 +156,20 @@ impl World {
         wheels: &[WheelRecipe],
         trees: &BTreeMap<PackageName, StoredTree>,
     ) -> Result<Receipt, InstallError> {
+        self.exchange(wheels, trees, Method::Best)
+    }
+
+    /// As [`World::install`], exchanging by this method.
+    pub(crate) fn install_by(&self, wheels: &[WheelRecipe], method: Method) -> Result<Receipt, InstallError> {
+        self.exchange(wheels, &self.unpack(wheels)?, method)
+    }
+
+    fn exchange(
+        &self,
+        wheels: &[WheelRecipe],
+        trees: &BTreeMap<PackageName, StoredTree>,
+        method: Method,
+    ) -> Result<Receipt, InstallError> {
         let (selection, lock_sha256) = (self.selection(wheels), self.lock_sha256(wheels));
         let wanted = Wanted::default();
         let guard = self.environment.lock()?;
@@ -159,10 +177,10 @@ impl World {
             link_mode: self.link_mode,
             bytecode: self.bytecode,
             installed_at: "2024-08-20T00:00:00Z",
-            keep: StageOptions::KEEP,
+            keep: self.keep,
             progress: &|_| {},
         };
-        stage(&guard, &self.intent(&selection, &lock_sha256, &wanted), trees, &options)?.exchange()
+        stage(&guard, &self.intent(&selection, &lock_sha256, &wanted), trees, &options)?.exchange_by(method)
     }
 
     pub(crate) fn verify(&self, wheels: &[WheelRecipe]) -> Report {

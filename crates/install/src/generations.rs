@@ -1,11 +1,15 @@
 //! Former generations, and the way back to them.
+//!
+//! A former generation that cannot be read, or from which something is missing, hinders nothing but going back to it: it
+//! is listed as damaged, and refused.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::disk::{Directory, Kind};
 use crate::exchange::{self, Method};
 use crate::ledger::{append, last_recorded};
-use crate::{Environment, EnvironmentGuard, InstallError, Receipt};
+use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles};
 
 /// A generation of an environment, the current one or a former one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,66 +20,156 @@ pub struct Generation {
     pub receipt: Receipt,
 }
 
-/// Returns the generations, newest first.
+/// A former generation that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its number.
+    pub generation: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Returns the generations that can be read, newest first.
 ///
 /// # Errors
-/// [`InstallError`] if a directory or receipt cannot be read.
+/// [`InstallError`] if the environment's own receipt cannot be read, or a directory.
 pub fn history(environment: &Environment) -> Result<Vec<Generation>, InstallError> {
-    let mut found = former(environment)?;
+    let readable = |(_, directory): (u64, PathBuf)| Receipt::read(&directory).ok().flatten();
+    let former = former(environment)?.into_iter().filter_map(readable);
+    let mut found: Vec<Generation> = former.map(|receipt| Generation { current: false, receipt }).collect();
     found.extend(environment.receipt()?.map(|receipt| Generation { current: true, receipt }));
     found.sort_by_key(|generation| std::cmp::Reverse(generation.receipt.generation));
     Ok(found)
 }
 
-fn former(environment: &Environment) -> Result<Vec<Generation>, InstallError> {
-    let mut found = Vec::new();
-    for (_, directory) in exchange::subdirectories(&environment.generations())? {
-        found.extend(Receipt::read(&directory)?.map(|receipt| Generation { current: false, receipt }));
-    }
+/// Returns the former generations that cannot be read, newest first.
+///
+/// # Errors
+/// [`InstallError::Io`] if they cannot be listed.
+pub fn unreadable(environment: &Environment) -> Result<Vec<Unreadable>, InstallError> {
+    let mut found: Vec<Unreadable> = former(environment)?
+        .into_iter()
+        .filter_map(|(generation, directory)| match Receipt::read(&directory) {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(Unreadable { generation, reason: "it has no receipt".to_owned() }),
+            Err(InstallError::Receipt { reason, .. }) => Some(Unreadable { generation, reason }),
+            Err(error) => Some(Unreadable { generation, reason: error.to_string() }),
+        })
+        .collect();
+    found.sort_by_key(|it| std::cmp::Reverse(it.generation));
+    Ok(found)
+}
+
+/// Returns numbers and directories of the former generations, oldest first.
+fn former(environment: &Environment) -> Result<Vec<(u64, PathBuf)>, InstallError> {
+    let numbered = |(name, path): (String, PathBuf)| name.parse().ok().map(|number: u64| (number, path));
+    let found = exchange::subdirectories(&environment.generations())?;
+    let mut found: Vec<(u64, PathBuf)> = found.into_iter().filter_map(numbered).collect();
+    found.sort();
     Ok(found)
 }
 
 /// Puts a former generation in place: the one with the number given, else the newest that is older than the current one.
 ///
 /// # Errors
-/// [`InstallError::NoGeneration`] if there is none.
+/// [`InstallError::NoGeneration`] if there is none, [`InstallError::Damaged`] if it is not complete.
 pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> Result<Receipt, InstallError> {
     let environment = guard.environment();
     let current = environment.receipt()?.map(|receipt| receipt.generation);
     let former = former(environment)?;
-    let known: Vec<u64> = former.iter().map(|generation| generation.receipt.generation).collect();
-    let chosen = match generation {
-        Some(wanted) => known.iter().copied().find(|number| *number == wanted),
-        None => known.iter().copied().filter(|number| current.is_none_or(|current| *number < current)).max(),
-    };
-    let Some(chosen) = chosen else {
+    let known: Vec<u64> = former.iter().map(|(number, _)| *number).collect();
+    let chosen = former.into_iter().rfind(|(number, _)| match generation {
+        Some(wanted) => *number == wanted,
+        None => current.is_none_or(|current| *number < current),
+    });
+    let Some((chosen, directory)) = chosen else {
         return Err(InstallError::NoGeneration { wanted: generation, known });
     };
+    let receipt = check_complete(environment, chosen, &directory)?;
     exchange::begin(environment)?;
-    exchange::put_in_place(environment, &environment.generations().join(chosen.to_string()), Method::Best)?;
+    exchange::put_in_place(environment, &directory, chosen, Method::Best)?;
     exchange::finish(environment)?;
-    let receipt = environment.receipt()?;
-    let receipt = receipt.ok_or_else(|| InstallError::NoEnvironment { path: environment.venv().to_owned() })?;
     append(environment, &receipt, Some(at))?;
+    Ok(receipt)
+}
+
+/// Checks that a former generation can take the environment's place: everything that its receipt lists is there, with its
+/// size and permissions, and it was made for this place. The bytes are not read: `verify` does that.
+fn check_complete(environment: &Environment, generation: u64, directory: &Path) -> Result<Receipt, InstallError> {
+    let damaged = |path: &str, problem: String| InstallError::Damaged { generation, path: path.to_owned(), problem };
+    let unreadable = |error| match error {
+        InstallError::Receipt { path, reason } => damaged(&path.display().to_string(), reason),
+        other => other,
+    };
+    let receipt = Receipt::read(directory).map_err(unreadable)?;
+    let receipt = receipt.ok_or_else(|| damaged(&directory.display().to_string(), "it has no receipt".to_owned()))?;
+    if receipt.generation != generation {
+        return Err(damaged("receipt", format!("it is of generation {}", receipt.generation)));
+    }
+    if Path::new(&receipt.venv) != environment.venv() {
+        return Err(damaged("scripts", format!("they name `{}`, another place", receipt.venv)));
+    }
+    let base = &receipt.interpreter.base_executable;
+    if fs::metadata(base).is_err() {
+        return Err(damaged("interpreter", format!("`{}` is gone", base.display())));
+    }
+    let list = ReceiptFiles::read(directory).map_err(unreadable)?;
+    let Some((list, sha256)) = list else { return Err(damaged("files.json", "it is gone".to_owned())) };
+    if sha256 != receipt.files_sha256 {
+        return Err(damaged("files.json", format!("its sha256 is {sha256}, expected {}", receipt.files_sha256)));
+    }
+    let root = Directory::open(directory).map_err(InstallError::io("open", directory))?;
+    for file in &list.files {
+        let problem = match root.facts(file.path.as_str()) {
+            Err(e) => e.to_string(),
+            Ok(facts) if facts.kind != Kind::File => "it is no regular file".to_owned(),
+            Ok(facts) if facts.size_bytes != file.size => {
+                format!("it has {} bytes, expected {}", facts.size_bytes, file.size)
+            }
+            Ok(facts) if file.executable && facts.mode != 0 && facts.mode & 0o100 == 0 => "it cannot be run".to_owned(),
+            Ok(_) => continue,
+        };
+        return Err(damaged(file.path.as_str(), problem));
+    }
+    for link in &list.links {
+        let found = fs::read_link(directory.join(link.path.as_str()));
+        if !found.is_ok_and(|target| target == Path::new(&link.target)) {
+            return Err(damaged(link.path.as_str(), format!("it is no link to `{}`", link.target)));
+        }
+    }
     Ok(receipt)
 }
 
 /// Returns the number of the next generation.
 pub(crate) fn next_number(environment: &Environment) -> Result<u64, InstallError> {
-    let newest = history(environment)?.first().map_or(0, |generation| generation.receipt.generation);
+    let current = environment.receipt()?.map_or(0, |receipt| receipt.generation);
+    let former = former(environment)?.last().map_or(0, |(number, _)| *number);
     let recorded = last_recorded(environment)?.unwrap_or(0);
-    Ok(newest.max(recorded) + 1)
+    Ok(current.max(former).max(recorded) + 1)
 }
 
 /// Removes the oldest former generations until `keep` are left.
 pub(crate) fn prune(environment: &Environment, keep: usize) -> Result<(), InstallError> {
-    let numbered = |(name, path): (String, PathBuf)| name.parse().ok().map(|number: u64| (number, path));
-    let found = exchange::subdirectories(&environment.generations())?;
-    let mut found: Vec<(u64, PathBuf)> = found.into_iter().filter_map(numbered).collect();
-    found.sort();
-    let surplus = found.len().saturating_sub(keep);
-    for (_, directory) in &found[..surplus] {
-        fs::remove_dir_all(directory).map_err(InstallError::io("remove", directory))?;
+    let found = former(environment)?;
+    let surplus = &found[..found.len().saturating_sub(keep)];
+    if surplus.is_empty() {
+        return Ok(());
     }
+    let discarded = environment.discarded();
+    crate::environment::create_private_directory(&discarded)?;
+    for (number, directory) in surplus {
+        // First out of the history, by one rename: what is half removed is no generation.
+        let place = discarded.join(number.to_string());
+        fs::rename(directory, &place).map_err(InstallError::io("remove", directory))?;
+    }
+    remove_discarded(environment);
     Ok(())
+}
+
+/// Removes what was taken out of the history. What cannot be removed now is removed another time.
+pub(crate) fn remove_discarded(environment: &Environment) {
+    let discarded = environment.discarded();
+    if fs::symlink_metadata(&discarded).is_ok_and(|metadata| metadata.is_dir()) {
+        let _ = fs::remove_dir_all(&discarded);
+    }
 }

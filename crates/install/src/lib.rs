@@ -30,23 +30,27 @@ mod receipt;
 mod record;
 mod scripts;
 mod stage;
+mod staging;
 mod startup;
 mod unpack;
 mod verify;
+mod waiting;
 mod wheel_facts;
 
-pub use environment::{Environment, EnvironmentGuard};
+pub use environment::{Adoption, Environment, EnvironmentGuard};
 pub use error::InstallError;
-pub use generations::{Generation, history, rollback};
+pub use generations::{Generation, Unreadable, history, rollback, unreadable};
 pub use interpreter::{Interpreter, InterpreterError, Libc, ProgramStamp, SchemePaths};
 pub use known::{KnownEnvironment, KnownEnvironments};
 pub use ledger::{Ledger, LedgerDistribution, LedgerEntry, LedgerProblem, changes, ledger};
 pub use plan::{Change, Intent, Plan, RebuildReason, plan};
 pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
-pub use stage::{Bytecode, LinkMode, StageOptions, Staged, stage};
+pub use stage::{Bytecode, LinkMode, StageOptions, stage};
+pub use staging::Staged;
 pub use startup::{StartupFile, startup_files};
 pub use unpack::{check_wheel, unpack_wheel};
 pub use verify::{Finding, FindingCode, Report, verify};
+pub use waiting::{Holder, Waiting};
 
 /// Threads that work on files: two are enough for every disk that was measured.
 const THREADS: usize = 2;

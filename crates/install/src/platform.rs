@@ -58,3 +58,42 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
     std::fs::rename(from, to)
 }
+
+/// Makes opening a file fail where a link is in its place.
+pub(crate) fn not_through_a_link(options: &mut std::fs::OpenOptions) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// Returns true if a path still names an open file.
+pub(crate) fn is_still_at(file: &std::fs::File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let (open, named) = (file.metadata().map(identity), std::fs::symlink_metadata(path).map(identity));
+        matches!((open, named), (Ok(open), Ok(named)) if open == named)
+    }
+    // A file that is open cannot be removed there.
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
+    }
+}
+
+/// Writes a small file of our own, whole, not through a link.
+pub(crate) fn write_note(path: &Path, bytes: &[u8]) -> io::Result<std::fs::File> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    not_through_a_link(&mut options);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}

@@ -119,7 +119,7 @@ impl Receipt {
     /// [`InstallError::Receipt`] if it cannot be understood.
     pub fn read(venv: &Path) -> Result<Option<Self>, InstallError> {
         let path = venv.join(RECEIPT_DIRECTORY).join(RECEIPT_FILE);
-        let Some(bytes) = read_bounded(&path, RECEIPT_BYTES)? else {
+        let Some(bytes) = read_bounded(venv, RECEIPT_FILE, RECEIPT_BYTES)? else {
             return Ok(None);
         };
         let damaged = |reason| InstallError::Receipt { path: path.clone(), reason };
@@ -143,7 +143,7 @@ impl ReceiptFiles {
     /// Reads the list of files of the environment in a directory, with the digest of its text; none if there is none.
     pub(crate) fn read(venv: &Path) -> Result<Option<(Self, Sha256)>, InstallError> {
         let path = venv.join(RECEIPT_DIRECTORY).join(FILES_FILE);
-        let Some(bytes) = read_bounded(&path, FILES_BYTES)? else {
+        let Some(bytes) = read_bounded(venv, FILES_FILE, FILES_BYTES)? else {
             return Ok(None);
         };
         let damaged = |e: serde_json::Error| InstallError::Receipt { path: path.clone(), reason: e.to_string() };
@@ -181,21 +181,28 @@ fn other_schema(bytes: &[u8]) -> Option<String> {
     (schema != Receipt::SCHEMA).then(|| format!("its schema is {schema}, this pinfold reads {}", Receipt::SCHEMA))
 }
 
-/// Reads a regular file, not through a link; none if it does not exist.
-fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, InstallError> {
-    let metadata = match std::fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(e) => return Err(InstallError::io("look at", path)(e)),
+/// Reads a regular file of the receipt, through no link; none if it does not exist.
+fn read_bounded(venv: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, InstallError> {
+    let path = venv.join(RECEIPT_DIRECTORY).join(name);
+    let damaged = |reason: &str| InstallError::Receipt { path: path.clone(), reason: reason.to_owned() };
+    let kind_of = |path: &Path| match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(InstallError::io("look at", path)(e)),
     };
-    let damaged = |reason: &str| InstallError::Receipt { path: path.to_owned(), reason: reason.to_owned() };
+    match kind_of(&venv.join(RECEIPT_DIRECTORY))? {
+        Some(metadata) if metadata.is_symlink() => return Err(damaged("its directory is a link")),
+        Some(_) => {}
+        None => return Ok(None),
+    }
+    let Some(metadata) = kind_of(&path)? else { return Ok(None) };
     if !metadata.is_file() {
         return Err(damaged("it is no regular file"));
     }
     if metadata.len() > limit {
         return Err(damaged("it is too large"));
     }
-    std::fs::read(path).map(Some).map_err(InstallError::io("read", path))
+    std::fs::read(&path).map(Some).map_err(InstallError::io("read", &path))
 }
 
 /// Returns the SHA-256 of bytes.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pinfold_lock::Selected;
 use pinfold_packaging::PackageName;
@@ -13,15 +13,15 @@ use pinfold_store::StoredTree;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Directory};
-use crate::environment::create_private_directory;
-use crate::exchange::{self, Method};
+use crate::exchange;
 use crate::link::{self, NamedTree};
 use crate::merge::{self, Planned, Source};
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
+use crate::staging::{Staged, StagingDirectory};
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
-    ReceiptFiles, base, bytecode, direct_url, distribution, generations, ledger,
+    ReceiptFiles, base, bytecode, direct_url, distribution, generations,
 };
 
 /// How files come from the store into an environment.
@@ -67,15 +67,6 @@ impl StageOptions<'_> {
     pub const KEEP: usize = 3;
 }
 
-/// A complete generation that is not in place yet. Dropping it removes it.
-#[derive(Debug)]
-pub struct Staged<'a> {
-    guard: &'a EnvironmentGuard,
-    directory: StagingDirectory,
-    receipt: Receipt,
-    keep: usize,
-}
-
 /// Builds a new generation from unpacked trees, one for each package of the intent's selection.
 ///
 /// # Errors
@@ -93,76 +84,21 @@ pub fn stage<'a>(
     let generation = generations::next_number(environment)?;
     exchange::begin(environment)?;
     let directory = StagingDirectory::make(environment, generation)?;
-    make_directories(&directory.path, intent, &files)?;
-    make_links(&directory.path, &links)?;
+    let root = directory.path();
+    make_directories(root, intent, &files)?;
+    make_links(root, &links)?;
     let named: Vec<_> = parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
-    link::place_all(&directory.path, &files, &named, options.link_mode, options.progress)?;
+    link::place_all(root, &files, &named, options.link_mode, options.progress)?;
     let mut files: Vec<InstalledFile> = files.into_iter().map(installed_file).collect();
     if options.bytecode == Bytecode::Compile {
-        let compiled = bytecode::compile(&directory.path, environment.venv(), intent.interpreter, &files)?;
+        let compiled = bytecode::compile(root, environment.venv(), intent.interpreter, &files)?;
         files.extend(compiled);
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let list = ReceiptFiles { files, links };
     let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
-    let receipt = write_receipt(&directory.path, intent, options, generation, list, distributions)?;
-    Ok(Staged { guard, directory, receipt, keep: options.keep })
-}
-
-impl Staged<'_> {
-    /// Returns the receipt of the generation.
-    pub const fn receipt(&self) -> &Receipt {
-        &self.receipt
-    }
-
-    /// Puts the generation in place by one rename; the former one becomes history.
-    ///
-    /// # Errors
-    /// [`InstallError::Io`]; the environment is then the former one, or, where only tidying up failed, the new one.
-    pub fn exchange(mut self) -> Result<Receipt, InstallError> {
-        let environment = self.guard.environment();
-        exchange::put_in_place(environment, &self.directory.path, Method::Best)?;
-        self.directory.keep();
-        exchange::finish(environment)?;
-        ledger::reconcile(environment, Some(&self.receipt))?;
-        // What cannot be removed now is removed after the next install.
-        let _ = generations::prune(environment, self.keep);
-        Ok(self.receipt)
-    }
-}
-
-/// The directory of a generation that is being built; removed when dropped.
-#[derive(Debug)]
-struct StagingDirectory {
-    path: PathBuf,
-    is_kept: bool,
-}
-
-impl StagingDirectory {
-    fn make(environment: &Environment, generation: u64) -> Result<Self, InstallError> {
-        let staging = environment.staging();
-        create_private_directory(&staging)?;
-        let path = staging.join(exchange::staging_name(generation));
-        // The lock is held, so whatever is there was left by a process that died.
-        if fs::symlink_metadata(&path).is_ok() {
-            fs::remove_dir_all(&path).map_err(InstallError::io("remove", &path))?;
-        }
-        fs::create_dir(&path).map_err(InstallError::io("make the directory", &path))?;
-        Ok(Self { path, is_kept: false })
-    }
-
-    fn keep(&mut self) {
-        self.is_kept = true;
-    }
-}
-
-impl Drop for StagingDirectory {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            // What stays is removed when the environment is locked next.
-            let _ = fs::remove_dir_all(&self.path);
-        }
-    }
+    let receipt = write_receipt(root, intent, options, generation, list, distributions)?;
+    Ok(Staged::new(guard, directory, receipt, options.keep))
 }
 
 /// A package of the selection with its tree.

@@ -4,7 +4,7 @@
 
 use pinfold_build::BuildError;
 use pinfold_fetch::{FetchCause, FetchError};
-use pinfold_install::{InstallError, InterpreterError};
+use pinfold_install::{Holder, InstallError, InterpreterError};
 use pinfold_lock::{ExportError, LockError, MergeError, SelectError, ValidateError};
 use pinfold_manifest::ManifestError;
 use pinfold_store::StoreError;
@@ -142,9 +142,15 @@ impl From<InstallError> for Failure {
             }
             InstallError::StoreChanged { .. } => Self::of(Exit::Refused, &error)
                 .help("run the same command again: the changed tree is unpacked anew; ask who can write to the cache"),
-            InstallError::Foreign { .. } => {
-                Self::of(Exit::Refused, &error).help("name another directory with --venv, or move this one away")
-            }
+            InstallError::Busy { ref holder, waited, .. } => Self::of(Exit::World, &error)
+                .with("held by", holder_text(holder))
+                .with("waited", format!("{:.1} s", waited.as_secs_f64()))
+                .help("nothing was changed; run the same command again when the other has ended"),
+            InstallError::Damaged { .. } => Self::of(Exit::Refused, &error)
+                .help("the environment is as it was; `pinfold history` lists the other generations, and `pinfold sync` makes a new one"),
+            InstallError::Foreign { .. } => Self::of(Exit::Refused, &error).help(
+                "name another directory with --venv, or move this one away; `pinfold sync --adopt` keeps a virtual environment of another tool aside and makes its own",
+            ),
             InstallError::NoEnvironment { .. } | InstallError::Path { .. } => Self::of(Exit::Input, &error),
             InstallError::NoGeneration { .. } => {
                 Self::of(Exit::No, &error).help("`pinfold history` lists what there is")
@@ -157,6 +163,17 @@ impl From<InstallError> for Failure {
             InstallError::MissingTree { .. } => Self::of(Exit::Bug, &error),
         };
         Self { code, ..failure }
+    }
+}
+
+/// Names the process that holds an environment, as far as it said who it is.
+pub(crate) fn holder_text(holder: &Holder) -> String {
+    let since = holder.since.and_then(|since| jiff::Timestamp::try_from(since).ok());
+    let since = since.map(|since| since.round(jiff::Unit::Second).unwrap_or(since));
+    match (holder.pid, since) {
+        (Some(pid), Some(since)) => format!("pid {pid} since {since}"),
+        (Some(pid), None) => format!("pid {pid}"),
+        (None, _) => "a process that did not say its number".to_owned(),
     }
 }
 

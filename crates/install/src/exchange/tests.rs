@@ -77,7 +77,7 @@ fn two_steps_do_what_one_does() {
     let guard = world.environment.lock().unwrap();
     let former = world.environment.generations().join("1");
     begin(&world.environment).unwrap();
-    put_in_place(&world.environment, &former, Method::Journalled).unwrap();
+    put_in_place(&world.environment, &former, 1, Method::Journalled).unwrap();
     finish(&world.environment).unwrap();
     drop(guard);
     assert_eq!(
@@ -211,4 +211,139 @@ fn two_installs_of_one_environment_wait_for_each_other() {
         assert_eq!(numbers, [1, 2, 3, 4]);
     });
     assert_eq!(world.verify(&wheel("1.0")).findings, []);
+}
+
+#[test]
+fn what_another_tool_made_is_kept_aside_and_never_lost() {
+    let mut world = World::new();
+    let venv = world.environment.venv().to_owned();
+    let foreign = || {
+        std::fs::create_dir(&venv).unwrap();
+        std::fs::write(venv.join("pyvenv.cfg"), "home = /usr/bin\n").unwrap();
+        std::fs::write(venv.join("precious.txt"), "x").unwrap();
+    };
+    foreign();
+    let error = world.install(&wheel("1.0")).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("foreign-environment"), "{error}");
+    world.environment = world.environment.adopting(crate::Adoption::SetAside);
+    for method in [Method::Best, Method::Journalled] {
+        let generation = world.install_by(&wheel("1.0"), method).unwrap().generation;
+        assert_eq!(std::fs::read(world.environment.set_aside(generation).join("precious.txt")).unwrap(), b"x");
+        assert_eq!(world.verify(&wheel("1.0")).findings, [], "{method:?}");
+        std::fs::remove_dir_all(world.environment.venv()).unwrap();
+        foreign();
+    }
+    // As if the process had died between the exchange and setting it aside.
+    std::fs::rename(world.environment.venv(), world.environment.staging().join("new-7")).unwrap();
+    begin(&world.environment).unwrap();
+    drop(world.environment.lock().unwrap());
+    assert!(world.environment.set_aside(7).join("precious.txt").exists());
+}
+
+#[test]
+fn what_comes_between_is_put_back() {
+    let world = World::new();
+    world.install(&wheel("1.0")).unwrap();
+    world.install(&wheel("2.0")).unwrap();
+    let former = world.environment.generations().join("1");
+    let occupant = world.environment.occupant().unwrap();
+    assert!(is_what_was_there(world.environment.venv(), &occupant));
+    for other in [Occupant::Empty, Occupant::Foreign, Occupant::Nothing] {
+        assert!(!is_what_was_there(world.environment.venv(), &other));
+    }
+    assert!(!is_what_was_there(&former, &occupant));
+    let link = world.home().join("link");
+    std::os::unix::fs::symlink(world.environment.venv(), &link).unwrap();
+    assert!(!is_what_was_there(&link, &occupant));
+}
+
+#[test]
+fn links_among_our_own_things_are_refused() {
+    for name in ["generations", "staging", "discarded", "ledger.jsonl", "lock"] {
+        let world = World::new();
+        let victim = World::new();
+        std::fs::create_dir_all(victim.home().join("target/1")).unwrap();
+        std::fs::write(victim.home().join("target/1/precious.txt"), "x").unwrap();
+        std::fs::write(victim.home().join("file"), "precious").unwrap();
+        std::fs::create_dir(state(&world)).unwrap();
+        let target = if ["lock", "ledger.jsonl"].contains(&name) { "file" } else { "target" };
+        std::os::unix::fs::symlink(victim.home().join(target), state(&world).join(name)).unwrap();
+        world.install(&wheel("1.0")).unwrap_err();
+        assert_eq!(std::fs::read(victim.home().join("file")).unwrap(), b"precious", "{name}");
+        assert!(victim.home().join("target/1/precious.txt").exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_note_is_not_written_through_a_link() {
+    let world = World::new();
+    drop(world.environment.lock().unwrap());
+    let victim = world.home().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    std::os::unix::fs::symlink(&victim, state(&world).join(UNFINISHED)).unwrap();
+    begin(&world.environment).unwrap_err();
+    assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+}
+
+#[test]
+fn a_damaged_generation_is_not_put_in_place() {
+    let breaks: [(&str, fn(&Path)); 6] = [
+        ("a/__init__.py", |root| std::fs::remove_file(site(root).join("a/__init__.py")).unwrap()),
+        ("a/__init__.py", |root| crate::fixture::overwrite(&site(root).join("a/__init__.py"), b"longer than it was")),
+        ("bin/python", |root| std::fs::remove_file(root.join("bin/python")).unwrap()),
+        ("files.json", |root| std::fs::write(root.join(".pinfold/files.json"), "{}").unwrap()),
+        ("files.json", |root| std::fs::remove_file(root.join(".pinfold/files.json")).unwrap()),
+        ("receipt", |root| std::fs::write(root.join(".pinfold/receipt.json"), "{").unwrap()),
+    ];
+    for (path, break_it) in breaks {
+        let world = World::new();
+        world.install(&wheel("1.0")).unwrap();
+        world.install(&wheel("2.0")).unwrap();
+        let former = world.environment.generations().join("1");
+        break_it(&former);
+        let guard = world.environment.lock().unwrap();
+        let error = generations::rollback(&guard, None, "2024-08-21T00:00:00Z").unwrap_err();
+        assert_eq!(error.refusal_code(), Some("damaged-generation"), "{path}: {error}");
+        assert!(error.to_string().contains(path), "{path}: {error}");
+        drop(guard);
+        assert_eq!(version(&world).unwrap(), "2.0");
+        // It hinders nothing else.
+        assert_eq!(world.install(&wheel("3.0")).unwrap().generation, 3);
+    }
+}
+
+fn site(root: &Path) -> PathBuf {
+    root.join(&crate::fixture::interpreter().scheme.purelib)
+}
+
+#[test]
+fn no_former_generation_may_be_kept_and_half_removed_ones_are_none() {
+    let mut world = World::new();
+    world.keep = 0;
+    world.install(&wheel("1.0")).unwrap();
+    world.install(&wheel("2.0")).unwrap();
+    assert_eq!(generations(&world), ["2*"]);
+    // As if the process had died while it removed one.
+    std::fs::create_dir_all(world.environment.discarded().join("1/lib")).unwrap();
+    drop(world.environment.lock().unwrap());
+    assert!(!world.environment.discarded().exists());
+    assert_eq!(generations(&world), ["2*"]);
+}
+
+#[test]
+fn whoever_waits_is_told_for_whom_and_may_give_up() {
+    let world = World::new();
+    let guard = world.environment.lock().unwrap();
+    let told = std::cell::RefCell::new(Vec::new());
+    let notice = |holder: &crate::Holder| told.borrow_mut().push(*holder);
+    let limit =
+        |milliseconds| crate::Waiting { limit: Some(std::time::Duration::from_millis(milliseconds)), notice: &notice };
+    for (milliseconds, notices) in [(0, 0), (900, 1)] {
+        let error = world.environment.lock_within(&limit(milliseconds)).unwrap_err();
+        let InstallError::Busy { holder, .. } = error else { panic!("{error}") };
+        assert_eq!((holder.pid, holder.since.is_some()), (Some(std::process::id()), true));
+        assert_eq!(told.borrow().len(), notices);
+    }
+    drop(guard);
+    drop(world.environment.lock_within(&limit(0)).unwrap());
 }

@@ -1,0 +1,114 @@
+//! The directory in which a generation is built, and the step that puts it in place.
+//!
+//! While it is built, a marker is beside it: what a dying process left unfinished can then be told from what was taken out
+//! of the environment's place, whatever is inside. Only the former is ever removed.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::environment::create_private_directory;
+use crate::exchange::{self, Method};
+use crate::{Environment, EnvironmentGuard, InstallError, Receipt, generations, ledger, platform};
+
+/// A complete generation that is not in place yet. Dropping it removes it.
+#[derive(Debug)]
+pub struct Staged<'a> {
+    guard: &'a EnvironmentGuard,
+    directory: StagingDirectory,
+    receipt: Receipt,
+    keep: usize,
+}
+
+impl<'a> Staged<'a> {
+    pub(crate) fn new(guard: &'a EnvironmentGuard, directory: StagingDirectory, receipt: Receipt, keep: usize) -> Self {
+        Self { guard, directory, receipt, keep }
+    }
+
+    /// Returns the receipt of the generation.
+    pub const fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// Puts the generation in place by one rename; the former one becomes history.
+    ///
+    /// # Errors
+    /// [`InstallError::Io`]; the environment is then the former one, or, where only tidying up failed, the new one.
+    pub fn exchange(self) -> Result<Receipt, InstallError> {
+        self.exchange_by(Method::Best)
+    }
+
+    pub(crate) fn exchange_by(mut self, method: Method) -> Result<Receipt, InstallError> {
+        let environment = self.guard.environment();
+        self.directory.complete()?;
+        exchange::put_in_place(environment, &self.directory.path, self.receipt.generation, method)?;
+        self.directory.is_kept = true;
+        exchange::finish(environment)?;
+        ledger::reconcile(environment, Some(&self.receipt))?;
+        // What cannot be removed now is removed after the next install.
+        let _ = generations::prune(environment, self.keep);
+        Ok(self.receipt)
+    }
+}
+
+/// The directory of a generation that is being built; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct StagingDirectory {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl StagingDirectory {
+    pub(crate) fn make(environment: &Environment, generation: u64) -> Result<Self, InstallError> {
+        let staging = environment.staging();
+        create_private_directory(&staging)?;
+        let path = staging.join(exchange::staging_name(generation));
+        // The lock is held and what a dying process left is put away, so nothing should be there.
+        if fs::symlink_metadata(&path).is_ok() {
+            remove(&path)?;
+        }
+        let marker = marker(&path);
+        platform::write_note(&marker, b"").map_err(InstallError::io("write", &marker))?;
+        fs::create_dir(&path).map_err(InstallError::io("make the directory", &path))?;
+        Ok(Self { path, is_kept: false })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that everything is written.
+    fn complete(&self) -> Result<(), InstallError> {
+        let marker = marker(&self.path);
+        fs::remove_file(&marker).map_err(InstallError::io("remove", &marker))
+    }
+}
+
+impl Drop for StagingDirectory {
+    fn drop(&mut self) {
+        // Without the marker the directory may be what the exchange took out; the next lock looks.
+        if !self.is_kept && is_being_built(&self.path) {
+            // What stays is removed when the environment is locked next.
+            let _ = remove(&self.path);
+        }
+    }
+}
+
+/// Returns true if a directory of the staging area was never completed.
+pub(crate) fn is_being_built(directory: &Path) -> bool {
+    fs::symlink_metadata(marker(directory)).is_ok()
+}
+
+/// Removes a directory of the staging area, and then its marker.
+pub(crate) fn remove(directory: &Path) -> Result<(), InstallError> {
+    fs::remove_dir_all(directory).map_err(InstallError::io("remove", directory))?;
+    let marker = marker(directory);
+    match fs::remove_file(&marker) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(InstallError::io("remove", &marker)(e)),
+        _ => Ok(()),
+    }
+}
+
+fn marker(directory: &Path) -> PathBuf {
+    directory.with_extension("building")
+}
