@@ -11,6 +11,8 @@ mod current;
 mod direct;
 // Bad input and a failing world: a clear error, the right exit code, nothing lost.
 mod exit_codes;
+// Killed anywhere, a change of an environment leaves the old one or the new one.
+mod kill;
 // A lock explains itself, to people and to programs.
 mod explains;
 // What an index without upload times adds later does not get in by itself.

@@ -67,7 +67,8 @@ impl TempHome {
         self.project().join(path).symlink_metadata().is_ok()
     }
 
-    /// Returns every file below a directory of the project with what it is: a digest, `directory`, or `-> target`.
+    /// Returns every file below a directory of the project with what it is: mode and digest, mode and `directory`, or
+    /// `-> target`.
     ///
     /// Two equal snapshots are the proof that a refused run touched nothing.
     pub fn snapshot(&self, path: &str) -> Vec<(String, String)> {
@@ -92,16 +93,27 @@ fn walk(root: &Path, directory: &Path, found: &mut Vec<(String, String)>) {
     for entry in entries {
         let path = entry.expect("can read a directory").path();
         let name = path.strip_prefix(root).expect("it is below the root").to_string_lossy().replace('\\', "/");
-        let kind = path.symlink_metadata().expect("it was just listed").file_type();
+        let metadata = path.symlink_metadata().expect("it was just listed");
+        let (kind, mode) = (metadata.file_type(), mode_of(&metadata));
         if kind.is_symlink() {
             let target = fs::read_link(&path).expect("it is a link");
             found.push((name, format!("-> {}", target.display())));
         } else if kind.is_dir() {
-            found.push((name, "directory".to_owned()));
+            found.push((name, format!("{mode} directory")));
             walk(root, &path, found);
         } else {
             let bytes = fs::read(&path).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()));
-            found.push((name, crate::digest::sha256_hex(&bytes)));
+            found.push((name, format!("{mode} {}", crate::digest::sha256_hex(&bytes))));
         }
     }
+}
+
+#[cfg(unix)]
+fn mode_of(metadata: &fs::Metadata) -> String {
+    format!("{:04o}", std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(metadata: &fs::Metadata) -> String {
+    if metadata.permissions().readonly() { "read-only" } else { "writable" }.to_owned()
 }

@@ -106,9 +106,16 @@ impl<'home> Pinfold<'home> {
     }
 
     /// Starts and returns at once: for a test that kills it, or that runs several.
-    pub fn spawn(mut self) -> Running {
+    pub fn spawn(self) -> Running {
+        let line = self.line.clone();
+        self.start(|_| {}).unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"))
+    }
+
+    /// Starts after a last change of the command.
+    pub(crate) fn start(mut self, prepare: impl FnOnce(&mut Command)) -> std::io::Result<Running> {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("cannot start `{}`: {error}", self.line));
+        prepare(&mut self.command);
+        let mut child = self.command.spawn()?;
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let output = [read_all(stdout), read_all(stderr)];
@@ -122,7 +129,13 @@ impl<'home> Pinfold<'home> {
             }
             late
         });
-        Running { child, output, ended, watch, line: self.line }
+        Ok(Running { child, output, ended, watch, line: self.line })
+    }
+
+    /// Returns the home that the run is in.
+    #[cfg(target_os = "linux")]
+    pub(crate) const fn home(&self) -> &TempHome {
+        self.home
     }
 }
 
@@ -140,14 +153,27 @@ impl Running {
 
     /// Waits for the end.
     pub fn finish(self) -> Finished {
+        self.finish_with(None)
+    }
+
+    /// Returns the number of the process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
+    }
+
+    /// Waits for the end of a run that somebody else may have waited for already, with this exit code.
+    pub(crate) fn finish_with(self, code: Option<i32>) -> Finished {
         let [stdout, stderr] = self.output.map(|reader| reader.join().expect("a reader does not panic"));
         // Both pipes are closed, so the child has ended or is about to.
-        let status = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("it is our own child");
+        let code = code.unwrap_or_else(|| {
+            let status = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait().expect("it is our own child");
+            status.code().unwrap_or(-1)
+        });
         let _ = self.ended.send(());
         let late = self.watch.join().expect("the watch does not panic");
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let finished =
-            Finished { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr), line: self.line };
+        let finished = Finished { code, stdout: text(stdout), stderr: text(stderr), line: self.line };
         assert!(!late, "ran longer than {} s and was killed: {finished}", LIMIT.as_secs());
         finished
     }

@@ -1,0 +1,96 @@
+//! `sync` and `rollback` are killed at every system call with which they change the file system, one run for each.
+//!
+//! Afterwards the environment is the old one or the new one, byte for byte, mode for mode and link for link, `verify` finds
+//! nothing, the next run gives the new one, the old one is in the history, and everything in the store is what was stored.
+//!
+//! The suite takes every so manieth point of each scenario; `tests/kill/all` takes them all.
+
+use std::collections::BTreeMap;
+
+use pinfold_testkit::{Meddling, Point, Watching, announce_skipped};
+
+use scenario::{Found, Scenario};
+
+pub(crate) mod scenario;
+
+/// Set to take every point instead of a sample.
+pub(crate) const EVERY_POINT: &str = "PINFOLD_TEST_EVERY_POINT";
+
+/// Returns every `step`-th of the points, or all if the full run was asked for.
+pub(crate) fn sample(points: &[Point], step: usize) -> Vec<&Point> {
+    let step = if std::env::var_os(EVERY_POINT).is_some() { 1 } else { step };
+    points.iter().step_by(step).collect()
+}
+
+/// Says on standard error what a full run came to; a sample says nothing.
+pub(crate) fn tell(text: &str) {
+    if std::env::var_os(EVERY_POINT).is_some() {
+        eprintln!("{text}");
+    }
+}
+
+/// Kills the scenario at every `step`-th of its points.
+fn check(scenario: &Scenario, step: usize) {
+    let before = scenario.prepare();
+    let traced = match scenario.command().traced(Watching::Changes, None) {
+        Ok(traced) => traced,
+        Err(reason) => return announce_skipped(&format!("killing during {}", scenario.name), &reason),
+    };
+    let context = format!("{}, left in peace: {}", scenario.name, traced.finished);
+    assert!(traced.finished.code == 0 && scenario.found(&before, &context) == Found::New, "{context}");
+    scenario.goes_on(&before, &context);
+    assert!(traced.points.len() > FEWEST_POINTS, "{}: only {} points", scenario.name, traced.points.len());
+    let (mut outcomes, mut missed) = (BTreeMap::new(), 0);
+    let chosen = sample(&traced.points, step);
+    for point in &chosen {
+        let before = scenario.prepare();
+        let killed = scenario.command().traced(Watching::Changes, Some((point, Meddling::Kill)));
+        let killed = killed.expect("it could be traced a moment ago");
+        let context = format!("{}, killed before {point}: {}", scenario.name, killed.finished);
+        assert!(killed.finished.code == if killed.met { -1 } else { 0 }, "{context}");
+        let found = scenario.found(&before, &context);
+        assert!(killed.met || found == Found::New, "{context}");
+        missed += usize::from(!killed.met);
+        *outcomes.entry(found).or_insert(0_usize) += usize::from(killed.met);
+        scenario.goes_on(&before, &context);
+    }
+    tell(&format!(
+        "{}: {} points, {} tried, {missed} not met again, {outcomes:?}",
+        scenario.name,
+        traced.points.len(),
+        chosen.len()
+    ));
+    assert!(missed * 20 <= chosen.len(), "{}: {missed} of {} points were not met again", scenario.name, chosen.len());
+    assert!(
+        outcomes.values().sum::<usize>() + missed == chosen.len() && outcomes.contains_key(&Found::Old),
+        "{outcomes:?}"
+    );
+}
+
+/// Fewer system calls than these cannot be a change of an environment.
+const FEWEST_POINTS: usize = 5;
+
+#[test]
+fn killed_during_a_first_install() {
+    check(&Scenario::first_install(), 12);
+}
+
+#[test]
+fn killed_during_an_update() {
+    check(&Scenario::update(), 12);
+}
+
+#[test]
+fn killed_during_an_update_by_copies() {
+    check(&Scenario::update_by_copies(), 24);
+}
+
+#[test]
+fn killed_during_an_update_with_bytecode() {
+    check(&Scenario::update_with_bytecode(), 24);
+}
+
+#[test]
+fn killed_during_a_rollback() {
+    check(&Scenario::rollback(), 1);
+}
