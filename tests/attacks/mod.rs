@@ -105,7 +105,7 @@ fn state(project: &Project, store: &[&str]) -> Vec<(String, String)> {
     let mut state = project.home.snapshot("");
     for part in store {
         let files = project.home.snapshot(&format!("../cache/store/{part}"));
-        state.extend(files.into_iter().filter(|(_, kind)| kind != "directory"));
+        state.extend(files.into_iter().filter(|(_, kind)| !kind.ends_with("directory")));
     }
     state
 }

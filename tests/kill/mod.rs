@@ -25,7 +25,8 @@ pub(crate) fn sample(points: &[Point], step: usize) -> Vec<&Point> {
 /// Says on standard error what a full run came to; a sample says nothing.
 pub(crate) fn tell(text: &str) {
     if std::env::var_os(EVERY_POINT).is_some() {
-        eprintln!("{text}");
+        use std::io::Write;
+        let _closed = writeln!(std::io::stderr(), "{text}");
     }
 }
 

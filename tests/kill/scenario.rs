@@ -143,6 +143,10 @@ impl Scenario {
                 compared(&self.new, &now)
             );
         }
+        assert!(
+            !before.is_empty() || found == Found::New || !self.project.home.has(".venv"),
+            "{context}\nan empty environment"
+        );
         if found == Found::New || self.locks.0.is_some() {
             let verified = self.verify(found);
             assert!(verified.code == 0, "{context}\n{verified}");
@@ -162,6 +166,7 @@ impl Scenario {
         assert!(self.found(before, context) == Found::New, "{context}\nthe next run did nothing: {again}");
         self.history_has(before, context);
         let state = self.project.home.project().join(".pinfold-.venv");
+        assert!(fs::read(state.join(".gitignore")).is_ok_and(|text| text == b"*\n"), "{context}\nno `.gitignore`");
         let left = fs::read_dir(state.join("staging")).map_or(0, Iterator::count);
         assert!(
             left == 0 && !state.join("unfinished").exists(),

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::waiting::{self, Waiting};
 use crate::{InstallError, Receipt, exchange, generations, ledger, scripts};
@@ -168,11 +169,11 @@ impl Environment {
     /// [`InstallError::Busy`] if the other process takes longer; [`InstallError::Io`]; [`InstallError::Foreign`] as
     /// [`Environment::receipt`], and if what should be pinfold's own beside the environment is not.
     pub fn lock_within(&self, waiting: &Waiting<'_>) -> Result<EnvironmentGuard, InstallError> {
-        let created = create_private_directory(&self.state)?;
-        if created {
-            // The directory is nobody's source code.
-            let ignore = self.state.join(".gitignore");
-            fs::write(&ignore, "*\n").map_err(InstallError::io("write", &ignore))?;
+        create_private_directory(&self.state)?;
+        // The directory is nobody's source code.
+        let ignore = self.state.join(".gitignore");
+        if !fs::read(&ignore).is_ok_and(|text| text == IGNORE) {
+            fs::write(&ignore, IGNORE).map_err(InstallError::io("write", &ignore))?;
         }
         let lock = waiting::lock(&self.state.join(LOCK_FILE), &self.venv, waiting)?;
         let guard = EnvironmentGuard { environment: self.clone(), _lock: lock };
@@ -183,6 +184,21 @@ impl Environment {
         let current = self.receipt()?;
         ledger::reconcile(self, current.as_ref())?;
         Ok(guard)
+    }
+
+    /// Tidies up what a killed process left, if one did: where nothing else is to be done, or before the history is read.
+    /// A process that is at work on the environment is not waited for; it tidies up itself.
+    ///
+    /// # Errors
+    /// As [`Environment::lock`].
+    pub fn settle(&self) -> Result<(), InstallError> {
+        if !exchange::is_unfinished(self) {
+            return Ok(());
+        }
+        match self.lock_within(&Waiting { limit: Some(Duration::ZERO), notice: &|_| {} }) {
+            Err(InstallError::Busy { .. }) => Ok(()),
+            result => result.map(drop),
+        }
     }
 
     /// Keeps the environment as it is while it is read, if any pinfold ever changed it.
@@ -233,4 +249,5 @@ pub(crate) fn is_virtual_environment(directory: &Path) -> bool {
     fs::symlink_metadata(directory.join("pyvenv.cfg")).is_ok_and(|metadata| metadata.is_file())
 }
 
+const IGNORE: &[u8] = b"*\n";
 const LOCK_FILE: &str = "lock";

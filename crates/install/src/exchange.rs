@@ -37,6 +37,11 @@ pub(crate) fn finish(environment: &Environment) -> Result<(), InstallError> {
     }
 }
 
+/// Returns true if directories were about to be changed, and nobody noted that they are in their places.
+pub(crate) fn is_unfinished(environment: &Environment) -> bool {
+    environment.state().join(UNFINISHED).exists()
+}
+
 /// Puts the directory `source`, which has the receipt of `generation`, in the environment's place. What was there goes
 /// into the history, or is set aside.
 pub(crate) fn put_in_place(

@@ -12,6 +12,7 @@ use crate::output::Output;
 /// Exit 2 if the environment was not made by pinfold, 4 if the disk fails.
 pub(super) fn run(arguments: &cli::Environment, output: &Output) -> Result<Exit, Failure> {
     let environment = Environment::at(&arguments.venv)?;
+    environment.settle()?;
     for generation in history(&environment)? {
         let receipt = generation.receipt;
         output.result(&format!(

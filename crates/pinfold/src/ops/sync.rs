@@ -79,6 +79,9 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     };
     let changes = plan(&intent, receipt.as_ref());
     if changes.is_empty() || request.extent == Extent::Plan {
+        if request.extent == Extent::Apply {
+            environment.settle()?;
+        }
         return Ok(Synced { plan: changes, selection, receipt: None });
     }
 
