@@ -19,6 +19,8 @@ mod explains;
 mod first_seen;
 // A real application: Fooocus's requirements give its committed lock, offline.
 mod fooocus;
+// How many generations are kept, what may be replaced, who waits for whom.
+mod generations;
 // The same inputs give the same lock, and it holds what was asked for.
 mod lock;
 // A recording gives the lock again, offline.

@@ -196,9 +196,21 @@ pub struct Sync {
     /// Opens no connection: everything must be in the store
     #[arg(long, env = "PINFOLD_OFFLINE")]
     pub offline: bool,
-    /// Says what would change, and changes nothing
+    /// Says what would change, what must be downloaded and what is at hand; writes nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Form of what changed, or would
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+    /// Keeps so many former generations, to which `rollback` can go back
+    #[arg(long, value_name = "N", env = "PINFOLD_KEEP", default_value_t = 3)]
+    pub keep: usize,
+    /// Keeps aside a virtual environment that another tool made, and makes ours in its place
+    #[arg(long)]
+    pub adopt: bool,
+    /// What to do while another pinfold changes the environment.
+    #[command(flatten)]
+    pub wait: Wait,
     /// Compiles every module now instead of when it is first imported
     #[arg(long, env = "PINFOLD_COMPILE_BYTECODE")]
     pub compile_bytecode: bool,
@@ -215,11 +227,28 @@ pub struct Environment {
     pub venv: PathBuf,
 }
 
+/// What to do while another pinfold changes the environment.
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// Waits while another pinfold changes the environment, as long as it takes; this is the default
+    #[arg(long, conflicts_with_all = ["no_wait", "lock_timeout"])]
+    pub wait: bool,
+    /// Fails at once if another pinfold changes the environment
+    #[arg(long, conflicts_with = "lock_timeout")]
+    pub no_wait: bool,
+    /// Fails if another pinfold still changes the environment after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_timeout: Option<u32>,
+}
+
 /// `pinfold rollback`.
 #[derive(Debug, Args)]
 pub struct Rollback {
     /// Goes back to this generation instead of the one before
     pub generation: Option<u64>,
+    /// What to do while another pinfold changes the environment.
+    #[command(flatten)]
+    pub wait: Wait,
     /// The environment.
     #[command(flatten)]
     pub environment: Environment,

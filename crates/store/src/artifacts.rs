@@ -99,6 +99,19 @@ impl Store {
         self.tree(&artifact.sha256)
     }
 
+    /// Returns true if the artifact need not be fetched, as far as the names of files tell: it was admitted from its own
+    /// index with the locked size, and its bytes or its tree are there. Writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn holds(&self, artifact: &Artifact) -> Result<bool, StoreError> {
+        let path = self.artifact_path(&artifact.sha256);
+        let record = Record::read(&record_path(&path))?;
+        let is_ours = record.is_from(artifact.origin.index()) && record.has_size(artifact.size_bytes);
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        Ok(is_ours && (is_there(&path) || is_there(&self.tree_path(&artifact.sha256))))
+    }
+
     /// Removes an artifact's bytes, which its unpacked tree stands for from now on; the record stays.
     ///
     /// # Errors

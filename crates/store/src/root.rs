@@ -47,6 +47,11 @@ impl Store {
         Ok(store)
     }
 
+    /// Returns the store below `root` if there is one, to look at it: nothing is created, swept or checked.
+    pub fn existing(root: &Path) -> Option<Self> {
+        root.join(ARTIFACTS).is_dir().then(|| Self { root: root.to_owned() })
+    }
+
     /// Returns the directory.
     pub fn root(&self) -> &Path {
         &self.root

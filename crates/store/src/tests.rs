@@ -532,3 +532,19 @@ fn a_tree_stands_for_forgotten_bytes_but_only_for_its_own_index_and_size() {
     let larger = Artifact { size_bytes: 10, ..artifact(bytes) };
     assert!(own.store.unpacked(&larger).unwrap().is_none());
 }
+
+#[test]
+fn looking_at_a_store_changes_nothing() {
+    let fixture = fixture();
+    let root = fixture.root.path().join("store");
+    assert!(Store::existing(&fixture.root.path().join("none")).is_none());
+    assert!(!fixture.root.path().join("none").exists());
+    let store = Store::existing(&root).unwrap();
+    assert!(!store.holds(&artifact(b"bytes")).unwrap());
+    assert!(files_below(&root).is_empty());
+    fixture.store.admit(&artifact(b"bytes"), &mut &b"bytes"[..]).unwrap();
+    let before = files_below(&root);
+    assert!(store.holds(&artifact(b"bytes")).unwrap());
+    assert!(!store.holds(&artifact_of(b"bytes", "https://other.example/simple/")).unwrap());
+    assert_eq!(files_below(&root), before);
+}

@@ -4,16 +4,17 @@ use pinfold_install::{Environment, rollback};
 
 use crate::cli;
 use crate::exit::{Exit, Failure};
+use crate::ops::environments::lock;
 use crate::output::Output;
 use crate::world::World;
 
 /// Puts a former generation in place.
 ///
 /// # Errors
-/// Exit 1 if there is no such generation, 4 if the disk fails.
+/// Exit 1 if there is no such generation, 3 if it is damaged, 4 if another process takes too long or the disk fails.
 pub(super) fn run(arguments: &cli::Rollback, world: &World, output: &Output) -> Result<Exit, Failure> {
     let environment = Environment::at(&arguments.environment.venv)?;
-    let guard = environment.lock()?;
+    let guard = lock(&environment, (&arguments.wait).into(), output)?;
     let receipt = rollback(&guard, arguments.generation, &world.now().to_string())?;
     output.status(&format!(
         "generation {} of {} is in place ({} packages, lock {})",

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use pinfold_fetch::Connectivity;
-use pinfold_install::{Bytecode, Change, LinkMode, RebuildReason};
+use pinfold_install::{Adoption, Bytecode, Change, LinkMode, RebuildReason};
 use pinfold_lock::Wanted;
 use pinfold_packaging::{ExtraName, GroupName, NameError};
 
@@ -33,6 +33,9 @@ pub(super) fn run(arguments: &cli::Sync, world: &World, output: &Output) -> Resu
             cli::LinkMode::Reflink => LinkMode::Reflink,
         },
         bytecode: if arguments.compile_bytecode { Bytecode::Compile } else { Bytecode::Leave },
+        keep: arguments.keep,
+        adoption: if arguments.adopt { Adoption::SetAside } else { Adoption::Refuse },
+        patience: (&arguments.wait).into(),
         extent,
     };
     let synced = sync(&request, world, output)?;

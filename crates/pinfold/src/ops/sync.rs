@@ -7,9 +7,10 @@
 use std::path::Path;
 
 use pinfold_fetch::Connectivity;
-use pinfold_install::{Bytecode, Environment, Intent, LinkMode, Plan, Receipt, StageOptions, plan, stage};
+use pinfold_install::{Adoption, Bytecode, Environment, Intent, LinkMode, Plan, Receipt, StageOptions, plan, stage};
 use pinfold_lock::{Selection, Wanted, select};
 
+use super::environments::{self, Patience};
 use super::trees::{self, Workshop};
 use crate::exit::Failure;
 use crate::output::Output;
@@ -32,6 +33,12 @@ pub struct SyncRequest<'a> {
     pub link_mode: LinkMode,
     /// Whether modules are compiled now.
     pub bytecode: Bytecode,
+    /// How many former generations are kept.
+    pub keep: usize,
+    /// What to do with an environment that another tool made.
+    pub adoption: Adoption,
+    /// How long to wait for the environment.
+    pub patience: Patience,
     /// Whether anything is to be changed.
     pub extent: Extent,
 }
@@ -63,7 +70,7 @@ pub struct Synced {
 pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result<Synced, Failure> {
     let read = super::read_lock(request.lock)?;
     read.warnings.iter().for_each(|warning| output.warning(warning));
-    let environment = Environment::at(request.venv)?;
+    let environment = Environment::at(request.venv)?.adopting(request.adoption);
     let receipt = environment.receipt()?;
     let interpreter = match (&receipt, request.python) {
         (Some(receipt), None) if receipt.interpreter.is_current() => receipt.interpreter.clone(),
@@ -97,12 +104,22 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         link_mode: request.link_mode,
         bytecode: request.bytecode,
         installed_at: &now,
-        keep: StageOptions::KEEP,
+        keep: request.keep,
         progress: &|files| bar.inc(files),
     };
-    let guard = environment.lock()?;
+    let guard = environments::lock(&environment, request.patience, output)?;
+    // Another process may have changed it meanwhile.
+    let changes = plan(&intent, environment.receipt()?.as_ref());
+    if changes.is_empty() {
+        return Ok(Synced { plan: changes, selection, receipt: None });
+    }
+    let is_adopted = environment.is_to_be_adopted()?;
     let staged = stage(&guard, &intent, &trees, &options)?;
     let receipt = staged.exchange()?;
     bar.finish_and_clear();
+    if is_adopted {
+        let place = environment.set_aside(receipt.generation);
+        output.status(&format!("the environment that another tool made is kept as {}", place.display()));
+    }
     Ok(Synced { plan: changes, selection, receipt: Some(receipt) })
 }

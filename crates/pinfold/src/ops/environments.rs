@@ -1,0 +1,32 @@
+//! The right to change an environment: waiting for it, saying for whom, giving up.
+
+use std::time::Duration;
+
+use pinfold_install::{Environment, EnvironmentGuard, Holder, Waiting};
+
+use crate::cli;
+use crate::exit::Failure;
+use crate::failures::holder_text;
+use crate::output::Output;
+
+/// How long to wait for an environment that another process changes; none is as long as it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience(Option<Duration>);
+
+impl From<&cli::Wait> for Patience {
+    fn from(arguments: &cli::Wait) -> Self {
+        let seconds = if arguments.no_wait { Some(0) } else { arguments.lock_timeout };
+        Self(seconds.map(|seconds| Duration::from_secs(seconds.into())))
+    }
+}
+
+/// Waits until no other process changes the environment, and says for whom if that takes a while.
+///
+/// # Errors
+/// Exit 4 if it takes too long, or the disk fails; exit 3 if pinfold did not make what is there.
+pub fn lock(environment: &Environment, patience: Patience, output: &Output) -> Result<EnvironmentGuard, Failure> {
+    let notice = |holder: &Holder| {
+        output.status(&format!("waiting for {}, held by {}", environment.venv().display(), holder_text(holder)));
+    };
+    Ok(environment.lock_within(&Waiting { limit: patience.0, notice: &notice })?)
+}

@@ -1,0 +1,202 @@
+//! Generations end to end: how many are kept, what may be replaced, waiting for each other, going on with the old files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pinfold_testkit::{Index, Python};
+
+use crate::project::Project;
+
+fn versions() -> Index {
+    let wheel = |index: Index, version: &str| {
+        index
+            .wheel("a", version)
+            .module("mod_a.py", &format!("V = '{version}'\n"))
+            .module("late_a.py", &format!("V = 'late {version}'\n"))
+            .module(&format!("only_{}.py", version.replace('.', "_")), "V = 'only'\n")
+            .module("data_a.txt", &format!("data {version}"))
+    };
+    ["1.0", "2.0", "3.0"].into_iter().fold(Index::new(), wheel)
+}
+
+fn at(version: &str) -> Project {
+    let project = Project::new(versions(), &[&format!("a=={version}")]);
+    project.installed();
+    project
+}
+
+fn lock_another(project: &Project, version: &str) {
+    project.write_manifest(&[&format!("a=={version}")], "", "");
+    project.lock();
+}
+
+fn state(project: &Project) -> PathBuf {
+    project.home.project().join(".pinfold-.venv")
+}
+
+/// Holds the environment as another pinfold would, until it is dropped.
+fn hold(project: &Project) -> std::fs::File {
+    let lock = std::fs::File::options().write(true).create(true).truncate(false).open(state(project).join("lock"));
+    let lock = lock.unwrap();
+    lock.lock().unwrap();
+    std::fs::write(state(project).join("lock"), "4711\n").unwrap();
+    lock
+}
+
+#[test]
+fn as_many_as_asked_for_are_kept() {
+    for (keep, expected) in [("0", vec!["3"]), ("1", vec!["3", "2"]), ("9", vec!["3", "2", "1"])] {
+        let project = at("1.0");
+        for version in ["2.0", "3.0"] {
+            lock_another(&project, version);
+            project.pinfold("sync").args(["--keep", keep]).run().expect_code(0);
+        }
+        let history = project.pinfold("history").run().expect_code(0);
+        let numbers: Vec<&str> =
+            history.stdout.lines().filter_map(|line| line[1..].split_whitespace().next()).collect();
+        assert_eq!(numbers, expected, "{history}");
+    }
+}
+
+#[test]
+fn a_damaged_generation_is_refused_and_the_environment_stays() {
+    let project = at("1.0");
+    lock_another(&project, "2.0");
+    project.sync().expect_code(0);
+    let former = state(&project).join("generations/1");
+    let site = Python::found().minor.clone();
+    std::fs::remove_file(former.join(format!("lib/python{site}/site-packages/late_a.py"))).unwrap();
+    let before = project.home.snapshot(".venv");
+    project.pinfold("rollback").run().expect_refusal("damaged-generation").expect_stderr("late_a.py");
+    assert_eq!(project.home.snapshot(".venv"), before);
+    lock_another(&project, "3.0");
+    project.sync().expect_code(0);
+    project.pinfold("rollback").arg("2").run().expect_code(0);
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "2.0\n");
+}
+
+#[test]
+fn an_environment_of_another_tool_is_adopted_only_on_request() {
+    let project = Project::new(versions(), &["a==1.0"]);
+    project.lock();
+    let venv = project.home.project().join(".venv");
+    let made = Command::new(&Python::found().path).args(["-m", "venv", "--without-pip"]).arg(&venv).status().unwrap();
+    assert!(made.success());
+    project.home.write(".venv/precious.txt", "x");
+    let before = project.home.snapshot(".venv");
+    project.sync().expect_refusal("foreign-environment").expect_stderr("--adopt");
+    assert_eq!(project.home.snapshot(".venv"), before);
+    let adopted = project.pinfold("sync").arg("--adopt").run().expect_code(0);
+    let kept = state(&project).join("adopted-1");
+    adopted.expect_stderr(kept.to_str().unwrap());
+    assert_eq!(std::fs::read_to_string(kept.join("precious.txt")).unwrap(), "x");
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "1.0\n");
+    project.pinfold("verify").run().expect_code(0);
+    assert!(!project.home.has(".venv/precious.txt"));
+}
+
+#[test]
+fn what_is_no_environment_is_not_adopted() {
+    let project = Project::new(versions(), &["a==1.0"]);
+    project.lock();
+    project.home.write(".venv/thesis.txt", "x");
+    project.pinfold("sync").arg("--adopt").run().expect_refusal("foreign-environment");
+    assert_eq!(project.home.read(".venv/thesis.txt"), "x");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_environment_that_is_a_link_is_refused_even_then() {
+    let project = at("1.0");
+    let (venv, elsewhere) = (project.home.project().join(".venv"), project.home.project().join("elsewhere"));
+    std::fs::rename(&venv, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &venv).unwrap();
+    let before = project.home.snapshot("elsewhere");
+    for verb in ["sync", "rollback"] {
+        let run = project.pinfold(verb);
+        let run = if verb == "sync" { run.arg("--adopt") } else { run };
+        run.run().expect_refusal("foreign-environment").expect_stderr("symbolic link");
+    }
+    assert_eq!(project.home.snapshot("elsewhere"), before);
+    assert!(venv.is_symlink());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_the_directory_beside_the_environment_are_refused() {
+    for name in ["generations", "staging", "ledger.jsonl", "unfinished"] {
+        let project = Project::new(versions(), &["a==1.0"]);
+        project.lock();
+        project.home.write("target/1/precious.txt", "x");
+        std::fs::create_dir(state(&project)).unwrap();
+        std::os::unix::fs::symlink(project.home.project().join("target"), state(&project).join(name)).unwrap();
+        let before = project.home.snapshot("target");
+        project.sync().expect_refusal("foreign-environment").expect_stderr(name);
+        assert_eq!(project.home.snapshot("target"), before, "{name}");
+        assert!(!project.home.has(".venv"));
+    }
+}
+
+#[test]
+fn an_environment_in_use_is_waited_for_or_not() {
+    let project = at("1.0");
+    lock_another(&project, "2.0");
+    let held = hold(&project);
+    for arguments in [&["--no-wait"][..], &["--lock-timeout", "0"], &["--lock-timeout", "1"]] {
+        let busy = project.pinfold("sync").args(arguments).run().expect_code(4);
+        busy.expect_stderr("in use by another pinfold").expect_stderr("pid 4711 since");
+    }
+    project.pinfold("rollback").arg("--no-wait").run().expect_code(4).expect_stderr("in use");
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "1.0\n");
+    let waiting = project.pinfold("sync").spawn();
+    let second = project.pinfold("sync").arg("--wait").spawn();
+    drop(held);
+    waiting.finish().expect_code(0);
+    second.finish().expect_code(0);
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "2.0\n");
+    // Whoever came second found the work done.
+    assert_eq!(project.pinfold("history").run().stdout.lines().count(), 2);
+}
+
+#[test]
+fn whoever_waits_says_for_whom() {
+    let project = at("1.0");
+    lock_another(&project, "2.0");
+    let held = hold(&project);
+    let busy = project.pinfold("sync").args(["--lock-timeout", "2"]).run().expect_code(4);
+    busy.expect_stderr("waiting for ").expect_stderr(", held by pid 4711 since 20");
+    drop(held);
+    project.sync().expect_code(0);
+}
+
+/// What a running interpreter has open stays as it was, even when its generation is removed; what it imports by path
+/// later comes from the environment that is in place then.
+#[cfg(unix)]
+#[test]
+fn a_running_interpreter_keeps_what_it_has_open() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let project = at("1.0");
+    let code = "import sys, mod_a, os\n\
+                site = os.path.dirname(mod_a.__file__)\n\
+                data = open(os.path.join(site, 'data_a.txt'))\n\
+                here = os.open(site, os.O_RDONLY)\n\
+                print('ready', flush=True); sys.stdin.readline()\n\
+                print(mod_a.V, data.read(), sep='|')\n\
+                import late_a; print(late_a.V)\n\
+                print(os.path.exists(os.path.join(site, 'only_1_0.py')))\n";
+    let mut running = Command::new(project.home.project().join(".venv/bin/python"))
+        .args(["-B", "-c", code])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    lock_another(&project, "2.0");
+    project.pinfold("sync").args(["--keep", "0"]).run().expect_code(0);
+    assert!(!Path::new(&state(&project).join("generations/1")).exists());
+    writeln!(running.stdin.take().unwrap(), "go").unwrap();
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(running.wait().unwrap().success());
+    assert_eq!(rest, ["1.0|data 1.0", "late 2.0", "False"]);
+}
