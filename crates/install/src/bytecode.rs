@@ -48,19 +48,43 @@ pub(crate) fn compile(
     Ok(made)
 }
 
-/// Returns the path of the source that a `__pycache__` file was made from: `a/__pycache__/b.cpython-310.pyc` of `a/b.py`.
-pub(crate) fn source_of(path: &ArchivePath) -> Option<String> {
-    let (directory, name) = disk::split(path.as_str());
+/// What the name of a `__pycache__` file says: `a/__pycache__/b.cpython-310.opt-1.pyc` is of `a/b.py`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Compiled {
+    /// The path of the source.
+    pub(crate) source: String,
+    /// The interpreter's tag: `cpython-310`.
+    pub(crate) tag: String,
+    /// The level of optimisation.
+    pub(crate) level: u8,
+}
+
+/// Reads the path of a `__pycache__` file; none if it is not one of CPython's own.
+pub(crate) fn compiled(path: &str) -> Option<Compiled> {
+    let (directory, name) = disk::split(path);
     let parent = directory.strip_suffix("__pycache__")?;
     if !(parent.is_empty() || parent.ends_with('/')) {
         return None;
     }
     let stem = name.strip_suffix(".pyc")?;
-    // An optimisation level follows the tag: `b.cpython-310.opt-1.pyc`.
-    let stem = stem.rsplit_once(".opt-").map_or(stem, |(stem, _)| stem);
+    let (stem, level) = match stem.rsplit_once(".opt-") {
+        Some((stem, "1")) => (stem, 1),
+        Some((stem, "2")) => (stem, 2),
+        Some(_) => return None,
+        None => (stem, 0),
+    };
     let (module, tag) = stem.rsplit_once('.')?;
     let is_tag = tag.starts_with("cpython-");
-    (is_tag && !module.is_empty()).then(|| format!("{parent}{module}.py"))
+    (is_tag && !module.is_empty()).then(|| Compiled {
+        source: format!("{parent}{module}.py"),
+        tag: tag.to_owned(),
+        level,
+    })
+}
+
+/// Returns the path of the source that a `__pycache__` file was made from.
+pub(crate) fn source_of(path: &ArchivePath) -> Option<String> {
+    compiled(path.as_str()).map(|compiled| compiled.source)
 }
 
 /// Returns what is wrong with a `.pyc` file, from its header and its source; none if the interpreter made it.
@@ -136,7 +160,7 @@ for directory, names, files in os.walk(root):
 ";
 
 /// Bytes of a header: magic number, flags, and what it was made from.
-pub(crate) const HEADER_BYTES: u64 = 16;
+pub(crate) const HEADER_BYTES: usize = 16;
 
 /// Thirty thousand modules take some minutes on a slow machine.
 const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -151,6 +175,8 @@ mod tests {
         for (path, expected) in [
             ("a/__pycache__/b.cpython-310.pyc", Some("a/b.py")),
             ("__pycache__/b.cpython-313.opt-2.pyc", Some("b.py")),
+            ("__pycache__/b.cpython-313.opt-3.pyc", None),
+            ("__pycache__/b.cpython-310-pytest-7.4.0.pyc", None),
             ("a/__pycache__/b.c.cpython-310.pyc", Some("a/b.c.py")),
             ("a/x__pycache__/b.cpython-310.pyc", None),
             ("a/__pycache__/b.pyc", None),
@@ -165,7 +191,8 @@ mod tests {
 
     #[test]
     fn headers_tell_what_they_were_made_from() {
-        let source = Facts { kind: Kind::File, size_bytes: 5, mtime_ns: 7_900_000_000, inode: 1, mode: 0o644 };
+        let source =
+            Facts { kind: Kind::File, size_bytes: 5, mtime_ns: 7_900_000_000, inode: 1, mode: 0o644, owner: 0 };
         let header = |flags: u8, first: u32, second: u32| {
             let mut bytes = vec![0x6f, 0x0d, b'\r', b'\n', flags, 0, 0, 0];
             bytes.extend(first.to_le_bytes());

@@ -18,6 +18,8 @@ pub(crate) struct Facts {
     pub(crate) inode: u64,
     /// Its permission bits; 0 where the system has none.
     pub(crate) mode: u32,
+    /// The number of the user it belongs to; 0 where the system has none.
+    pub(crate) owner: u32,
 }
 
 /// What an entry of a directory is.
@@ -133,6 +135,7 @@ mod unix {
                 mtime_ns: i64::try_from(seconds).unwrap_or(i64::MAX),
                 inode: stat.st_ino,
                 mode,
+                owner: stat.st_uid,
             })
         }
     }
@@ -210,7 +213,7 @@ mod other {
             };
             let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             let mtime_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-            Ok(Facts { kind, size_bytes: metadata.len(), mtime_ns, inode: 0, mode: 0 })
+            Ok(Facts { kind, size_bytes: metadata.len(), mtime_ns, inode: 0, mode: 0, owner: 0 })
         }
     }
 

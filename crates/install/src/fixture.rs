@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use crate::exchange::Method;
 use crate::receipt::digest;
 use crate::{
-    Bytecode, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, Report, StageOptions, plan,
-    stage, unpack_wheel, verify,
+    Bytecode, Depth, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, Report, StageOptions,
+    VerifyOptions, plan, stage, unpack_wheel, verify,
 };
 
 /// The world; it goes away when dropped.
@@ -188,7 +188,17 @@ impl World {
     }
 
     pub(crate) fn verify_with(&self, wheels: &[WheelRecipe], store: Option<&Store>) -> Report {
-        verify(&self.environment, &self.lock(wheels), &self.lock_sha256(wheels), store, &|_| {}).unwrap()
+        let compiled = self.home().join("compiled");
+        let options = VerifyOptions { depth: Depth::Full, store, compiled: Some(&compiled), progress: &|_| {} };
+        self.verify_as(wheels, &options).unwrap()
+    }
+
+    pub(crate) fn verify_as(
+        &self,
+        wheels: &[WheelRecipe],
+        options: &VerifyOptions<'_>,
+    ) -> Result<Report, InstallError> {
+        verify(&self.environment, &self.lock(wheels), &self.lock_sha256(wheels), options)
     }
 
     /// Runs code with the environment's interpreter, with `site`, and returns what it prints.

@@ -217,6 +217,8 @@ pub(crate) const RECEIPT_DIRECTORY: &str = ".pinfold";
 pub(crate) const RECEIPT_FILE: &str = "receipt.json";
 /// The list of files.
 pub(crate) const FILES_FILE: &str = "files.json";
+/// What the file system said of them.
+pub(crate) const STAMPS_FILE: &str = "stamps";
 /// Stops a gigantic header.
 const RECEIPT_BYTES: u64 = 64 << 20;
 /// Stops a gigantic list.

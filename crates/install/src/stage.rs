@@ -18,6 +18,7 @@ use crate::link::{self, NamedTree};
 use crate::merge::{self, Planned, Source};
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
 use crate::staging::{Staged, StagingDirectory};
+use crate::verify::stamps;
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
@@ -89,6 +90,7 @@ pub fn stage<'a>(
     make_links(root, &links)?;
     let named: Vec<_> = parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
     link::place_all(root, &files, &named, options.link_mode, options.progress)?;
+    let stamps = stamps::take(root, &files)?;
     let mut files: Vec<InstalledFile> = files.into_iter().map(installed_file).collect();
     if options.bytecode == Bytecode::Compile {
         let compiled = bytecode::compile(root, environment.venv(), intent.interpreter, &files)?;
@@ -97,7 +99,8 @@ pub fn stage<'a>(
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let list = ReceiptFiles { files, links };
     let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
-    let receipt = write_receipt(root, intent, options, generation, list, distributions)?;
+    let receipt = write_receipt(root, intent, options, generation, &list, distributions)?;
+    stamps.write(root, &list.files, &receipt.files_sha256)?;
     Ok(Staged::new(guard, directory, receipt, options.keep))
 }
 
@@ -196,7 +199,7 @@ fn write_receipt(
     intent: &Intent<'_>,
     options: &StageOptions<'_>,
     generation: u64,
-    list: ReceiptFiles,
+    list: &ReceiptFiles,
     distributions: Vec<InstalledDistribution>,
 ) -> Result<Receipt, InstallError> {
     let directory = root.join(RECEIPT_DIRECTORY);

@@ -92,6 +92,11 @@ impl World {
         self.cache_dir.join("pages")
     }
 
+    /// Returns the directory in which is kept what modules compile to.
+    pub fn compiled_dir(&self) -> PathBuf {
+        self.cache_dir.join("compiled")
+    }
+
     /// Returns a directory below the cache, created if needed.
     ///
     /// # Errors

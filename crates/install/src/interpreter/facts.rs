@@ -139,12 +139,21 @@ impl Interpreter {
         Ok(Host { environment, tags: Tags::new(&system, minor), python: self.version.clone() })
     }
 
+    /// Returns true if the base program is still the one that was asked.
+    pub fn is_same_program(&self) -> bool {
+        self.present_stamp() == Some(self.stamp)
+    }
+
+    /// Returns what the file system says of the base program now; none if it is gone.
+    pub(crate) fn present_stamp(&self) -> Option<Stamp> {
+        Stamp::of(&self.base_executable).ok()
+    }
+
     /// Returns true if asking again would give the same answer: program and kernel are unchanged since.
     ///
     /// A sync with nothing to do asks this instead of starting an interpreter.
     pub fn is_current(&self) -> bool {
-        let same_program = Stamp::of(&self.base_executable).is_ok_and(|stamp| stamp == self.stamp);
-        same_program && platform::kernel().is_none_or(|kernel| kernel == self.kernel())
+        self.is_same_program() && platform::kernel().is_none_or(|kernel| kernel == self.kernel())
     }
 
     /// Returns true if an environment of the other serves as one of this.

@@ -1,64 +1,112 @@
-//! Reading every listed file: bytes, size and permissions. Two threads, the biggest file first.
+//! Every listed file: bytes, size, permissions and owner. Two threads, the biggest file first.
 
-use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pinfold_artifact::Sha256;
 use sha2::Digest as _;
 
-use super::{Finding, FindingCode, Listed, Report};
-use crate::disk::{Directory, Facts};
-use crate::{Environment, InstallError, InstalledFile, THREADS, disk};
+use super::stamps::Stamped;
+use super::{Depth, Finding, FindingCode, Listed, Report};
+use crate::disk::{self, Directory, Facts, Kind};
+use crate::{InstallError, InstalledFile, THREADS};
 
-/// Adds a finding for every file that is not what the receipt says.
-pub(super) fn check(
-    environment: &Environment,
-    listed: &Listed<'_>,
-    present: &BTreeSet<&str>,
-    report: &mut Report,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<(), InstallError> {
-    let mut files: Vec<&InstalledFile> =
-        listed.files.values().filter(|file| present.contains(file.path.as_str())).copied().collect();
-    // The biggest first, so that no thread is left with it at the end; small ones stay directory by directory.
-    files.sort_by_key(|file| std::cmp::Reverse(file.size / BIG_BYTES));
-    let root = Directory::open(environment.venv()).map_err(InstallError::io("open", environment.venv()))?;
+/// What is read, and how thoroughly.
+pub(super) struct Reading<'r> {
+    /// The directory that the listed paths are relative to.
+    pub(super) root: &'r Path,
+    /// Whether a file is passed over whose stamp is as it was.
+    pub(super) depth: Depth,
+    /// Told the bytes that were just read, or passed over.
+    pub(super) progress: &'r (dyn Fn(u64) + Sync),
+}
+
+/// Adds a finding for every file that is not what the receipt says. A file that is not there, or is no file, is left to
+/// the walk.
+pub(super) fn check(reading: &Reading<'_>, listed: &Listed<'_>, report: &mut Report) -> Result<(), InstallError> {
+    let mut files: Vec<&InstalledFile> = listed.files.values().copied().collect();
+    if reading.depth == Depth::Full {
+        // The biggest first, so that no thread is left with it at the end; small ones stay directory by directory.
+        files.sort_by_key(|file| std::cmp::Reverse(file.size / BIG_BYTES));
+    }
+    let root = Directory::open(reading.root).map_err(InstallError::io("open", reading.root))?;
+    let custom = Custom::of(&root).map_err(InstallError::io("look at", reading.root))?;
+    // Neighbours together where they are only looked at; one by one where one may take a second.
+    let turn = if reading.depth == Depth::Quick { NEIGHBOURS } else { 1 };
     let next = AtomicUsize::new(0);
     let worker = || {
-        let mut found = Vec::new();
-        let mut bytes_read = 0;
+        let mut part = Report::default();
         let mut buffer = vec![0; BUFFER_BYTES];
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let failed = |e| InstallError::io("read", &disk::below(environment.venv(), file.path.as_str()))(e);
-            let (facts, sha256, count) = read(&root, file, &mut buffer, progress).map_err(failed)?;
-            bytes_read += count;
-            found.extend(findings(file, &facts, sha256, count).map(|it| it.of(listed.owner(file))));
+        while let Some(begin) = Some(next.fetch_add(turn, Ordering::Relaxed)).filter(|begin| *begin < files.len()) {
+            for file in &files[begin..files.len().min(begin + turn)] {
+                let checked = one(reading, &root, &custom, listed, file, &mut buffer, &mut part);
+                checked.map_err(InstallError::io("read", &disk::below(reading.root, file.path.as_str())))?;
+            }
         }
-        Ok((found, bytes_read))
+        Ok(part)
     };
     let results = std::thread::scope(|scope| {
         let others: Vec<_> = (1..THREADS).map(|_| scope.spawn(worker)).collect();
         let own = worker();
-        others.into_iter().map(crate::join).chain([own]).collect::<Vec<Result<_, InstallError>>>()
+        others.into_iter().map(crate::join).chain([own]).collect::<Vec<Result<Report, InstallError>>>()
     });
     for result in results {
-        let (found, bytes_read) = result?;
-        report.findings.extend(found);
-        report.bytes_checked += bytes_read;
+        report.add(result?);
     }
-    report.files_checked += files.len() as u64;
     Ok(())
 }
 
-fn read(
+fn one(
+    reading: &Reading<'_>,
     root: &Directory,
-    listed: &InstalledFile,
+    custom: &Custom,
+    listed: &Listed<'_>,
+    file: &InstalledFile,
+    buffer: &mut [u8],
+    part: &mut Report,
+) -> std::io::Result<()> {
+    let path = file.path.as_str();
+    let facts = match root.facts(path) {
+        Ok(facts) if facts.kind == Kind::File => facts,
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Err(error),
+        _ => return Ok(()),
+    };
+    let mut push = |finding: Finding| part.findings.push(finding.of(listed.owner(file)));
+    part.files_checked += 1;
+    custom.wrong_owner(path, &facts).into_iter().for_each(&mut push);
+    let stamped = listed.stamp(path);
+    let is_as_installed = |it: Stamped| (it.mtime_ns, it.inode) == (facts.mtime_ns, facts.inode);
+    let is_passed_over =
+        reading.depth == Depth::Quick && facts.size_bytes == file.size && stamped.is_some_and(is_as_installed);
+    let mut is_changed = false;
+    if is_passed_over {
+        (reading.progress)(facts.size_bytes);
+    } else {
+        let (sha256, size) = read(root, path, buffer, reading.progress)?;
+        is_changed = (sha256, size) != (file.sha256, file.size);
+        part.files_moved += u64::from(reading.depth == Depth::Quick);
+        part.bytes_checked += size;
+        if is_changed {
+            let expected = format!("{} bytes, sha256 {}", file.size, file.sha256);
+            push(Finding::new(FindingCode::Changed, path, expected, format!("{size} bytes, sha256 {sha256}")));
+        }
+    }
+    // Another file has permissions of its own: of those only what matters is said.
+    let stamped = stamped.filter(|_| !is_changed);
+    if let Some(expected) = wrong_mode(file.executable, stamped, custom, facts.mode) {
+        push(Finding::new(FindingCode::ModeChanged, path, expected, format!("mode {:04o}", facts.mode)));
+    }
+    Ok(())
+}
+
+/// Hashes a file.
+pub(super) fn read(
+    root: &Directory,
+    path: &str,
     buffer: &mut [u8],
     progress: &(dyn Fn(u64) + Sync),
-) -> std::io::Result<(Facts, Sha256, u64)> {
-    let path = listed.path.as_str();
-    let facts = root.facts(path)?;
+) -> std::io::Result<(Sha256, u64)> {
     let mut file = root.open_file(path)?;
     let mut hasher = sha2::Sha256::new();
     let mut total = 0_u64;
@@ -66,45 +114,75 @@ fn read(
         let count = match file.read(buffer) {
             Ok(0) => break,
             Ok(count) => count,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(e) => return Err(e),
         };
         hasher.update(&buffer[..count]);
         total += count as u64;
         progress(count as u64);
     }
-    Ok((facts, Sha256::from_bytes(hasher.finalize().into()), total))
+    Ok((Sha256::from_bytes(hasher.finalize().into()), total))
 }
 
-fn findings(file: &InstalledFile, facts: &Facts, sha256: Sha256, size: u64) -> impl Iterator<Item = Finding> {
-    let path = file.path.as_str();
-    let changed = (sha256, size) != (file.sha256, file.size);
-    let changed = changed.then(|| {
-        let expected = format!("{} bytes, sha256 {}", file.size, file.sha256);
-        Finding::new(FindingCode::Changed, path, expected, format!("{size} bytes, sha256 {sha256}"))
-    });
-    let mode = wrong_mode(file.executable, facts.mode)
-        .map(|expected| Finding::new(FindingCode::ModeChanged, path, expected, format!("mode {:04o}", facts.mode)));
-    changed.into_iter().chain(mode)
+/// What holds for everything in an environment: its directory's owner, and who else may write.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Custom {
+    owner: u32,
+    writers: u32,
 }
 
-/// Which bits matter: who may execute it, and that it takes nobody's rights. The rest is the umask's and the store's.
-fn wrong_mode(executable: bool, mode: u32) -> Option<&'static str> {
+impl Custom {
+    pub(super) fn of(root: &Directory) -> std::io::Result<Self> {
+        let facts = root.facts(".")?;
+        Ok(Self { owner: facts.owner, writers: facts.mode & OTHERS_WRITE })
+    }
+
+    /// Returns a finding if the entry belongs to another user than the environment: that one may change it at any time.
+    pub(super) fn wrong_owner(&self, path: &str, facts: &Facts) -> Option<Finding> {
+        let (expected, found) = (format!("user {}", self.owner), format!("user {}", facts.owner));
+        (facts.owner != self.owner).then(|| Finding::new(FindingCode::OwnerChanged, path, expected, found))
+    }
+
+    /// Returns a finding if somebody may write to a directory who may not write to the environment's own.
+    pub(super) fn wrong_directory(&self, path: &str, facts: &Facts) -> Option<Finding> {
+        let found = format!("mode {:04o}", facts.mode);
+        self.wrong_writers(facts.mode)
+            .map(|expected| Finding::new(FindingCode::ModeChanged, path, expected, found))
+            .or_else(|| self.wrong_owner(path, facts))
+    }
+
+    fn wrong_writers(&self, mode: u32) -> Option<&'static str> {
+        (cfg!(unix) && mode & OTHERS_WRITE & !self.writers != 0).then_some("nobody who may write but its owner")
+    }
+}
+
+/// Returns what the permissions of a file should be, if they are others. Where it is known what they were when the file was
+/// installed, exactly those; elsewhere what matters: who may execute it, who may write to it, and that it takes nobody's
+/// rights. The rest is the umask's and the store's.
+fn wrong_mode(executable: bool, stamped: Option<Stamped>, custom: &Custom, mode: u32) -> Option<String> {
     if cfg!(not(unix)) {
         return None;
     }
     if mode & 0o7000 != 0 {
-        return Some("no setuid, setgid or sticky bit");
+        return Some("no setuid, setgid or sticky bit".to_owned());
     }
-    match (executable, mode & 0o111) {
+    let expected = match (executable, mode & 0o111) {
         (true, bits) if bits & 0o100 == 0 => Some("an executable file"),
         (false, bits) if bits != 0 => Some("a file that is not executable"),
-        _ => None,
-    }
+        _ => custom.wrong_writers(mode),
+    };
+    let as_installed = stamped.filter(|stamped| stamped.mode != mode).map(|it| format!("mode {:04o}", it.mode));
+    as_installed.or_else(|| expected.map(str::to_owned))
 }
 
 /// Files are taken in the order of their size in this unit.
 const BIG_BYTES: u64 = 1 << 20;
+
+/// Files that a thread looks at together.
+const NEIGHBOURS: usize = 64;
+
+/// Who may write beside the owner.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// Large enough for the disk, small enough for the processor's cache.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -113,22 +191,50 @@ const BUFFER_BYTES: usize = 256 << 10;
 mod tests {
     use super::*;
 
+    const CUSTOM: Custom = Custom { owner: 7, writers: 0 };
+
     #[test]
-    fn only_execution_and_foreign_rights_matter() {
+    fn only_execution_writing_and_foreign_rights_matter() {
         for (executable, mode, is_fine) in [
             (false, 0o644, true),
             (false, 0o444, true),
-            (false, 0o666, true),
+            (false, 0o666, false),
+            (false, 0o464, false),
             (true, 0o755, true),
             (true, 0o555, true),
             (true, 0o700, true),
+            (true, 0o777, false),
             (true, 0o644, false),
             (false, 0o755, false),
             (false, 0o645, false),
             (true, 0o4755, false),
             (false, 0o2644, false),
         ] {
-            assert_eq!(wrong_mode(executable, mode).is_none(), is_fine, "{executable} {mode:o}");
+            assert_eq!(wrong_mode(executable, None, &CUSTOM, mode).is_none(), is_fine, "{executable} {mode:o}");
         }
+        let open = Custom { writers: 0o022, ..CUSTOM };
+        assert_eq!(wrong_mode(false, None, &open, 0o666), None);
+    }
+
+    #[test]
+    fn a_mode_is_what_it_was_where_that_is_known() {
+        let stamped = |mode| Some(Stamped { mtime_ns: 0, inode: 1, mode });
+        assert_eq!(wrong_mode(false, stamped(0o444), &CUSTOM, 0o444), None);
+        assert_eq!(wrong_mode(false, stamped(0o444), &CUSTOM, 0o644).as_deref(), Some("mode 0444"));
+        assert_eq!(
+            wrong_mode(true, stamped(0o4755), &CUSTOM, 0o4755).as_deref(),
+            Some("no setuid, setgid or sticky bit")
+        );
+    }
+
+    #[test]
+    fn everything_belongs_to_the_owner_of_the_environment() {
+        let facts = |owner, mode| Facts { kind: Kind::File, size_bytes: 0, mtime_ns: 0, inode: 1, mode, owner };
+        assert_eq!(CUSTOM.wrong_owner("a", &facts(7, 0o644)), None);
+        let finding = CUSTOM.wrong_owner("a", &facts(8, 0o644)).unwrap();
+        assert_eq!((finding.code, finding.found.as_str()), (FindingCode::OwnerChanged, "user 8"));
+        assert_eq!(CUSTOM.wrong_directory("a", &facts(7, 0o755)), None);
+        assert_eq!(CUSTOM.wrong_directory("a", &facts(7, 0o775)).unwrap().code, FindingCode::ModeChanged);
+        assert_eq!(CUSTOM.wrong_directory("a", &facts(8, 0o755)).unwrap().code, FindingCode::OwnerChanged);
     }
 }

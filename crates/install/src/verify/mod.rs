@@ -3,108 +3,100 @@
 //!
 //! The chain of proof: the lock names a wheel by its digest; the store's manifest of that wheel names every file by its
 //! digest; from it, everything that an install writes is derived again and held against the receipt; and every file is
-//! read and held against the receipt. Without the store's manifests the receipt is believed. Nothing is repaired.
+//! read and held against the receipt. Bytecode that an interpreter made later is held against what its source compiles to.
+//! Without the store's manifests the receipt is believed. Nothing is repaired here.
 
+mod finding;
 mod hashes;
+mod known;
 mod lock;
+mod marshal;
+mod proof;
 mod receipt;
+pub(crate) mod stamps;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use pinfold_artifact::Sha256;
-use pinfold_lock::Lock;
+use pinfold_lock::{Lock, Selection};
 use pinfold_packaging::PackageName;
 use pinfold_store::Store;
 
+pub use self::finding::{Finding, FindingCode};
+use self::hashes::Reading;
+use self::proof::Candidate;
+use self::stamps::Stamped;
+use self::walk::Seen;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
-use crate::{Environment, InstallError, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
+use crate::{Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Receipt, ReceiptFiles, bytecode};
 
-/// What `verify` found wrong, as a stable code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FindingCode {
-    /// A file that no distribution brought.
-    Added,
-    /// A file whose bytes are others.
-    Changed,
-    /// Metadata of a distribution that pinfold did not install.
-    ForeignDistribution,
-    /// A symbolic link that points elsewhere, or anything but a file where a file should be.
-    LinkChanged,
-    /// The lock is another than the one that was installed, or selects something else.
-    LockChanged,
-    /// A file that is gone.
-    Missing,
-    /// A file whose permissions are others.
-    ModeChanged,
-    /// The receipt contradicts itself, the lock or the store.
-    ReceiptChanged,
-    /// A new file that takes effect whenever the interpreter starts.
-    StartupHook,
+/// How thoroughly an environment is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// Every byte.
+    #[default]
+    Full,
+    /// What the file system says of each file; only a file of which it says something else than at the install is read.
+    /// Bytecode that an interpreter made is not looked at.
+    Quick,
 }
 
-/// One thing that `verify` found wrong.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    /// What kind of thing.
-    pub code: FindingCode,
-    /// The path inside the environment, or empty if it is about a whole distribution or the lock.
-    pub path: String,
-    /// The distribution that owns it.
-    pub package: Option<PackageName>,
-    /// What should be there.
-    pub expected: String,
-    /// What is there.
-    pub found: String,
+/// What `verify` has at hand.
+#[derive(Clone, Copy)]
+pub struct VerifyOptions<'a> {
+    /// How thoroughly.
+    pub depth: Depth,
+    /// The store, for the manifests of the wheels.
+    pub store: Option<&'a Store>,
+    /// The directory in which is kept what sources compile to.
+    pub compiled: Option<&'a Path>,
+    /// Told the bytes that were just checked.
+    pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
 /// What `verify` did and found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
+    /// How thorough it was.
+    pub depth: Depth,
     /// What is wrong, sorted.
     pub findings: Vec<Finding>,
-    /// Files that were read.
+    /// Files that were looked at.
     pub files_checked: u64,
+    /// Files that a quick look had to read, because the file system said something else of them than at the install.
+    pub files_moved: u64,
     /// Bytes that were read.
     pub bytes_checked: u64,
     /// Distributions that were compared with the lock.
     pub distributions: u64,
     /// Distributions whose files were derived again from the store's manifest of their wheel.
     pub distributions_derived: u64,
-    /// Files of bytecode that the interpreter made itself: their header fits their source, their code is not compared.
+    /// Files of bytecode that are what their source compiles to.
     pub bytecode_files: u64,
+    /// Files of bytecode of which that was not found out.
+    pub bytecode_unproven: u64,
 }
 
-impl FindingCode {
-    /// Returns the code as it is printed.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Changed => "changed",
-            Self::ForeignDistribution => "foreign-distribution",
-            Self::LinkChanged => "link-changed",
-            Self::LockChanged => "lock-changed",
-            Self::Missing => "missing",
-            Self::ModeChanged => "mode-changed",
-            Self::ReceiptChanged => "receipt-changed",
-            Self::StartupHook => "startup-hook",
-        }
-    }
-}
-
-impl Finding {
-    fn new(code: FindingCode, path: &str, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { code, path: path.to_owned(), package: None, expected: expected.into(), found: found.into() }
+impl Report {
+    /// Adds what a part of the work came to.
+    fn add(&mut self, part: Self) {
+        self.findings.extend(part.findings);
+        self.files_checked += part.files_checked;
+        self.files_moved += part.files_moved;
+        self.bytes_checked += part.bytes_checked;
     }
 
-    fn of(mut self, package: Option<&PackageName>) -> Self {
-        self.package = package.cloned();
+    fn sorted(mut self) -> Self {
+        self.findings.sort();
+        self.findings.dedup();
         self
     }
 }
 
-/// Reads every byte of an environment and compares it with its receipt, the receipt with the lock, and, where the store
-/// still has a wheel's tree, the receipt with that. Changes nothing. `progress` is told the bytes that were just read.
+/// Compares an environment with its receipt, the receipt with the lock, and, where the store still has a wheel's tree, the
+/// receipt with that. Changes nothing in the environment.
 ///
 /// # Errors
 /// [`InstallError::NoEnvironment`] if there is none, [`InstallError::Foreign`] if pinfold did not make it, and what the
@@ -113,44 +105,112 @@ pub fn verify(
     environment: &Environment,
     lock: &Lock,
     lock_sha256: &Sha256,
-    store: Option<&Store>,
-    progress: &(dyn Fn(u64) + Sync),
+    options: &VerifyOptions<'_>,
 ) -> Result<Report, InstallError> {
     let _shared = environment.lock_shared();
-    let mut report = Report::default();
+    verify_held(environment, lock, lock_sha256, options)
+}
+
+/// As [`verify`], for who holds the environment's lock already.
+pub(crate) fn verify_held(
+    environment: &Environment,
+    lock: &Lock,
+    lock_sha256: &Sha256,
+    options: &VerifyOptions<'_>,
+) -> Result<Report, InstallError> {
+    let mut report = Report { depth: options.depth, ..Report::default() };
     let header = match environment.receipt() {
         Ok(Some(receipt)) => receipt,
         Ok(None) => return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }),
         Err(InstallError::Receipt { reason, .. }) => return Ok(damaged(report, RECEIPT_FILE, reason)),
         Err(error) => return Err(error),
     };
-    let selection = lock::compare(&header, lock, lock_sha256, &mut report);
-    let list = match ReceiptFiles::read(environment.venv()) {
-        Ok(Some((list, found))) => {
-            check_list(&header, &list, &found, environment, &mut report);
-            list
-        }
+    // Reading the lock and the list of files are the two longest things that a quick look does: they go side by side.
+    let (read, selection) = std::thread::scope(|scope| {
+        let read = scope.spawn(|| ReceiptFiles::read(environment.venv()));
+        let selection = lock::compare(&header, lock, lock_sha256, &mut report);
+        (crate::join(read), selection)
+    });
+    interpreter_stays(&header.interpreter, &mut report);
+    let (list, sha256) = match read {
+        Ok(Some(read)) => read,
         Ok(None) => return Ok(damaged(report, FILES_FILE, "it is gone".to_owned())),
         Err(InstallError::Receipt { reason, .. }) => return Ok(damaged(report, FILES_FILE, reason)),
         Err(error) => return Err(error),
     };
-    if let (Some(store), Some(selection)) = (store, &selection) {
-        receipt::derive(environment, &header, &list, selection, store, &mut report)?;
+    check_list(&header, &list, &sha256, environment, &mut report);
+    let stamps = stamps::read(environment.venv(), &sha256, list.files.len());
+    let listed = Listed::new(&header, &list, stamps.as_deref());
+    match options.depth {
+        Depth::Full => full(environment, &listed, &list, selection.as_ref(), options, &mut report)?,
+        Depth::Quick => quick(environment, &listed, options, &mut report)?,
     }
-    let listed = Listed::new(&header, &list);
-    let present = walk::walk(environment, &listed, &mut report)?;
-    hashes::check(environment, &listed, &present, &mut report, progress)?;
-    report.findings.sort();
-    report.findings.dedup();
-    Ok(report)
+    Ok(report.sorted())
+}
+
+fn full(
+    environment: &Environment,
+    listed: &Listed<'_>,
+    list: &ReceiptFiles,
+    selection: Option<&Selection>,
+    options: &VerifyOptions<'_>,
+    report: &mut Report,
+) -> Result<(), InstallError> {
+    let made = match (options.store, selection) {
+        (Some(store), Some(selection)) => receipt::derive(environment, listed.header, list, selection, store, report)?,
+        _ => Vec::new(),
+    };
+    let Seen { mut bytecode, .. } = walk::walk(environment, listed, report)?;
+    let reading = Reading { root: environment.venv(), depth: Depth::Full, progress: options.progress };
+    hashes::check(&reading, listed, report)?;
+    // What was compiled while installing is in no wheel: it is proven as what was compiled later.
+    let candidate = |path: &str| Some(Candidate { path: path.to_owned(), compiled: bytecode::compiled(path)? });
+    bytecode.extend(made.into_iter().filter_map(candidate));
+    proof::prove(environment, listed, &bytecode, options.compiled, report)
+}
+
+fn quick(
+    environment: &Environment,
+    listed: &Listed<'_>,
+    options: &VerifyOptions<'_>,
+    report: &mut Report,
+) -> Result<(), InstallError> {
+    let reading = Reading { root: environment.venv(), depth: Depth::Quick, progress: options.progress };
+    let mut part = Report::default();
+    let (checked, seen) = std::thread::scope(|scope| {
+        let checked = scope.spawn(|| hashes::check(&reading, listed, &mut part));
+        let seen = walk::walk(environment, listed, report);
+        (crate::join(checked), seen)
+    });
+    checked?;
+    report.add(part);
+    report.bytecode_unproven += seen?.bytecode.len() as u64;
+    Ok(())
+}
+
+/// The program behind the links is no part of the environment, and decides what everything in it does.
+fn interpreter_stays(interpreter: &Interpreter, report: &mut Report) {
+    if interpreter.is_same_program() {
+        return;
+    }
+    let path = interpreter.base_executable.display();
+    let found = match interpreter.present_stamp() {
+        Some(stamp) => format!("`{path}` of {} bytes, written at {} ns", stamp.size_bytes, stamp.mtime_ns),
+        None => format!("no `{path}`"),
+    };
+    let stamp = &interpreter.stamp;
+    let expected = format!(
+        "Python {}, `{path}` of {} bytes, written at {} ns",
+        interpreter.version, stamp.size_bytes, stamp.mtime_ns
+    );
+    report.findings.push(Finding::new(FindingCode::InterpreterChanged, "", expected, found));
 }
 
 /// Without a receipt nothing else can be compared.
 fn damaged(mut report: Report, file: &str, reason: String) -> Report {
     let path = format!("{RECEIPT_DIRECTORY}/{file}");
     report.findings.push(Finding::new(FindingCode::ReceiptChanged, &path, "the receipt of an install", reason));
-    report.findings.sort();
-    report
+    report.sorted()
 }
 
 fn check_list(header: &Receipt, list: &ReceiptFiles, found: &Sha256, environment: &Environment, report: &mut Report) {
@@ -177,16 +237,28 @@ fn check_list(header: &Receipt, list: &ReceiptFiles, found: &Sha256, environment
 struct Listed<'a> {
     files: BTreeMap<&'a str, &'a InstalledFile>,
     links: BTreeMap<&'a str, &'a InstalledLink>,
+    /// None if no stamps were recorded for this list.
+    stamps: Option<HashMap<&'a str, Stamped>>,
     header: &'a Receipt,
 }
 
 impl<'a> Listed<'a> {
-    fn new(header: &'a Receipt, list: &'a ReceiptFiles) -> Self {
+    fn new(header: &'a Receipt, list: &'a ReceiptFiles, stamps: Option<&[Stamped]>) -> Self {
+        let by_path = |stamps: &[Stamped]| {
+            let paths = list.files.iter().map(|file| file.path.as_str());
+            paths.zip(stamps.iter().copied()).collect()
+        };
         Self {
+            stamps: stamps.map(by_path),
             files: list.files.iter().map(|file| (file.path.as_str(), file)).collect(),
             links: list.links.iter().map(|link| (link.path.as_str(), link)).collect(),
             header,
         }
+    }
+
+    /// Returns what the file system said of a file when it was installed.
+    fn stamp(&self, path: &str) -> Option<Stamped> {
+        self.stamps.as_ref()?.get(path).copied()
     }
 
     /// Returns the first distribution that owns a file.
@@ -196,6 +268,9 @@ impl<'a> Listed<'a> {
     }
 }
 
+#[cfg(test)]
+#[cfg(unix)]
+mod bytecode_tests;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;

@@ -15,15 +15,16 @@ use crate::stage::Part;
 use crate::wheel_facts::WheelFacts;
 use crate::{Environment, InstallError, InstalledFile, Receipt, ReceiptFiles, base, bytecode, distribution, plan};
 
-/// Adds a finding for every file that the receipt lists and an install would not write, or the other way round.
-pub(super) fn derive(
+/// Adds a finding for every file that the receipt lists and an install would not write, or the other way round. Returns
+/// the files that were compiled while installing.
+pub(super) fn derive<'a>(
     environment: &Environment,
     header: &Receipt,
-    list: &ReceiptFiles,
+    list: &'a ReceiptFiles,
     selection: &Selection,
     store: &Store,
     report: &mut Report,
-) -> Result<(), InstallError> {
+) -> Result<Vec<&'a str>, InstallError> {
     let mut derived: BTreeMap<String, Expected> = BTreeMap::new();
     let mut is_derived = vec![false; header.distributions.len()];
     let python = environment.python();
@@ -54,8 +55,7 @@ pub(super) fn derive(
     }
     let is_complete =
         |file: &InstalledFile| file.owners.iter().all(|owner| is_derived.get(*owner as usize).copied().unwrap_or(true));
-    compare(list, derived, &is_complete, report);
-    Ok(())
+    Ok(compare(list, derived, &is_complete, report))
 }
 
 /// What an install would write.
@@ -72,12 +72,13 @@ fn expect(derived: &mut BTreeMap<String, Expected>, file: &Planned<'_>, package:
     entry.executable |= file.executable;
 }
 
-fn compare(
-    list: &ReceiptFiles,
+fn compare<'a>(
+    list: &'a ReceiptFiles,
     mut derived: BTreeMap<String, Expected>,
     is_complete: &dyn Fn(&InstalledFile) -> bool,
     report: &mut Report,
-) {
+) -> Vec<&'a str> {
+    let mut compiled = Vec::new();
     let code = FindingCode::ReceiptChanged;
     for file in &list.files {
         let found = format!("sha256 {} in the receipt", file.sha256);
@@ -87,8 +88,8 @@ fn compare(
                 let text = format!("sha256 {} in the wheel", expected.file.1);
                 report.findings.push(Finding::new(code, file.path.as_str(), text, found).of(expected.package.as_ref()));
             }
-            // Bytecode that was compiled while installing is in no wheel.
-            None if bytecode::source_of(&file.path).is_some() || !is_complete(file) => {}
+            None if !is_complete(file) => {}
+            None if bytecode::source_of(&file.path).is_some() => compiled.push(file.path.as_str()),
             None => report.findings.push(Finding::new(code, file.path.as_str(), "no such file in the wheel", found)),
         }
     }
@@ -96,4 +97,5 @@ fn compare(
         let text = format!("sha256 {} in the wheel", expected.file.1);
         report.findings.push(Finding::new(code, &path, text, "not in the receipt").of(expected.package.as_ref()));
     }
+    compiled
 }

@@ -125,31 +125,39 @@ fn links_and_modes_are_found() {
 }
 
 #[test]
-fn bytecode_of_the_interpreter_is_no_finding_but_foreign_bytecode_is() {
-    let world = World::new();
-    world.install(&wheels()).unwrap();
-    let python = world.environment.python();
-    let import = std::process::Command::new(python).args(["-c", "import a, b.more"]).env_clear().output().unwrap();
-    assert!(import.status.success());
-    let report = world.verify(&wheels());
-    assert_eq!((shown(&report), report.bytecode_files), (vec![], 3));
-    let made: Vec<_> = fs::read_dir(world.site("b/__pycache__")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let mut bytes = fs::read(&made[0]).unwrap();
-    bytes[4] = 1;
-    fs::write(&made[0], &bytes).unwrap();
-    let name = made[0].file_name().unwrap().to_str().unwrap().to_owned();
-    fs::write(world.site("b/__pycache__/evil.cpython-310.pyc"), &bytes).unwrap();
-    fs::write(world.site("b/evil.pyc"), &bytes).unwrap();
-    let expected = [
-        format!("added b/__pycache__/{name}"),
-        "added b/__pycache__/evil.cpython-310.pyc".to_owned(),
-        "added b/evil.pyc".to_owned(),
-    ];
-    let mut found = shown(&world.verify(&wheels()));
-    found.sort();
-    let mut expected = expected.to_vec();
-    expected.sort();
-    assert_eq!(found, expected);
+fn every_permission_is_as_installed_and_nobody_else_may_write() {
+    let chmod = |path: std::path::PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    check(|world| chmod(world.site("b/more.py"), 0o644), &["mode-changed b/more.py b"]);
+    check(|world| chmod(world.site("b/more.py"), 0o555), &["mode-changed b/more.py b"]);
+    check(|world| chmod(world.path("bin/tool"), 0o744), &["mode-changed bin/tool a"]);
+    check(|world| chmod(world.site("b"), 0o777), &["mode-changed b"]);
+    check(|world| chmod(world.site("b"), 0o700), &[]);
+    check(|world| chmod(world.path(".pinfold/receipt.json"), 0o666), &["mode-changed .pinfold/receipt.json"]);
+}
+
+#[test]
+fn another_owner_is_found() {
+    // Only root can give a file away; what decides is tested as a function, for everybody.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let chown = |path: std::path::PathBuf| std::os::unix::fs::lchown(path, Some(12345), None).unwrap();
+    check(|world| chown(world.site("b/more.py")), &["owner-changed b/more.py b"]);
+    check(|world| chown(world.site("b")), &["owner-changed b"]);
+    check(|world| chown(world.path("bin/python3")), &["owner-changed bin/python3"]);
+    check(|world| chown(world.path(".pinfold/files.json")), &["owner-changed .pinfold/files.json"]);
+}
+
+#[test]
+fn names_that_differ_in_case_only_are_found_as_what_they_are() {
+    check(|world| fs::rename(world.site("b/more.py"), world.site("b/More.py")).unwrap(), &["renamed b/More.py b"]);
+    check(
+        |world| {
+            fs::rename(world.site("b"), world.site("B")).unwrap();
+            fs::write(world.site("a/Data.bin"), "x").unwrap();
+        },
+        &["added a/Data.bin", "renamed B/__init__.py b", "renamed B/more.py b"],
+    );
 }
 
 #[test]
@@ -214,8 +222,8 @@ fn damaged_receipts_are_findings_and_absent_ones_errors() {
     );
     check(|world| fs::write(world.path(".pinfold/more"), "").unwrap(), &["added .pinfold/more"]);
     let world = World::new();
-    let lock = world.lock(&wheels());
-    let verified = verify(&world.environment, &lock, &world.lock_sha256(&wheels()), None, &|_| {});
+    let options = VerifyOptions { depth: Depth::Full, store: None, compiled: None, progress: &|_| {} };
+    let verified = world.verify_as(&wheels(), &options);
     assert!(matches!(verified, Err(InstallError::NoEnvironment { .. })));
 }
 

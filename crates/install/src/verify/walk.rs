@@ -1,59 +1,62 @@
 //! Everything that is in an environment: what is missing, what was added, what is no longer what it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
-use pinfold_unpack::{Hazard, Scheme};
+use pinfold_unpack::{Hazard, Scheme, portable_fold};
 
+use super::hashes::{self, Custom};
+use super::proof::Candidate;
 use super::{Finding, FindingCode, Listed, Report};
 use crate::disk::{self, Directory, Kind};
-use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
+use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, STAMPS_FILE};
 use crate::{Environment, InstallError, bytecode, layout};
 
-/// Lists the environment and adds a finding for everything that should not be there, or should. Returns the paths of the
-/// listed files that are there, as regular files.
-pub(super) fn walk<'a>(
-    environment: &Environment,
-    listed: &Listed<'a>,
-    report: &mut Report,
-) -> Result<BTreeSet<&'a str>, InstallError> {
+/// What a walk saw beside its findings.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Bytecode beside listed sources that is not listed itself.
+    pub(super) bytecode: BTreeSet<Candidate>,
+    /// The directories.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "for `--watch`, which is written for Linux"))]
+    pub(super) directories: Vec<String>,
+}
+
+/// Lists the environment and adds a finding for everything that should not be there, or should.
+pub(super) fn walk(environment: &Environment, listed: &Listed<'_>, report: &mut Report) -> Result<Seen, InstallError> {
     let root = environment.venv();
     let opened = Directory::open(root).map_err(InstallError::io("open", root))?;
-    let mut walk = Walk { root, opened, listed, report, present: BTreeSet::new(), links: BTreeSet::new() };
+    let custom = Custom::of(&opened).map_err(InstallError::io("look at", root))?;
+    let (present, links) = (BTreeSet::new(), BTreeSet::new());
+    let mut walk = Walk { root, opened, custom, listed, report, present, links, seen: Seen::default() };
     let mut waiting = vec![String::new()];
     while let Some(directory) = waiting.pop() {
         walk.directory(&directory, &mut waiting)?;
+        walk.seen.directories.push(directory);
     }
-    let Walk { present, links, report, .. } = walk;
-    for (path, file) in listed.files.iter().filter(|(path, _)| !present.contains(*path)) {
-        let wrong_kind = report.findings.iter().any(|it| it.code == FindingCode::LinkChanged && it.path == **path);
-        if !wrong_kind {
-            let finding = Finding::new(FindingCode::Missing, path, format!("sha256 {}", file.sha256), "no file");
-            report.findings.push(finding.of(listed.owner(file)));
-        }
-    }
-    for (path, link) in listed.links.iter().filter(|(path, _)| !links.contains(*path)) {
-        let expected = format!("a link to `{}`", link.target);
-        report.findings.push(Finding::new(FindingCode::Missing, path, expected, "no link"));
-    }
-    Ok(present)
+    walk.missing();
+    walk.renamed();
+    Ok(walk.seen)
 }
 
 struct Walk<'w, 'a> {
     root: &'w Path,
     opened: Directory,
+    custom: Custom,
     listed: &'w Listed<'a>,
     report: &'w mut Report,
     present: BTreeSet<&'a str>,
     links: BTreeSet<&'a str>,
+    seen: Seen,
 }
 
 impl Walk<'_, '_> {
     fn directory(&mut self, directory: &str, waiting: &mut Vec<String>) -> Result<(), InstallError> {
         let path = disk::below(self.root, directory);
         let failed = || InstallError::io("list", &path);
+        let facts = self.opened.facts(if directory.is_empty() { "." } else { directory }).map_err(failed())?;
+        self.report.findings.extend(self.custom.wrong_directory(directory, &facts));
         for entry in fs::read_dir(&path).map_err(failed())? {
             let entry = entry.map_err(failed())?;
             let kind = entry.file_type().map_err(failed())?;
@@ -113,6 +116,8 @@ impl Walk<'_, '_> {
         }
         if let Some((own, link)) = listed.links.get_key_value(path) {
             self.links.insert(own);
+            let facts = self.opened.facts(path).map_err(InstallError::io("look at", &disk::below(self.root, path)))?;
+            self.report.findings.extend(self.custom.wrong_owner(path, &facts));
             let (expected, found) = (format!("a link to `{}`", link.target), self.shown(path, kind));
             if expected != found {
                 self.report.findings.push(Finding::new(FindingCode::LinkChanged, path, expected, found));
@@ -123,18 +128,14 @@ impl Walk<'_, '_> {
     }
 
     fn unlisted(&mut self, path: &str, kind: Kind) -> Result<(), InstallError> {
-        if [RECEIPT_FILE, FILES_FILE].iter().any(|own| path == format!("{RECEIPT_DIRECTORY}/{own}")) {
-            return Ok(());
+        if [RECEIPT_FILE, FILES_FILE, STAMPS_FILE].iter().any(|own| path == format!("{RECEIPT_DIRECTORY}/{own}")) {
+            return self.own(path);
         }
-        let bytecode = self.bytecode_problem(path, kind)?;
-        if bytecode == Some(None) {
-            self.report.bytecode_files += 1;
-            return Ok(());
+        let compiled = bytecode::compiled(path).filter(|it| self.listed.files.contains_key(it.source.as_str()));
+        if let Some(compiled) = compiled.filter(|_| kind == Kind::File) {
+            self.seen.bytecode.insert(Candidate { path: path.to_owned(), compiled });
+            return self.own(path);
         }
-        let found = match bytecode.flatten() {
-            Some(problem) => format!("bytecode: {problem}"),
-            None => self.shown(path, kind),
-        };
         let code = if is_metadata(path) {
             FindingCode::ForeignDistribution
         } else if self.is_startup_hook(path) {
@@ -142,28 +143,71 @@ impl Walk<'_, '_> {
         } else {
             FindingCode::Added
         };
-        self.report.findings.push(Finding::new(code, path, "nothing", found));
+        self.report.findings.push(Finding::new(code, path, "nothing", self.shown(path, kind)));
         Ok(())
     }
 
-    /// None if it is no bytecode of an installed source; else what is wrong with it, if anything is.
-    fn bytecode_problem(&self, path: &str, kind: Kind) -> Result<Option<Option<&'static str>>, InstallError> {
-        let source = path.parse().ok().and_then(|path| bytecode::source_of(&path));
-        let Some(source) = source.filter(|source| self.listed.files.contains_key(source.as_str())) else {
-            return Ok(None);
-        };
-        let file = disk::below(self.root, path);
-        if kind != Kind::File {
-            return Ok(None);
+    /// A file that may be there belongs to whom the environment belongs to.
+    fn own(&mut self, path: &str) -> Result<(), InstallError> {
+        let facts = self.opened.facts(path).map_err(InstallError::io("look at", &disk::below(self.root, path)))?;
+        self.report.findings.extend(self.custom.wrong_directory(path, &facts));
+        Ok(())
+    }
+
+    fn missing(&mut self) {
+        let listed = self.listed;
+        let wrong_kind: BTreeSet<String> = self
+            .report
+            .findings
+            .iter()
+            .filter(|it| it.code == FindingCode::LinkChanged)
+            .map(|it| it.path.clone())
+            .collect();
+        for (path, file) in listed.files.iter().filter(|(path, _)| !self.present.contains(*path)) {
+            if !wrong_kind.contains(*path) {
+                let finding = Finding::new(FindingCode::Missing, path, format!("sha256 {}", file.sha256), "no file");
+                self.report.findings.push(finding.of(listed.owner(file)));
+            }
         }
-        let Ok(facts) = self.opened.facts(&source) else {
-            return Ok(Some(Some("its source is gone")));
-        };
-        let opened = self.opened.open_file(path).map_err(InstallError::io("open", &file))?;
-        let mut header = Vec::new();
-        opened.take(bytecode::HEADER_BYTES).read_to_end(&mut header).map_err(InstallError::io("read", &file))?;
-        let bytes = || fs::read(disk::below(self.root, &source)).unwrap_or_default();
-        Ok(Some(bytecode::problem(&header, &facts, bytes)))
+        for (path, link) in listed.links.iter().filter(|(path, _)| !self.links.contains(*path)) {
+            let expected = format!("a link to `{}`", link.target);
+            self.report.findings.push(Finding::new(FindingCode::Missing, path, expected, "no link"));
+        }
+    }
+
+    /// A missing file and an added one whose names some file system takes for one: it was renamed. On such a file system
+    /// the program runs on, and on any other it does not.
+    fn renamed(&mut self) {
+        let is_missing =
+            |it: &&Finding| it.code == FindingCode::Missing && self.listed.files.contains_key(it.path.as_str());
+        let fold = |path: &str| path.parse().ok().map(|path| portable_fold(&path));
+        let missing: BTreeMap<String, String> = self
+            .report
+            .findings
+            .iter()
+            .filter(is_missing)
+            .filter_map(|it| Some((fold(&it.path)?, it.path.clone())))
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        let mut found = BTreeSet::new();
+        let mut buffer = vec![0; RENAMED_BUFFER_BYTES];
+        for finding in &mut self.report.findings {
+            let is_new = matches!(
+                finding.code,
+                FindingCode::Added | FindingCode::StartupHook | FindingCode::ForeignDistribution
+            );
+            let before = fold(&finding.path).filter(|_| is_new).and_then(|folded| missing.get(&folded));
+            let Some(file) = before.and_then(|before| self.listed.files.get(before.as_str())) else { continue };
+            let same = hashes::read(&self.opened, &finding.path, &mut buffer, &|_| {});
+            let bytes =
+                if same.is_ok_and(|(sha256, _)| sha256 == file.sha256) { "the same bytes" } else { "other bytes" };
+            let (expected, shown) = (format!("`{}`", file.path), format!("`{}`, {bytes}", finding.path));
+            *finding = Finding::new(FindingCode::Renamed, &finding.path, expected, shown).of(self.listed.owner(file));
+            found.insert(file.path.to_string());
+        }
+        self.report.findings.retain(|it| it.code != FindingCode::Missing || !found.contains(&it.path));
     }
 
     fn is_startup_hook(&self, path: &str) -> bool {
@@ -197,3 +241,6 @@ fn is_metadata(path: &str) -> bool {
     let name = disk::split(path).1.to_ascii_lowercase();
     [".dist-info", ".egg-info", ".egg-link", ".egg"].iter().any(|suffix| name.ends_with(suffix))
 }
+
+/// A file that was renamed is read in pieces.
+const RENAMED_BUFFER_BYTES: usize = 64 << 10;

@@ -17,7 +17,7 @@ use crate::world::World;
 /// As [`verify`].
 pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<Exit, Failure> {
     let begun = Instant::now();
-    let report = verify(&arguments.environment.venv, &arguments.lock, world, output)?;
+    let report = verify(&arguments.environment.venv, &arguments.lock, pinfold_install::Depth::Full, world, output)?;
     match arguments.format {
         ResultFormat::Json => output.result(&format!("{}\n", as_json(&report))),
         ResultFormat::Text => report.findings.iter().for_each(|finding| output.result(&line(finding))),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pinfold_install::{Environment, Report};
+use pinfold_install::{Depth, Environment, Report, VerifyOptions};
 
 use crate::exit::Failure;
 use crate::output::Output;
@@ -12,14 +12,22 @@ use crate::world::World;
 ///
 /// # Errors
 /// Exit 2 if the lock or the environment cannot be read. What differs is in the report.
-pub fn verify(venv: &Path, lock: &Path, world: &World, output: &Output) -> Result<Report, Failure> {
+pub fn verify(venv: &Path, lock: &Path, depth: Depth, world: &World, output: &Output) -> Result<Report, Failure> {
     let read = super::read_lock(lock)?;
     let environment = Environment::at(venv)?;
-    let receipt = environment.receipt()?;
-    let store = world.store()?;
-    let bar = output.byte_bar("verifying", receipt.map_or(0, |receipt| receipt.total_bytes));
-    let report =
-        pinfold_install::verify(&environment, &read.lock, &read.sha256, Some(&store), &|bytes| bar.inc(bytes))?;
+    let store = match depth {
+        Depth::Full => Some(world.store()?),
+        Depth::Quick => None,
+    };
+    let total = || environment.receipt().ok().flatten().map_or(0, |receipt| receipt.total_bytes);
+    let bar = output.byte_bar("verifying", total());
+    let options = VerifyOptions {
+        depth,
+        store: store.as_ref(),
+        compiled: Some(&world.compiled_dir()),
+        progress: &|bytes| bar.inc(bytes),
+    };
+    let report = pinfold_install::verify(&environment, &read.lock, &read.sha256, &options)?;
     bar.finish_and_clear();
     Ok(report)
 }
