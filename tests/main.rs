@@ -21,6 +21,8 @@ mod first_seen;
 mod fooocus;
 // How many generations are kept, what may be replaced, who waits for whom.
 mod generations;
+// Every install can be accounted for, and nobody changes the account unseen.
+mod ledger;
 // The same inputs give the same lock, and it holds what was asked for.
 mod lock;
 // A recording gives the lock again, offline.

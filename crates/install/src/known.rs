@@ -5,6 +5,7 @@
 //! and its ledger. What `trace` answers and what `cache prune --unused` keeps is read here. The copy is also what a ledger is
 //! held against: one that was written anew, or that lost its end, has a whole chain and yet is not what is remembered.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -165,8 +166,7 @@ fn whole_lines(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Says where a ledger is not what was remembered. A ledger that begins otherwise, with a first generation, is the one of
-/// another environment that was made later in the same place.
+/// Says where a ledger is not what was remembered.
 fn difference(remembered: &[u8], now: &[u8]) -> Option<LedgerProblem> {
     if remembered.is_empty() || now.starts_with(remembered) {
         return None;
@@ -184,12 +184,22 @@ fn difference(remembered: &[u8], now: &[u8]) -> Option<LedgerProblem> {
         // It is the copy that was not finished.
         return None;
     }
-    let first_generation = ledger::lines(now).find_map(ledger::entry_of_line).map(|entry| entry.generation);
-    if line == 1 && first_generation == Some(1) {
+    if line == 1 && is_of_another_environment(remembered, now) {
         return None;
     }
     let told = |line: Option<&[u8]>| line.map_or_else(|| "nothing".to_owned(), described);
     Some(LedgerProblem::Rewritten { line, expected: told(was), found: told(is) })
+}
+
+/// Returns true if a ledger is the one of another environment that was made later in the same place: it begins with a first
+/// generation, after everything that is remembered, and has no line of it.
+fn is_of_another_environment(remembered: &[u8], now: &[u8]) -> bool {
+    let first = ledger::lines(now).next().and_then(ledger::entry_of_line);
+    let last = ledger::lines(remembered).filter_map(ledger::entry_of_line).last();
+    let (Some(first), Some(last)) = (first, last) else { return false };
+    let before: BTreeSet<&[u8]> = ledger::lines(remembered).collect();
+    let is_new = ledger::lines(now).all(|line| !before.contains(line));
+    first.generation == 1 && first.installed_at.as_str() >= last.since() && is_new
 }
 
 fn described(line: &[u8]) -> String {

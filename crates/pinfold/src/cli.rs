@@ -73,8 +73,8 @@ pub enum Command {
     Explain(Explain),
     /// Writes a lock in a form that other tools read
     Export(Export),
-    /// Lists the generations of an environment
-    History(Environment),
+    /// Lists the generations of an environment and what changed from one to the next
+    History(History),
     /// Resolves the requirements into pylock.toml
     Lock(Lock),
     /// Lists what is newer than the lock, on the lock's own indexes
@@ -239,6 +239,20 @@ pub struct Wait {
     /// Fails if another pinfold still changes the environment after so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub lock_timeout: Option<u32>,
+}
+
+/// `pinfold history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// The environment.
+    #[command(flatten)]
+    pub environment: Environment,
+    /// Also lists generations that are no longer kept, as the ledger tells of them
+    #[arg(long)]
+    pub all: bool,
+    /// Form of the list
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
 }
 
 /// `pinfold rollback`.

@@ -40,7 +40,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Diff(arguments) => diff::run(arguments, output),
         Command::Explain(arguments) => explain::run(arguments, output),
         Command::Export(arguments) => export::run(arguments, output),
-        Command::History(arguments) => history::run(arguments, output),
+        Command::History(arguments) => history::run(arguments, &world, output),
         Command::Lock(arguments) => lock::run(arguments, &world, output),
         Command::Outdated(arguments) => outdated::run(arguments, &world, output),
         Command::Rollback(arguments) => rollback::run(arguments, &world, output),

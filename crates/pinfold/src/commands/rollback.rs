@@ -5,6 +5,7 @@ use pinfold_install::{Environment, rollback};
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::ops::environments::lock;
+use crate::ops::remember::remember;
 use crate::output::Output;
 use crate::world::World;
 
@@ -16,6 +17,7 @@ pub(super) fn run(arguments: &cli::Rollback, world: &World, output: &Output) -> 
     let environment = Environment::at(&arguments.environment.venv)?;
     let guard = lock(&environment, (&arguments.wait).into(), output)?;
     let receipt = rollback(&guard, arguments.generation, &world.now().to_string())?;
+    remember(&environment, world, output);
     output.status(&format!(
         "generation {} of {} is in place ({} packages, lock {})",
         receipt.generation,

@@ -11,6 +11,7 @@ use pinfold_install::{Adoption, Bytecode, Environment, Intent, LinkMode, Plan, R
 use pinfold_lock::{Selection, Wanted, select};
 
 use super::environments::{self, Patience};
+use super::remember;
 use super::trees::{self, Workshop};
 use crate::exit::Failure;
 use crate::output::Output;
@@ -88,6 +89,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     if changes.is_empty() || request.extent == Extent::Plan {
         if request.extent == Extent::Apply {
             environment.settle()?;
+            remember::remember_if_new(&environment, world, output);
         }
         return Ok(Synced { plan: changes, selection, receipt: None });
     }
@@ -121,5 +123,6 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         let place = environment.set_aside(receipt.generation);
         output.status(&format!("the environment that another tool made is kept as {}", place.display()));
     }
+    remember::remember(&environment, world, output);
     Ok(Synced { plan: changes, selection, receipt: Some(receipt) })
 }

@@ -1,0 +1,56 @@
+//! What this machine remembers of its environments, and whether their ledgers still are what was remembered.
+
+use pinfold_install::{Environment, KnownEnvironments, Ledger, LedgerProblem, ledger};
+
+use crate::exit::Failure;
+use crate::output::{Output, tame};
+use crate::world::World;
+
+/// Returns the environments that are known on this machine.
+pub(crate) fn known(world: &World) -> KnownEnvironments {
+    KnownEnvironments::in_directory(world.cache_dir.join("environments"))
+}
+
+/// Remembers an environment that was just changed. What goes wrong here is told, and undoes nothing.
+pub(crate) fn remember(environment: &Environment, world: &World, output: &Output) {
+    match known(world).remember(environment) {
+        Ok(problem) => problem.iter().for_each(|problem| tell(environment, problem, output)),
+        Err(error) => {
+            let cause = Failure::from(error);
+            let why = cause.details.iter().map(|(_, value)| format!(": {value}")).collect::<String>();
+            output.warning(&format!(
+                "this environment cannot be remembered in the cache, so `pinfold trace` may not know it: {}{why}",
+                cause.headline
+            ));
+        }
+    }
+}
+
+/// Remembers an environment that was not changed, if it is not remembered yet.
+pub(crate) fn remember_if_new(environment: &Environment, world: &World, output: &Output) {
+    if !known(world).is_remembered(environment) {
+        remember(environment, world, output);
+    }
+}
+
+/// Reads an environment's ledger, and holds it against what is remembered.
+///
+/// # Errors
+/// Exit 4 if the disk fails.
+pub(crate) fn checked_ledger(environment: &Environment, world: &World) -> Result<Ledger, Failure> {
+    let mut read = ledger(environment)?;
+    read.problems.extend(known(world).compare(environment)?);
+    Ok(read)
+}
+
+/// Tells of something that is wrong with an environment's ledger.
+pub(crate) fn tell(environment: &Environment, problem: &LedgerProblem, output: &Output) {
+    let (expected, found) = problem.expected_and_found();
+    let venv = tame(&environment.venv().to_string_lossy());
+    output.warning(&format!(
+        "{}: line {} of the ledger of `{venv}`: expected {expected}, found {found}; see `pinfold explain {}`",
+        problem.code(),
+        problem.line(),
+        problem.code(),
+    ));
+}

@@ -1,0 +1,105 @@
+//! Every install can be accounted for later: what changed, and that nobody changed the account.
+
+use std::path::PathBuf;
+
+use pinfold_testkit::{Finished, Index};
+use serde_json::Value;
+
+use crate::project::Project;
+
+/// An environment with two generations and a rollback.
+fn with_a_past() -> Project {
+    let index = Index::new().wheel("a", "1.0").wheel("a", "2.0").wheel("b", "1.0");
+    let project = Project::new(index, &["a==1.0"]);
+    project.installed();
+    project.write_manifest(&["a==2.0", "b"], "", "");
+    project.installed();
+    project.pinfold("rollback").run().expect_code(0);
+    project
+}
+
+fn ledger(project: &Project) -> PathBuf {
+    project.home.project().join(".pinfold-.venv/ledger.jsonl")
+}
+
+fn json(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).expect("the output is JSON")
+}
+
+#[test]
+fn history_says_what_changed() {
+    let project = with_a_past();
+    let text = project.pinfold("history").run().expect_code(0);
+    let lines: Vec<&str> = text.stdout.lines().collect();
+    assert!(lines[0].starts_with("     2  ") && lines[0].ends_with("  ~ a 1.0 -> 2.0, + b 1.0"), "{text}");
+    assert!(lines[1].starts_with("*    1  ") && lines[1].ends_with("  + a 1.0"), "{text}");
+    assert!(lines[1].contains(", again "), "{text}");
+
+    let past = json(&project.pinfold("history").args(["--format", "json"]).run().expect_code(0));
+    let newest = &past["generations"][0];
+    assert_eq!((&newest["generation"], &newest["current"], &newest["kept"]), (&2.into(), &false.into(), &true.into()));
+    assert_eq!(newest["updated"], serde_json::json!([{ "name": "a", "from": "1.0", "to": "2.0" }]));
+    assert_eq!(newest["added"], serde_json::json!([{ "name": "b", "version": "1.0" }]));
+    assert_eq!((&past["ledger"]["entries"], &past["ledger"]["intact"]), (&3.into(), &true.into()));
+}
+
+#[test]
+fn generations_that_are_gone_stay_in_the_account() {
+    let versions = ["1.0", "2.0", "3.0", "4.0", "5.0"];
+    let index = versions.iter().fold(Index::new(), |index, version| index.wheel("a", version));
+    let project = Project::new(index, &["a==1.0"]);
+    for version in versions {
+        project.write_manifest(&[&format!("a=={version}")], "", "");
+        project.installed();
+    }
+    let kept = project.pinfold("history").run().expect_code(0);
+    assert_eq!(kept.stdout.lines().count(), 4, "{kept}");
+    let all = kept.expect_stderr("--all");
+    drop(all);
+    let all = project.pinfold("history").arg("--all").run().expect_code(0).expect_stdout("x    1  ");
+    assert_eq!(all.stdout.lines().count(), 5, "{all}");
+}
+
+#[test]
+fn a_changed_line_of_the_ledger_is_told() {
+    let project = with_a_past();
+    let text = std::fs::read_to_string(ledger(&project)).expect("there is a ledger");
+    std::fs::write(ledger(&project), text.replacen("a-1.0-py3", "a-6.6-py3", 1)).expect("can write");
+    let told = project.pinfold("history").run().expect_code(1);
+    let told = told.expect_stderr("ledger-broken: line 2").expect_stderr("ledger-rewritten: line 1");
+    drop(told.expect_stderr("pinfold explain ledger-broken"));
+    let past = json(&project.pinfold("history").args(["--format", "json"]).run().expect_code(1));
+    assert_eq!(past["ledger"]["intact"], false);
+    assert_eq!(
+        (&past["ledger"]["problems"][0]["code"], &past["ledger"]["problems"][0]["line"]),
+        (&"ledger-broken".into(), &2.into())
+    );
+    // A sync goes on, and the ledger with it; what was wrong is not forgotten.
+    project.write_manifest(&["a==2.0"], "", "");
+    project.lock();
+    project.sync().expect_code(0).expect_stderr("ledger-rewritten");
+    project.pinfold("history").run().expect_code(1).expect_stderr("ledger-broken: line 2");
+}
+
+#[test]
+fn a_ledger_whose_end_was_cut_off_is_told() {
+    let project = with_a_past();
+    let text = std::fs::read_to_string(ledger(&project)).expect("there is a ledger");
+    let first = text.lines().next().expect("it has a line");
+    std::fs::write(ledger(&project), format!("{first}\n")).expect("can write");
+    project.pinfold("history").run().expect_code(1).expect_stderr("ledger-rewritten: line 2");
+    // What was there is put back, and all is well.
+    std::fs::write(ledger(&project), text).expect("can write");
+    project.pinfold("history").run().expect_code(0);
+}
+
+#[test]
+fn a_torn_line_of_the_ledger_is_no_alarm() {
+    let project = with_a_past();
+    let mut text = std::fs::read_to_string(ledger(&project)).expect("there is a ledger");
+    text.push_str("{\"generation\":7,\"inst");
+    std::fs::write(ledger(&project), text).expect("can write");
+    project.pinfold("history").run().expect_code(0).expect_stderr("ledger-torn: line 4");
+    project.sync().expect_code(0);
+    project.pinfold("history").run().expect_code(0).expect_stderr("ledger-torn: line 4");
+}
