@@ -7,6 +7,7 @@
 //! without `site`, to ask it what it is.
 
 mod base;
+mod bulk;
 mod bytecode;
 mod direct_url;
 mod disk;

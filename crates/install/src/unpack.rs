@@ -16,6 +16,7 @@ use pinfold_lock::{Accepted, Selected};
 use pinfold_store::{Store, Stored, StoredTree, TreeFile, TreeManifest};
 use pinfold_unpack::{ArchiveError, Extractor, Scheme, WheelContents, WheelMember, read_wheel};
 
+use crate::bulk::BulkFile;
 use crate::disk::{self, Directory};
 use crate::startup::{self, StartupFile};
 use crate::wheel_facts::{self, Moved, SchemeName, WheelFacts};
@@ -306,10 +307,10 @@ impl<'a> Unpacking<'a> {
         }
         let mut packed = File::open(self.archive_path).map_err(failed)?;
         packed.seek(SeekFrom::Start(member.member.data_start)).map_err(failed)?;
-        Ok(match &mut file {
+        Ok(match file {
             Some(file) => {
-                Directory::reserve(file, member.member.unpacked_bytes);
-                extractor.stream(member, &mut packed, file)?
+                Directory::reserve(&file, member.member.unpacked_bytes);
+                extractor.stream(member, &mut packed, &mut BulkFile::new(file))?
             }
             None => extractor.stream(member, &mut packed, &mut io::sink())?,
         })

@@ -22,12 +22,14 @@ pub struct Extractor {
     /// A gzip header, the packed bytes, a gzip footer; see [`inflate_whole`].
     packed: Vec<u8>,
     unpacked: Vec<u8>,
+    /// What a stream is unpacked into, piece by piece.
+    piece: Piece,
 }
 
 impl Extractor {
     /// Makes an extractor; buffers grow on first use.
     pub fn new() -> Self {
-        Self { decompressor: Decompressor::new(), packed: Vec::new(), unpacked: Vec::new() }
+        Self { decompressor: Decompressor::new(), packed: Vec::new(), unpacked: Vec::new(), piece: Piece::new() }
     }
 
     /// Returns whether [`Extractor::whole`] may be used: the member is at most [`WHOLE_MEMBER_BYTES`], packed and
@@ -48,7 +50,7 @@ impl Extractor {
         member: &WheelMember,
         read_packed: impl FnOnce(&mut [u8]) -> io::Result<()>,
     ) -> Result<(&[u8], Sha256), ArchiveError> {
-        let Extractor { decompressor, packed, unpacked } = self;
+        let Extractor { decompressor, packed, unpacked, piece: _ } = self;
         let bytes = whole_member(decompressor, packed, unpacked, &member.member, read_packed)?;
         let mut hasher = Hasher::new(member.digest.as_ref());
         hasher.update(bytes);
@@ -57,7 +59,8 @@ impl Extractor {
     }
 
     /// Unpacks a member as a stream: `packed` is a reader that stands at [`Member::data_start`]. What was written to
-    /// `sink` may be used only if this returns `Ok`.
+    /// `sink` may be used only if this returns `Ok`. Every piece that `sink` is given has [`PIECE_BYTES`], but for the last,
+    /// and begins at a whole multiple of [`PIECE_ALIGNMENT`] in memory, so that it can go straight to a disk.
     ///
     /// # Errors
     /// If data, size, CRC-32 or RECORD digest are wrong, or reading or writing fails.
@@ -82,13 +85,13 @@ impl Extractor {
         packed: &mut dyn Read,
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), ArchiveError> {
-        self.packed.resize(STREAM_BYTES.max(self.packed.len()), 0);
-        self.unpacked.resize(STREAM_BYTES.max(self.unpacked.len()), 0);
+        grow(&mut self.packed, STREAM_BYTES);
+        let piece = self.piece.room();
         let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, sink };
         let mut packed = packed.take(member.packed_bytes);
         match member.method {
-            Method::Deflate => inflate_stream(&mut packed, &mut self.packed, &mut self.unpacked, &mut checked)?,
-            Method::Stored => copy_stream(&mut packed, &mut self.packed, &mut checked)?,
+            Method::Deflate => inflate_stream(&mut packed, &mut self.packed[..STREAM_BYTES], piece, &mut checked)?,
+            Method::Stored => copy_stream(&mut packed, piece, &mut checked)?,
         }
         checked.finish()
     }
@@ -212,6 +215,27 @@ const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 const GZIP_FOOTER_BYTES: usize = 8;
 const STREAM_BYTES: usize = 256 << 10;
 
+/// Bytes of a piece of a stream: few system calls, and still in the processor's cache when it is hashed and written.
+pub const PIECE_BYTES: usize = 512 << 10;
+/// Where a piece begins in memory is a whole multiple of this.
+pub const PIECE_ALIGNMENT: usize = 4096;
+
+/// Room for one piece; made on first use.
+struct Piece(Vec<u8>);
+
+impl Piece {
+    const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn room(&mut self) -> &mut [u8] {
+        grow(&mut self.0, PIECE_BYTES + PIECE_ALIGNMENT);
+        // On a machine that knows no alignment the pieces are only slower to write.
+        let start = self.0.as_ptr().align_offset(PIECE_ALIGNMENT).min(PIECE_ALIGNMENT);
+        &mut self.0[start..start + PIECE_BYTES]
+    }
+}
+
 /// Counts and sums what is unpacked, and hands it on.
 struct Checked<'a> {
     crc: crc32fast::Hasher,
@@ -245,7 +269,7 @@ fn inflate_stream(
     checked: &mut Checked<'_>,
 ) -> Result<(), ArchiveError> {
     let mut inflate = Decompress::new(false);
-    let mut packed_bytes = 0_u64;
+    let (mut packed_bytes, mut unpacked_bytes) = (0_u64, 0);
     loop {
         let filled = read_some(packed, input)?;
         if filled == 0 {
@@ -256,19 +280,24 @@ fn inflate_stream(
         loop {
             let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
             let status = inflate
-                .decompress(rest, output, FlushDecompress::None)
+                .decompress(rest, &mut output[unpacked_bytes..], FlushDecompress::None)
                 .map_err(|_| corrupt(checked.member, "the compressed data is broken"))?;
             // Neither can exceed a buffer's length.
             let used = usize::try_from(inflate.total_in() - before_in).unwrap_or(rest.len());
-            let written = usize::try_from(inflate.total_out() - before_out).unwrap_or(output.len());
+            let written = usize::try_from(inflate.total_out() - before_out).unwrap_or(output.len() - unpacked_bytes);
             rest = &rest[used..];
-            checked.push(&output[..written])?;
+            unpacked_bytes += written;
+            let is_full = unpacked_bytes == output.len();
+            if is_full || status == Status::StreamEnd {
+                checked.push(&output[..unpacked_bytes])?;
+                unpacked_bytes = 0;
+            }
             if status == Status::StreamEnd {
                 let complete = rest.is_empty() && packed_bytes == checked.member.packed_bytes;
                 let problem = "the compressed data goes on after its end";
                 return if complete { Ok(()) } else { Err(corrupt(checked.member, problem)) };
             }
-            if rest.is_empty() && written < output.len() {
+            if rest.is_empty() && !is_full {
                 break;
             }
             if used == 0 && written == 0 {
@@ -278,12 +307,16 @@ fn inflate_stream(
     }
 }
 
-fn copy_stream(packed: &mut dyn Read, buffer: &mut [u8], checked: &mut Checked<'_>) -> Result<(), ArchiveError> {
+fn copy_stream(packed: &mut dyn Read, piece: &mut [u8], checked: &mut Checked<'_>) -> Result<(), ArchiveError> {
     loop {
-        match read_some(packed, buffer)? {
-            0 => return Ok(()),
-            filled => checked.push(&buffer[..filled])?,
+        let mut filled = 0;
+        while filled < piece.len() {
+            match read_some(packed, &mut piece[filled..])? {
+                0 => return checked.push(&piece[..filled]),
+                count => filled += count,
+            }
         }
+        checked.push(piece)?;
     }
 }
 
