@@ -124,12 +124,14 @@ fn an_environment_that_is_a_link_is_refused_even_then() {
 #[cfg(unix)]
 #[test]
 fn links_in_the_directory_beside_the_environment_are_refused() {
-    for name in ["generations", "staging", "ledger.jsonl", "unfinished"] {
+    for name in [".gitignore", "generations", "ledger.jsonl", "lock", "staging", "unfinished"] {
         let project = Project::new(versions(), &["a==1.0"]);
         project.lock();
         project.home.write("target/1/precious.txt", "x");
+        project.home.write("target/file", "precious");
         std::fs::create_dir(state(&project)).unwrap();
-        std::os::unix::fs::symlink(project.home.project().join("target"), state(&project).join(name)).unwrap();
+        let target = if ["generations", "staging"].contains(&name) { "target" } else { "target/file" };
+        std::os::unix::fs::symlink(project.home.project().join(target), state(&project).join(name)).unwrap();
         let before = project.home.snapshot("target");
         project.sync().expect_refusal("foreign-environment").expect_stderr(name);
         assert_eq!(project.home.snapshot("target"), before, "{name}");

@@ -33,6 +33,8 @@ mod reproducible;
 mod rollback;
 // The environment is exactly the lock.
 mod sync;
+// What a sync says, before and after.
+mod sync_output;
 // Every installed byte is held against the lock.
 mod verify;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::waiting::{self, Waiting};
-use crate::{InstallError, Receipt, exchange, generations, ledger, scripts};
+use crate::{InstallError, Receipt, exchange, generations, ledger, platform, scripts};
 
 /// The place of an environment. It need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,15 +170,15 @@ impl Environment {
     /// [`Environment::receipt`], and if what should be pinfold's own beside the environment is not.
     pub fn lock_within(&self, waiting: &Waiting<'_>) -> Result<EnvironmentGuard, InstallError> {
         create_private_directory(&self.state)?;
+        // The directory may come from elsewhere, with a checkout: a link in it would lead writes, renames and removals away.
+        refuse_links(&self.state)?;
         // The directory is nobody's source code.
         let ignore = self.state.join(".gitignore");
         if !fs::read(&ignore).is_ok_and(|text| text == IGNORE) {
-            fs::write(&ignore, IGNORE).map_err(InstallError::io("write", &ignore))?;
+            platform::write_note(&ignore, IGNORE).map_err(InstallError::io("write", &ignore))?;
         }
         let lock = waiting::lock(&self.state.join(LOCK_FILE), &self.venv, waiting)?;
         let guard = EnvironmentGuard { environment: self.clone(), _lock: lock };
-        // The directory may come from elsewhere, with a checkout: a link in it would lead renames and removals away.
-        refuse_links(&self.state)?;
         exchange::recover(self)?;
         generations::remove_discarded(self);
         let current = self.receipt()?;

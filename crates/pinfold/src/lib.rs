@@ -10,4 +10,5 @@ mod failures;
 mod logins;
 pub mod ops;
 pub mod output;
+pub mod phase;
 pub mod world;

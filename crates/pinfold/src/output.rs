@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
 use crate::cli::{ColorChoice, Global, LogFormat};
 use crate::exit::Failure;
+use crate::phase::{Phase, Unit};
 
 /// Where and how messages are written.
 #[derive(Debug, Clone)]
@@ -99,21 +101,55 @@ impl Output {
                 serde_json::Value::Object(object).to_string()
             }
         };
+        self.write(&line);
+    }
+
+    fn write(&self, line: &str) {
         self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
             drop(writeln!(stderr, "{line}"));
         });
     }
 
-    /// Starts a bar that counts bytes towards a total.
-    pub fn byte_bar(&self, phase: &'static str, total_bytes: u64) -> ProgressBar {
-        let template = "{msg:>12} {bar:30} {bytes:>11}/{total_bytes:<11} {bytes_per_sec:>12} {eta:>4}";
-        self.bar(ProgressBar::new(total_bytes), template, phase)
+    /// Starts a phase that counts bytes towards a total.
+    pub fn byte_bar(&self, phase: &'static str, total_bytes: u64) -> Phase {
+        let template = "{msg:>12} {bar:30} {bytes:>11}/{total_bytes:<11} {bytes_per_sec:>12}, {eta} left";
+        Phase::new(self, self.bar(ProgressBar::new(total_bytes), template, phase), phase, Unit::Bytes)
     }
 
-    /// Starts a bar that counts things towards a total.
-    pub fn count_bar(&self, phase: &'static str, total: u64) -> ProgressBar {
-        self.bar(ProgressBar::new(total), "{msg:>12} {bar:30} {pos}/{len}", phase)
+    /// Starts a phase that counts files towards a total.
+    pub fn count_bar(&self, phase: &'static str, total: u64) -> Phase {
+        let template = "{msg:>12} {bar:30} {human_pos:>11}/{human_len:<11} {per_sec:>12}, {eta} left";
+        Phase::new(self, self.bar(ProgressBar::new(total), template, phase), phase, Unit::Files)
+    }
+
+    /// Tells a program that reads events what happens; people are told in other words.
+    pub fn tell(&self, event: &str, fields: Value) {
+        if self.format == LogFormat::Json && !self.quiet {
+            let Value::Object(fields) = fields else { return };
+            let mut object = serde_json::Map::from_iter([("event".to_owned(), event.into())]);
+            object.extend(fields);
+            self.write(&Value::Object(object).to_string());
+        }
+    }
+
+    /// Says to somebody who watches a terminal what a phase came to.
+    pub(crate) fn watched(&self, text: &str) {
+        if !self.bars.is_hidden() {
+            self.write(&tame(text));
+        }
+    }
+
+    /// Returns true if more is to be said.
+    pub const fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Says in words what [`Output::tell`] tells programs, unless quiet.
+    pub fn say(&self, text: &str) {
+        if self.format == LogFormat::Text && !self.quiet {
+            self.write(&tame(text));
+        }
     }
 
     /// Starts a line that shows that something whose length is not known goes on.

@@ -51,7 +51,12 @@ impl World {
     /// # Errors
     /// Exit 4 if the directory cannot be made.
     pub fn store(&self) -> Result<Store, Failure> {
-        Ok(Store::open(&self.cache_dir.join("store"))?)
+        Ok(Store::open(&self.store_dir())?)
+    }
+
+    /// Returns the directory of the store.
+    pub fn store_dir(&self) -> PathBuf {
+        self.cache_dir.join("store")
     }
 
     /// Opens the door to the network.

@@ -259,14 +259,14 @@ fn what_comes_between_is_put_back() {
 
 #[test]
 fn links_among_our_own_things_are_refused() {
-    for name in ["generations", "staging", "discarded", "ledger.jsonl", "lock"] {
+    for name in ["generations", "staging", "discarded", "ledger.jsonl", "lock", ".gitignore"] {
         let world = World::new();
         let victim = World::new();
         std::fs::create_dir_all(victim.home().join("target/1")).unwrap();
         std::fs::write(victim.home().join("target/1/precious.txt"), "x").unwrap();
         std::fs::write(victim.home().join("file"), "precious").unwrap();
         std::fs::create_dir(state(&world)).unwrap();
-        let target = if ["lock", "ledger.jsonl"].contains(&name) { "file" } else { "target" };
+        let target = if ["lock", "ledger.jsonl", ".gitignore"].contains(&name) { "file" } else { "target" };
         std::os::unix::fs::symlink(victim.home().join(target), state(&world).join(name)).unwrap();
         world.install(&wheel("1.0")).unwrap_err();
         assert_eq!(std::fs::read(victim.home().join("file")).unwrap(), b"precious", "{name}");

@@ -1,5 +1,6 @@
 //! The verbs: each turns arguments into a call, and a value into output and an exit code.
 
+mod account;
 mod diff;
 mod explain;
 mod export;

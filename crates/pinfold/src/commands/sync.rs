@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use pinfold_fetch::Connectivity;
-use pinfold_install::{Adoption, Bytecode, Change, LinkMode, RebuildReason};
+use pinfold_install::{Adoption, Bytecode, LinkMode};
 use pinfold_lock::Wanted;
 use pinfold_packaging::{ExtraName, GroupName, NameError};
 
-use crate::cli;
+use super::account::Account;
+use crate::cli::{self, ResultFormat};
 use crate::exit::{Exit, Failure};
-use crate::ops::sync::{Extent, SyncRequest, Synced, sync};
-use crate::output::{Output, human_bytes};
+use crate::ops::sync::{Extent, SyncRequest, sync};
+use crate::output::Output;
 use crate::world::World;
 
 /// Makes the environment what the lock says.
@@ -36,10 +37,11 @@ pub(super) fn run(arguments: &cli::Sync, world: &World, output: &Output) -> Resu
         keep: arguments.keep,
         adoption: if arguments.adopt { Adoption::SetAside } else { Adoption::Refuse },
         patience: (&arguments.wait).into(),
+        counts_downloads: extent == Extent::Plan || arguments.format == ResultFormat::Json,
         extent,
     };
     let synced = sync(&request, world, output)?;
-    report(&synced, extent, arguments, output, begun);
+    Account { synced: &synced, arguments, extent, begun }.give(output);
     Ok(Exit::Done)
 }
 
@@ -48,56 +50,4 @@ fn wanted(arguments: &cli::Sync) -> Result<Wanted, Failure> {
     let extras = arguments.extras.iter().map(|text| text.parse::<ExtraName>()).collect::<Result<_, _>>();
     let groups = arguments.groups.iter().map(|text| text.parse::<GroupName>()).collect::<Result<_, _>>();
     Ok(Wanted { extras: extras.map_err(wrong)?, groups: groups.map_err(wrong)? })
-}
-
-fn report(synced: &Synced, extent: Extent, arguments: &cli::Sync, output: &Output, begun: Instant) {
-    let plan = &synced.plan;
-    if plan.is_empty() {
-        let count = synced.selection.packages.len();
-        output.status(&format!("{} is up to date ({count} packages)", arguments.venv.display()));
-        return;
-    }
-    for (sign, changes) in [("+", &plan.added), ("~", &plan.changed), ("-", &plan.removed)] {
-        for change in changes {
-            let line = format!("{sign} {}", shown(change));
-            if extent == Extent::Plan { output.result(&format!("{line}\n")) } else { output.detail(&line) }
-        }
-    }
-    let counts = format!(
-        "{} added, {} changed, {} removed, {} kept",
-        plan.added.len(),
-        plan.changed.len(),
-        plan.removed.len(),
-        plan.kept
-    );
-    let reasons: String = plan.rebuild.iter().map(|reason| format!(", {}", reason_text(*reason))).collect();
-    match &synced.receipt {
-        Some(receipt) => output.status(&format!(
-            "{}: {counts}{reasons}; generation {}, {} files, {}, in {:.2} s",
-            arguments.venv.display(),
-            receipt.generation,
-            receipt.file_count,
-            human_bytes(receipt.total_bytes),
-            begun.elapsed().as_secs_f64()
-        )),
-        None => output.status(&format!("{} would change: {counts}{reasons}", arguments.venv.display())),
-    }
-}
-
-fn shown(change: &Change) -> String {
-    match (&change.from, &change.to) {
-        (Some(from), Some(to)) if from != to => format!("{} {from} -> {to}", change.name),
-        (_, Some(version)) | (Some(version), None) => format!("{} {version}", change.name),
-        (None, None) => change.name.to_string(),
-    }
-}
-
-const fn reason_text(reason: RebuildReason) -> &'static str {
-    match reason {
-        RebuildReason::Interpreter => "another interpreter",
-        RebuildReason::Lock => "another lock",
-        RebuildReason::Moved => "the environment was moved",
-        RebuildReason::New => "a new environment",
-        RebuildReason::Wanted => "other extras or groups",
-    }
 }

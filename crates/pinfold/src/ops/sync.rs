@@ -4,12 +4,14 @@
 //! be used, a stored artifact only from bytes with the locked digest, a staged generation only from stored trees; and only
 //! the last step, one exchange of two directories, changes what the user has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use pinfold_artifact::Sha256;
 use pinfold_fetch::Connectivity;
 use pinfold_install::{Adoption, Bytecode, Environment, Intent, LinkMode, Plan, Receipt, StageOptions, plan, stage};
 use pinfold_lock::{Selection, Wanted, select};
 
+use super::downloads::{self, Downloads};
 use super::environments::{self, Patience};
 use super::remember;
 use super::trees::{self, Workshop};
@@ -40,6 +42,8 @@ pub struct SyncRequest<'a> {
     pub adoption: Adoption,
     /// How long to wait for the environment.
     pub patience: Patience,
+    /// Whether it is to be counted what must be downloaded.
+    pub counts_downloads: bool,
     /// Whether anything is to be changed.
     pub extent: Extent,
 }
@@ -60,8 +64,14 @@ pub struct Synced {
     pub plan: Plan,
     /// What was selected.
     pub selection: Selection,
+    /// Digest of the lock.
+    pub lock_sha256: Sha256,
+    /// What had to be downloaded, if it was to be counted.
+    pub downloads: Option<Downloads>,
     /// The receipt of the new generation; none if nothing was changed.
     pub receipt: Option<Receipt>,
+    /// Where the environment of another tool is kept now, if there was one.
+    pub set_aside: Option<PathBuf>,
 }
 
 /// Makes the environment exactly what the lock says.
@@ -86,12 +96,22 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         wanted: &request.wanted,
     };
     let changes = plan(&intent, receipt.as_ref());
+    let counts = request.counts_downloads && !changes.is_empty();
+    let downloads = if counts { Some(downloads::count(&selection, world)?) } else { None };
+    let unchanged = |plan, selection| Synced {
+        plan,
+        selection,
+        lock_sha256: read.sha256,
+        downloads,
+        receipt: None,
+        set_aside: None,
+    };
     if changes.is_empty() || request.extent == Extent::Plan {
         if request.extent == Extent::Apply {
             environment.settle()?;
             remember::remember_if_new(&environment, world, output);
         }
-        return Ok(Synced { plan: changes, selection, receipt: None });
+        return Ok(unchanged(changes, selection));
     }
 
     let store = world.store()?;
@@ -113,16 +133,13 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     // Another process may have changed it meanwhile.
     let changes = plan(&intent, environment.receipt()?.as_ref());
     if changes.is_empty() {
-        return Ok(Synced { plan: changes, selection, receipt: None });
+        return Ok(unchanged(changes, selection));
     }
     let is_adopted = environment.is_to_be_adopted()?;
     let staged = stage(&guard, &intent, &trees, &options)?;
     let receipt = staged.exchange()?;
     bar.finish_and_clear();
-    if is_adopted {
-        let place = environment.set_aside(receipt.generation);
-        output.status(&format!("the environment that another tool made is kept as {}", place.display()));
-    }
+    let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));
     remember::remember(&environment, world, output);
-    Ok(Synced { plan: changes, selection, receipt: Some(receipt) })
+    Ok(Synced { receipt: Some(receipt), set_aside, ..unchanged(changes, selection) })
 }
