@@ -36,6 +36,7 @@ pub(crate) enum Found {
     Old,
 }
 
+const GENERATIONS: &str = ".pinfold-.venv/generations";
 const OLD: &str = "pylock.old.toml";
 const NEW: &str = "pylock.new.toml";
 const SYNC_NEW: &[&str] = &["sync", "--lock", NEW];
@@ -60,22 +61,30 @@ impl Scenario {
         Self::new("update", prepare_update, SYNC_NEW, SYNC_NEW, (Some(OLD), NEW))
     }
 
-    /// As [`Scenario::update`], with everything in the store, and files copied instead of linked.
+    /// As [`Scenario::update`], with everything in the store, files copied instead of linked, and so many generations that
+    /// one of them has to go.
     pub(crate) fn update_by_copies() -> Self {
-        Self::new("update by copies", |project| done(project, SYNC_OLD), COPY_NEW, COPY_NEW, (Some(OLD), NEW))
+        let prepare = |project: &Project| {
+            forget(project, GENERATIONS);
+            [SYNC_OLD, SYNC_NEW, SYNC_OLD, SYNC_NEW, SYNC_OLD].iter().for_each(|command| done(project, command));
+        };
+        Self::new("update by copies", prepare, COPY_NEW, COPY_NEW, (Some(OLD), NEW))
     }
 
     /// As [`Scenario::update`], with everything in the store, and modules compiled.
     pub(crate) fn update_with_bytecode() -> Self {
-        Self::new("update with bytecode", |project| done(project, SYNC_OLD), COMPILE_NEW, COMPILE_NEW, (Some(OLD), NEW))
+        let prepare = |project: &Project| {
+            forget(project, GENERATIONS);
+            done(project, SYNC_OLD);
+        };
+        Self::new("update with bytecode", prepare, COMPILE_NEW, COMPILE_NEW, (Some(OLD), NEW))
     }
 
     /// Back to the former environment.
     pub(crate) fn rollback() -> Self {
         let prepare = |project: &Project| {
-            done(project, SYNC_NEW);
-            done(project, SYNC_OLD);
-            done(project, SYNC_NEW);
+            forget(project, GENERATIONS);
+            [SYNC_NEW, SYNC_OLD, SYNC_NEW].iter().for_each(|command| done(project, command));
         };
         Self::new("rollback", prepare, &["rollback"], SYNC_OLD, (Some(NEW), OLD))
     }
@@ -181,12 +190,11 @@ impl Scenario {
         if before.is_empty() {
             return;
         }
-        let generations = self.project.home.project().join(".pinfold-.venv/generations");
+        let generations = self.project.home.project().join(GENERATIONS);
         let mut names =
             fs::read_dir(&generations).expect("there is a history").map(|it| it.expect("can list").file_name());
-        let kept = names.any(|name| {
-            self.project.home.snapshot(&format!(".pinfold-.venv/generations/{}", name.display())) == *before
-        });
+        let kept =
+            names.any(|name| self.project.home.snapshot(&format!("{GENERATIONS}/{}", name.display())) == *before);
         assert!(kept, "{context}\nthe former environment is not in the history");
     }
 }
@@ -218,6 +226,7 @@ fn project() -> Project {
 
 /// The old environment; what only the new one needs is not in the store.
 fn prepare_update(project: &Project) {
+    forget(project, GENERATIONS);
     done(project, SYNC_OLD);
     let of = |lock: &str| {
         let text = project.home.read(lock);
