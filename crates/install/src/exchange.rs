@@ -22,6 +22,15 @@ pub(crate) enum Method {
     Journalled,
 }
 
+/// A new environment is in place, whatever else went wrong.
+#[derive(Debug)]
+pub struct Placed {
+    /// Its receipt.
+    pub receipt: Receipt,
+    /// Why the former environment is not in the history yet, or something else of the kind. The next lock makes up for it.
+    pub untidy: Option<InstallError>,
+}
+
 /// Notes that this environment's directories are about to be changed: the next lock looks at them.
 pub(crate) fn begin(environment: &Environment) -> Result<(), InstallError> {
     let note = environment.state().join(UNFINISHED);
@@ -29,7 +38,7 @@ pub(crate) fn begin(environment: &Environment) -> Result<(), InstallError> {
 }
 
 /// Notes that everything is in its place.
-pub(crate) fn finish(environment: &Environment) -> Result<(), InstallError> {
+fn finish(environment: &Environment) -> Result<(), InstallError> {
     let note = environment.state().join(UNFINISHED);
     match fs::remove_file(&note) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(InstallError::io("remove", &note)(e)),
@@ -42,18 +51,37 @@ pub(crate) fn is_unfinished(environment: &Environment) -> bool {
     environment.state().join(UNFINISHED).exists()
 }
 
-/// Puts the directory `source`, which has the receipt of `generation`, in the environment's place. What was there goes
-/// into the history, or is set aside.
+/// Puts the directory `source`, which has this receipt, in the environment's place, and then `record`s it. What was there
+/// goes into the history, or is set aside.
+///
+/// # Errors
+/// Only while the former environment is in place, or was put back.
 pub(crate) fn put_in_place(
+    environment: &Environment,
+    source: &Path,
+    receipt: Receipt,
+    method: Method,
+    record: impl FnOnce(&Receipt) -> Result<(), InstallError>,
+) -> Result<Placed, InstallError> {
+    let put_away = exchange(environment, source, receipt.generation, method)?;
+    // All of it is tried. Unless everything is done, the note of what is unfinished stays, and the next lock does the rest.
+    let recorded = record(&receipt);
+    let untidy = put_away.and(recorded).and_then(|()| finish(environment)).err();
+    Ok(Placed { receipt, untidy })
+}
+
+/// Exchanges the directories. Returns how putting away what was there went.
+fn exchange(
     environment: &Environment,
     source: &Path,
     generation: u64,
     method: Method,
-) -> Result<(), InstallError> {
+) -> Result<Result<(), InstallError>, InstallError> {
     let venv = environment.venv();
     let occupant = environment.occupant()?;
     if occupant == Occupant::Nothing {
-        return platform::rename_new(source, venv).map_err(InstallError::io("put the new environment at", venv));
+        let renamed = platform::rename_new(source, venv);
+        return renamed.map(Ok).map_err(InstallError::io("put the new environment at", venv));
     }
     if method == Method::Journalled {
         return in_two_steps(environment, source, generation, &occupant);
@@ -63,25 +91,31 @@ pub(crate) fn put_in_place(
         Err(e) if platform::cannot_exchange(&e) => return in_two_steps(environment, source, generation, &occupant),
         Err(e) => return Err(InstallError::io("put the new environment in the place of", venv)(e)),
     }
-    if !is_what_was_there(source, &occupant) {
+    let expected = is_what_was_there(source, &occupant);
+    if !matches!(expected, Ok(true)) {
         platform::exchange(source, venv).map_err(InstallError::io("put back", venv))?;
-        return Err(replaced(venv));
+        return expected.and_then(|_| Err(replaced(venv)));
     }
-    put_away(environment, source, generation, &occupant)
+    Ok(put_away(environment, source, generation, &occupant))
 }
 
 /// Returns true if a directory is what was in the environment's place when it was looked at. Somebody may have put
 /// something else there since, a link to elsewhere for one; that is neither history nor pinfold's to remove.
-fn is_what_was_there(directory: &Path, occupant: &Occupant) -> bool {
-    let is_directory = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
-    let receipt = if is_directory { Receipt::read(directory).ok().flatten() } else { None };
-    is_directory
-        && match occupant {
-            Occupant::Empty => fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none()),
-            Occupant::Foreign => receipt.is_none() && is_virtual_environment(directory),
-            Occupant::Nothing => false,
-            Occupant::Ours(former) => receipt.is_some_and(|receipt| receipt == **former),
-        }
+fn is_what_was_there(directory: &Path, occupant: &Occupant) -> Result<bool, InstallError> {
+    let metadata = fs::symlink_metadata(directory).map_err(InstallError::io("look at", directory))?;
+    if !metadata.is_dir() {
+        return Ok(false);
+    }
+    let receipt = match Receipt::read(directory) {
+        Err(InstallError::Receipt { .. }) => None,
+        result => result?,
+    };
+    Ok(match occupant {
+        Occupant::Empty => fs::read_dir(directory).map_err(InstallError::io("list", directory))?.next().is_none(),
+        Occupant::Foreign => receipt.is_none() && is_virtual_environment(directory),
+        Occupant::Nothing => false,
+        Occupant::Ours(former) => receipt.is_some_and(|receipt| receipt == **former),
+    })
 }
 
 fn replaced(venv: &Path) -> InstallError {
@@ -127,17 +161,34 @@ fn in_two_steps(
     source: &Path,
     generation: u64,
     occupant: &Occupant,
-) -> Result<(), InstallError> {
+) -> Result<Result<(), InstallError>, InstallError> {
     let (venv, note) = (environment.venv(), environment.state().join(NOTE));
-    if !is_what_was_there(venv, occupant) {
+    if !is_what_was_there(venv, occupant)? {
         return Err(replaced(venv));
     }
     let relative = source.strip_prefix(environment.state()).unwrap_or(source);
     let written = platform::write_note(&note, relative.to_string_lossy().as_bytes()).and_then(|file| file.sync_all());
     written.map_err(InstallError::io("write", &note))?;
     put_away(environment, venv, generation, occupant)?;
-    platform::rename_new(source, venv).map_err(InstallError::io("put the new environment at", venv))?;
-    fs::remove_file(&note).map_err(InstallError::io("remove", &note))
+    if let Err(error) = platform::rename_new(source, venv) {
+        // Nothing is in place now. The former environment goes back if it can; the next lock puts the new one in otherwise.
+        if let Some(former) = place_of(environment, generation, occupant)
+            && platform::rename_new(&former, venv).is_ok()
+        {
+            let _stays_if_it_must = fs::remove_file(&note);
+        }
+        return Err(InstallError::io("put the new environment at", venv)(error));
+    }
+    Ok(fs::remove_file(&note).map_err(InstallError::io("remove", &note)))
+}
+
+/// Returns where what was in the environment's place is put, if it is kept.
+fn place_of(environment: &Environment, generation: u64, occupant: &Occupant) -> Option<PathBuf> {
+    match occupant {
+        Occupant::Empty | Occupant::Nothing => None,
+        Occupant::Foreign => Some(environment.set_aside(generation)),
+        Occupant::Ours(former) => Some(environment.generations().join(former.generation.to_string())),
+    }
 }
 
 /// Puts everything in its place that a killed process left elsewhere. Only the holder of the lock may call this.

@@ -11,7 +11,7 @@ use pinfold_store::{Store, StoredTree};
 use pinfold_testkit::WheelRecipe;
 use tempfile::TempDir;
 
-use crate::exchange::Method;
+use crate::exchange::{Method, Placed};
 use crate::receipt::digest;
 use crate::{
     Bytecode, Depth, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, Report, StageOptions,
@@ -170,6 +170,15 @@ impl World {
         trees: &BTreeMap<PackageName, StoredTree>,
         method: Method,
     ) -> Result<Receipt, InstallError> {
+        self.placed(wheels, trees, method).map(|placed| placed.receipt)
+    }
+
+    pub(crate) fn placed(
+        &self,
+        wheels: &[WheelRecipe],
+        trees: &BTreeMap<PackageName, StoredTree>,
+        method: Method,
+    ) -> Result<Placed, InstallError> {
         let (selection, lock_sha256) = (self.selection(wheels), self.lock_sha256(wheels));
         let wanted = Wanted::default();
         let guard = self.environment.lock()?;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Directory, Kind};
-use crate::exchange::{self, Method};
+use crate::exchange::{self, Method, Placed};
 use crate::ledger::{append, last_recorded};
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles};
 
@@ -73,7 +73,7 @@ fn former(environment: &Environment) -> Result<Vec<(u64, PathBuf)>, InstallError
 ///
 /// # Errors
 /// [`InstallError::NoGeneration`] if there is none, [`InstallError::Damaged`] if it is not complete.
-pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> Result<Receipt, InstallError> {
+pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> Result<Placed, InstallError> {
     let environment = guard.environment();
     let current = environment.receipt()?.map(|receipt| receipt.generation);
     let former = former(environment)?;
@@ -87,10 +87,8 @@ pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> 
     };
     let receipt = check_complete(environment, chosen, &directory)?;
     exchange::begin(environment)?;
-    exchange::put_in_place(environment, &directory, chosen, Method::Best)?;
-    exchange::finish(environment)?;
-    append(environment, &receipt, Some(at))?;
-    Ok(receipt)
+    let record = |receipt: &Receipt| append(environment, receipt, Some(at));
+    exchange::put_in_place(environment, &directory, receipt, Method::Best, record)
 }
 
 /// Checks that a former generation can take the environment's place: everything that its receipt lists is there, with its

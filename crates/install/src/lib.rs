@@ -40,6 +40,7 @@ mod wheel_facts;
 
 pub use environment::{Adoption, Environment, EnvironmentGuard};
 pub use error::InstallError;
+pub use exchange::Placed;
 pub use generations::{Generation, Unreadable, history, rollback, unreadable};
 pub use interpreter::{Interpreter, InterpreterError, Libc, ProgramStamp, SchemePaths};
 pub use known::{KnownEnvironment, KnownEnvironments};

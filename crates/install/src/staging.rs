@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::environment::create_private_directory;
-use crate::exchange::{self, Method};
+use crate::exchange::{self, Method, Placed};
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt, generations, ledger, platform};
 
 /// A complete generation that is not in place yet. Dropping it removes it.
@@ -33,21 +33,20 @@ impl<'a> Staged<'a> {
     /// Puts the generation in place by one rename; the former one becomes history.
     ///
     /// # Errors
-    /// [`InstallError::Io`]; the environment is then the former one, or, where only tidying up failed, the new one.
-    pub fn exchange(self) -> Result<Receipt, InstallError> {
+    /// [`InstallError::Io`]; the environment is then the former one.
+    pub fn exchange(self) -> Result<Placed, InstallError> {
         self.exchange_by(Method::Best)
     }
 
-    pub(crate) fn exchange_by(mut self, method: Method) -> Result<Receipt, InstallError> {
+    pub(crate) fn exchange_by(mut self, method: Method) -> Result<Placed, InstallError> {
         let environment = self.guard.environment();
         self.directory.complete()?;
-        exchange::put_in_place(environment, &self.directory.path, self.receipt.generation, method)?;
+        let record = |receipt: &Receipt| ledger::reconcile(environment, Some(receipt));
+        let placed = exchange::put_in_place(environment, &self.directory.path, self.receipt, method, record)?;
         self.directory.is_kept = true;
-        exchange::finish(environment)?;
-        ledger::reconcile(environment, Some(&self.receipt))?;
         // What cannot be removed now is removed after the next install.
         let _ = generations::prune(environment, self.keep);
-        Ok(self.receipt)
+        Ok(placed)
     }
 }
 

@@ -77,13 +77,31 @@ fn two_steps_do_what_one_does() {
     let guard = world.environment.lock().unwrap();
     let former = world.environment.generations().join("1");
     begin(&world.environment).unwrap();
-    put_in_place(&world.environment, &former, 1, Method::Journalled).unwrap();
-    finish(&world.environment).unwrap();
+    let receipt = Receipt::read(&former).unwrap().unwrap();
+    let placed = put_in_place(&world.environment, &former, receipt, Method::Journalled, |_| Ok(())).unwrap();
+    assert!(placed.untidy.is_none() && !is_unfinished(&world.environment));
     drop(guard);
     assert_eq!(
         (generations(&world), version(&world).unwrap()),
         (vec!["2".to_owned(), "1*".to_owned()], "1.0".to_owned())
     );
+}
+
+#[test]
+fn what_cannot_be_tidied_up_is_told_and_made_up_for() {
+    let world = World::new();
+    world.install(&wheel("1.0")).unwrap();
+    // Something is where the former environment would be kept.
+    let taken = world.environment.generations().join("1");
+    fs::create_dir_all(&taken).unwrap();
+    let trees = world.unpack(&wheel("2.0")).unwrap();
+    let placed = world.placed(&wheel("2.0"), &trees, Method::Best).unwrap();
+    assert!(placed.untidy.is_some() && is_unfinished(&world.environment));
+    assert_eq!(version(&world).unwrap(), "2.0");
+    fs::remove_dir(&taken).unwrap();
+    world.environment.settle().unwrap();
+    assert!(!is_unfinished(&world.environment));
+    assert_eq!(generations(&world), ["2*", "1"]);
 }
 
 #[test]
@@ -159,7 +177,7 @@ fn rollback_walks_back_and_forth() {
     }
     let rollback = |wanted: Option<u64>| {
         let guard = world.environment.lock().unwrap();
-        generations::rollback(&guard, wanted, "2024-08-21T00:00:00Z").map(|receipt| receipt.generation)
+        generations::rollback(&guard, wanted, "2024-08-21T00:00:00Z").map(|placed| placed.receipt.generation)
     };
     assert_eq!(rollback(None).unwrap(), 2);
     assert_eq!(world.run("import a; print(a.__version__)").trim(), "2.0");
@@ -247,14 +265,14 @@ fn what_comes_between_is_put_back() {
     world.install(&wheel("2.0")).unwrap();
     let former = world.environment.generations().join("1");
     let occupant = world.environment.occupant().unwrap();
-    assert!(is_what_was_there(world.environment.venv(), &occupant));
+    assert!(is_what_was_there(world.environment.venv(), &occupant).unwrap());
     for other in [Occupant::Empty, Occupant::Foreign, Occupant::Nothing] {
-        assert!(!is_what_was_there(world.environment.venv(), &other));
+        assert!(!is_what_was_there(world.environment.venv(), &other).unwrap());
     }
-    assert!(!is_what_was_there(&former, &occupant));
+    assert!(!is_what_was_there(&former, &occupant).unwrap());
     let link = world.home().join("link");
     std::os::unix::fs::symlink(world.environment.venv(), &link).unwrap();
-    assert!(!is_what_was_there(&link, &occupant));
+    assert!(!is_what_was_there(&link, &occupant).unwrap());
 }
 
 #[test]

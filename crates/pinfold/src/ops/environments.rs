@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pinfold_install::{Environment, EnvironmentGuard, Holder, Waiting};
+use pinfold_install::{Environment, EnvironmentGuard, Holder, Placed, Waiting};
 
 use crate::cli;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::failures::holder_text;
 use crate::output::Output;
 
@@ -29,4 +29,16 @@ pub fn lock(environment: &Environment, patience: Patience, output: &Output) -> R
         output.status(&format!("waiting for {}, held by {}", environment.venv().display(), holder_text(holder)));
     };
     Ok(environment.lock_within(&Waiting { limit: patience.0, notice: &notice })?)
+}
+
+/// Says what could not be tidied up after a new environment was put in place.
+pub fn tell_untidy(placed: &Placed, output: &Output) {
+    if let Some(error) = &placed.untidy {
+        let failure = Failure::of(Exit::World, error);
+        let causes: String = failure.details.iter().map(|(_, cause)| format!(": {cause}")).collect();
+        let headline = failure.headline;
+        output.warning(&format!(
+            "the environment is in place, but pinfold {headline}{causes}; the next run makes up for it"
+        ));
+    }
 }

@@ -137,8 +137,10 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     }
     let is_adopted = environment.is_to_be_adopted()?;
     let staged = stage(&guard, &intent, &trees, &options)?;
-    let receipt = staged.exchange()?;
+    let placed = staged.exchange()?;
     bar.finish_and_clear();
+    environments::tell_untidy(&placed, output);
+    let receipt = placed.receipt;
     let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));
     remember::remember(&environment, world, output);
     Ok(Synced { receipt: Some(receipt), set_aside, ..unchanged(changes, selection) })
