@@ -41,7 +41,7 @@ fn check(scenario: &Scenario, step: usize) {
     assert!(traced.finished.code == 0 && scenario.found(&before, &context) == Found::New, "{context}");
     scenario.goes_on(&before, &context);
     assert!(traced.points.len() > FEWEST_POINTS, "{}: only {} points", scenario.name, traced.points.len());
-    let (mut outcomes, mut missed) = (BTreeMap::new(), 0);
+    let (mut outcomes, mut missed) = (BTreeMap::new(), Vec::new());
     let chosen = sample(&traced.points, step);
     for point in &chosen {
         let before = scenario.prepare();
@@ -51,19 +51,24 @@ fn check(scenario: &Scenario, step: usize) {
         assert!(killed.finished.code == if killed.met { -1 } else { 0 }, "{context}");
         let found = scenario.found(&before, &context);
         assert!(killed.met || found == Found::New, "{context}");
-        missed += usize::from(!killed.met);
+        missed.extend((!killed.met).then(|| point.to_string()));
         *outcomes.entry(found).or_insert(0_usize) += usize::from(killed.met);
         scenario.goes_on(&before, &context);
     }
     tell(&format!(
-        "{}: {} points, {} tried, {missed} not met again, {outcomes:?}",
+        "{}: {} points, {} tried, {missed:?} not met again, {outcomes:?}",
         scenario.name,
         traced.points.len(),
         chosen.len()
     ));
-    assert!(missed * 20 <= chosen.len(), "{}: {missed} of {} points were not met again", scenario.name, chosen.len());
     assert!(
-        outcomes.values().sum::<usize>() + missed == chosen.len() && outcomes.contains_key(&Found::Old),
+        missed.len() * 20 <= chosen.len(),
+        "{}: of {} points not met again: {missed:?}",
+        scenario.name,
+        chosen.len()
+    );
+    assert!(
+        outcomes.values().sum::<usize>() + missed.len() == chosen.len() && outcomes.contains_key(&Found::Old),
         "{outcomes:?}"
     );
 }

@@ -217,10 +217,8 @@ fn stable(name: &str) -> String {
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
         return "N".to_owned();
     }
-    if let Some(number) = name.strip_prefix("new-")
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return "new-N".to_owned();
+    if let Some(rest) = name.strip_prefix("new-") {
+        return format!("new-N{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
     }
     let random = if name.starts_with(".tmp") { Some(3) } else { name.rfind(['.', '-']) };
     match random.map(|at| name.split_at(at + 1)) {
@@ -274,6 +272,7 @@ mod tests {
     fn what_differs_from_run_to_run_is_taken_out() {
         for (name, expected) in [
             ("new-12", "new-N"),
+            ("new-12.building", "new-N.building"),
             ("7", "N"),
             ("3a1f.AbC123", "3a1f.RANDOM"),
             (".tmpAbC123", ".tmpRANDOM"),
