@@ -20,7 +20,7 @@ pub struct Generation {
     pub receipt: Receipt,
 }
 
-/// A former generation that cannot be read.
+/// A former generation that cannot be read, or is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// Its number.
@@ -29,20 +29,21 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// Returns the generations that can be read, newest first.
+/// Returns the generations that can be read and were not found damaged, newest first.
 ///
 /// # Errors
 /// [`InstallError`] if the environment's own receipt cannot be read, or a directory.
 pub fn history(environment: &Environment) -> Result<Vec<Generation>, InstallError> {
     let readable = |(_, directory): (u64, PathBuf)| Receipt::read(&directory).ok().flatten();
-    let former = former(environment)?.into_iter().filter_map(readable);
+    let fine = former(environment)?.into_iter().filter(|(number, _)| !environment.is_marked_damaged(*number));
+    let former = fine.filter_map(readable);
     let mut found: Vec<Generation> = former.map(|receipt| Generation { current: false, receipt }).collect();
     found.extend(environment.receipt()?.map(|receipt| Generation { current: true, receipt }));
     found.sort_by_key(|generation| std::cmp::Reverse(generation.receipt.generation));
     Ok(found)
 }
 
-/// Returns the former generations that cannot be read, newest first.
+/// Returns the former generations that cannot be read or were found damaged, newest first.
 ///
 /// # Errors
 /// [`InstallError::Io`] if they cannot be listed.
@@ -50,6 +51,9 @@ pub fn unreadable(environment: &Environment) -> Result<Vec<Unreadable>, InstallE
     let mut found: Vec<Unreadable> = former(environment)?
         .into_iter()
         .filter_map(|(generation, directory)| match Receipt::read(&directory) {
+            _ if environment.is_marked_damaged(generation) => {
+                Some(Unreadable { generation, reason: FOUND_DAMAGED.to_owned() })
+            }
             Ok(Some(_)) => None,
             Ok(None) => Some(Unreadable { generation, reason: "it has no receipt".to_owned() }),
             Err(InstallError::Receipt { reason, .. }) => Some(Unreadable { generation, reason }),
@@ -80,7 +84,7 @@ pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> 
     let known: Vec<u64> = former.iter().map(|(number, _)| *number).collect();
     let chosen = former.into_iter().rfind(|(number, _)| match generation {
         Some(wanted) => *number == wanted,
-        None => current.is_none_or(|current| *number < current),
+        None => current.is_none_or(|current| *number < current) && !environment.is_marked_damaged(*number),
     });
     let Some((chosen, directory)) = chosen else {
         return Err(InstallError::NoGeneration { wanted: generation, known });
@@ -95,6 +99,9 @@ pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> 
 /// size and permissions, and it was made for this place. The bytes are not read: `verify` does that.
 fn check_complete(environment: &Environment, generation: u64, directory: &Path) -> Result<Receipt, InstallError> {
     let damaged = |path: &str, problem: String| InstallError::Damaged { generation, path: path.to_owned(), problem };
+    if environment.is_marked_damaged(generation) {
+        return Err(damaged("environment", FOUND_DAMAGED.to_owned()));
+    }
     let unreadable = |error| match error {
         InstallError::Receipt { path, reason } => damaged(&path.display().to_string(), reason),
         other => other,
@@ -171,3 +178,6 @@ pub(crate) fn remove_discarded(environment: &Environment) {
         let _ = fs::remove_dir_all(&discarded);
     }
 }
+
+/// Why a generation is not gone back to that looks complete.
+const FOUND_DAMAGED: &str = "`pinfold verify --repair` found it damaged, and put another in its place";

@@ -9,6 +9,7 @@
 mod base;
 mod bulk;
 mod bytecode;
+mod damaged;
 mod direct_url;
 mod disk;
 mod distribution;

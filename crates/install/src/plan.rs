@@ -53,6 +53,8 @@ pub struct Change {
 /// Why a new generation is needed although no distribution changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RebuildReason {
+    /// `verify --repair` found the generation damaged, and could not repair it.
+    Damaged,
     /// Another interpreter, or the same one after an upgrade.
     Interpreter,
     /// The lock's bytes are others, though they select the same.
@@ -109,6 +111,7 @@ fn reasons(intent: &Intent<'_>, receipt: Option<&Receipt>) -> Vec<RebuildReason>
     let moved = Path::new(&receipt.venv) != intent.environment.venv();
     let wanted = (&receipt.extras, &receipt.groups) != (&intent.wanted.extras, &intent.wanted.groups);
     let all = [
+        (RebuildReason::Damaged, intent.environment.is_marked_damaged(receipt.generation)),
         (RebuildReason::Interpreter, !receipt.interpreter.is_same_installation(intent.interpreter)),
         (RebuildReason::Lock, receipt.lock_sha256 != *intent.lock_sha256),
         (RebuildReason::Moved, moved),

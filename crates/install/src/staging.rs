@@ -30,6 +30,11 @@ impl<'a> Staged<'a> {
         &self.receipt
     }
 
+    /// Returns the directory in which the generation was built.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Puts the generation in place by one rename; the former one becomes history.
     ///
     /// # Errors

@@ -391,7 +391,32 @@ pub struct Verify {
     pub lock: PathBuf,
     /// Form of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ResultFormat,
+    pub format: ReportFormat,
+    /// Compares only what the file system says of each file (size, time, number, permissions) with what it said when the
+    /// file was installed, and reads only what differs in that; proves less, and says so
+    #[arg(long, conflicts_with_all = ["repair", "watch"])]
+    pub quick: bool,
+    /// Puts right what was found: a new generation from the store, checked byte by byte, takes the environment's place in
+    /// one step. Opens no connection; exits 0 if all is right then
+    #[arg(long, conflicts_with = "watch")]
+    pub repair: bool,
+    /// Goes on, and reports changes as they happen, until it is ended or the environment is gone (Linux only)
+    #[arg(long)]
+    pub watch: bool,
+    /// How long --repair waits for another process.
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// Form of what `verify` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// One JSON document; with --watch one JSON object a line.
+    Json,
+    /// SARIF 2.1.0, which code hosts and editors read.
+    Sarif,
+    /// Lines.
+    Text,
 }
 
 /// `pinfold explain`.

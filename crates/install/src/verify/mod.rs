@@ -13,6 +13,7 @@ mod lock;
 mod marshal;
 mod proof;
 mod receipt;
+mod repair;
 pub(crate) mod stamps;
 mod walk;
 

@@ -186,6 +186,7 @@ fn reasons(plan: &Plan) -> String {
 
 const fn reason_text(reason: RebuildReason) -> &'static str {
     match reason {
+        RebuildReason::Damaged => "the environment was found damaged",
         RebuildReason::Interpreter => "another interpreter",
         RebuildReason::Lock => "another lock",
         RebuildReason::Moved => "the environment was moved",
@@ -197,6 +198,7 @@ const fn reason_text(reason: RebuildReason) -> &'static str {
 /// The reason as programs read it.
 const fn code(reason: RebuildReason) -> &'static str {
     match reason {
+        RebuildReason::Damaged => "damaged",
         RebuildReason::Interpreter => "interpreter",
         RebuildReason::Lock => "lock",
         RebuildReason::Moved => "moved",

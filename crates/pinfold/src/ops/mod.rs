@@ -11,6 +11,7 @@ pub mod lock;
 pub mod outdated;
 pub mod questions;
 pub(crate) mod remember;
+pub mod repair;
 mod sources;
 pub mod sync;
 pub mod trees;
