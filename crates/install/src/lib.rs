@@ -20,6 +20,7 @@ mod exchange;
 #[cfg(unix)]
 mod fixture;
 mod generations;
+mod held;
 mod interpreter;
 mod known;
 mod layout;
@@ -43,6 +44,7 @@ pub use environment::{Adoption, Environment, EnvironmentGuard};
 pub use error::InstallError;
 pub use exchange::Placed;
 pub use generations::{Generation, Unreadable, history, rollback, unreadable};
+pub use held::{HeldGeneration, held};
 pub use interpreter::{Interpreter, InterpreterError, Libc, ProgramStamp, SchemePaths};
 pub use known::{KnownEnvironment, KnownEnvironments};
 pub use ledger::{Ledger, LedgerDistribution, LedgerEntry, LedgerProblem, changes, ledger};

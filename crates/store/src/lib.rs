@@ -21,6 +21,7 @@ mod disk;
 mod error;
 mod manifest;
 mod root;
+mod stock;
 mod tree;
 
 #[cfg(test)]

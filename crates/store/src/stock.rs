@@ -1,0 +1,121 @@
+//! What is in the store, without changing anything: which entries there are, where they came from, how much room they take.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use pinfold_artifact::Sha256;
+
+use crate::artifacts::Record;
+use crate::root::Kind;
+use crate::tree::{FILES, MANIFEST, read_manifest};
+use crate::{Store, StoreError, StoredTree, TreeManifest};
+
+/// How many entries there are, and the room that they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Room {
+    /// Entries.
+    pub entries: u64,
+    /// Files in them.
+    pub files: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+}
+
+impl Room {
+    /// Returns both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            entries: self.entries.saturating_add(other.entries),
+            files: self.files.saturating_add(other.files),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    /// Measures one file or directory; what cannot be looked at counts nothing.
+    pub fn of(path: &Path) -> Self {
+        let mut room = Self { entries: 1, ..Self::default() };
+        let mut waiting = vec![path.to_owned()];
+        while let Some(path) = waiting.pop() {
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            if metadata.is_dir() {
+                waiting.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+            } else {
+                room.files = room.files.saturating_add(1);
+                room.bytes = room.bytes.saturating_add(metadata.len());
+            }
+        }
+        room
+    }
+}
+
+impl Store {
+    /// Returns the digests of the artifacts whose bytes are in the store, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn artifacts(&self) -> Result<Vec<Sha256>, StoreError> {
+        self.digests(Kind::Artifacts)
+    }
+
+    /// Returns the digests of the artifacts whose trees are in the store, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn trees(&self) -> Result<Vec<Sha256>, StoreError> {
+        self.digests(Kind::Trees)
+    }
+
+    /// Returns a tree as its manifest says, or nothing if there is none or its manifest is damaged. Puts nothing aside.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn peek_tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
+        let path = self.tree_path(sha256);
+        let bytes = match read_manifest(&path.join(MANIFEST)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("read", &path.join(MANIFEST))(error)),
+        };
+        let manifest = TreeManifest::from_bytes(&bytes, sha256);
+        Ok(manifest.map(|manifest| StoredTree::new(*sha256, path.join(FILES), Arc::new(manifest))))
+    }
+
+    /// Returns the indexes that an artifact was admitted from.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn origins(&self, sha256: &Sha256) -> Result<Vec<String>, StoreError> {
+        Ok(Record::of(self, sha256)?.origins().map(str::to_owned).collect())
+    }
+
+    /// Returns what is below a directory of the store that holds entries by digest.
+    fn digests(&self, kind: Kind) -> Result<Vec<Sha256>, StoreError> {
+        let mut found = Vec::new();
+        let directory = self.kind_dir(kind);
+        for shard in list(&directory)? {
+            for name in list(&directory.join(&shard))? {
+                found.extend(name.parse::<Sha256>().ok().filter(|_| name.starts_with(&shard)));
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+}
+
+/// Returns the names in a directory; none if it is no directory.
+pub(crate) fn list(directory: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) => return Err(StoreError::io("list", directory)(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("list", directory))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    Ok(names)
+}
