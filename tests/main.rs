@@ -35,6 +35,8 @@ mod rollback;
 mod sync;
 // What a sync says, before and after.
 mod sync_output;
+// What was installed can be found again, wherever it went.
+mod trace;
 // Every installed byte is held against the lock.
 mod verify;
 

@@ -83,6 +83,8 @@ pub enum Command {
     Rollback(Rollback),
     /// Makes an environment exactly what the lock says
     Sync(Sync),
+    /// Says which environments hold or held an artifact, a file or a project, from where and since when
+    Trace(Trace),
     /// Shows which package needs which
     Tree(Tree),
     /// Checks every installed byte against the lock
@@ -375,6 +377,20 @@ pub struct Why {
     /// Reads the lock from PATH
     #[arg(long, value_name = "PATH", env = "PINFOLD_LOCK", default_value = "pylock.toml")]
     pub lock: PathBuf,
+    /// Form of the answer
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// `pinfold trace`.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// A SHA-256 digest (of an artifact, an installed file or a lock), NAME, NAME==VERSION, or the path of a file
+    #[arg(value_name = "SHA256|PROJECT|FILE")]
+    pub query: String,
+    /// Also asks this environment; without it `.venv` and all that were made with this cache directory
+    #[arg(long = "venv", value_name = "DIR")]
+    pub venvs: Vec<PathBuf>,
     /// Form of the answer
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,

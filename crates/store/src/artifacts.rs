@@ -186,6 +186,16 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Reads the record of an artifact.
+    pub(crate) fn of(store: &Store, sha256: &Sha256) -> Result<Self, StoreError> {
+        Self::read(&record_path(&store.artifact_path(sha256)))
+    }
+
+    /// Returns the indexes that the artifact was admitted from.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().filter_map(|line| line.strip_prefix("from "))
+    }
+
     /// Reads a record. A missing one is empty, and so is one that has grown beyond reason.
     fn read(path: &Path) -> Result<Self, StoreError> {
         let file = match File::open(path) {

@@ -31,5 +31,6 @@ pub use admission::Admission;
 pub use artifacts::Stored;
 pub use error::StoreError;
 pub use manifest::{Stamp, TreeFile, TreeManifest};
-pub use root::Store;
+pub use root::{Store, Wait};
+pub use stock::Room;
 pub use tree::{StoredTree, TreeChange, TreeDifference};

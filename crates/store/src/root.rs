@@ -1,8 +1,9 @@
 //! The store's directory: where entries are, that only this user can write there, and what is swept or put aside.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pinfold_artifact::Sha256;
@@ -10,46 +11,70 @@ use pinfold_artifact::Sha256;
 use crate::{StoreError, disk};
 
 /// A content-addressed store below one directory. Cheap to clone, safe to use from many threads and processes.
+///
+/// While it lives, it holds a shared lock on the store: nothing is pruned from under it.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    _in_use: Option<Arc<File>>,
+}
+
+/// What is in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Artifacts,
+    Partial,
+    Quarantine,
+    Staging,
+    Trees,
+}
+
+/// How long to wait for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as it takes.
+    ForOthers,
+    /// Not at all.
+    Never,
 }
 
 impl Store {
-    /// Opens the store below `root`, creating it if needed. Sweeps what was left behind more than a week ago.
+    /// Opens the store below `root`, creating it if needed. Sweeps what was left behind more than a week ago. Waits while
+    /// another process prunes.
     ///
     /// # Errors
     /// [`StoreError::Io`] if the directories cannot be made; [`StoreError::Permissions`] if others may write there:
     /// what is in the store is linked into environments without being hashed again.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let store = Self { root: root.to_owned() };
-        disk::make_private_dir(root).map_err(StoreError::io("create the directory", root))?;
-        let metadata = fs::metadata(root).map_err(StoreError::io("look at", root))?;
-        if disk::is_open_to_all(&metadata) {
-            return Err(StoreError::Permissions {
-                path: root.to_owned(),
-                found: "everybody may write there".to_owned(),
-            });
-        }
-        for name in [ARTIFACTS, PARTIAL, QUARANTINE, STAGING, TREES] {
-            let path = root.join(name);
-            disk::make_private_dir(&path).map_err(StoreError::io("create the directory", &path))?;
-            let metadata = fs::symlink_metadata(&path).map_err(StoreError::io("look at", &path))?;
-            if !metadata.is_dir() {
-                return Err(StoreError::Permissions { path, found: "it is no directory".to_owned() });
-            }
-            if let Some(found) = disk::foreign_writers(&metadata) {
-                return Err(StoreError::Permissions { path, found });
-            }
-        }
+        let lock = prepare(root)?;
+        lock.lock_shared().map_err(StoreError::io("lock", &root.join(LOCK)))?;
+        let store = Self { root: root.to_owned(), _in_use: Some(Arc::new(lock)) };
         // What cannot be removed now is removed another time.
         let _leftovers = store.sweep(LEFTOVER_AGE);
         Ok(store)
     }
 
-    /// Returns the store below `root` if there is one, to look at it: nothing is created, swept or checked.
+    /// Opens the store for this process alone; nothing if others use it and are not to be waited for.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_alone(root: &Path, wait: Wait) -> Result<Option<Self>, StoreError> {
+        let lock = prepare(root)?;
+        match wait {
+            Wait::ForOthers => lock.lock().map_err(StoreError::io("lock", &root.join(LOCK)))?,
+            Wait::Never => match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &root.join(LOCK))(error)),
+            },
+        }
+        Ok(Some(Self { root: root.to_owned(), _in_use: Some(Arc::new(lock)) }))
+    }
+
+    /// Returns the store below `root` if there is one, to look at it: nothing is created, swept, locked or checked.
     pub fn existing(root: &Path) -> Option<Self> {
-        root.join(ARTIFACTS).is_dir().then(|| Self { root: root.to_owned() })
+        let store = Self { root: root.to_owned(), _in_use: None };
+        store.kind_dir(Kind::Artifacts).is_dir().then_some(store)
     }
 
     /// Returns the directory.
@@ -63,8 +88,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn sweep(&self, untouched_for: Duration) -> Result<(), StoreError> {
-        for name in [PARTIAL, QUARANTINE, STAGING] {
-            let directory = self.root.join(name);
+        for kind in Kind::LEFTOVERS {
+            let directory = self.kind_dir(kind);
             for entry in fs::read_dir(&directory).map_err(StoreError::io("list", &directory))? {
                 let path = entry.map_err(StoreError::io("list", &directory))?.path();
                 if is_older(&path, untouched_for) {
@@ -76,30 +101,35 @@ impl Store {
     }
 
     pub(crate) fn artifact_path(&self, sha256: &Sha256) -> PathBuf {
-        self.entry_path(ARTIFACTS, sha256)
+        self.entry_path(Kind::Artifacts, sha256)
     }
 
     pub(crate) fn tree_path(&self, sha256: &Sha256) -> PathBuf {
-        self.entry_path(TREES, sha256)
+        self.entry_path(Kind::Trees, sha256)
+    }
+
+    /// Returns the directory of one kind of entries.
+    pub(crate) fn kind_dir(&self, kind: Kind) -> PathBuf {
+        self.root.join(kind.name())
     }
 
     pub(crate) fn partial_dir(&self) -> PathBuf {
-        self.root.join(PARTIAL)
+        self.kind_dir(Kind::Partial)
     }
 
     pub(crate) fn staging_dir(&self) -> PathBuf {
-        self.root.join(STAGING)
+        self.kind_dir(Kind::Staging)
     }
 
     /// Entries are spread over 256 directories, so that none gets slow or too large to look at.
-    fn entry_path(&self, kind: &str, sha256: &Sha256) -> PathBuf {
+    fn entry_path(&self, kind: Kind, sha256: &Sha256) -> PathBuf {
         let text = sha256.to_string();
-        self.root.join(kind).join(&text[..2]).join(text)
+        self.kind_dir(kind).join(&text[..2]).join(text)
     }
 
     /// Moves a file or directory into the quarantine. One that has just been moved by somebody else is no error.
     pub(crate) fn put_aside(&self, path: &Path) -> Result<(), StoreError> {
-        let quarantine = self.root.join(QUARANTINE);
+        let quarantine = self.kind_dir(Kind::Quarantine);
         let place = tempfile::Builder::new()
             .prefix("entry-")
             .tempdir_in(&quarantine)
@@ -114,6 +144,50 @@ impl Store {
             Err(error) => Err(StoreError::io("move to the quarantine", path)(error)),
         }
     }
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [Self::Artifacts, Self::Partial, Self::Quarantine, Self::Staging, Self::Trees];
+    /// What interrupted runs and damage leave behind.
+    pub(crate) const LEFTOVERS: [Self; 3] = [Self::Partial, Self::Quarantine, Self::Staging];
+
+    /// Returns the name of the directory.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Artifacts => "artifacts",
+            Self::Partial => "partial",
+            Self::Quarantine => "quarantine",
+            Self::Staging => "staging",
+            Self::Trees => "trees",
+        }
+    }
+}
+
+/// Makes the store's directories, checks that only this user can write there, and opens the file that is locked.
+fn prepare(root: &Path) -> Result<File, StoreError> {
+    disk::make_private_dir(root).map_err(StoreError::io("create the directory", root))?;
+    // Whoever may rename in the directory above can put another store in this one's place.
+    let above = root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let metadata = fs::metadata(above).map_err(StoreError::io("look at", above))?;
+    if disk::is_open_to_all(&metadata) {
+        return Err(StoreError::Permissions { path: above.to_owned(), found: "everybody may write there".to_owned() });
+    }
+    private(root, &fs::metadata(root).map_err(StoreError::io("look at", root))?)?;
+    for kind in Kind::ALL {
+        let path = root.join(kind.name());
+        disk::make_private_dir(&path).map_err(StoreError::io("create the directory", &path))?;
+        private(&path, &fs::symlink_metadata(&path).map_err(StoreError::io("look at", &path))?)?;
+    }
+    let path = root.join(LOCK);
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    options.open(&path).map_err(StoreError::io("open", &path))
+}
+
+/// Checks that a directory is one, and that only this user can write there.
+fn private(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+    let found = if metadata.is_dir() { disk::foreign_writers(metadata) } else { Some("it is no directory".to_owned()) };
+    found.map_or(Ok(()), |found| Err(StoreError::Permissions { path: path.to_owned(), found }))
 }
 
 /// Renames to a place whose directory may not exist yet.
@@ -152,8 +226,5 @@ fn sweep_one(path: &Path) -> io::Result<()> {
 
 /// After this long nobody comes back for a partial download, and no process is still unpacking.
 const LEFTOVER_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-const ARTIFACTS: &str = "artifacts";
-const PARTIAL: &str = "partial";
-const QUARANTINE: &str = "quarantine";
-const STAGING: &str = "staging";
-const TREES: &str = "trees";
+/// Locked shared by whoever uses the store, and exclusively by whoever prunes it.
+const LOCK: &str = "lock";

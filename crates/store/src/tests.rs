@@ -36,14 +36,14 @@ fn artifact_of(bytes: &[u8], index: &str) -> Artifact {
     }
 }
 
-/// Returns every file below a directory, without the records.
+/// Returns every file below a directory, without the one that is locked.
 fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files_below(&path));
-        } else {
+        } else if !path.ends_with("lock") {
             found.push(path);
         }
     }

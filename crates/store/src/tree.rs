@@ -20,6 +20,10 @@ pub struct StoredTree {
 }
 
 impl StoredTree {
+    pub(crate) const fn new(sha256: Sha256, files_dir: PathBuf, manifest: Arc<TreeManifest>) -> Self {
+        Self { sha256, files_dir, manifest }
+    }
+
     /// Returns the digest of the artifact that was unpacked.
     pub const fn sha256(&self) -> &Sha256 {
         &self.sha256
@@ -263,7 +267,7 @@ fn count_files(directory: &Path) -> Result<usize, StoreError> {
     Ok(count)
 }
 
-fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len().min(MANIFEST_BYTES);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
@@ -275,8 +279,8 @@ fn staging_error(path: &str, expected: &str, found: &str) -> StoreError {
     StoreError::Staging { path: path.to_owned(), expected: expected.to_owned(), found: found.to_owned() }
 }
 
-const MANIFEST: &str = "manifest";
-const FILES: &str = "files";
+pub(crate) const MANIFEST: &str = "manifest";
+pub(crate) const FILES: &str = "files";
 /// How often a tree is moved to its place while damaged ones appear there.
 const MOVE_ATTEMPTS: usize = 3;
 /// Bytes of a manifest: as many files as an archive may have, each with the longest path.

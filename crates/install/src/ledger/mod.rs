@@ -86,6 +86,12 @@ impl LedgerEntry {
     }
 }
 
+impl From<&Receipt> for LedgerEntry {
+    fn from(receipt: &Receipt) -> Self {
+        Self::of(receipt, None)
+    }
+}
+
 impl From<&InstalledDistribution> for LedgerDistribution {
     fn from(installed: &InstalledDistribution) -> Self {
         Self {

@@ -9,6 +9,7 @@ mod lock;
 mod outdated;
 mod rollback;
 mod sync;
+mod trace;
 mod tree;
 mod verify;
 mod why;
@@ -46,6 +47,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Outdated(arguments) => outdated::run(arguments, &world, output),
         Command::Rollback(arguments) => rollback::run(arguments, &world, output),
         Command::Sync(arguments) => sync::run(arguments, &world, output),
+        Command::Trace(arguments) => trace::run(arguments, &world, output),
         Command::Tree(arguments) => tree::run(arguments, output),
         Command::Verify(arguments) => verify::run(arguments, &world, output),
         Command::Why(arguments) => why::run(arguments, output),

@@ -14,6 +14,7 @@ pub(crate) mod remember;
 pub mod repair;
 mod sources;
 pub mod sync;
+pub(crate) mod trace;
 pub mod trees;
 mod turns;
 pub mod verify;
