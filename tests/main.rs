@@ -37,8 +37,13 @@ mod sync;
 mod sync_output;
 // What was installed can be found again, wherever it went.
 mod trace;
+// What was found wrong is put right from the store, or nothing is changed.
+#[cfg(unix)]
+mod repair;
 // Every installed byte is held against the lock.
 mod verify;
+// The same as a form that other programs read.
+mod verify_sarif;
 
 // The rules of this repository.
 mod tidy;

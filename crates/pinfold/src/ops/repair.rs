@@ -170,7 +170,9 @@ impl Bench<'_> {
             let changed: Vec<_> = wrong.iter().map(owned).collect();
             return Ok(Err(self.put_aside(&selection, &trees, &changed)?));
         }
-        Ok(Ok(staged.exchange()?.receipt.generation))
+        let placed = staged.exchange()?;
+        environments::tell_untidy(&placed, self.output);
+        Ok(Ok(placed.receipt.generation))
     }
 
     /// Returns the stored trees of everything that is selected, or what the store lacks.

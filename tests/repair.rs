@@ -1,0 +1,173 @@
+//! `verify --repair`: the environment is right again, from the store and offline, or it is as it was and the report says why.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use pinfold_testkit::Index;
+
+use crate::project::Project;
+
+fn index() -> Index {
+    Index::new()
+        .wheel("greet", "1.0")
+        .module("hello/__init__.py", "NAME = 'hello'\n")
+        .module("hello/other.py", "OTHER = 1\n")
+        .console_script("hello", "hello:main")
+        .wheel("more", "1.0")
+        .module("more_of_it.py", "MORE = 1\n")
+}
+
+fn installed() -> Project {
+    let project = Project::new(index(), &["greet", "more"]);
+    project.installed();
+    project
+}
+
+fn site(project: &Project) -> PathBuf {
+    PathBuf::from(project.python("import sysconfig; print(sysconfig.get_path('purelib'))").trim())
+}
+
+fn overwrite(path: &Path, bytes: &str) {
+    std::fs::remove_file(path).expect("can remove it");
+    std::fs::write(path, bytes).expect("can write it");
+}
+
+/// Writes to a file where it lies, and with it to the store and to every environment that has it, and puts its time back.
+fn write_through(path: &Path, bytes: &str) {
+    let before = std::fs::metadata(path).unwrap();
+    assert_eq!(before.len(), bytes.len() as u64);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(before.modified().unwrap()).unwrap();
+    std::fs::set_permissions(path, before.permissions()).unwrap();
+}
+
+fn damage(project: &Project) {
+    let site = site(project);
+    overwrite(&site.join("hello/__init__.py"), "NAME = 'evil!'\n");
+    std::fs::remove_file(site.join("hello/other.py")).unwrap();
+    std::fs::write(site.join("sitecustomize.py"), "").unwrap();
+    std::fs::write(site.join("hello/extra.py"), "").unwrap();
+    let venv = project.home.project().join(".venv");
+    overwrite(&venv.join("bin/hello"), "#!/bin/sh\n");
+    std::fs::set_permissions(venv.join("bin/activate"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    overwrite(&venv.join("pyvenv.cfg"), "home = /tmp\n");
+}
+
+#[test]
+fn what_was_found_is_put_right_offline() {
+    let project = installed();
+    let before = project.home.snapshot("project/.venv");
+    damage(&project);
+    project.server.forget_requests();
+    let report = project.pinfold("verify").arg("--repair").run().expect_code(0).expect_stderr("repaired: generation 2");
+    for part in ["changed: ", "missing: ", "startup-hook: ", "added: ", "mode-changed: "] {
+        assert!(report.stdout.contains(part), "{part}: {report}");
+    }
+    assert!(project.server.requests().is_empty());
+    project.pinfold("verify").run().expect_code(0);
+    // Everything but the receipt, which is of another generation, is what it was.
+    let own = |(path, _): &(String, String)| !path.contains(".pinfold/");
+    let after: Vec<_> = project.home.snapshot("project/.venv").into_iter().filter(own).collect();
+    assert_eq!(after, before.into_iter().filter(own).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_rollback_leads_back_to_what_was_damaged() {
+    let project = installed();
+    project.write_manifest(&["greet"], "", "");
+    project.installed();
+    damage(&project);
+    project.pinfold("verify").arg("--repair").run().expect_code(0);
+    project.pinfold("history").run().expect_code(0).expect_stdout("!    2  damaged: ");
+    project.pinfold("rollback").arg("2").run().expect_refusal("damaged-generation");
+    // Generation 2 is passed over: the one before it is the newest that is fine.
+    project.pinfold("rollback").run().expect_code(0).expect_stderr("generation 1 ");
+    assert_eq!(project.python("import more_of_it; print(more_of_it.MORE)"), "1\n");
+}
+
+#[test]
+fn nothing_is_done_where_nothing_is_wrong() {
+    let project = installed();
+    let before = project.home.snapshot("project/.venv");
+    project
+        .pinfold("verify")
+        .args(["--repair", "--format", "json"])
+        .run()
+        .expect_code(0)
+        .expect_stdout("\"outcome\":\"nothing\"");
+    assert_eq!(project.home.snapshot("project/.venv"), before);
+}
+
+#[test]
+fn what_the_store_lacks_is_named_and_fetched_by_a_sync() {
+    let project = installed();
+    damage(&project);
+    project.forget_cache();
+    let before = project.home.snapshot("project/.venv");
+    project.server.forget_requests();
+    let report = project.pinfold("verify").arg("--repair").run().expect_code(1);
+    for part in
+        ["`greet-1.0-py3-none-any.whl` (sha256 ", "`more-1.0-py3-none-any.whl` (sha256 ", "`pinfold sync` fetches it"]
+    {
+        assert!(report.stderr.contains(part), "{part}: {report}");
+    }
+    assert!(project.server.requests().is_empty());
+    assert_eq!(project.home.snapshot("project/.venv"), before);
+    project.sync().expect_code(0).expect_stderr("damaged");
+    project.pinfold("verify").run().expect_code(0);
+    // That it was damaged is said once: the next sync has nothing to do.
+    project.sync().expect_code(0).expect_stderr("up to date");
+}
+
+#[test]
+fn nothing_is_made_of_a_stored_file_that_was_written_to_through_the_environment() {
+    let project = installed();
+    write_through(&site(&project).join("hello/other.py"), "OTHER = 2\n");
+    let before = project.home.snapshot("project/.venv");
+    let report = project.pinfold("verify").arg("--repair").run().expect_code(1).expect_stdout("changed: ");
+    for part in ["the store's own", "was put aside", "the store lacks `greet-1.0-py3-none-any.whl`"] {
+        assert!(report.stderr.contains(part), "{part}: {report}");
+    }
+    assert_eq!(project.home.snapshot("project/.venv"), before);
+    project.sync().expect_code(0);
+    assert_eq!(project.python("import hello.other; print(hello.other.OTHER)"), "1\n");
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[test]
+fn another_lock_is_for_sync_to_install() {
+    let project = installed();
+    damage(&project);
+    project.tamper("created-by = \"pinfold\"", "created-by = \"somebody\"");
+    let before = project.home.snapshot("project/.venv");
+    project.pinfold("verify").arg("--repair").run().expect_code(1).expect_stderr("`pinfold sync` installs this one");
+    assert_eq!(project.home.snapshot("project/.venv"), before);
+    project.sync().expect_code(0);
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[test]
+fn without_a_receipt_nothing_is_guessed() {
+    let project = installed();
+    overwrite(&project.home.project().join(".venv/.pinfold/receipt.json"), "{}");
+    let before = project.home.snapshot("project/.venv");
+    let report = project.pinfold("verify").arg("--repair").run().expect_code(1).expect_stdout("receipt-changed: ");
+    assert!(report.stderr.contains("move the environment away"), "{report}");
+    assert_eq!(project.home.snapshot("project/.venv"), before);
+    project.pinfold("verify").args(["--repair", "--venv", "nowhere"]).run().expect_code(2);
+    assert!(!project.home.has("project/.pinfold-nowhere"));
+}
+
+#[test]
+fn compiled_modules_are_compiled_again() {
+    let project = Project::new(index(), &["greet"]);
+    project.lock();
+    project.pinfold("sync").arg("--compile-bytecode").run().expect_code(0);
+    let compiled = site(&project).join("hello/__pycache__");
+    std::fs::remove_dir_all(&compiled).unwrap();
+    project.pinfold("verify").arg("--repair").run().expect_code(0);
+    assert_eq!(std::fs::read_dir(&compiled).unwrap().count(), 2);
+    project.pinfold("verify").run().expect_code(0).expect_stderr("files of bytecode proven");
+}
