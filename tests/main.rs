@@ -17,6 +17,8 @@ mod kill;
 mod explains;
 // What an index without upload times adds later does not get in by itself.
 mod first_seen;
+// What is on the disk when.
+mod power_loss;
 // A real application: Fooocus's requirements give its committed lock, offline.
 mod fooocus;
 // How many generations are kept, what may be replaced, who waits for whom.

@@ -66,8 +66,14 @@ pub(crate) fn put_in_place(
     let put_away = exchange(environment, source, receipt.generation, method)?;
     // All of it is tried. Unless everything is done, the note of what is unfinished stays, and the next lock does the rest.
     let recorded = record(&receipt);
-    let untidy = put_away.and(recorded).and_then(|()| finish(environment)).err();
+    let untidy = put_away.and(recorded).and_then(|()| settle(environment)).and_then(|()| finish(environment)).err();
     Ok(Placed { receipt, untidy })
+}
+
+/// Waits until the exchange is on the disk: after that no loss of power brings the former environment back.
+fn settle(environment: &Environment) -> Result<(), InstallError> {
+    let parent = environment.venv().parent().unwrap_or(environment.venv());
+    platform::settle_directory(parent).map_err(InstallError::io("write to the disk", parent))
 }
 
 /// Exchanges the directories. Returns how putting away what was there went.

@@ -12,7 +12,7 @@ use pinfold_store::{StoredTree, TreeFile};
 
 use crate::disk::{self, Directory, Facts, Kind};
 use crate::merge::{Planned, Source};
-use crate::{InstallError, LinkMode, THREADS};
+use crate::{InstallError, LinkMode, THREADS, platform};
 
 /// A tree of the store, and whose it is.
 pub(crate) struct NamedTree<'a> {
@@ -177,7 +177,10 @@ impl Placer<'_> {
 
 /// Writes a file of the environment's own.
 pub(crate) fn write_file(target: &Directory, name: &str, bytes: &[u8], executable: bool) -> io::Result<()> {
-    target.create(name, mode_of_copy(executable))?.write_all(bytes)
+    let mut file = target.create(name, mode_of_copy(executable))?;
+    file.write_all(bytes)?;
+    platform::begin_writing(&file);
+    Ok(())
 }
 
 const fn mode_of_copy(executable: bool) -> u32 {

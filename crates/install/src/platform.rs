@@ -97,3 +97,39 @@ pub(crate) fn write_note(path: &Path, bytes: &[u8]) -> io::Result<std::fs::File>
     file.write_all(bytes)?;
     Ok(file)
 }
+
+/// Has the system begin to write a file to the disk, and does not wait: it is done long before anybody asks for it. What
+/// goes wrong shows when the disk is waited for.
+pub(crate) fn begin_writing(file: &std::fs::File) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = file;
+}
+
+/// Waits until the files of a directory are on the disk, and the directory itself. On a file system with a journal that
+/// carries all that was linked, made and renamed before.
+pub(crate) fn settle_files(directory: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push(std::fs::File::open(entry.path())?);
+        }
+    }
+    files.iter().for_each(begin_writing);
+    files.iter().try_for_each(std::fs::File::sync_all)?;
+    settle_directory(directory)
+}
+
+/// Waits until the names in a directory are on the disk.
+pub(crate) fn settle_directory(directory: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::fs::File::open(directory)?.sync_all();
+    // A directory cannot be opened like this there; its journal keeps the order of renames.
+    #[cfg(not(unix))]
+    {
+        let _ = directory;
+        Ok(())
+    }
+}

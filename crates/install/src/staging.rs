@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::environment::create_private_directory;
 use crate::exchange::{self, Method, Placed};
+use crate::receipt::RECEIPT_DIRECTORY;
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt, generations, ledger, platform};
 
 /// A complete generation that is not in place yet. Dropping it removes it.
@@ -81,8 +82,10 @@ impl StagingDirectory {
         &self.path
     }
 
-    /// Says that everything is written.
+    /// Says that everything is written, once it is on the disk: a loss of power must find the old environment or this one.
     fn complete(&self) -> Result<(), InstallError> {
+        let receipt = self.path.join(RECEIPT_DIRECTORY);
+        platform::settle_files(&receipt).map_err(InstallError::io("write to the disk", &receipt))?;
         let marker = marker(&self.path);
         fs::remove_file(&marker).map_err(InstallError::io("remove", &marker))
     }
