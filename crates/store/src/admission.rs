@@ -160,7 +160,7 @@ impl Admission {
         let metadata = self.file.metadata().map_err(io("look at"))?;
         let facts = disk::facts_of(&metadata).ok_or_else(|| io("look at")(io::ErrorKind::InvalidData.into()))?;
         let path = self.store.artifact_path(&self.artifact.sha256);
-        note_admission(&path, &self.artifact, facts.stamp)?;
+        note_admission(&path, &self.artifact, facts.stamp, self.store.boot)?;
         rename_into(&self.path, &path).map_err(StoreError::io("move into the store", &path))?;
         Ok(Stored::new(self.artifact.sha256, self.artifact.size_bytes, path))
     }

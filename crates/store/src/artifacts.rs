@@ -1,8 +1,9 @@
 //! Stored artifacts: finding them without reading them, and noticing when they are not what was stored.
 //!
 //! Beside each artifact lies its record, a text file that only grows: `from URL` for each index that the bytes were
-//! admitted from, `size BYTES`, `seen TIME INODE` for how the disk recorded the file. A file that the disk records otherwise
-//! is hashed before it is believed again. The record outlives the bytes: once a wheel is unpacked they are forgotten, and
+//! admitted from, `size BYTES`, `seen TIME INODE WHEN` for how the disk recorded the file: WHEN is the start of the machine
+//! under which it was written, or `durable` if it was read again since. A file that the disk records otherwise, or that was
+//! written before the machine was started anew, is hashed before it is believed again. The record outlives the bytes: once a wheel is unpacked they are forgotten, and
 //! the record goes on saying where the tree came from.
 
 use std::fmt::Write as _;
@@ -13,7 +14,10 @@ use std::path::{Path, PathBuf};
 use pinfold_artifact::{Artifact, SafeUrl, Sha256};
 use sha2::Digest;
 
-use crate::{Stamp, Store, StoreError, StoredTree, disk};
+use crate::boot::Boot;
+use crate::stock::note_use;
+use crate::tree::MANIFEST;
+use crate::{Damage, Stamp, Store, StoreError, StoredTree, disk};
 
 /// An artifact in the store: proof that its size and digest matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +46,11 @@ impl Stored {
     /// Returns where the file is. Nobody may change it.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn damage(&self, found: &str) -> Damage {
+        let (expected, found) = (format!("sha256 {}", self.sha256), found.to_owned());
+        Damage { artifact: self.sha256, path: String::new(), expected, found }
     }
 
     /// Opens the file for reading.
@@ -73,15 +82,20 @@ impl Store {
         }
         let stored = Stored::new(artifact.sha256, artifact.size_bytes, path);
         let Some(facts) = disk::facts_of(&metadata) else {
-            return self.quarantine_artifact(&stored).map(|()| None);
+            self.quarantine_artifact(&stored)?;
+            self.note(vec![stored.damage("no regular file")]);
+            return Ok(None);
         };
-        let unchanged = record.has_seen(facts.stamp) || {
+        let unchanged = record.has_seen(facts.stamp, self.boot) || {
             let still_right = self.recheck_found(&stored)?;
             if still_right {
-                append_record(&record_path(stored.path()), &seen_line(facts.stamp))?;
+                // Where only the machine was started anew, what was read came from the disk.
+                let when = if record.knows(facts.stamp) { DURABLE.to_owned() } else { self.boot.to_string() };
+                append_record(&record_path(stored.path()), &seen_line(facts.stamp, &when))?;
             }
             still_right
         };
+        note_use(&record_path(stored.path()));
         // An asker who gives another size for these bytes is wrong, the entry is not.
         Ok((unchanged && facts.size_bytes == artifact.size_bytes).then_some(stored))
     }
@@ -96,7 +110,9 @@ impl Store {
         if !record.is_from(artifact.origin.index()) || !record.has_size(artifact.size_bytes) {
             return Ok(None);
         }
-        self.tree(&artifact.sha256)
+        let tree = self.tree(&artifact.sha256)?;
+        tree.iter().for_each(|tree| note_use(&tree.directory().join(MANIFEST)));
+        Ok(tree)
     }
 
     /// Returns true if the artifact need not be fetched, as far as the names of files tell: it was admitted from its own
@@ -157,6 +173,7 @@ impl Store {
             return Ok(());
         }
         self.quarantine_artifact(stored)?;
+        self.note(vec![stored.damage(&format!("sha256 {found}"))]);
         Err(StoreError::StoreMismatch { expected: *stored.sha256(), found })
     }
 
@@ -220,17 +237,30 @@ impl Record {
         self.text.lines().any(|line| line == wanted)
     }
 
-    fn has_seen(&self, stamp: Stamp) -> bool {
-        let wanted = seen_line(stamp);
-        self.text.lines().any(|line| line == wanted)
+    /// Returns true if the disk recorded the file so, and nothing of it can have been lost since.
+    fn has_seen(&self, stamp: Stamp, boot: Boot) -> bool {
+        let wanted = [seen_line(stamp, DURABLE), seen_line(stamp, &boot.to_string())];
+        self.text.lines().any(|line| wanted.iter().any(|wanted| line == wanted))
+            || (boot == Boot::UNKNOWN && self.knows(stamp))
+    }
+
+    /// Returns true if the disk recorded the file so at any time.
+    fn knows(&self, stamp: Stamp) -> bool {
+        let wanted = seen_line(stamp, "");
+        self.text.lines().any(|line| line == wanted.trim_end() || line.starts_with(&wanted))
     }
 }
 
 /// Notes that an artifact was admitted from an index and how the disk recorded it. Called before the artifact appears.
-pub(crate) fn note_admission(artifact_path: &Path, artifact: &Artifact, stamp: Stamp) -> Result<(), StoreError> {
+pub(crate) fn note_admission(
+    artifact_path: &Path,
+    artifact: &Artifact,
+    stamp: Stamp,
+    boot: Boot,
+) -> Result<(), StoreError> {
     let path = record_path(artifact_path);
     let record = Record::read(&path)?;
-    let mut lines = seen_line(stamp);
+    let mut lines = seen_line(stamp, &boot.to_string());
     if !record.has_size(artifact.size_bytes) {
         let _infallible = write!(lines, "\n{}", size_line(artifact.size_bytes));
     }
@@ -258,8 +288,8 @@ fn append_record(path: &Path, lines: &str) -> Result<(), StoreError> {
     file.write_all(format!("\n{lines}\n").as_bytes()).map_err(StoreError::io("write", path))
 }
 
-fn seen_line(stamp: Stamp) -> String {
-    format!("seen {} {}", stamp.mtime_ns, stamp.inode)
+fn seen_line(stamp: Stamp, when: &str) -> String {
+    format!("seen {} {} {when}", stamp.mtime_ns, stamp.inode)
 }
 
 fn size_line(size_bytes: u64) -> String {
@@ -285,6 +315,8 @@ pub(crate) fn digest_of(path: &Path) -> Result<Sha256, StoreError> {
     }
 }
 
+/// Said of a file that was read after the machine was started anew.
+const DURABLE: &str = "durable";
 /// Bytes of a record: far more than the indexes that one artifact is served by.
 const RECORD_BYTES: u64 = 64 << 10;
 /// Large enough for few system calls, small enough to stay in the cache between reading, hashing and writing.

@@ -14,6 +14,18 @@ pub(crate) struct Facts {
     pub(crate) stamp: Stamp,
     /// Permission bits; on systems without them, whether it is read-only.
     pub(crate) mode: u32,
+    /// Whose it is; 0 where the system does not tell.
+    pub(crate) owner: u32,
+}
+
+impl Facts {
+    /// Returns true if nobody else owns the file: its owner could make it writable at any time.
+    pub(crate) fn is_ours(&self) -> bool {
+        #[cfg(unix)]
+        return self.owner == rustix::process::geteuid().as_raw();
+        #[cfg(not(unix))]
+        return true;
+    }
 }
 
 /// Makes a directory that only this user can enter, and its parents.
@@ -86,6 +98,7 @@ pub(crate) fn facts_of(metadata: &Metadata) -> Option<Facts> {
         size_bytes: metadata.len(),
         stamp: Stamp { mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() },
         mode: metadata.mode() & 0o7777,
+        owner: metadata.uid(),
     })
 }
 
@@ -96,6 +109,7 @@ pub(crate) fn facts_of(metadata: &Metadata) -> Option<Facts> {
         size_bytes: metadata.len(),
         stamp: Stamp { mtime_ns: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX), inode: 0 },
         mode: if metadata.permissions().readonly() { 0o444 } else { 0o644 },
+        owner: 0,
     })
 }
 
@@ -154,8 +168,16 @@ impl Directory {
                 inode: wide(stat.st_ino),
             },
             mode: wide::<u32>(stat.st_mode) & 0o7777,
+            owner: wide(stat.st_uid),
         };
         Ok((FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(facts))
+    }
+
+    /// Opens a file for reading, not through a link.
+    pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
     pub(crate) fn set_mode(&self, name: &str, mode: u32) -> io::Result<()> {
@@ -179,6 +201,10 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
+        File::open(self.0.join(name))
     }
 
     pub(crate) fn set_mode(&self, name: &str, _mode: u32) -> io::Result<()> {

@@ -17,6 +17,8 @@
 
 mod admission;
 mod artifacts;
+mod boot;
+mod check;
 mod disk;
 mod error;
 mod manifest;
@@ -29,6 +31,7 @@ mod tests;
 
 pub use admission::Admission;
 pub use artifacts::Stored;
+pub use check::{Damage, Readiness};
 pub use error::StoreError;
 pub use manifest::{Stamp, TreeFile, TreeManifest};
 pub use root::{Store, Wait};

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use pinfold_artifact::{ArchivePath, Limits, Sha256};
 use sha2::Digest;
 
+use crate::boot::Boot;
+
 /// What an unpacked artifact consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeManifest {
@@ -60,11 +62,12 @@ impl TreeManifest {
     }
 
     /// Returns the bytes on disk.
-    pub(crate) fn to_bytes(&self, artifact: &Sha256) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self, artifact: &Sha256, written: Boot) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + self.files.len() * 128);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&[0; DIGEST_BYTES]);
         bytes.extend_from_slice(artifact.as_bytes());
+        bytes.extend_from_slice(&written.0);
         put_count(&mut bytes, self.note.len());
         for (key, value) in &self.note {
             put_text(&mut bytes, key);
@@ -84,16 +87,19 @@ impl TreeManifest {
         bytes
     }
 
-    /// Reads the bytes on disk. Returns nothing if they are not exactly what was written for this artifact.
-    pub(crate) fn from_bytes(bytes: &[u8], artifact: &Sha256) -> Option<Self> {
+    /// Reads the bytes on disk, and under which start of the machine they were written. Returns nothing if they are not
+    /// exactly what was written for this artifact.
+    pub(crate) fn from_bytes(bytes: &[u8], artifact: &Sha256) -> Option<(Self, Boot)> {
         let mut reader = Reader { rest: bytes };
-        if reader.take(MAGIC.len())? != MAGIC {
+        let magic = reader.take(MAGIC.len())?;
+        if magic != MAGIC && magic != FORMER_MAGIC {
             return None;
         }
         let digest = reader.take(DIGEST_BYTES)?;
         if sha2::Sha256::digest(reader.rest).as_slice() != digest || reader.take(DIGEST_BYTES)? != artifact.as_bytes() {
             return None;
         }
+        let written = if magic == MAGIC { Boot(reader.array()?) } else { Boot::UNKNOWN };
         let mut note = BTreeMap::new();
         for _ in 0..reader.u32()? {
             let key = reader.text()?.to_owned();
@@ -104,7 +110,7 @@ impl TreeManifest {
         for _ in 0..count {
             files.push(reader.file()?);
         }
-        reader.rest.is_empty().then_some(Self { files, note })
+        reader.rest.is_empty().then_some((Self { files, note }, written))
     }
 }
 
@@ -161,13 +167,17 @@ impl<'a> Reader<'a> {
 }
 
 /// Names the form: another form gets another line.
-const MAGIC: &[u8] = b"pinfold-tree-01\n";
+const MAGIC: &[u8] = b"pinfold-tree-02\n";
+/// The form before: the same, without the start of the machine.
+const FORMER_MAGIC: &[u8] = b"pinfold-tree-01\n";
 const DIGEST_BYTES: usize = 32;
 const HEADER_BYTES: usize = MAGIC.len() + DIGEST_BYTES;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOOT: Boot = Boot([7; Boot::BYTES]);
 
     fn manifest(count: u64) -> TreeManifest {
         let file = |n: u64| TreeFile {
@@ -187,15 +197,27 @@ mod tests {
     fn reads_what_it_wrote() {
         let artifact = Sha256::from_bytes([9; 32]);
         for count in [0, 1, 500] {
-            let bytes = manifest(count).to_bytes(&artifact);
-            assert_eq!(TreeManifest::from_bytes(&bytes, &artifact), Some(manifest(count)));
+            let bytes = manifest(count).to_bytes(&artifact, BOOT);
+            assert_eq!(TreeManifest::from_bytes(&bytes, &artifact), Some((manifest(count), BOOT)));
         }
+    }
+
+    #[test]
+    fn the_former_form_is_read_and_does_not_say_when_it_was_written() {
+        let artifact = Sha256::from_bytes([9; 32]);
+        let mut bytes = manifest(3).to_bytes(&artifact, BOOT);
+        let boot = HEADER_BYTES + DIGEST_BYTES;
+        bytes.drain(boot..boot + Boot::BYTES);
+        bytes[..MAGIC.len()].copy_from_slice(FORMER_MAGIC);
+        let digest: [u8; 32] = sha2::Sha256::digest(&bytes[HEADER_BYTES..]).into();
+        bytes[MAGIC.len()..HEADER_BYTES].copy_from_slice(&digest);
+        assert_eq!(TreeManifest::from_bytes(&bytes, &artifact), Some((manifest(3), Boot::UNKNOWN)));
     }
 
     #[test]
     fn any_change_or_another_artifact_is_noticed() {
         let artifact = Sha256::from_bytes([9; 32]);
-        let bytes = manifest(2).to_bytes(&artifact);
+        let bytes = manifest(2).to_bytes(&artifact, BOOT);
         assert_eq!(TreeManifest::from_bytes(&bytes, &Sha256::from_bytes([8; 32])), None);
         for position in 0..bytes.len() {
             let mut damaged = bytes.clone();
@@ -208,7 +230,7 @@ mod tests {
     #[test]
     fn counts_that_lie_are_no_allocation() {
         let artifact = Sha256::from_bytes([9; 32]);
-        let mut bytes = TreeManifest { files: Vec::new(), note: BTreeMap::new() }.to_bytes(&artifact);
+        let mut bytes = TreeManifest { files: Vec::new(), note: BTreeMap::new() }.to_bytes(&artifact, BOOT);
         let end = bytes.len();
         bytes[end - 4..].copy_from_slice(&u32::MAX.to_le_bytes());
         let digest: [u8; 32] = sha2::Sha256::digest(&bytes[HEADER_BYTES..]).into();

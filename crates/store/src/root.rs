@@ -3,12 +3,13 @@
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use pinfold_artifact::Sha256;
 
-use crate::{StoreError, disk};
+use crate::boot::Boot;
+use crate::{Damage, StoreError, disk};
 
 /// A content-addressed store below one directory. Cheap to clone, safe to use from many threads and processes.
 ///
@@ -16,6 +17,10 @@ use crate::{StoreError, disk};
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// The start of the machine that this is.
+    pub(crate) boot: Boot,
+    /// What was found damaged and put aside.
+    pub(crate) damage: Arc<Mutex<Vec<Damage>>>,
     _in_use: Option<Arc<File>>,
 }
 
@@ -48,7 +53,7 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let lock = prepare(root)?;
         lock.lock_shared().map_err(StoreError::io("lock", &root.join(LOCK)))?;
-        let store = Self { root: root.to_owned(), _in_use: Some(Arc::new(lock)) };
+        let store = Self::with(root, Some(lock));
         // What cannot be removed now is removed another time.
         let _leftovers = store.sweep(LEFTOVER_AGE);
         Ok(store)
@@ -68,12 +73,17 @@ impl Store {
                 Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &root.join(LOCK))(error)),
             },
         }
-        Ok(Some(Self { root: root.to_owned(), _in_use: Some(Arc::new(lock)) }))
+        Ok(Some(Self::with(root, Some(lock))))
+    }
+
+    fn with(root: &Path, lock: Option<File>) -> Self {
+        let damage = Arc::default();
+        Self { root: root.to_owned(), boot: Boot::current(), damage, _in_use: lock.map(Arc::new) }
     }
 
     /// Returns the store below `root` if there is one, to look at it: nothing is created, swept, locked or checked.
     pub fn existing(root: &Path) -> Option<Self> {
-        let store = Self { root: root.to_owned(), _in_use: None };
+        let store = Self::with(root, None);
         store.kind_dir(Kind::Artifacts).is_dir().then_some(store)
     }
 

@@ -1,16 +1,17 @@
 //! What is in the store, without changing anything: which entries there are, where they came from, how much room they take.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use pinfold_artifact::Sha256;
 
 use crate::artifacts::Record;
 use crate::root::Kind;
 use crate::tree::{FILES, MANIFEST, read_manifest};
-use crate::{Store, StoreError, StoredTree, TreeManifest};
+use crate::{Damage, Store, StoreError, StoredTree, TreeManifest};
 
 /// How many entries there are, and the room that they take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +52,24 @@ impl Room {
     }
 }
 
+/// Notes that an entry is used, by the time of its manifest or record; once a day is enough for [`Store::last_used`].
+pub(crate) fn note_use(path: &Path) {
+    let Ok(file) = File::open(path) else { return };
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > USE_PRECISION)) {
+        // Whoever may not note it may not prune either.
+        let _noted = file.set_modified(SystemTime::now());
+    }
+}
+
 impl Store {
+    /// Returns when an entry was last used, to within a day; nothing if there is none.
+    pub fn last_used(&self, sha256: &Sha256) -> Option<SystemTime> {
+        let (artifact, tree) = (self.artifact_path(sha256), self.tree_path(sha256));
+        let paths = [tree.join(MANIFEST), tree, artifact.with_extension("from"), artifact];
+        paths.iter().find_map(|path| fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok())
+    }
+
     /// Returns the digests of the artifacts whose bytes are in the store, sorted.
     ///
     /// # Errors
@@ -80,7 +98,14 @@ impl Store {
             Err(error) => return Err(StoreError::io("read", &path.join(MANIFEST))(error)),
         };
         let manifest = TreeManifest::from_bytes(&bytes, sha256);
-        Ok(manifest.map(|manifest| StoredTree::new(*sha256, path.join(FILES), Arc::new(manifest))))
+        let tree = |(manifest, written)| StoredTree::new(*sha256, path.join(FILES), Arc::new(manifest), written);
+        Ok(manifest.map(tree))
+    }
+
+    /// Returns what is wrong with a tree whose manifest cannot be read.
+    pub(crate) fn unreadable(&self, sha256: &Sha256) -> Damage {
+        let (expected, found) = ("a manifest with its digest".to_owned(), "a damaged one, or none".to_owned());
+        Damage { artifact: *sha256, path: String::new(), expected, found }
     }
 
     /// Returns the indexes that an artifact was admitted from.
@@ -119,3 +144,6 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<String>, StoreError> {
     }
     Ok(names)
 }
+
+/// How exactly the store remembers when an entry was used.
+const USE_PRECISION: Duration = Duration::from_secs(24 * 60 * 60);

@@ -11,18 +11,18 @@ use sha2::Digest;
 
 use crate::{Store, StoreError, Stored, StoredTree, TreeDifference, TreeFile, TreeManifest};
 
-struct Fixture {
-    root: tempfile::TempDir,
-    store: Store,
+pub(crate) struct Fixture {
+    pub(crate) root: tempfile::TempDir,
+    pub(crate) store: Store,
 }
 
-fn fixture() -> Fixture {
+pub(crate) fn fixture() -> Fixture {
     let root = tempfile::tempdir().unwrap();
     let store = Store::open(&root.path().join("store")).unwrap();
     Fixture { root, store }
 }
 
-fn artifact(bytes: &[u8]) -> Artifact {
+pub(crate) fn artifact(bytes: &[u8]) -> Artifact {
     artifact_of(bytes, "https://index.example/simple/")
 }
 
@@ -55,7 +55,7 @@ fn code(error: &StoreError) -> Option<&'static str> {
 }
 
 /// Makes a stored file writable and writes to it, as someone with intent would.
-fn tamper(path: &Path, bytes: &[u8]) {
+pub(crate) fn tamper(path: &Path, bytes: &[u8]) {
     let before = fs::metadata(path).unwrap().modified().unwrap();
     let mut permissions = fs::metadata(path).unwrap().permissions();
     let mode = permissions.clone();
@@ -339,11 +339,11 @@ fn write_files(directory: &Path, files: &[(&str, &[u8], bool)]) {
     }
 }
 
-fn stored_wheel(store: &Store) -> Stored {
+pub(crate) fn stored_wheel(store: &Store) -> Stored {
     store.admit(&artifact(b"wheel"), &mut b"wheel".as_slice()).unwrap()
 }
 
-fn add(store: &Store, stored: &Stored) -> StoredTree {
+pub(crate) fn add(store: &Store, stored: &Stored) -> StoredTree {
     let fill = |directory: &Path| {
         write_files(directory, &TREE);
         Ok::<_, StoreError>(manifest_of(&TREE))

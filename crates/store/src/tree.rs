@@ -1,5 +1,6 @@
 //! Unpacked artifacts: made once in a staging directory, listed, renamed into place, and from then on only linked from.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use pinfold_artifact::{ArchivePath, Sha256};
 
+use crate::boot::Boot;
 use crate::disk::{self, Directory, Facts};
 use crate::root::rename_into;
 use crate::{Store, StoreError, Stored, TreeFile, TreeManifest};
@@ -17,11 +19,18 @@ pub struct StoredTree {
     sha256: Sha256,
     files_dir: PathBuf,
     manifest: Arc<TreeManifest>,
+    /// The start of the machine under which it was written.
+    pub(crate) written: Boot,
 }
 
 impl StoredTree {
-    pub(crate) const fn new(sha256: Sha256, files_dir: PathBuf, manifest: Arc<TreeManifest>) -> Self {
-        Self { sha256, files_dir, manifest }
+    pub(crate) const fn new(sha256: Sha256, files_dir: PathBuf, manifest: Arc<TreeManifest>, written: Boot) -> Self {
+        Self { sha256, files_dir, manifest, written }
+    }
+
+    /// Returns the directory of the entry, in which the manifest is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.files_dir.parent().unwrap_or(&self.files_dir)
     }
 
     /// Returns the digest of the artifact that was unpacked.
@@ -58,6 +67,8 @@ pub enum TreeDifference {
     Mode,
     /// It was written to.
     Modified,
+    /// It belongs to another user.
+    Owner,
     /// Another file is in its place.
     Replaced,
     /// It has another size.
@@ -72,23 +83,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
+        if let Some(tree) = self.peek_tree(sha256)? {
+            return Ok(Some(tree));
+        }
         let path = self.tree_path(sha256);
-        let manifest_path = path.join(MANIFEST);
-        let bytes = match read_manifest(&manifest_path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if path.exists() {
-                    self.put_aside(&path)?;
-                }
-                return Ok(None);
-            }
-            Err(error) => return Err(StoreError::io("read", &manifest_path)(error)),
-        };
-        let Some(manifest) = TreeManifest::from_bytes(&bytes, sha256) else {
+        if path.exists() {
             self.put_aside(&path)?;
-            return Ok(None);
-        };
-        Ok(Some(StoredTree { sha256: *sha256, files_dir: path.join(FILES), manifest: Arc::new(manifest) }))
+            self.note(vec![self.unreadable(sha256)]);
+        }
+        Ok(None)
     }
 
     /// Unpacks an artifact: `fill` writes the files into the empty directory that it is given, and returns their list.
@@ -114,7 +117,7 @@ impl Store {
         manifest.sort();
         settle(&files_dir, &mut manifest)?;
         let manifest_path = staged.path().join(MANIFEST);
-        fs::write(&manifest_path, manifest.to_bytes(stored.sha256()))
+        fs::write(&manifest_path, manifest.to_bytes(stored.sha256(), self.boot))
             .map_err(StoreError::io("write", &manifest_path))?;
         Ok(self.move_in(staged, stored.sha256(), manifest)?)
     }
@@ -132,7 +135,7 @@ impl Store {
                     // The directory has moved: there is nothing left to remove.
                     let _former_path = staged.keep();
                     let files_dir = path.join(FILES);
-                    return Ok(StoredTree { sha256: *sha256, files_dir, manifest: Arc::new(manifest) });
+                    return Ok(StoredTree::new(*sha256, files_dir, Arc::new(manifest), self.boot));
                 }
                 Err(error) if path.exists() => match self.tree(sha256)? {
                     Some(winner) => return Ok(winner),
@@ -145,7 +148,7 @@ impl Store {
         Err(StoreError::io("move into the store", &path)(io::ErrorKind::ResourceBusy.into()))
     }
 
-    /// Compares every file's size, time, mode and inode with the manifest, without reading any. Returns what differs.
+    /// Compares every file's size, time, mode, owner and inode with the manifest, without reading any. Returns what differs.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -180,6 +183,9 @@ fn difference(file: &TreeFile, facts: Option<Facts>) -> Option<TreeDifference> {
     if facts.stamp.mtime_ns != file.stamp.mtime_ns {
         return Some(TreeDifference::Modified);
     }
+    if !facts.is_ours() {
+        return Some(TreeDifference::Owner);
+    }
     (facts.mode != disk::read_only_mode(file.executable)).then_some(TreeDifference::Mode)
 }
 
@@ -207,7 +213,7 @@ fn settle(files_dir: &Path, manifest: &mut TreeManifest) -> Result<(), StoreErro
     for (file, stamp) in manifest.files.iter_mut().zip(stamps) {
         file.stamp = stamp;
     }
-    let found = count_files(files_dir)?;
+    let found = files_below(files_dir)?.len();
     if found != manifest.files.len() {
         return Err(staging_error("", &format!("{} files", manifest.files.len()), &format!("{found} files")));
     }
@@ -215,7 +221,7 @@ fn settle(files_dir: &Path, manifest: &mut TreeManifest) -> Result<(), StoreErro
 }
 
 /// Calls `look` for each file of a sorted list, with the directory that it is in. Opens each directory once.
-fn each_file(
+pub(crate) fn each_file(
     files_dir: &Path,
     files: &[TreeFile],
     mut look: impl FnMut(&Directory, &TreeFile, Option<Facts>) -> Result<(), StoreError>,
@@ -249,22 +255,32 @@ fn is_no_directory(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Counts everything below a directory that is no directory itself.
-fn count_files(directory: &Path) -> Result<usize, StoreError> {
-    let mut count = 0_usize;
-    let mut waiting = vec![directory.to_owned()];
-    while let Some(directory) = waiting.pop() {
+/// Returns the files of a tree that are not in its list.
+pub(crate) fn unlisted(tree: &StoredTree) -> Result<Vec<String>, StoreError> {
+    let listed: BTreeSet<&str> = tree.manifest.files.iter().map(|file| file.path.as_str()).collect();
+    let mut found = files_below(&tree.files_dir)?;
+    found.retain(|path| !listed.contains(path.as_str()));
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Returns everything below a directory that is no directory itself.
+fn files_below(root: &Path) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(root.to_owned(), String::new())];
+    while let Some((directory, prefix)) = waiting.pop() {
         for entry in fs::read_dir(&directory).map_err(StoreError::io("list", &directory))? {
             let entry = entry.map_err(StoreError::io("list", &directory))?;
             let kind = entry.file_type().map_err(StoreError::io("look into", &directory))?;
+            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if kind.is_dir() {
-                waiting.push(entry.path());
+                waiting.push((entry.path(), path + "/"));
             } else {
-                count = count.saturating_add(1);
+                found.push(path);
             }
         }
     }
-    Ok(count)
+    Ok(found)
 }
 
 pub(crate) fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {

@@ -1,0 +1,228 @@
+//! Entries that moved, that were changed, and that a loss of power may have taken; each beside the one that is right.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::boot::Boot;
+use crate::tests::{Fixture, add, artifact, fixture, stored_wheel, tamper};
+
+const NEXT_BOOT: Boot = Boot([0xb0; 16]);
+
+fn prepared() -> (Fixture, StoredTree) {
+    let fixture = fixture();
+    let tree = add(&fixture.store, &stored_wheel(&fixture.store));
+    (fixture, tree)
+}
+
+fn ready(store: &Store, sha256: &Sha256) -> Result<StoredTree, Vec<Damage>> {
+    match store.ready(store.tree(sha256).unwrap().expect("the tree is there")).unwrap() {
+        Readiness::Ready(tree) => Ok(tree),
+        Readiness::Damaged(damage) => Err(damage),
+    }
+}
+
+/// The same store after the machine was started anew.
+fn restarted(store: &Store) -> Store {
+    let mut later = Store::open(store.root()).unwrap();
+    later.boot = NEXT_BOOT;
+    later
+}
+
+/// Writes to a file as a disk that lost its bytes: the same size, time, number and mode.
+fn lose(path: &Path) {
+    let metadata = fs::metadata(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(path, vec![0; usize::try_from(metadata.len()).unwrap()]).unwrap();
+    File::open(path).unwrap().set_modified(metadata.modified().unwrap()).unwrap();
+    fs::set_permissions(path, metadata.permissions()).unwrap();
+}
+
+fn manifest_bytes(tree: &StoredTree) -> Vec<u8> {
+    fs::read(tree.directory().join(MANIFEST)).unwrap()
+}
+
+#[test]
+fn a_tree_that_did_not_move_is_not_read() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    let before = manifest_bytes(&tree);
+    // The proof: bytes that are wrong under right stamps are not seen in the same start of the machine.
+    lose(&tree.files_dir().join("pkg/z.py"));
+    assert!(ready(&store, tree.sha256()).is_ok());
+    assert_eq!(manifest_bytes(&tree), before);
+    assert!(!tree.directory().join(DURABLE).exists());
+}
+
+#[test]
+fn a_tree_that_was_copied_or_touched_is_stamped_anew() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    let check = |change: &dyn Fn(&Path)| {
+        for file in ["b.py", "pkg/z.py", "pkg/sub/tool"] {
+            change(&tree.files_dir().join(file));
+        }
+        assert!(!store.check_tree(&store.tree(tree.sha256()).unwrap().unwrap()).unwrap().is_empty());
+        let mended = ready(&store, tree.sha256()).expect("its bytes are right");
+        assert_eq!(store.check_tree(&mended).unwrap(), []);
+        let again = store.tree(tree.sha256()).unwrap().unwrap();
+        assert_eq!(again.manifest(), mended.manifest());
+        assert_eq!(store.take_damage(), []);
+    };
+    check(&|path| File::open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap());
+    check(&|path| fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap());
+    check(&|path| {
+        fs::copy(path, path.with_extension("copy")).unwrap();
+        fs::rename(path.with_extension("copy"), path).unwrap();
+    });
+    let modes = |file: &str| fs::metadata(tree.files_dir().join(file)).unwrap().mode() & 0o7777;
+    assert_eq!((modes("b.py"), modes("pkg/sub/tool")), (0o444, 0o555));
+}
+
+#[test]
+fn a_tree_that_was_changed_is_told_and_put_aside() {
+    let check = |change: &dyn Fn(&Path), path: &str, expected: &str, found: &str| {
+        let (Fixture { root: _root, store }, tree) = prepared();
+        change(tree.files_dir());
+        let damage = ready(&store, tree.sha256()).expect_err("it was changed");
+        let [one] = &damage[..] else { panic!("{damage:?}") };
+        assert_eq!((&one.artifact, one.path.as_str()), (tree.sha256(), path));
+        assert!(one.expected.contains(expected) && one.found.contains(found), "{one:?}");
+        assert!(store.tree(tree.sha256()).unwrap().is_none());
+        assert_eq!(fs::read_dir(store.root().join("quarantine")).unwrap().count(), 1);
+        assert_eq!((store.take_damage(), store.take_damage()), (damage, Vec::new()));
+        add(&store, &stored_wheel(&store));
+        assert!(ready(&store, tree.sha256()).is_ok());
+    };
+    let zed = sha2::Sha256::digest(b"zed").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    check(&|files| tamper(&files.join("pkg/z.py"), b"bad"), "pkg/z.py", &zed, "3 bytes, sha256 ");
+    check(&|files| tamper(&files.join("b.py"), b"longer"), "b.py", "3 bytes", "more than 3 bytes");
+    check(&|files| fs::remove_file(files.join("b.py")).unwrap(), "b.py", "3 bytes", "no regular file");
+    check(&|files| fs::remove_dir_all(files.join("pkg/sub")).unwrap(), "pkg/sub/tool", "2 bytes", "nothing");
+    let link = |files: &Path| {
+        fs::rename(files.join("b.py"), files.join("b2.py")).unwrap();
+        std::os::unix::fs::symlink("b2.py", files.join("b.py")).unwrap();
+    };
+    check(&link, "b.py", "3 bytes", "no regular file");
+}
+
+#[test]
+fn after_a_restart_bytes_are_read_once() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    let later = restarted(&store);
+    assert!(ready(&later, tree.sha256()).is_ok());
+    assert!(tree.directory().join(DURABLE).exists());
+    // They are not read again: what is lost from now on was not lost by this start.
+    lose(&tree.files_dir().join("pkg/z.py"));
+    assert!(ready(&later, tree.sha256()).is_ok());
+}
+
+#[test]
+fn bytes_that_were_lost_with_the_power_are_found_after_the_restart() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    lose(&tree.files_dir().join("pkg/z.py"));
+    assert_eq!(store.check_tree(&tree).unwrap(), [], "no stamp shows it");
+    let later = restarted(&store);
+    let damage = ready(&later, tree.sha256()).expect_err("bytes were lost");
+    assert_eq!((damage.len(), damage[0].path.as_str()), (1, "pkg/z.py"));
+    let again = add(&later, &stored_wheel(&later));
+    assert_eq!(again.written, NEXT_BOOT);
+    assert!(ready(&later, again.sha256()).is_ok());
+}
+
+#[test]
+fn a_copy_made_in_this_start_is_read_after_the_next() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    let later = restarted(&store);
+    ready(&later, tree.sha256()).unwrap();
+    // The whole store is put back from a backup, the mark too, and the power goes before it is on the disk.
+    let path = tree.files_dir().join("pkg/z.py");
+    fs::copy(&path, path.with_extension("copy")).unwrap();
+    fs::rename(path.with_extension("copy"), &path).unwrap();
+    ready(&later, tree.sha256()).unwrap();
+    assert!(!tree.directory().join(DURABLE).exists());
+    lose(&path);
+    let mut third = restarted(&store);
+    third.boot = Boot([0xc0; 16]);
+    assert_eq!(ready(&third, tree.sha256()).expect_err("bytes were lost").len(), 1);
+}
+
+#[test]
+fn artifacts_are_read_once_after_a_restart_too() {
+    let Fixture { root: _root, store } = fixture();
+    let wanted = artifact(b"bytes");
+    let stored = store.admit(&wanted, &mut b"bytes".as_slice()).unwrap();
+    let later = restarted(&store);
+    assert_eq!(later.find(&wanted).unwrap(), Some(stored.clone()));
+    let record = fs::read_to_string(stored.path().with_extension("from")).unwrap();
+    assert_eq!(record.matches("durable").count(), 1, "{record}");
+    later.find(&wanted).unwrap().unwrap();
+    assert_eq!(fs::read_to_string(stored.path().with_extension("from")).unwrap(), record, "it was not read again");
+
+    let lost = artifact(b"other");
+    let stored = store.admit(&lost, &mut b"other".as_slice()).unwrap();
+    lose(stored.path());
+    assert!(store.find(&lost).unwrap().is_some(), "no stamp shows it");
+    assert_eq!(later.find(&lost).unwrap(), None);
+    let damage = later.take_damage();
+    assert_eq!((damage.len(), damage[0].artifact), (1, lost.sha256));
+}
+
+#[test]
+fn every_byte_and_every_file_is_read_when_asked_for() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    let read = std::sync::atomic::AtomicU64::new(0);
+    let count = |bytes: u64| {
+        read.fetch_add(bytes, Ordering::Relaxed);
+    };
+    assert_eq!(store.read_tree(&tree, &count).unwrap(), []);
+    assert_eq!(read.into_inner(), tree.manifest().files.iter().map(|file| file.size_bytes).sum::<u64>());
+    lose(&tree.files_dir().join("b.py"));
+    fs::write(tree.files_dir().join("pkg/added.py"), "x").unwrap();
+    let paths = |damage: Vec<Damage>| damage.into_iter().map(|it| it.path).collect::<Vec<String>>();
+    assert_eq!(paths(store.read_tree(&tree, &|_| {}).unwrap()), ["b.py", "pkg/added.py"]);
+    assert!(store.tree(tree.sha256()).unwrap().is_some(), "reading moves nothing");
+}
+
+#[test]
+fn many_large_files_are_read_on_both_cores() {
+    let Fixture { root: _root, store } = fixture();
+    let stored = stored_wheel(&store);
+    let names: Vec<String> = (0..40).map(|number| format!("data/{number}.bin")).collect();
+    let tree = store
+        .add_tree(&stored, |directory| {
+            fs::create_dir(directory.join("data")).unwrap();
+            let file = |name: &String| {
+                let bytes = vec![u8::try_from(name.len()).unwrap(); 400_000];
+                fs::write(directory.join(name), &bytes).unwrap();
+                let sha256 = Sha256::from_bytes(sha2::Sha256::digest(&bytes).into());
+                TreeFile::new(name.parse().unwrap(), bytes.len() as u64, sha256, false)
+            };
+            let files = names.iter().map(file).collect();
+            Ok::<_, StoreError>(crate::TreeManifest { files, note: std::collections::BTreeMap::new() })
+        })
+        .unwrap();
+    assert_eq!(store.read_tree(&tree, &|_| {}).unwrap(), []);
+    for name in ["data/3.bin", "data/31.bin"] {
+        lose(&tree.files_dir().join(name));
+    }
+    let found: Vec<String> = store.read_tree(&tree, &|_| {}).unwrap().into_iter().map(|it| it.path).collect();
+    assert_eq!(found, ["data/3.bin", "data/31.bin"]);
+}
+
+#[test]
+fn use_is_noted_once_a_day() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    let wanted = artifact(b"wheel");
+    let manifest: PathBuf = tree.directory().join(MANIFEST);
+    let long_ago = SystemTime::now() - Duration::from_secs(40 * 24 * 60 * 60);
+    File::open(&manifest).unwrap().set_modified(long_ago).unwrap();
+    assert!(store.last_used(tree.sha256()).unwrap() <= long_ago);
+    store.unpacked(&wanted).unwrap().unwrap();
+    let used = store.last_used(tree.sha256()).unwrap();
+    assert!(used.elapsed().unwrap() < Duration::from_secs(3600));
+    let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    File::open(&manifest).unwrap().set_modified(an_hour_ago).unwrap();
+    store.unpacked(&wanted).unwrap().unwrap();
+    assert!(store.last_used(tree.sha256()).unwrap() <= an_hour_ago);
+}
