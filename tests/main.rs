@@ -33,6 +33,8 @@ mod replay;
 mod reproducible;
 // The past is kept.
 mod rollback;
+// The store notices when it is not what was stored.
+mod store;
 // The environment is exactly the lock.
 mod sync;
 // What a sync says, before and after.

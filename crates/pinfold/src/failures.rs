@@ -92,8 +92,10 @@ impl From<StoreError> for Failure {
             StoreError::StoreMismatch { .. } => Self::of(Exit::Refused, &error).help(
                 "the changed file was moved away; run the same command again, and ask who can write to the cache",
             ),
+            StoreError::Permissions { .. } => Self::of(Exit::Refused, &error).help(
+                "give a cache directory that only you can write to with --cache-dir, or take the right away from the others and run `pinfold cache verify`",
+            ),
             StoreError::Io { .. }
-            | StoreError::Permissions { .. }
             | StoreError::Source { .. }
             | StoreError::Staging { .. } => {
                 Self::of(Exit::World, &error).help("nothing was changed; mend the cause and run the same command again")

@@ -175,7 +175,7 @@ fn read_files(
     let bytes: u64 = order.iter().map(|file| file.size_bytes).sum();
     let threads = if bytes < FEW_BYTES { 0 } else { 1 };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (0..threads).map(|_| scope.spawn(&hand)).collect();
+        let others: Vec<_> = (0..threads).map(|_| scope.spawn(hand)).collect();
         let own = hand();
         let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
         joined.chain([own]).collect::<Result<(), StoreError>>()

@@ -28,7 +28,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Others than this user can write to the store.
-    #[error("{} may be written by others ({found}); give a cache directory that only you can write", path.display())]
+    #[error("`{}` may be written by others: {found}", path.display())]
     Permissions {
         /// The directory.
         path: PathBuf,
@@ -78,8 +78,9 @@ impl StoreError {
         match self {
             Self::HashMismatch { .. } => Some("hash-mismatch"),
             Self::SizeMismatch { .. } => Some("size-mismatch"),
+            Self::Permissions { .. } => Some("foreign-writers"),
             Self::StoreMismatch { .. } => Some("store-mismatch"),
-            Self::Io { .. } | Self::Permissions { .. } | Self::Source { .. } | Self::Staging { .. } => None,
+            Self::Io { .. } | Self::Source { .. } | Self::Staging { .. } => None,
         }
     }
 

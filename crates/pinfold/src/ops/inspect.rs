@@ -12,7 +12,7 @@ use pinfold_fetch::{Connectivity, Fetcher};
 use pinfold_install::{InstallError, check_wheel, unpack_wheel};
 use pinfold_lock::{Accepted, ArtifactKind, Lock, LockedFile, Package, Selected};
 use pinfold_packaging::{PackageName, Target, WheelFilename};
-use pinfold_store::{Store, StoredTree};
+use pinfold_store::{Readiness, Store, StoredTree};
 
 use super::hands::each;
 use super::lock::credentials;
@@ -106,7 +106,7 @@ type Looked = (Option<StoredTree>, Vec<Finding>);
 
 fn look(store: &Store, fetcher: &Fetcher, wheel: &Selected, accepts: &[Accepted]) -> Result<Looked, Failure> {
     if let Some(tree) = store.unpacked(&wheel.artifact)?
-        && store.check_tree(&tree)?.is_empty()
+        && let Readiness::Ready(tree) = store.ready(tree)?
     {
         match check_wheel(&tree, wheel, accepts) {
             Ok(true) => return Ok((Some(tree), Vec::new())),

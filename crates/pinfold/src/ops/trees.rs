@@ -14,10 +14,10 @@ use pinfold_fetch::Fetcher;
 use pinfold_install::{Interpreter, check_wheel, unpack_wheel};
 use pinfold_lock::{Accepted, ArtifactKind, Direct, Selected, Selection};
 use pinfold_packaging::PackageName;
-use pinfold_store::{Store, Stored, StoredTree};
+use pinfold_store::{Readiness, Store, Stored, StoredTree};
 
 use super::turns::Turns;
-use super::{builds, sources};
+use super::{builds, damage, sources};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::world::World;
@@ -60,6 +60,7 @@ pub(crate) fn make(workshop: &Workshop<'_>, selection: &Selection, accepts: &[Ac
         let wheel = builds::wheel_of(workshop, selected, &sdist, accepts)?;
         trees.insert(selected.name.clone(), unpack_wheel(workshop.store, &wheel, selected, accepts)?);
     }
+    damage::tell(workshop.store, selection, workshop.output);
     Ok(trees)
 }
 
@@ -70,7 +71,9 @@ fn at_hand<'a>(
     accepts: &[Accepted],
 ) -> Result<(Trees, Vec<&'a Selected>), Failure> {
     let wheels: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Wheel).collect();
-    let looked = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected, accepts))?;
+    let looked = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected, accepts));
+    damage::tell(workshop.store, selection, workshop.output);
+    let looked = looked?;
     let mut trees = Trees::new();
     let mut missing: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Sdist).collect();
     for (selected, tree) in wheels.into_iter().zip(looked) {
@@ -86,11 +89,10 @@ fn at_hand<'a>(
 /// A stored tree may have been unpacked for another lock, which accepted what this one does not.
 fn stored_tree(store: &Store, selected: &Selected, accepts: &[Accepted]) -> Result<Option<StoredTree>, Failure> {
     let Some(tree) = store.unpacked(&selected.artifact)? else { return Ok(None) };
-    if store.check_tree(&tree)?.is_empty() {
-        return Ok(check_wheel(&tree, selected, accepts)?.then_some(tree));
+    match store.ready(tree)? {
+        Readiness::Ready(tree) => Ok(check_wheel(&tree, selected, accepts)?.then_some(tree)),
+        Readiness::Damaged(_) => Ok(None),
     }
-    store.quarantine(&tree)?;
-    Ok(None)
 }
 
 /// Fetches what is missing and unpacks the wheels of it. Returns the sdists.

@@ -1,0 +1,133 @@
+//! The store notices when it is not what was stored, says so, and mends itself; and it does not cry wolf.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pinfold_testkit::{Index, sha256_hex};
+
+use crate::project::Project;
+
+fn installed() -> Project {
+    let index = Index::new().wheel("mine", "1.0").module("own.py", "V = 1\n").wheel("other", "1.0");
+    let project = Project::new(index, &["mine", "other"]);
+    project.installed();
+    project
+}
+
+fn trees(project: &Project) -> PathBuf {
+    project.home.cache().join("store/trees")
+}
+
+/// Returns the entry of the wheel of `mine`.
+fn entry(project: &Project) -> PathBuf {
+    let digest = sha256_hex(&project.server.file_bytes("mine-1.0-py3-none-any.whl"));
+    trees(project).join(&digest[..2]).join(digest)
+}
+
+/// Syncs into another environment, which must be right whatever the store was; returns what was said.
+fn second(project: &Project, offline: bool) -> String {
+    let run = project.pinfold("sync").args(["--venv", "second"]);
+    let run = if offline { run.arg("--offline") } else { run };
+    let finished = run.run().expect_code(0);
+    project.pinfold("verify").args(["--venv", "second"]).run().expect_code(0);
+    finished.stderr
+}
+
+fn writable(path: &Path, bytes: &[u8]) {
+    let before = fs::metadata(path).expect("it is there");
+    let mode = before.permissions();
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
+    fs::write(path, bytes).expect("can write it");
+    fs::set_permissions(path, mode).expect("it is ours");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_edit_through_a_hard_link_is_told_with_path_expected_and_found() {
+    let project = installed();
+    let module = project.python("import own; print(own.__file__)");
+    writable(Path::new(module.trim()), b"V = 666\n");
+    let said = second(&project, false);
+    assert!(said.contains("warning: the store's entry of `mine-1.0-py3-none-any.whl` was changed: `own.py`"), "{said}");
+    let (was, is) = (sha256_hex(b"V = 1\n"), "found more than 6 bytes");
+    assert!(said.contains(&was) && said.contains(is) && said.contains("quarantine"), "{said}");
+    project.pinfold("verify").run().expect_code(1).expect_stdout("own.py");
+    // Told once: the entry is a new one now.
+    let said = project.pinfold("sync").args(["--venv", "third"]).run().expect_code(0).stderr;
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_was_put_back_from_a_backup_is_believed_after_reading_it() {
+    let project = installed();
+    let copied = |from: &Path| {
+        // Other inodes and other times, the same bytes, as a copy has.
+        let bytes = fs::read(from).expect("it is there");
+        let mode = fs::metadata(from).expect("it is there").permissions();
+        fs::remove_file(from).expect("can remove it");
+        fs::write(from, bytes).expect("can write it");
+        fs::set_permissions(from, mode).expect("it is ours");
+    };
+    let files = entry(&project).join("files");
+    copied(&files.join("own.py"));
+    let said = second(&project, true);
+    assert!(!said.contains("warning"), "{said}");
+    // And one of the copies was not a copy.
+    copied(&files.join("own.py"));
+    writable(&files.join("own.py"), b"V = 2\n");
+    fs::rename(project.home.project().join("second"), project.home.project().join("former")).expect("can move it");
+    let said = second(&project, false);
+    assert!(said.contains("`own.py`: expected 6 bytes"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bytes_that_were_lost_with_the_power_are_found_after_the_restart() {
+    let check = |lose: bool| {
+        let project = installed();
+        // As if the machine had been started anew since: the manifest was written under another start.
+        let manifest = entry(&project).join("manifest");
+        let mut bytes = fs::read(&manifest).expect("it is there");
+        let (header, boot) = (bytes.iter().position(|byte| *byte == b'\n').expect("it has a first line") + 1, 16);
+        bytes[header + 64..header + 64 + boot].fill(0xb0);
+        let digest = sha256_hex(&bytes[header + 32..]);
+        for (position, byte) in bytes[header..header + 32].iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&digest[2 * position..2 * position + 2], 16).expect("it is hexadecimal");
+        }
+        fs::write(&manifest, &bytes).expect("can write it");
+        let module = entry(&project).join("files/own.py");
+        let modified = fs::metadata(&module).and_then(|metadata| metadata.modified()).expect("it is there");
+        if lose {
+            writable(&module, &[0; 6]);
+            fs::File::open(&module).and_then(|file| file.set_modified(modified)).expect("it is ours");
+        }
+        project.server.forget_requests();
+        let said = second(&project, !lose);
+        assert_eq!(said.contains("`own.py`: expected 6 bytes"), lose, "{said}");
+        assert_eq!(project.server.requests_to("mine-1.0").is_empty(), !lose);
+        assert_eq!(entry(&project).join("durable").exists(), !lose);
+    };
+    check(true);
+    check(false);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_others_may_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = installed();
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    for (path, loose, tight) in
+        [("store/trees", 0o770, 0o700), ("store", 0o720, 0o700), ("store", 0o702, 0o700), ("", 0o777, 0o755)]
+    {
+        let path = project.home.cache().join(path);
+        mode(&path, loose);
+        let run = project.pinfold("sync").args(["--venv", "second"]).run().expect_refusal("foreign-writers");
+        drop(run.expect_stderr("only you can write"));
+        assert!(!project.home.has("second"));
+        mode(&path, tight);
+    }
+    second(&project, true);
+}
