@@ -48,6 +48,9 @@ mod repair;
 mod verify;
 // The same as a form that other programs read.
 mod verify_sarif;
+// What changes in an environment is told as it happens.
+#[cfg(target_os = "linux")]
+mod watch;
 
 // The rules of this repository.
 mod tidy;

@@ -54,7 +54,9 @@ pub use stage::{Bytecode, LinkMode, StageOptions, stage};
 pub use staging::Staged;
 pub use startup::{StartupFile, startup_files};
 pub use unpack::{check_wheel, unpack_wheel};
-pub use verify::{Depth, Finding, FindingCode, Report, VerifyOptions, verify};
+#[cfg(target_os = "linux")]
+pub use verify::watch;
+pub use verify::{Depth, Finding, FindingCode, Report, VerifyOptions, WatchEnding, WatchEvent, verify};
 pub use waiting::{Holder, Waiting};
 
 /// Threads that work on files: two are enough for every disk that was measured.

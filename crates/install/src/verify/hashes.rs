@@ -18,6 +18,8 @@ pub(super) struct Reading<'r> {
     pub(super) root: &'r Path,
     /// Whether a file is passed over whose stamp is as it was.
     pub(super) depth: Depth,
+    /// Which of the listed files.
+    pub(super) which: &'r (dyn Fn(&str) -> bool + Sync),
     /// Told the bytes that were just read, or passed over.
     pub(super) progress: &'r (dyn Fn(u64) + Sync),
 }
@@ -25,7 +27,8 @@ pub(super) struct Reading<'r> {
 /// Adds a finding for every file that is not what the receipt says. A file that is not there, or is no file, is left to
 /// the walk.
 pub(super) fn check(reading: &Reading<'_>, listed: &Listed<'_>, report: &mut Report) -> Result<(), InstallError> {
-    let mut files: Vec<&InstalledFile> = listed.files.values().copied().collect();
+    let asked = |file: &&InstalledFile| (reading.which)(file.path.as_str());
+    let mut files: Vec<&InstalledFile> = listed.files.values().copied().filter(asked).collect();
     if reading.depth == Depth::Full {
         // The biggest first, so that no thread is left with it at the end; small ones stay directory by directory.
         files.sort_by_key(|file| std::cmp::Reverse(file.size / BIG_BYTES));

@@ -6,6 +6,7 @@
 //! read and held against the receipt. Bytecode that an interpreter made later is held against what its source compiles to.
 //! Without the store's manifests the receipt is believed. Nothing is repaired here.
 
+mod event;
 mod finding;
 mod hashes;
 mod known;
@@ -16,6 +17,8 @@ mod receipt;
 mod repair;
 pub(crate) mod stamps;
 mod walk;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -25,11 +28,14 @@ use pinfold_lock::{Lock, Selection};
 use pinfold_packaging::PackageName;
 use pinfold_store::Store;
 
+pub use self::event::{WatchEnding, WatchEvent};
 pub use self::finding::{Finding, FindingCode};
 use self::hashes::Reading;
 use self::proof::Candidate;
 use self::stamps::Stamped;
 use self::walk::Seen;
+#[cfg(target_os = "linux")]
+pub use self::watch::watch;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Receipt, ReceiptFiles, bytecode};
 
@@ -162,7 +168,8 @@ fn full(
         _ => Vec::new(),
     };
     let Seen { mut bytecode, .. } = walk::walk(environment, listed, report)?;
-    let reading = Reading { root: environment.venv(), depth: Depth::Full, progress: options.progress };
+    let reading =
+        Reading { root: environment.venv(), depth: Depth::Full, which: &|_| true, progress: options.progress };
     hashes::check(&reading, listed, report)?;
     // What was compiled while installing is in no wheel: it is proven as what was compiled later.
     let candidate = |path: &str| Some(Candidate { path: path.to_owned(), compiled: bytecode::compiled(path)? });
@@ -176,7 +183,8 @@ fn quick(
     options: &VerifyOptions<'_>,
     report: &mut Report,
 ) -> Result<(), InstallError> {
-    let reading = Reading { root: environment.venv(), depth: Depth::Quick, progress: options.progress };
+    let reading =
+        Reading { root: environment.venv(), depth: Depth::Quick, which: &|_| true, progress: options.progress };
     let mut part = Report::default();
     let (checked, seen) = std::thread::scope(|scope| {
         let checked = scope.spawn(|| hashes::check(&reading, listed, &mut part));

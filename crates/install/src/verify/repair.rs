@@ -43,7 +43,7 @@ impl Staged<'_> {
         let (list, _) = ReceiptFiles::read(self.path())?.ok_or_else(gone)?;
         let listed = Listed::new(self.receipt(), &list, None);
         let mut report = Report::default();
-        let reading = Reading { root: self.path(), depth: Depth::Full, progress };
+        let reading = Reading { root: self.path(), depth: Depth::Full, which: &|_| true, progress };
         hashes::check(&reading, &listed, &mut report)?;
         Ok(report.findings)
     }

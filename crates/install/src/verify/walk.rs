@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use pinfold_unpack::{Hazard, Scheme, portable_fold};
@@ -25,19 +26,46 @@ pub(super) struct Seen {
 
 /// Lists the environment and adds a finding for everything that should not be there, or should.
 pub(super) fn walk(environment: &Environment, listed: &Listed<'_>, report: &mut Report) -> Result<Seen, InstallError> {
-    let root = environment.venv();
-    let opened = Directory::open(root).map_err(InstallError::io("open", root))?;
-    let custom = Custom::of(&opened).map_err(InstallError::io("look at", root))?;
-    let (present, links) = (BTreeSet::new(), BTreeSet::new());
-    let mut walk = Walk { root, opened, custom, listed, report, present, links, seen: Seen::default() };
+    let mut walk = Walk::begin(environment, listed, report)?;
     let mut waiting = vec![String::new()];
-    while let Some(directory) = waiting.pop() {
-        walk.directory(&directory, &mut waiting)?;
-        walk.seen.directories.push(directory);
-    }
-    walk.missing();
+    walk.descend(&mut waiting)?;
+    walk.missing(&|_| true);
     walk.renamed();
     Ok(walk.seen)
+}
+
+/// Looks again at some paths, each of which may be a file, a directory with everything in it, or nothing.
+#[cfg(target_os = "linux")]
+pub(super) fn look(
+    environment: &Environment,
+    listed: &Listed<'_>,
+    paths: &BTreeSet<String>,
+    report: &mut Report,
+) -> Result<Seen, InstallError> {
+    let mut walk = Walk::begin(environment, listed, report)?;
+    for path in paths {
+        let file = disk::below(walk.root, path);
+        let mut waiting = Vec::new();
+        match walk.opened.facts(path) {
+            Ok(facts) if facts.kind == Kind::Directory => walk.subdirectory(path.clone(), &mut waiting),
+            Ok(facts) => match walk.entry(path, facts.kind) {
+                Err(error) if is_not_found(&error) => {}
+                result => result?,
+            },
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(InstallError::io("look at", &file)(error)),
+        }
+        walk.descend(&mut waiting)?;
+    }
+    walk.missing(&|path| is_among(paths, path));
+    Ok(walk.seen)
+}
+
+/// Returns true for one of the paths and for everything below one.
+#[cfg(target_os = "linux")]
+pub(super) fn is_among(paths: &BTreeSet<String>, path: &str) -> bool {
+    let parents = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(parent, _)| parent));
+    parents.into_iter().any(|path| paths.contains(path))
 }
 
 struct Walk<'w, 'a> {
@@ -51,7 +79,34 @@ struct Walk<'w, 'a> {
     seen: Seen,
 }
 
-impl Walk<'_, '_> {
+impl<'w, 'a> Walk<'w, 'a> {
+    fn begin(
+        environment: &'w Environment,
+        listed: &'w Listed<'a>,
+        report: &'w mut Report,
+    ) -> Result<Self, InstallError> {
+        let root = environment.venv();
+        let opened = Directory::open(root).map_err(InstallError::io("open", root))?;
+        let custom = Custom::of(&opened).map_err(InstallError::io("look at", root))?;
+        let (present, links) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { root, opened, custom, listed, report, present, links, seen: Seen::default() })
+    }
+
+    /// Looks into the waiting directories, and into those in them.
+    fn descend(&mut self, waiting: &mut Vec<String>) -> Result<(), InstallError> {
+        while let Some(directory) = waiting.pop() {
+            match self.directory(&directory, waiting) {
+                // A program may use the environment meanwhile: what it made and took away again was not there.
+                Err(error) if is_not_found(&error) && !directory.is_empty() => {}
+                result => {
+                    result?;
+                    self.seen.directories.push(directory);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn directory(&mut self, directory: &str, waiting: &mut Vec<String>) -> Result<(), InstallError> {
         let path = disk::below(self.root, directory);
         let failed = || InstallError::io("list", &path);
@@ -78,7 +133,10 @@ impl Walk<'_, '_> {
                     (_, true) => Kind::File,
                     _ => Kind::Other,
                 };
-                self.entry(&inside, kind)?;
+                match self.entry(&inside, kind) {
+                    Err(error) if is_not_found(&error) => {}
+                    result => result?,
+                }
             }
         }
         Ok(())
@@ -154,7 +212,8 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn missing(&mut self) {
+    /// Adds a finding for every listed path that was asked about and not seen.
+    fn missing(&mut self, asked: &dyn Fn(&str) -> bool) {
         let listed = self.listed;
         let wrong_kind: BTreeSet<String> = self
             .report
@@ -164,12 +223,12 @@ impl Walk<'_, '_> {
             .map(|it| it.path.clone())
             .collect();
         for (path, file) in listed.files.iter().filter(|(path, _)| !self.present.contains(*path)) {
-            if !wrong_kind.contains(*path) {
+            if asked(path) && !wrong_kind.contains(*path) {
                 let finding = Finding::new(FindingCode::Missing, path, format!("sha256 {}", file.sha256), "no file");
                 self.report.findings.push(finding.of(listed.owner(file)));
             }
         }
-        for (path, link) in listed.links.iter().filter(|(path, _)| !self.links.contains(*path)) {
+        for (path, link) in listed.links.iter().filter(|(path, _)| asked(path) && !self.links.contains(*path)) {
             let expected = format!("a link to `{}`", link.target);
             self.report.findings.push(Finding::new(FindingCode::Missing, path, expected, "no link"));
         }
@@ -234,6 +293,10 @@ impl Walk<'_, '_> {
             Kind::Other => "neither file, directory nor link".to_owned(),
         }
     }
+}
+
+fn is_not_found(error: &InstallError) -> bool {
+    matches!(error, InstallError::Io { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 /// Returns true for what tools take for an installed distribution.

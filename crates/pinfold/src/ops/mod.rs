@@ -19,6 +19,7 @@ pub(crate) mod trace;
 pub mod trees;
 mod turns;
 pub mod verify;
+pub mod watch;
 
 use std::io::{Read, Write};
 use std::path::Path;

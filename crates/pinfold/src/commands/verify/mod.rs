@@ -3,6 +3,7 @@
 mod json;
 mod sarif;
 mod text;
+mod watching;
 
 use std::time::Instant;
 
@@ -23,6 +24,9 @@ use crate::world::World;
 pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let venv = &arguments.environment.venv;
+    if arguments.watch {
+        return watching::run(arguments, world, output);
+    }
     let depth = if arguments.quick { Depth::Quick } else { Depth::Full };
     let (report, outcome) = if arguments.repair {
         let repaired = repair(venv, &arguments.lock, Patience::from(&arguments.wait), world, output)?;
