@@ -15,6 +15,8 @@ mod exit_codes;
 mod kill;
 // A lock explains itself, to people and to programs.
 mod explains;
+// A system call that fails ends the run, and leaves the old environment.
+mod faults;
 // What an index without upload times adds later does not get in by itself.
 mod first_seen;
 // What is on the disk when.

@@ -13,12 +13,12 @@ use scenario::{Found, Scenario};
 
 pub(crate) mod scenario;
 
-/// Set to take every point instead of a sample.
+/// Set to take every point instead of a sample, or every so manieth.
 pub(crate) const EVERY_POINT: &str = "PINFOLD_TEST_EVERY_POINT";
 
 /// Returns every `step`-th of the points, or all if the full run was asked for.
 pub(crate) fn sample(points: &[Point], step: usize) -> Vec<&Point> {
-    let step = if std::env::var_os(EVERY_POINT).is_some() { 1 } else { step };
+    let step = std::env::var(EVERY_POINT).map_or(step, |step| step.parse().unwrap_or(1));
     points.iter().step_by(step).collect()
 }
 

@@ -1,0 +1,128 @@
+//! Each system call with which a change of an environment reads or writes files fails once: no room, a broken device, no
+//! permission, too many open files.
+//!
+//! Then the run ends with exit code 4, names file and cause, and leaves the old environment; or the failure is one that does
+//! no harm (they are listed here), and the environment is the new one. Either way the next run succeeds, and the store holds
+//! what was stored. The suite takes a sample of the calls; `tests/kill/all` takes them all.
+
+use std::collections::BTreeMap;
+
+use pinfold_testkit::{Failing, Finished, Meddling, Point, Watching, announce_skipped};
+
+use crate::kill::scenario::{Found, Scenario};
+use crate::kill::{sample, tell};
+
+/// Fails every `step`-th call of a scenario, in each way that such a call can fail.
+fn check(scenario: &Scenario, step: usize) {
+    let before = scenario.prepare();
+    let traced = match scenario.command().traced(Watching::ChangesAndReads, None) {
+        Ok(traced) => traced,
+        Err(reason) => return announce_skipped(&format!("failing during {}", scenario.name), &reason),
+    };
+    let context = format!("{}, left in peace: {}", scenario.name, traced.finished);
+    assert!(traced.finished.code == 0 && scenario.found(&before, &context) == Found::New, "{context}");
+    scenario.goes_on(&before, &context);
+    let (mut tried, mut missed, mut failed) = (0_usize, 0_usize, 0_usize);
+    let mut wrong = BTreeMap::new();
+    for point in sample(&traced.points, step) {
+        for failing in ways(point) {
+            let before = scenario.prepare();
+            let meddle = Some((point, Meddling::Fail(*failing)));
+            let run = scenario.command().traced(Watching::ChangesAndReads, meddle);
+            let run = run.expect("it could be traced a moment ago");
+            let context = format!("{}, {failing:?} at {point}: {}", scenario.name, run.finished);
+            tried += 1;
+            missed += usize::from(!run.met);
+            let found = scenario.found(&before, &context);
+            if run.met
+                && let Err(why) = judge(point, *failing, &run.finished, found)
+            {
+                wrong.entry(format!("{} {}", point.call, point.files)).or_insert(format!("{why}: {context}"));
+            }
+            failed += usize::from(run.finished.code == 4);
+            scenario.goes_on(&before, &context);
+        }
+    }
+    tell(&format!(
+        "{}: {} calls, {tried} failures, {missed} not met again, {failed} ended the run",
+        scenario.name,
+        traced.points.len()
+    ));
+    let all: Vec<_> = wrong.values().map(String::as_str).collect();
+    assert!(all.is_empty(), "{} kinds of failure end wrongly\n{}", all.len(), all.join("\n----\n"));
+    assert!(missed * 20 <= tried && failed * 3 > tried, "{missed} missed and {failed} failed of {tried}");
+}
+
+/// In which ways a call can fail.
+const fn ways(point: &Point) -> &'static [Failing] {
+    match point.call.as_bytes() {
+        b"openat" => &[Failing::Device, Failing::Denied, Failing::Files],
+        b"openat(write)" => &[Failing::Room, Failing::Device, Failing::Denied, Failing::Files],
+        b"read" | b"pread64" | b"getdents64" | b"fstat" | b"flock" => &[Failing::Device],
+        b"statx" | b"newfstatat" | b"readlink" => &[Failing::Device, Failing::Denied],
+        b"write" | b"pwrite64" | b"writev" | b"ftruncate" | b"fallocate" | b"copy_file_range" => {
+            &[Failing::Room, Failing::Device]
+        }
+        _ => &[Failing::Room, Failing::Device, Failing::Denied],
+    }
+}
+
+/// Says what is wrong with how a run ended.
+fn judge(point: &Point, failing: Failing, run: &Finished, found: Found) -> Result<(), String> {
+    let harmless = HARMLESS.iter().any(|(call, place)| *call == point.call && point.files.contains(place));
+    match (run.code, found) {
+        // What is there was compared byte by byte: a look that failed did no harm, a change that failed may have.
+        (0, Found::New) if harmless || looks(point) => Ok(()),
+        (0, Found::New) => Err("it does harm, and was passed over".to_owned()),
+        (4, Found::Old) => {
+            let cause = match failing {
+                Failing::Denied => "(os error 13)",
+                Failing::Device => "(os error 5)",
+                Failing::Files => "(os error 24)",
+                Failing::Room => "(os error 28)",
+            };
+            let named = point.files.split([' ', '/']).filter(|name| !name.contains("RANDOM") && *name != "N");
+            let named = named.filter(|name| name.len() > 2 && run.stderr.contains(name)).count() > 0;
+            if run.stderr.contains(cause) && named && run.stderr.contains("help: ") {
+                Ok(())
+            } else {
+                Err("the message does not say where and why".to_owned())
+            }
+        }
+        (code, found) => Err(format!("exit code {code} and the environment {found:?}")),
+    }
+}
+
+/// Returns true for calls that change nothing.
+fn looks(point: &Point) -> bool {
+    ["openat", "read", "pread64", "getdents64", "fstat", "flock", "statx", "newfstatat", "readlink", "readlinkat"]
+        .contains(&point.call)
+}
+
+/// Calls whose failure does no harm, by name and place, each with the reason.
+const HARMLESS: &[(&str, &str)] = &[];
+
+#[test]
+fn failing_during_a_first_install() {
+    check(&Scenario::first_install(), 60);
+}
+
+#[test]
+fn failing_during_an_update() {
+    check(&Scenario::update(), 60);
+}
+
+#[test]
+fn failing_during_an_update_by_copies() {
+    check(&Scenario::update_by_copies(), 120);
+}
+
+#[test]
+fn failing_during_an_update_with_bytecode() {
+    check(&Scenario::update_with_bytecode(), 120);
+}
+
+#[test]
+fn failing_during_a_rollback() {
+    check(&Scenario::rollback(), 20);
+}
