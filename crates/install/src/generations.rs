@@ -4,6 +4,7 @@
 //! is listed as damaged, and refused.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Directory, Kind};
@@ -126,7 +127,8 @@ fn check_complete(environment: &Environment, generation: u64, directory: &Path) 
     let root = Directory::open(directory).map_err(InstallError::io("open", directory))?;
     for file in &list.files {
         let problem = match root.facts(file.path.as_str()) {
-            Err(e) => e.to_string(),
+            Err(e) if is_absence(&e) => e.to_string(),
+            Err(e) => return Err(InstallError::io("look at", &directory.join(file.path.as_str()))(e)),
             Ok(facts) if facts.kind != Kind::File => "it is no regular file".to_owned(),
             Ok(facts) if facts.size_bytes != file.size => {
                 format!("it has {} bytes, expected {}", facts.size_bytes, file.size)
@@ -137,12 +139,21 @@ fn check_complete(environment: &Environment, generation: u64, directory: &Path) 
         return Err(damaged(file.path.as_str(), problem));
     }
     for link in &list.links {
-        let found = fs::read_link(directory.join(link.path.as_str()));
+        let path = directory.join(link.path.as_str());
+        let found = match fs::read_link(&path) {
+            Err(e) if !is_absence(&e) => return Err(InstallError::io("read the link", &path)(e)),
+            found => found,
+        };
         if !found.is_ok_and(|target| target == Path::new(&link.target)) {
             return Err(damaged(link.path.as_str(), format!("it is no link to `{}`", link.target)));
         }
     }
     Ok(receipt)
+}
+
+/// Returns true if something is not there, or something else is: any other error says nothing about what is there.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotADirectory | ErrorKind::NotFound)
 }
 
 /// Returns the number of the next generation.

@@ -106,8 +106,13 @@ impl Placer<'_> {
             Some(entry) => entry,
             None => {
                 let path = disk::below(self.tree(position).tree.files_dir(), directory);
-                let gone = |_| self.changed(position, stored, "its directory is gone");
-                (position, directory, Directory::open(&path).map_err(gone)?)
+                let failed = |e: io::Error| match e.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                        self.changed(position, stored, "its directory is gone")
+                    }
+                    _ => InstallError::io("open", &path)(e),
+                };
+                (position, directory, Directory::open(&path).map_err(failed)?)
             }
         };
         Ok(&opened.insert(entry).2)
@@ -124,13 +129,18 @@ impl Placer<'_> {
         let source = disk::split(stored.path.as_str()).1;
         loop {
             let way = self.way();
-            let result = match way {
-                HARDLINK => from.hard_link(source, target, name).and_then(|()| target.facts(name)),
-                _ => copy(from, source, target, name, stored.executable, way == REFLINK),
+            let placed = match way {
+                HARDLINK => from.hard_link(source, target, name).map(|()| None),
+                _ => copy(from, source, target, name, stored.executable, way == REFLINK).map(Some),
             };
-            let error = match result.map(|facts| difference(&facts, stored)) {
-                Ok(None) => return Ok(()),
-                Ok(Some(difference)) => return Err(self.changed(position, stored, difference)),
+            let error = match placed {
+                Ok(facts) => {
+                    // The file is there: a failure to look at it is no reason to place it in another way.
+                    let facts = facts.map_or_else(|| target.facts(name), Ok);
+                    let facts = facts.map_err(|e| self.failed(position, stored, e))?;
+                    let changed = difference(&facts, stored);
+                    return changed.map_or(Ok(()), |difference| Err(self.changed(position, stored, difference)));
+                }
                 Err(error) => error,
             };
             if self.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks {
