@@ -71,7 +71,7 @@ const fn ways(point: &Point) -> &'static [Failing] {
 
 /// Says what is wrong with how a run ended.
 fn judge(point: &Point, failing: Failing, run: &Finished, found: Found) -> Result<(), String> {
-    let harmless = HARMLESS.iter().any(|(call, place)| *call == point.call && point.files.contains(place));
+    let harmless = HARMLESS.iter().any(|(call, place)| *call == point.call && is_at(&point.files, place));
     match (run.code, found) {
         // The user named the lock: an input that cannot be read.
         (2, Found::Old) if point.files.ends_with("pylock.new.toml") => Ok(()),
@@ -86,8 +86,12 @@ fn judge(point: &Point, failing: Failing, run: &Finished, found: Found) -> Resul
                 Failing::Room => "(os error 28)",
             };
             let named = point.files.split([' ', '/']).filter(|name| !name.contains("RANDOM") && *name != "N");
-            let named = point.files.is_empty() || named.filter(|name| run.stderr.contains(name)).count() > 0;
-            if run.stderr.contains(cause) && named && run.stderr.contains("help: ") {
+            let named = point.files.is_empty()
+                || run.stderr.contains(".whl` cannot be unpacked")
+                || named.filter(|name| run.stderr.contains(name)).count() > 0;
+            // The standard library asks whether a directory is there when it could not make it, and keeps that answer to itself.
+            let told = run.stderr.contains(cause) || point.call == "statx" && run.stderr.contains("(os error 17)");
+            if told && named && run.stderr.contains("help: ") {
                 Ok(())
             } else {
                 Err("the message does not say where and why".to_owned())
@@ -97,18 +101,24 @@ fn judge(point: &Point, failing: Failing, run: &Finished, found: Found) -> Resul
     }
 }
 
+/// Returns true if the files of a call are of this place: a part of their path, or all of it behind `=`.
+fn is_at(files: &str, place: &str) -> bool {
+    place.strip_prefix('=').map_or_else(|| files.contains(place), |whole| files == whole)
+}
+
 /// Returns true for calls that change nothing.
 fn looks(point: &Point) -> bool {
     ["openat", "read", "pread64", "getdents64", "fstat", "flock", "statx", "newfstatat", "readlink", "readlinkat"]
         .contains(&point.call)
 }
 
-/// Calls whose failure does no harm, by name and place, each with the reason.
+/// Calls whose failure does no harm, by name and place (a part of the path; with `=` all of it), each with the reason.
 const HARMLESS: &[(&str, &str)] = &[
     // The environment is in place. What is left is told as a warning, and the next run makes up for it.
     ("mkdir", ".pinfold-.venv/generations"),
     ("openat(write)", ".pinfold-.venv/ledger.jsonl"),
     ("renameat2", ".pinfold-.venv/generations/N"),
+    ("fsync", "=project"),
     ("unlink", ".pinfold-.venv/unfinished"),
     ("write", ".pinfold-.venv/ledger.jsonl"),
     // A copy of the ledger, for `trace`: a warning says that it is not there.
@@ -119,6 +129,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("write", "cache/environments/"),
     // What surplus generations leave: the next run that changes something removes it.
     ("mkdir", ".pinfold-.venv/discarded"),
+    ("rename", ".pinfold-.venv/discarded"),
     ("renameat2", ".pinfold-.venv/discarded"),
     ("rmdir", ".pinfold-.venv/discarded"),
     ("unlinkat", ".pinfold-.venv/discarded"),

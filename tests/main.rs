@@ -5,6 +5,10 @@ mod project;
 
 // Each attack is refused, and leaves nothing.
 mod attacks;
+// A network that closes at each stage leaves the old environment.
+mod closed_network;
+// Several at once on one store and one environment.
+mod concurrent;
 // A lock that is current is found to be current.
 mod current;
 // What is required by URL, by path or from a repository.

@@ -274,7 +274,7 @@ fn remove(path: &Path) {
 }
 
 /// Every artifact and every file of every tree in the store still has its bytes.
-fn check_store(project: &Project, context: &str) {
+pub(crate) fn check_store(project: &Project, context: &str) {
     let root = project.home.cache().join("store");
     let store = Store::open(&root).unwrap_or_else(|error| panic!("{context}\n{error}"));
     let entries = |kind: &str| -> Vec<PathBuf> {

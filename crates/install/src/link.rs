@@ -211,7 +211,8 @@ fn copy(
     let mut copied = target.create(name, mode_of_copy(executable))?;
     if share {
         if let Err(error) = disk::reflink(&original, &copied) {
-            target.remove(name)?;
+            // With the file in the way no other way of placing it works.
+            target.remove(name).map_err(io::Error::other)?;
             return Err(error);
         }
         return Ok(facts);

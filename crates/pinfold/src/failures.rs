@@ -123,6 +123,8 @@ impl From<InstallError> for Failure {
         let failure = match error {
             InstallError::Interpreter(error) => return error.into(),
             InstallError::Store(error) => return error.into(),
+            InstallError::Archive { ref source, .. } if source.refusal_code().is_none() => Self::of(Exit::World, &error)
+                .help("the environment is as it was; mend the cause and run the same command again"),
             InstallError::Archive { .. } | InstallError::Metadata { .. } => {
                 Self::of(Exit::Refused, &error).help("nothing of it was installed; tell the project's maintainers")
             }
@@ -184,6 +186,8 @@ impl From<BuildError> for Failure {
         let code = error.refusal_code().map(str::to_owned);
         let failure = match error {
             BuildError::Store(error) => return error.into(),
+            BuildError::Archive { ref source, .. } if source.refusal_code().is_none() => Self::of(Exit::World, &error)
+                .help("the environment is as it was; mend the cause and run the same command again"),
             BuildError::Archive { .. } | BuildError::Differs { .. } => Self::of(Exit::Refused, &error)
                 .help("the sdist does not give what was locked; tell the project's maintainers"),
             BuildError::Backend { .. } | BuildError::Io { .. } | BuildError::Sandbox { .. } => {

@@ -6,6 +6,8 @@
 /// One thing that goes wrong, every time unless it says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// The connection is reset before any answer.
+    Closed,
     /// The answer is held back for so many milliseconds.
     Delay(u64),
     /// The body comes in pieces of so many bytes with a pause of so many milliseconds between them.

@@ -170,6 +170,9 @@ pub(crate) fn send(
     faults: &[Fault],
     pause: &dyn Fn(u64) -> bool,
 ) -> io::Result<After> {
+    if faults.contains(&Fault::Closed) {
+        return Ok(After::Reset);
+    }
     let endless = faults.contains(&Fault::Endless);
     let lie = faults.iter().find_map(|fault| if let Fault::WrongLength(lie) = fault { Some(*lie) } else { None });
     let cut = faults.contains(&Fault::Truncated) || faults.contains(&Fault::Reset);

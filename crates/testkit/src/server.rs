@@ -278,9 +278,12 @@ impl State {
                 Fault::WrongBytes => flip_last(&mut bytes),
                 Fault::WrongContentType(other) => content_type.clone_from(other),
                 Fault::WrongOffset(shift) => ranges = Ranges::Served { shift: *shift },
-                Fault::Drip { .. } | Fault::Endless | Fault::Reset | Fault::Truncated | Fault::WrongLength(_) => {
-                    transport.push(fault.clone());
-                }
+                Fault::Closed
+                | Fault::Drip { .. }
+                | Fault::Endless
+                | Fault::Reset
+                | Fault::Truncated
+                | Fault::WrongLength(_) => transport.push(fault.clone()),
                 Fault::Md5Only | Fault::NoHash | Fault::WrongHash | Fault::WrongSize(_) => {}
                 Fault::StatusThen { .. } | Fault::TruncatedThen(_) => {}
             }

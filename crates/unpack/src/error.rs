@@ -72,7 +72,7 @@ pub enum ArchiveError {
         local: String,
     },
     /// Reading failed: the world's fault, not the archive's.
-    #[error("reading the archive failed while {doing}")]
+    #[error("failed to read the archive ({doing})")]
     Io {
         /// What was being read.
         doing: &'static str,

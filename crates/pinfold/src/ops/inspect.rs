@@ -144,6 +144,7 @@ fn findings_of(error: InstallError, wheel: &Selected) -> Result<Vec<Finding>, Fa
                 finding(&file.code, Some((file.path, file.sha256)), reason)
             })
             .collect()),
+        InstallError::Archive { ref source, .. } if source.refusal_code().is_none() => Err(error.into()),
         InstallError::Archive { .. } | InstallError::Metadata { .. } | InstallError::Reserved { .. } => {
             let failure = Failure::from(error);
             let causes: String = failure.details.iter().map(|(_, value)| format!(": {value}")).collect();
