@@ -33,6 +33,10 @@ mod generations;
 mod ledger;
 // The same inputs give the same lock, and it holds what was asked for.
 mod lock;
+// A lock that is older than what is installed, or changes while it is read.
+mod older_lock;
+// Scripts start wherever the environment is.
+mod relocatable;
 // A recording gives the lock again, offline.
 mod replay;
 // The same inputs give the same bytes, wherever and whenever.

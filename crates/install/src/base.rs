@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::merge::{Planned, Source};
 use crate::receipt::digest;
-use crate::{InstallError, InstalledLink, Interpreter, scripts};
+use crate::scripts::{self, Place};
+use crate::{InstallError, InstalledLink, Interpreter};
 
 /// Returns the environment's own files and links.
 pub(crate) fn environment_files(
     interpreter: &Interpreter,
-    venv: &str,
+    place: &Place,
 ) -> Result<(Vec<Planned<'static>>, Vec<InstalledLink>), InstallError> {
     let python = &interpreter.platform_python_implementation;
     let configuration = scripts::pyvenv_cfg(&interpreter.base_executable, python, &interpreter.version.to_string());
@@ -24,7 +25,7 @@ pub(crate) fn environment_files(
         }
         return Ok((files.into_iter().flatten().collect(), Vec::new()));
     }
-    for (name, text) in scripts::activation(venv) {
+    for (name, text) in place.activation() {
         files.push(own(&format!("{scheme}/{name}"), text.into_bytes()));
     }
     Ok((files.into_iter().flatten().collect(), links(interpreter)))

@@ -5,23 +5,25 @@ use pinfold_artifact::ArchivePath;
 use crate::merge::{Planned, Source};
 use crate::receipt::digest;
 use crate::record::{self, Row};
+use crate::scripts::Place;
 use crate::stage::Part;
 use crate::wheel_facts::Entry;
-use crate::{InstallError, Interpreter, direct_url, disk, layout, scripts};
+use crate::{InstallError, Interpreter, direct_url, disk, layout};
 
-/// Returns the files of one distribution, RECORD included. `python` is the environment's interpreter.
+/// Returns the files of one distribution, RECORD included. `place` is where the environment will be.
 pub(crate) fn files<'a>(
     part: &'a Part<'_>,
     position: u32,
     interpreter: &Interpreter,
-    python: &str,
+    place: &Place,
 ) -> Result<Vec<Planned<'a>>, InstallError> {
     let (name, scheme) = (&part.selected.name, &interpreter.scheme);
     let mut files = Vec::with_capacity(part.tree.manifest().files.len() + 4);
     for stored in &part.tree.manifest().files {
         let path = layout::place(&stored.path, &part.facts, scheme, name)?;
         if part.facts.python_scripts.contains(&stored.path) {
-            let script = scripts::with_interpreter(python, &read_checked(part, stored)?);
+            let refused = |line| InstallError::ScriptOptions { package: name.clone(), path: path.to_string(), line };
+            let script = place.script(&read_checked(part, stored)?).map_err(refused)?;
             files.push(written(path, script, true, position));
             continue;
         }
@@ -34,8 +36,9 @@ pub(crate) fn files<'a>(
             owners: vec![position],
         });
     }
-    for entry in part.facts.console.iter().chain(&part.facts.gui) {
-        for (script, text) in launchers(entry, interpreter, python) {
+    let console = part.facts.console.iter().map(|entry| (entry, Window::Console));
+    for (entry, window) in console.chain(part.facts.gui.iter().map(|entry| (entry, Window::Own))) {
+        for (script, text) in launchers(entry, window, interpreter, place) {
             let path = layout::place_script(&script, scheme, name)?;
             files.push(written(path, text.into_bytes(), true, position));
         }
@@ -46,13 +49,23 @@ pub(crate) fn files<'a>(
 
 /// Returns the files that start an entry point. On Windows a command file starts a script of the same name, because a
 /// program needs a stub for every processor, which would be somebody else's unlocked bytes. Not run here.
-fn launchers(entry: &Entry, interpreter: &Interpreter, python: &str) -> Vec<(String, String)> {
+fn launchers(entry: &Entry, window: Window, interpreter: &Interpreter, place: &Place) -> Vec<(String, String)> {
     if interpreter.os_name != "nt" {
-        return vec![(entry.name.clone(), scripts::launcher(python, entry))];
+        return vec![(entry.name.clone(), place.launcher(entry))];
     }
     let script = format!("{}-script.py", entry.name);
-    let command = format!("@\"%~dp0python.exe\" \"%~dp0{script}\" %*\r\n");
-    vec![(format!("{}.cmd", entry.name), command), (script, scripts::launcher(python, entry))]
+    let command = match window {
+        Window::Console => format!("@\"%~dp0python.exe\" \"%~dp0{script}\" %*\r\n"),
+        Window::Own => format!("@start \"\" \"%~dp0pythonw.exe\" \"%~dp0{script}\" %*\r\n"),
+    };
+    vec![(format!("{}.cmd", entry.name), command), (script, place.launcher(entry))]
+}
+
+/// Where a script shows itself: only Windows knows the difference.
+#[derive(Clone, Copy)]
+enum Window {
+    Console,
+    Own,
 }
 
 fn add_dist_info(

@@ -125,6 +125,16 @@ pub enum InstallError {
         /// The path inside the environment.
         path: String,
     },
+    /// The first line of a script has options that cannot be kept.
+    #[error("the first line of `{path}` of `{package}` has options that cannot be kept: `{line}`")]
+    ScriptOptions {
+        /// The distribution.
+        package: PackageName,
+        /// The script.
+        path: String,
+        /// Its first line.
+        line: String,
+    },
     /// The stored tree was changed.
     #[error("the stored tree of `{package}` was changed: `{path}`: {difference}")]
     StoreChanged {
@@ -158,6 +168,7 @@ impl InstallError {
             Self::Foreign { .. } => Some("foreign-environment"),
             Self::Metadata { .. } => Some("metadata-mismatch"),
             Self::Reserved { .. } => Some("reserved-path"),
+            Self::ScriptOptions { .. } => Some("unsafe-entry-point"),
             Self::Store(source) => source.refusal_code(),
             Self::StoreChanged { .. } => Some("store-mismatch"),
             Self::Unaccepted { files, .. } => files.first().map(|file| file.code.as_str()),

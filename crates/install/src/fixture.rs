@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use crate::exchange::{Method, Placed};
 use crate::receipt::digest;
 use crate::{
-    Bytecode, Depth, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, Report, StageOptions,
-    VerifyOptions, plan, stage, unpack_wheel, verify,
+    Bytecode, Depth, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, Relocation, Report,
+    StageOptions, VerifyOptions, plan, stage, unpack_wheel, verify,
 };
 
 /// The world; it goes away when dropped.
@@ -26,6 +26,7 @@ pub(crate) struct World {
     pub(crate) accepts: Vec<Accepted>,
     pub(crate) link_mode: LinkMode,
     pub(crate) bytecode: Bytecode,
+    pub(crate) relocation: Relocation,
     /// How many former generations are kept.
     pub(crate) keep: usize,
     /// Whether packages are locked by URL, without an index.
@@ -57,6 +58,7 @@ impl World {
             accepts: Vec::new(),
             link_mode: LinkMode::Auto,
             bytecode: Bytecode::Leave,
+            relocation: Relocation::Fixed,
             keep: StageOptions::KEEP,
             by_url: false,
         }
@@ -138,7 +140,15 @@ impl World {
     }
 
     fn intent<'a>(&'a self, selection: &'a Selection, lock_sha256: &'a Sha256, wanted: &'a Wanted) -> Intent<'a> {
-        Intent { environment: &self.environment, interpreter: interpreter(), lock_sha256, selection, wanted }
+        Intent {
+            environment: &self.environment,
+            interpreter: interpreter(),
+            lock_sha256,
+            selection,
+            wanted,
+            lock_as_of: None,
+            relocation: self.relocation,
+        }
     }
 
     pub(crate) fn lock_sha256(&self, wheels: &[WheelRecipe]) -> Sha256 {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{Directory, Kind};
 use crate::exchange::{self, Method, Placed};
 use crate::ledger::{append, last_recorded};
-use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles};
+use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles, Relocation};
 
 /// A generation of an environment, the current one or a former one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ fn check_complete(environment: &Environment, generation: u64, directory: &Path) 
     if receipt.generation != generation {
         return Err(damaged("receipt", format!("it is of generation {}", receipt.generation)));
     }
-    if Path::new(&receipt.venv) != environment.venv() {
+    if receipt.relocation() == Relocation::Fixed && Path::new(&receipt.venv) != environment.venv() {
         return Err(damaged("scripts", format!("they name `{}`, another place", receipt.venv)));
     }
     let base = &receipt.interpreter.base_executable;

@@ -7,7 +7,9 @@ use pinfold_artifact::Sha256;
 use pinfold_lock::{Selected, Selection, Wanted};
 use pinfold_packaging::{PackageName, Version};
 
-use crate::{Environment, InstalledDistribution, Interpreter, Receipt, direct_url};
+use crate::{
+    Environment, InstalledDistribution, Interpreter, LockAsOf, Older, Receipt, Relocation, direct_url, lock_age,
+};
 
 /// What an environment is to be.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,10 @@ pub struct Intent<'a> {
     pub selection: &'a Selection,
     /// The extras and groups that were asked for.
     pub wanted: &'a Wanted,
+    /// The state of the index that the lock is of.
+    pub lock_as_of: Option<&'a LockAsOf>,
+    /// Whether it may be moved.
+    pub relocation: Relocation,
 }
 
 /// The difference between an environment and what it is to be.
@@ -37,6 +43,8 @@ pub struct Plan {
     pub kept: usize,
     /// Why a new generation is needed although no distribution changes.
     pub rebuild: Vec<RebuildReason>,
+    /// Set if the lock is older than the installed one.
+    pub older: Option<Older>,
 }
 
 /// One distribution of a plan.
@@ -63,6 +71,8 @@ pub enum RebuildReason {
     Moved,
     /// There is no environment yet.
     New,
+    /// It is to be one that may be moved, or no longer.
+    Relocation,
     /// Other extras or groups were asked for, though they select the same.
     Wanted,
 }
@@ -92,6 +102,7 @@ pub fn plan(intent: &Intent<'_>, receipt: Option<&Receipt>) -> Plan {
     let leaves =
         |it: &InstalledDistribution| Change { name: it.name.clone(), from: Some(it.version.clone()), to: None };
     plan.removed = gone.into_values().map(leaves).collect();
+    plan.older = lock_age::older(intent.lock_as_of, &plan, receipt);
     plan
 }
 
@@ -108,13 +119,16 @@ fn reasons(intent: &Intent<'_>, receipt: Option<&Receipt>) -> Vec<RebuildReason>
     let Some(receipt) = receipt else {
         return vec![RebuildReason::New];
     };
-    let moved = Path::new(&receipt.venv) != intent.environment.venv();
+    let (relocation, relocatable) = (receipt.relocation(), Relocation::Relocatable);
+    let may_move = relocation == relocatable && intent.relocation == relocatable;
+    let moved = Path::new(&receipt.venv) != intent.environment.venv() && !may_move;
     let wanted = (&receipt.extras, &receipt.groups) != (&intent.wanted.extras, &intent.wanted.groups);
     let all = [
         (RebuildReason::Damaged, intent.environment.is_marked_damaged(receipt.generation)),
         (RebuildReason::Interpreter, !receipt.interpreter.is_same_installation(intent.interpreter)),
         (RebuildReason::Lock, receipt.lock_sha256 != *intent.lock_sha256),
         (RebuildReason::Moved, moved),
+        (RebuildReason::Relocation, relocation != intent.relocation),
         (RebuildReason::Wanted, wanted),
     ];
     all.into_iter().filter_map(|(reason, holds)| holds.then_some(reason)).collect()

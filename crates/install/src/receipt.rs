@@ -12,7 +12,7 @@ use pinfold_artifact::{ArchivePath, ArtifactFilename, SafeUrl, Sha256};
 use pinfold_packaging::{ExtraName, GroupName, PackageName, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{InstallError, Interpreter, LinkMode};
+use crate::{InstallError, Interpreter, LinkMode, LockAsOf, Relocation};
 
 /// The header of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +24,16 @@ pub struct Receipt {
     pub generation: u64,
     /// When it was made, as the caller said (RFC 3339).
     pub installed_at: String,
-    /// Where the environment is, absolute.
+    /// Where the environment is, or was when it was made, absolute.
     pub venv: String,
+    /// Whether it may be moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relocation: Option<Relocation>,
     /// Digest of the lock's bytes.
     pub lock_sha256: Sha256,
+    /// The state of the index that the lock is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_as_of: Option<LockAsOf>,
     /// The extras that were asked for.
     pub extras: BTreeSet<ExtraName>,
     /// The dependency groups that were asked for.
@@ -131,6 +137,11 @@ impl Receipt {
             return Err(damaged(format!("its schema is {}, this pinfold reads {}", receipt.schema, Self::SCHEMA)));
         }
         Ok(Some(receipt))
+    }
+
+    /// Returns whether the environment may be moved.
+    pub fn relocation(&self) -> Relocation {
+        self.relocation.unwrap_or_default()
     }
 
     /// Returns the text of the receipt.

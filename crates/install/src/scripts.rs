@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wheel_facts::Entry;
+use crate::{Environment, Receipt};
 
 /// Checks that a path can be written into every script and file that must name it.
 ///
@@ -17,45 +20,136 @@ pub(crate) fn check_place(venv: &Path) -> Result<(), &'static str> {
     if text.chars().any(char::is_control) {
         return Err("it holds a control character");
     }
-    let special = |c: char| matches!(c, '"' | '$' | '`' | '\\');
-    if cfg!(unix) && needs_shell(&format!("{text}/bin/python")) && (text.contains(special) || text.contains("'''")) {
+    if cfg!(unix) && needs_shell(&format!("{text}/bin/python"), "") && is_special(text) {
         return Err("it is long or has a blank, so a shell starts its scripts; then it may hold no quote, `$` or `\\`");
     }
     Ok(())
 }
 
-/// Returns the first line or lines of a script that `python` runs.
-///
-/// A kernel cuts a first line that is too long, and splits it at a blank; then a shell starts the interpreter, and the
-/// interpreter sees the shell's line as a string.
-pub(crate) fn shebang(python: &str) -> String {
-    if needs_shell(python) {
-        return format!("#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n");
+/// Where an environment is to be, as what is written into it names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    venv: String,
+    python: String,
+    relocation: Relocation,
+}
+
+/// Whether an environment may be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relocation {
+    /// Its scripts name the place for which it was made.
+    #[default]
+    Fixed,
+    /// Its scripts find the interpreter beside themselves.
+    Relocatable,
+}
+
+impl Place {
+    /// The place of an environment that is made now.
+    pub(crate) fn new(environment: &Environment, relocation: Relocation) -> Self {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        Self { venv: text(environment.venv()), python: text(&environment.python()), relocation }
     }
-    format!("#!{python}\n")
+
+    /// The place that a receipt's environment was made for; one that cannot be moved must be where it is looked at.
+    pub(crate) fn of(receipt: &Receipt, environment: &Environment) -> Self {
+        let relocation = receipt.relocation();
+        let found = Self::new(environment, relocation);
+        match relocation {
+            Relocation::Fixed => found,
+            Relocation::Relocatable => Self { venv: receipt.venv.clone(), ..found },
+        }
+    }
+
+    /// Returns the first lines of a script that the environment's interpreter runs, with these options.
+    ///
+    /// A kernel cuts a first line that is too long, splits it at a blank, and hands over all that follows the program as
+    /// one argument. In these cases, and where the interpreter is to be found beside the script, a shell starts it: to the
+    /// shell the second line is a command, to the interpreter the beginning of a string that ends on the third. `between`
+    /// is a comment that has to be on one of the first two lines.
+    fn shebang(&self, options: &[&str], between: &str) -> String {
+        let options: String = options.iter().map(|option| format!(" {option}")).collect();
+        let program = match self.relocation {
+            Relocation::Fixed if !needs_shell(&self.python, &options) => {
+                return format!("#!{}{options}\n{between}", self.python);
+            }
+            Relocation::Fixed => format!("\"{}\"", self.python),
+            Relocation::Relocatable => BESIDE.to_owned(),
+        };
+        format!("#!/bin/sh\n{between}'''exec' {program}{options} \"$0\" \"$@\"\n' '''\n")
+    }
+
+    /// Returns a launcher of an entry point.
+    pub(crate) fn launcher(&self, entry: &Entry) -> String {
+        let imported = entry.attribute.split('.').next().unwrap_or(&entry.attribute);
+        format!(
+            "{}import sys\n\nfrom {} import {imported}\n\nif __name__ == \"__main__\":\n    sys.exit({}())\n",
+            self.shebang(&[], ""),
+            entry.module,
+            entry.attribute,
+        )
+    }
+
+    /// Returns a script whose first line asks for any interpreter with that line naming the environment's. What follows
+    /// the interpreter's name on it are options, and stay.
+    ///
+    /// # Errors
+    /// The first line, if its options cannot be written down so that a shell reads nothing else into them.
+    pub(crate) fn script(&self, script: &[u8]) -> Result<Vec<u8>, String> {
+        let line = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        let (first, rest) = script.split_at(line(script));
+        let first = String::from_utf8_lossy(first);
+        let mut words = first.split_whitespace();
+        // `#!python`, `#!pythonw`, `#!python3`.
+        words.next();
+        let options: Vec<&str> = words.collect();
+        let is_option = |option: &&str| option.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,:=+/".contains(c));
+        let is_fixed = self.relocation == Relocation::Fixed;
+        let is_quotable = !(is_fixed && needs_shell(&self.python, &options.join(" ")) && is_special(&self.python));
+        if !options.iter().all(is_option) || !is_quotable {
+            return Err(first.trim_end().to_owned());
+        }
+        let second = &rest[..line(rest)];
+        // PEP 263: what encoding a script has stands on one of its first two lines.
+        let declares =
+            second.starts_with(b"#") && second.windows(7).any(|part| part == b"coding:" || part == b"coding=");
+        let between = if declares { String::from_utf8_lossy(second).into_owned() } else { String::new() };
+        let between = if declares && !between.ends_with('\n') { between + "\n" } else { between };
+        let mut text = self.shebang(&options, &between).into_bytes();
+        text.extend_from_slice(if declares { &rest[second.len()..] } else { rest });
+        Ok(text)
+    }
+
+    /// Returns the scripts that switch a shell to the environment, with their names. A C shell does not tell a script
+    /// where it is, so an environment that may be moved has none for it.
+    pub(crate) fn activation(&self) -> Vec<(&'static str, String)> {
+        let (posix, fish) = match self.relocation {
+            Relocation::Fixed => (
+                format!("VIRTUAL_ENV='{}'", self.venv.replace('\'', r"'\''")),
+                format!("'{}'", self.venv.replace('\\', r"\\").replace('\'', r"\'")),
+            ),
+            Relocation::Relocatable => (POSIX_BESIDE.to_owned(), "(realpath (status dirname)/..)".to_owned()),
+        };
+        let mut all = vec![("activate", POSIX.replace("@VENV@", &posix))];
+        if self.relocation == Relocation::Fixed {
+            let csh = self.venv.replace('\'', r"'\''").replace('!', r"\!");
+            all.push(("activate.csh", CSH.replace("@VENV@", &csh)));
+        }
+        all.push(("activate.fish", FISH.replace("@VENV@", &fish)));
+        all
+    }
 }
 
-fn needs_shell(python: &str) -> bool {
-    python.contains(char::is_whitespace) || "#!".len() + python.len() >= SHEBANG_BYTES
+fn needs_shell(python: &str, options: &str) -> bool {
+    python.contains(char::is_whitespace)
+        || options.split_whitespace().count() > 1
+        || "#!".len() + python.len() + options.len() >= SHEBANG_BYTES
 }
 
-/// Returns a launcher of an entry point.
-pub(crate) fn launcher(python: &str, entry: &Entry) -> String {
-    let imported = entry.attribute.split('.').next().unwrap_or(&entry.attribute);
-    format!(
-        "{}import sys\n\nfrom {} import {imported}\n\nif __name__ == \"__main__\":\n    sys.exit({}())\n",
-        shebang(python),
-        entry.module,
-        entry.attribute,
-    )
-}
-
-/// Returns a script with its first line, which asks for any interpreter, naming the environment's.
-pub(crate) fn with_interpreter(python: &str, script: &[u8]) -> Vec<u8> {
-    let rest = script.iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &script[end + 1..]);
-    let mut text = shebang(python).into_bytes();
-    text.extend_from_slice(rest);
-    text
+/// Returns true for what a shell takes for more than itself between double quotes, or ends a string of the interpreter's.
+fn is_special(path: &str) -> bool {
+    path.contains(['"', '$', '`', '\\']) || path.contains("'''")
 }
 
 /// Returns `pyvenv.cfg`, which makes a directory an environment.
@@ -69,17 +163,23 @@ pub(crate) fn pyvenv_cfg(base_executable: &Path, implementation: &str, version: 
     )
 }
 
-/// Returns the scripts that switch a shell to the environment, with their names.
-pub(crate) fn activation(venv: &str) -> [(&'static str, String); 3] {
-    [
-        ("activate", POSIX.replace("@VENV@", &venv.replace('\'', r"'\''"))),
-        ("activate.csh", CSH.replace("@VENV@", &venv.replace('\'', r"'\''").replace('!', r"\!"))),
-        ("activate.fish", FISH.replace("@VENV@", &venv.replace('\\', r"\\").replace('\'', r"\'"))),
-    ]
-}
-
 /// The longest first line, its end included, that every kernel in use takes.
 const SHEBANG_BYTES: usize = 127;
+
+/// The interpreter beside a script, wherever the script is called from and through whatever links.
+const BESIDE: &str = r#""$(dirname -- "$(realpath -- "$0")")/python""#;
+
+/// Finds the environment from the script that is being sourced.
+const POSIX_BESIDE: &str = r#"if [ -n "${BASH_VERSION:-}" ]; then
+    _PINFOLD_SCRIPT="$BASH_SOURCE"
+elif [ -n "${ZSH_VERSION:-}" ]; then
+    eval '_PINFOLD_SCRIPT="${(%):-%x}"'
+else
+    echo "this shell does not tell a script where it is: add the environment's bin to PATH instead" >&2
+    return 1
+fi
+VIRTUAL_ENV="$(CDPATH='' cd -- "$(dirname -- "$_PINFOLD_SCRIPT")/.." && pwd)"
+unset _PINFOLD_SCRIPT"#;
 
 const POSIX: &str = r#"# Source this file: . bin/activate
 deactivate() {
@@ -104,7 +204,7 @@ deactivate() {
     fi
 }
 deactivate keep
-VIRTUAL_ENV='@VENV@'
+@VENV@
 VIRTUAL_ENV_PROMPT="${VIRTUAL_ENV##*/}"
 export VIRTUAL_ENV VIRTUAL_ENV_PROMPT
 _PINFOLD_PATH="$PATH"
@@ -145,7 +245,7 @@ function deactivate -d 'Leave the environment'
     end
 end
 deactivate keep
-set -gx VIRTUAL_ENV '@VENV@'
+set -gx VIRTUAL_ENV @VENV@
 set -gx _PINFOLD_PATH $PATH
 set -gx PATH "$VIRTUAL_ENV/bin" $PATH
 if set -q PYTHONHOME
@@ -162,30 +262,71 @@ mod tests {
         Entry { name: "tool".to_owned(), module: "package.cli".to_owned(), attribute: attribute.to_owned() }
     }
 
+    fn place(python: &str, relocation: Relocation) -> Place {
+        let venv = python.trim_end_matches("/bin/python").to_owned();
+        Place { venv, python: python.to_owned(), relocation }
+    }
+
+    fn fixed(python: &str) -> Place {
+        place(python, Relocation::Fixed)
+    }
+
     #[test]
     fn launcher_imports_only_the_first_name() {
-        let text = launcher("/project/.venv/bin/python", &entry("App.run"));
+        let text = fixed("/project/.venv/bin/python").launcher(&entry("App.run"));
         let expected = "#!/project/.venv/bin/python\nimport sys\n\nfrom package.cli import App\n\n\
                         if __name__ == \"__main__\":\n    sys.exit(App.run())\n";
         assert_eq!(text, expected);
     }
 
     #[test]
-    fn blanks_and_length_need_a_shell() {
-        assert_eq!(shebang("/a/bin/python"), "#!/a/bin/python\n");
+    fn blanks_length_and_several_options_need_a_shell() {
+        let shebang = |python: &str, options: &[&str]| fixed(python).shebang(options, "");
+        assert_eq!(shebang("/a/bin/python", &[]), "#!/a/bin/python\n");
+        assert_eq!(shebang("/a/bin/python", &["-E"]), "#!/a/bin/python -E\n");
+        let expected = "#!/bin/sh\n'''exec' \"/a/bin/python\" -E -s \"$0\" \"$@\"\n' '''\n";
+        assert_eq!(shebang("/a/bin/python", &["-E", "-s"]), expected);
         let expected = "#!/bin/sh\n'''exec' \"/a b/bin/python\" \"$0\" \"$@\"\n' '''\n";
-        assert_eq!(shebang("/a b/bin/python"), expected);
+        assert_eq!(shebang("/a b/bin/python", &[]), expected);
         let longest = format!("/{}", "x".repeat(SHEBANG_BYTES - 4));
-        assert_eq!(shebang(&longest).len(), SHEBANG_BYTES);
-        assert!(shebang(&format!("{longest}x")).starts_with("#!/bin/sh\n"));
+        assert_eq!(shebang(&longest, &[]).len(), SHEBANG_BYTES);
+        assert!(shebang(&format!("{longest}x"), &[]).starts_with("#!/bin/sh\n"));
+        assert!(shebang(&longest, &["-E"]).starts_with("#!/bin/sh\n"));
     }
 
     #[test]
-    fn scripts_get_the_environments_interpreter() {
-        for script in ["#!python\nprint(1)\n", "#!pythonw -E\nprint(1)\n"] {
-            assert_eq!(with_interpreter("/v/bin/python", script.as_bytes()), b"#!/v/bin/python\nprint(1)\n");
-        }
-        assert_eq!(with_interpreter("/v/bin/python", b"#!python"), b"#!/v/bin/python\n");
+    fn a_script_that_may_be_moved_looks_beside_itself() {
+        let expected =
+            "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")/python\" -E \"$0\" \"$@\"\n' '''\n";
+        assert_eq!(place("/a/bin/python", Relocation::Relocatable).shebang(&["-E"], ""), expected);
+    }
+
+    #[test]
+    fn scripts_get_the_environments_interpreter_and_keep_their_options() {
+        let check = |python: &str, script: &str, expected: Result<&str, &str>| {
+            let written = fixed(python).script(script.as_bytes());
+            let written = written.map(|bytes| String::from_utf8(bytes).unwrap());
+            assert_eq!(written, expected.map(str::to_owned).map_err(str::to_owned), "{script}");
+        };
+        check("/v/bin/python", "#!python\nprint(1)\n", Ok("#!/v/bin/python\nprint(1)\n"));
+        check("/v/bin/python", "#!pythonw -E\nprint(1)\n", Ok("#!/v/bin/python -E\nprint(1)\n"));
+        check(
+            "/v/bin/python",
+            "#!python3 -W error\r\nprint(1)\n",
+            Ok("#!/bin/sh\n'''exec' \"/v/bin/python\" -W error \"$0\" \"$@\"\n' '''\nprint(1)\n"),
+        );
+        check("/v/bin/python", "#!python", Ok("#!/v/bin/python\n"));
+        check("/v/bin/python", "#!python $(touch x)\n", Err("#!python $(touch x)"));
+        check("/v/bin/python", "#!python ''';import os\n", Err("#!python ''';import os"));
+        check("/$v/bin/python", "#!python -E\n", Ok("#!/$v/bin/python -E\n"));
+        check("/$v/bin/python", "#!python -E -s\n", Err("#!python -E -s"));
+        let latin = "#!python\n# -*- coding: latin-1 -*-\nprint(1)\n";
+        check("/v/bin/python", latin, Ok("#!/v/bin/python\n# -*- coding: latin-1 -*-\nprint(1)\n"));
+        check(
+            "/a b/bin/python",
+            latin,
+            Ok("#!/bin/sh\n# -*- coding: latin-1 -*-\n'''exec' \"/a b/bin/python\" \"$0\" \"$@\"\n' '''\nprint(1)\n"),
+        );
     }
 
     #[test]
@@ -204,9 +345,19 @@ mod tests {
 
     #[test]
     fn activation_quotes_the_place() {
-        let [(_, posix), (_, csh), (_, fish)] = activation("/home/o'brien!/.venv");
+        let all = fixed("/home/o'brien!/.venv/bin/python").activation();
+        let [(_, posix), (_, csh), (_, fish)] = &all[..] else { panic!("{all:?}") };
         assert!(posix.contains(r"VIRTUAL_ENV='/home/o'\''brien!/.venv'"), "{posix}");
         assert!(csh.contains(r"setenv VIRTUAL_ENV '/home/o'\''brien\!/.venv'"), "{csh}");
         assert!(fish.contains(r"set -gx VIRTUAL_ENV '/home/o\'brien!/.venv'"), "{fish}");
+    }
+
+    #[test]
+    fn what_may_be_moved_names_no_place() {
+        let place = place("/home/somebody/.venv/bin/python", Relocation::Relocatable);
+        let all = place.activation();
+        assert_eq!(all.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["activate", "activate.fish"]);
+        assert!(all.iter().all(|(_, text)| !text.contains("somebody")), "{all:?}");
+        assert!(!place.launcher(&entry("main")).contains("somebody"));
     }
 }

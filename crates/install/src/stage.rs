@@ -17,12 +17,13 @@ use crate::exchange;
 use crate::link::{self, NamedTree};
 use crate::merge::{self, Planned, Source};
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
+use crate::scripts::Place;
 use crate::staging::{Staged, StagingDirectory};
 use crate::verify::stamps;
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
-    ReceiptFiles, base, bytecode, direct_url, distribution, generations,
+    ReceiptFiles, Relocation, base, bytecode, direct_url, distribution, generations,
 };
 
 /// How files come from the store into an environment.
@@ -128,13 +129,11 @@ fn planned<'a>(
     environment: &Environment,
     parts: &'a [Part<'a>],
 ) -> Result<(Vec<Planned<'a>>, Vec<InstalledLink>), InstallError> {
-    let venv = environment.venv().to_string_lossy();
-    let python = environment.python();
-    let python = python.to_string_lossy();
-    let (mut files, links) = base::environment_files(intent.interpreter, &venv)?;
+    let place = Place::new(environment, intent.relocation);
+    let (mut files, links) = base::environment_files(intent.interpreter, &place)?;
     for (position, part) in parts.iter().enumerate() {
         let position = u32::try_from(position).unwrap_or(u32::MAX);
-        files.append(&mut distribution::files(part, position, intent.interpreter, &python)?);
+        files.append(&mut distribution::files(part, position, intent.interpreter, &place)?);
     }
     let name = |owners: &[u32]| {
         let first = owners.first().and_then(|owner| parts.get(*owner as usize));
@@ -212,7 +211,9 @@ fn write_receipt(
         generation,
         installed_at: options.installed_at.to_owned(),
         venv: intent.environment.venv().to_string_lossy().into_owned(),
+        relocation: (intent.relocation != Relocation::Fixed).then_some(intent.relocation),
         lock_sha256: *intent.lock_sha256,
+        lock_as_of: intent.lock_as_of.cloned(),
         extras: intent.wanted.extras.clone(),
         groups: intent.wanted.groups.clone(),
         link_mode: options.link_mode,

@@ -207,6 +207,9 @@ pub struct Sync {
     /// Keeps so many former generations, to which `rollback` can go back
     #[arg(long, value_name = "N", env = "PINFOLD_KEEP", default_value_t = 3)]
     pub keep: usize,
+    /// Makes an environment that may be moved: its scripts find the interpreter beside themselves. Stays so until `--relocatable=false`
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub relocatable: Option<bool>,
     /// Keeps aside a virtual environment that another tool made, and makes ours in its place
     #[arg(long)]
     pub adopt: bool,

@@ -130,6 +130,8 @@ impl From<InstallError> for Failure {
             }
             InstallError::Conflict { .. } => Self::of(Exit::Refused, &error)
                 .help("leave one of them out with `exclude` in the manifest, and lock again"),
+            InstallError::ScriptOptions { .. } => Self::of(Exit::Refused, &error)
+                .help("pin another version of the package, or leave it out with `exclude` in the manifest, and lock again"),
             InstallError::Reserved { .. } => Self::of(Exit::Refused, &error)
                 .help("leave the package out with `exclude` in the manifest, and lock again"),
             InstallError::Unaccepted { ref package, ref files } => {

@@ -37,7 +37,9 @@ use self::walk::Seen;
 #[cfg(target_os = "linux")]
 pub use self::watch::watch;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
-use crate::{Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Receipt, ReceiptFiles, bytecode};
+use crate::{
+    Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Receipt, ReceiptFiles, Relocation, bytecode,
+};
 
 /// How thoroughly an environment is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -237,7 +239,8 @@ fn check_list(header: &Receipt, list: &ReceiptFiles, found: &Sha256, environment
     if !list.files.is_sorted_by(|a, b| a.path < b.path) || !list.links.is_sorted_by(|a, b| a.path < b.path) {
         wrong("every path once, in order".to_owned(), "another order".to_owned());
     }
-    if std::path::Path::new(&header.venv) != environment.venv() {
+    let is_fixed = header.relocation() == Relocation::Fixed;
+    if is_fixed && std::path::Path::new(&header.venv) != environment.venv() {
         wrong(format!("an environment at {}", header.venv), format!("one at {}", environment.venv().display()));
     }
 }

@@ -11,6 +11,7 @@ use pinfold_store::Store;
 
 use super::{Finding, FindingCode, Report};
 use crate::merge::Planned;
+use crate::scripts::Place;
 use crate::stage::Part;
 use crate::wheel_facts::WheelFacts;
 use crate::{Environment, InstallError, InstalledFile, Receipt, ReceiptFiles, base, bytecode, distribution, plan};
@@ -27,7 +28,7 @@ pub(super) fn derive<'a>(
 ) -> Result<Vec<&'a str>, InstallError> {
     let mut derived: BTreeMap<String, Expected> = BTreeMap::new();
     let mut is_derived = vec![false; header.distributions.len()];
-    let python = environment.python();
+    let place = Place::of(header, environment);
     for (position, it) in header.distributions.iter().enumerate() {
         let Some(selected) = selection.packages.iter().find(|selected| plan::is_same(it, selected)) else { continue };
         let Some(tree) = store.tree(&it.wheel_sha256)? else { continue };
@@ -35,7 +36,7 @@ pub(super) fn derive<'a>(
         let part = Part { selected, tree: &tree, facts };
         let owner = u32::try_from(position).unwrap_or(u32::MAX);
         // A tree that was changed in the store proves nothing; the environment may be right.
-        let Ok(files) = distribution::files(&part, owner, &header.interpreter, &python.to_string_lossy()) else {
+        let Ok(files) = distribution::files(&part, owner, &header.interpreter, &place) else {
             continue;
         };
         for file in files {
@@ -44,7 +45,7 @@ pub(super) fn derive<'a>(
         is_derived[position] = true;
         report.distributions_derived += 1;
     }
-    let (own, links) = base::environment_files(&header.interpreter, &environment.venv().to_string_lossy())?;
+    let (own, links) = base::environment_files(&header.interpreter, &place)?;
     for file in own {
         expect(&mut derived, &file, None);
     }

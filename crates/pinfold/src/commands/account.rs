@@ -191,6 +191,7 @@ const fn reason_text(reason: RebuildReason) -> &'static str {
         RebuildReason::Lock => "another lock",
         RebuildReason::Moved => "the environment was moved",
         RebuildReason::New => "a new environment",
+        RebuildReason::Relocation => "scripts of another kind",
         RebuildReason::Wanted => "other extras or groups",
     }
 }
@@ -203,6 +204,7 @@ const fn code(reason: RebuildReason) -> &'static str {
         RebuildReason::Lock => "lock",
         RebuildReason::Moved => "moved",
         RebuildReason::New => "new",
+        RebuildReason::Relocation => "relocation",
         RebuildReason::Wanted => "wanted",
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use pinfold_fetch::Connectivity;
-use pinfold_install::{Adoption, Bytecode, LinkMode};
+use pinfold_install::{Adoption, Bytecode, LinkMode, Relocation};
 use pinfold_lock::Wanted;
 use pinfold_packaging::{ExtraName, GroupName, NameError};
 
@@ -34,6 +34,11 @@ pub(super) fn run(arguments: &cli::Sync, world: &World, output: &Output) -> Resu
             cli::LinkMode::Reflink => LinkMode::Reflink,
         },
         bytecode: if arguments.compile_bytecode { Bytecode::Compile } else { Bytecode::Leave },
+        relocation: arguments.relocatable.map(
+            |is_asked| {
+                if is_asked { Relocation::Relocatable } else { Relocation::Fixed }
+            },
+        ),
         keep: arguments.keep,
         adoption: if arguments.adopt { Adoption::SetAside } else { Adoption::Refuse },
         patience: (&arguments.wait).into(),

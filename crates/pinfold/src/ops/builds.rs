@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::{ArchivePath, Artifact, ArtifactFilename, Origin, SafeUrl, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, build_wheel};
-use pinfold_install::{Bytecode, Environment, Intent, LinkMode, StageOptions, stage};
+use pinfold_install::{Bytecode, Environment, Intent, LinkMode, Relocation, StageOptions, stage};
 use pinfold_lock::{Accepted, ArtifactKind, BuildRecipe, BuildTool, Direct, Selected, Selection, Wanted};
 use pinfold_store::{Store, Stored};
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,8 @@ pub(crate) fn with_bench<R>(
         lock_sha256: &digest,
         selection: &selection,
         wanted: &wanted,
+        lock_as_of: None,
+        relocation: Relocation::Fixed,
     };
     let guard = environment.lock()?;
     let options = StageOptions {

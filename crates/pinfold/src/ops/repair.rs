@@ -141,6 +141,8 @@ impl Bench<'_> {
             lock_sha256: &self.read.sha256,
             selection: &selection,
             wanted: &wanted,
+            lock_as_of: self.receipt.lock_as_of.as_ref(),
+            relocation: self.receipt.relocation(),
         };
         let now = self.world.now().to_string();
         let bytecode = if self.guard.has_compiled_modules() { Bytecode::Compile } else { Bytecode::Leave };

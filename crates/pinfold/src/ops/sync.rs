@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::Sha256;
 use pinfold_fetch::Connectivity;
-use pinfold_install::{Adoption, Bytecode, Environment, Intent, LinkMode, Plan, Receipt, StageOptions, plan, stage};
+use pinfold_install::{
+    Adoption, AsOf, Bytecode, Environment, Intent, LinkMode, LockAsOf, Older, Plan, Receipt, Relocation, StageOptions,
+    plan, stage,
+};
 use pinfold_lock::{Selection, Wanted, select};
 
 use super::downloads::{self, Downloads};
@@ -36,6 +39,8 @@ pub struct SyncRequest<'a> {
     pub link_mode: LinkMode,
     /// Whether modules are compiled now.
     pub bytecode: Bytecode,
+    /// Whether the environment may be moved, if that is said; else it stays as it is in this.
+    pub relocation: Option<Relocation>,
     /// How many former generations are kept.
     pub keep: usize,
     /// What to do with an environment that another tool made.
@@ -88,14 +93,20 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         (_, python) => world.interpreter(python, read.lock.requires_python.as_ref())?,
     };
     let selection = select(&read.lock, &interpreter.host()?, &request.wanted)?;
+    let lock_as_of = LockAsOf::of(&read.lock);
     let intent = Intent {
         environment: &environment,
         interpreter: &interpreter,
         lock_sha256: &read.sha256,
         selection: &selection,
         wanted: &request.wanted,
+        lock_as_of: lock_as_of.as_ref(),
+        relocation: request.relocation.or(receipt.as_ref().map(Receipt::relocation)).unwrap_or_default(),
     };
     let changes = plan(&intent, receipt.as_ref());
+    if let Some(older) = &changes.older {
+        output.warning(&older_lock(older, request));
+    }
     let counts = request.counts_downloads && !changes.is_empty();
     let downloads = if counts { Some(downloads::count(&selection, world)?) } else { None };
     let unchanged = |plan, selection| Synced {
@@ -144,4 +155,20 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));
     remember::remember(&environment, world, output);
     Ok(Synced { receipt: Some(receipt), set_aside, ..unchanged(changes, selection) })
+}
+
+/// Says what both locks are of: whoever gives an older lock brings back what was mended since (LK15).
+fn older_lock(older: &Older, request: &SyncRequest<'_>) -> String {
+    let shown = |as_of: &LockAsOf| match as_of.kind {
+        AsOf::Cutoff => format!("of {}", as_of.time),
+        AsOf::NewestFile => format!("with files up to {}", as_of.time),
+    };
+    format!(
+        "`{}` is older than what is installed: it is a lock {}, `{}` was made from one {}\n\
+         to go back to a former environment, use `pinfold rollback`",
+        request.lock.display(),
+        shown(&older.lock),
+        request.venv.display(),
+        shown(&older.installed),
+    )
 }

@@ -1,0 +1,126 @@
+//! Console scripts start wherever the environment is, and go on doing so where it was moved, if that was asked for.
+#![cfg(unix)]
+
+use std::path::Path;
+use std::process::Command;
+
+use pinfold_testkit::{Index, WheelRecipe};
+
+use crate::project::Project;
+
+fn tool() -> Index {
+    let recipe = WheelRecipe::new("tool", "1.0")
+        .file("tool_main.py", "import sys\ndef main():\n    print('tool', sys.prefix, *sys.argv[1:])\n")
+        .console_script("tool", "tool_main:main")
+        .gui_script("window", "tool_main:main")
+        .data("scripts", "script", "#!python\nimport sys; print('script', sys.prefix, *sys.argv[1:])\n")
+        .data(
+            "scripts",
+            "isolated",
+            "#!python -E -s\nimport sys; print(sys.flags.ignore_environment, sys.flags.no_user_site)\n",
+        )
+        .data("scripts", "warned", "#!pythonw -Wignore\nimport sys; print(sys.warnoptions)\n")
+        .data("scripts", "latin", "#!python\n# -*- coding: latin-1 -*-\nprint(len('\u{e9}'))\n");
+    Index::new().wheel_from(recipe)
+}
+
+fn run(script: &Path, arguments: &[&str]) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let output = Command::new(script).args(arguments).env_clear().env("PATH", path).current_dir("/").output().unwrap();
+    assert!(output.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn check_scripts(venv: &Path) {
+    let bin = venv.join("bin");
+    for name in ["tool", "script"] {
+        let expected = format!("{name} {} a b c\n", venv.display());
+        assert_eq!(run(&bin.join(name), &["a b", "c"]), expected);
+    }
+    assert_eq!(run(&bin.join("window"), &["w"]), format!("tool {} w\n", venv.display()));
+    assert_eq!(run(&bin.join("isolated"), &[]), "1 1\n");
+    assert_eq!(run(&bin.join("warned"), &[]), "['ignore']\n");
+    // Two bytes of UTF-8 are two characters of latin-1.
+    assert_eq!(run(&bin.join("latin"), &[]), "2\n");
+}
+
+#[test]
+fn scripts_start_from_long_paths_and_paths_with_blanks() {
+    let project = Project::new(tool(), &["tool"]);
+    project.lock();
+    let long = "long".repeat(40);
+    for place in ["short", "with a blank", &long, "it's", "\u{e4}\u{f6}\u{fc}"] {
+        project.home.write(&format!("{place}/here"), "");
+        let venv = format!("{place}/.venv");
+        project.pinfold("sync").args(["--venv", &venv]).run().expect_code(0);
+        check_scripts(&project.home.project().canonicalize().unwrap().join(&venv));
+        project.pinfold("verify").args(["--venv", &venv]).run().expect_code(0);
+    }
+}
+
+#[test]
+fn an_environment_that_may_be_moved_works_elsewhere() {
+    let project = Project::new(tool(), &["tool"]);
+    project.lock();
+    project.pinfold("sync").arg("--relocatable").run().expect_code(0);
+    let root = project.home.project().canonicalize().unwrap();
+    check_scripts(&root.join(".venv"));
+    project.home.write("else where/here", "");
+    let moved = root.join("else where/moved");
+    std::fs::rename(root.join(".venv"), &moved).unwrap();
+    check_scripts(&moved);
+    // A link to a script, as in a directory of the user's own programs.
+    std::os::unix::fs::symlink(moved.join("bin/tool"), root.join("linked")).unwrap();
+    assert_eq!(run(&root.join("linked"), &[]), format!("tool {}\n", moved.display()));
+    project.pinfold("verify").args(["--venv", "else where/moved"]).run().expect_code(0);
+    project.pinfold("sync").args(["--venv", "else where/moved"]).run().expect_code(0).expect_stderr("up to date");
+    let code = ". 'else where/moved/bin/activate' && echo \"$VIRTUAL_ENV\" && tool";
+    let shell = Command::new("bash").args(["-c", code]).current_dir(&root).output();
+    if let Ok(shell) = shell {
+        let expected = format!("{0}\ntool {0}\n", moved.display());
+        assert_eq!(String::from_utf8_lossy(&shell.stdout), expected, "{}", String::from_utf8_lossy(&shell.stderr));
+    }
+    // What was changed there is found all the same.
+    std::fs::write(moved.join("bin/tool"), "#!/bin/sh\n").unwrap();
+    project.pinfold("verify").args(["--venv", "else where/moved"]).run().expect_code(1).expect_stdout("bin/tool");
+}
+
+#[test]
+fn an_environment_that_may_not_be_moved_says_so() {
+    let project = Project::new(tool(), &["tool"]);
+    project.installed();
+    let root = project.home.project();
+    std::fs::rename(root.join(".venv"), root.join("moved")).unwrap();
+    let verified = project.pinfold("verify").args(["--venv", "moved"]).run().expect_code(1);
+    verified.expect_stdout("receipt-changed");
+    let moved = project.pinfold("sync").args(["--venv", "moved"]).run().expect_code(0);
+    moved.expect_stderr("the environment was moved");
+    project.pinfold("verify").args(["--venv", "moved"]).run().expect_code(0);
+}
+
+#[test]
+fn a_second_sync_keeps_the_kind_of_scripts() {
+    let project = Project::new(tool(), &["tool"]);
+    project.lock();
+    project.pinfold("sync").arg("--relocatable").run().expect_code(0);
+    project.sync().expect_code(0).expect_stderr("up to date");
+    let script = || project.home.read(".venv/bin/tool");
+    assert!(!script().contains("project"), "{}", script());
+    let fixed = project.pinfold("sync").arg("--relocatable=false").run().expect_code(0);
+    fixed.expect_stderr("scripts of another kind");
+    assert!(script().starts_with("#!/") && script().contains("project/.venv/bin/python"), "{}", script());
+    project.pinfold("rollback").run().expect_code(0);
+    assert!(!script().contains("project"), "{}", script());
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[test]
+fn options_that_a_shell_would_run_are_refused() {
+    for line in ["#!python $(touch marker)", "#!python -E `touch marker`", "#!python '''", "#!python -c;touch"] {
+        let recipe = WheelRecipe::new("evil", "1.0").data("scripts", "evil", &format!("{line}\nprint(1)\n"));
+        let project = Project::new(Index::new().wheel_from(recipe), &["evil"]);
+        project.lock();
+        project.sync().expect_refusal("unsafe-entry-point").expect_stderr("bin/evil");
+        assert!(!project.home.has(".venv") && !project.home.has("marker"));
+    }
+}
