@@ -22,8 +22,10 @@ use rustix::io::Errno;
 
 use super::hashes::{self, Reading};
 use super::walk::{self, is_among};
-use super::{Depth, Finding, Listed, Report, VerifyOptions, WatchEnding, WatchEvent, proof, stamps, verify_held};
-use crate::receipt::RECEIPT_DIRECTORY;
+use super::{
+    Depth, Finding, Listed, Report, VerifyOptions, WatchEnding, WatchEvent, damaged, proof, stamps, verify_held,
+};
+use crate::receipt::{RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{Environment, InstallError, Receipt, ReceiptFiles, disk};
 
 /// Watches what is in an environment's place until `tell` breaks, something else takes the place, or nobody reads `reader`
@@ -97,7 +99,7 @@ impl Watched<'_> {
                 Err(error) => {
                     let _shared = self.environment.lock_shared();
                     let is_same = |now: Receipt| now.generation == header.generation;
-                    let stays = self.environment.receipt()?.is_some_and(is_same);
+                    let stays = self.environment.receipt().map_or(true, |now| now.is_some_and(is_same));
                     return if stays { Err(error) } else { Ok(WatchEnding::Replaced) };
                 }
             }
@@ -159,7 +161,13 @@ impl State<'_, '_> {
         let seen = walk::walk(environment, self.listed, &mut Report::default())?;
         seen.directories.iter().try_for_each(|directory| self.watches.add(directory))?;
         let options = VerifyOptions { depth, ..**options };
-        let report = verify_held(environment, lock, lock_sha256, &options)?;
+        let report = match verify_held(environment, lock, lock_sha256, &options) {
+            // Somebody is removing the environment, perhaps: as long as it has a place, that is watched.
+            Err(InstallError::Foreign { .. } | InstallError::NoEnvironment { .. }) => {
+                damaged(Report::default(), RECEIPT_FILE, "it is gone".to_owned())
+            }
+            result => result?,
+        };
         Ok(self.replace(&|_| true, report.findings, tell))
     }
 
