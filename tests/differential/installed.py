@@ -130,7 +130,8 @@ def classify(place, ours, theirs, roots, asked):
 
 def main(pinfold, names, place):
     pinfold, place = pathlib.Path(pinfold).resolve(), pathlib.Path(place).resolve()
-    wanted = [line for line in pathlib.Path(names).read_text().split() if not line.startswith("#")]
+    lines = pathlib.Path(names).read_text().splitlines()
+    wanted = [name for line in lines if not line.startswith("#") for name in line.split()]
     minor = "%d.%d" % sys.version_info[:2]
     (place / "pinfold.toml").write_text(MANIFEST.format(minor=minor, names=wanted).replace("'", '"'))
     tool = [pinfold, "-C", place, "--cache-dir", place / "cache"]
@@ -142,32 +143,60 @@ def main(pinfold, names, place):
     run(sys.executable, "-m", "venv", "--without-pip", theirs_at)
     run(sys.executable, "-m", "pip", "--python", theirs_at / "bin/python", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
         "--no-compile", "--require-hashes", "--only-binary", ":all:", "-r", place / "requirements.txt")
-    return compare(place / ".venv", theirs_at)
+    ours, theirs = tree(place / ".venv"), tree(theirs_at)
+    roots, asked = (place / ".venv", theirs_at), entry_points(ours)
+    same, classes, wrong = compare(ours, theirs, roots, asked)
+    distributions = sum(name.endswith(".dist-info/METADATA") for name in ours)
+    print(f"{distributions} wheels, {len(ours)} files of pinfold's, {len(theirs)} of pip's: {same} are the same in bytes and mode")
+    for name, count in sorted(classes.items()):
+        print(f"  {count:5} {name}")
+    for line in wrong[:50]:
+        print(f"error: {line}", file=sys.stderr)
+    unseen = spoiled(ours, theirs, roots, asked) if not wrong else []
+    for name in unseen:
+        print(f"error: a change of {name} was not noticed", file=sys.stderr)
+    failed = wrong or unseen or distributions < 100
+    print("installed trees check:", f"failed, {len(wrong)} differences" if failed else "passed")
+    return 1 if failed else 0
 
 
-def compare(ours_at, theirs_at):
-    ours, theirs = tree(ours_at), tree(theirs_at)
-    asked = entry_points(ours)
+def compare(ours, theirs, roots, asked):
+    """Returns how many files are the same, how many differ in which way that is meant, and what differs otherwise."""
     classes, wrong, same = collections.Counter(), [], 0
     for place in sorted(ours.keys() | theirs.keys()):
         mine, other = ours.get(place), theirs.get(place)
         if mine == other:
             same += 1
             continue
-        known = classify(place, mine, other, (ours_at, theirs_at), asked)
+        known = classify(place, mine, other, roots, asked)
         if known:
             classes[known] += 1
             continue
         shown = [entry and (entry[0], oct(entry[1]), len(entry[2]), hashlib.sha256(entry[2]).hexdigest()[:12]) for entry in (mine, other)]
         wrong.append(f"{place}: pinfold {shown[0]}, pip {shown[1]}")
-    distributions = sum(place.endswith(".dist-info/METADATA") for place in ours)
-    print(f"{distributions} wheels, {len(ours)} files of pinfold's, {len(theirs)} of pip's: {same} are the same in bytes and mode")
-    for name, count in sorted(classes.items()):
-        print(f"  {count:5} {name}")
-    for line in wrong[:50]:
-        print(f"error: {line}", file=sys.stderr)
-    print("installed trees check:", f"failed, {len(wrong)} differences" if wrong else "passed")
-    return 1 if wrong or distributions < 50 else 0
+    return same, classes, wrong
+
+
+def spoiled(ours, theirs, roots, asked):
+    """The control: changes one thing of our tree after another, and returns what the comparison did not notice."""
+    module = next(name for name, entry in ours.items() if name.endswith("/__init__.py") and entry[2])
+    record = next(name for name in ours if name.endswith(".dist-info/RECORD"))
+    launcher = next(name for name in ours if name.startswith("bin/") and name[4:] in asked)
+    kind, mode, text = ours[module]
+    changes = {
+        "a byte": {module: (kind, mode, bytes([text[0] ^ 1]) + text[1:])},
+        "a mode": {module: (kind, mode ^ 0o100, text)},
+        "a file that is gone": {module: None},
+        "a file that was added": {module + ".orig": (kind, mode, text)},
+        "a row of RECORD": {record: (*ours[record][:2], ours[record][2].replace(b"sha256=", b"sha256=A", 1))},
+        "a launcher": {launcher: (*ours[launcher][:2], ours[launcher][2].replace(b"import ", b"import x", 1))},
+    }
+    unseen = []
+    for name, change in changes.items():
+        other = {place: entry for place, entry in {**ours, **change}.items() if entry}
+        if not compare(other, theirs, roots, asked)[2]:
+            unseen.append(name)
+    return unseen
 
 
 if __name__ == "__main__":
