@@ -9,6 +9,8 @@ mod attacks;
 mod closed_network;
 // Several at once on one store and one environment.
 mod concurrent;
+// The cache tells what it holds, whether it is what was stored, and makes room without harm.
+mod cache;
 // A lock that is current is found to be current.
 mod current;
 // What is required by URL, by path or from a repository.

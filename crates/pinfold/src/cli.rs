@@ -67,6 +67,8 @@ pub enum ColorChoice {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Looks at the cache, checks every byte in it, makes room in it
+    Cache(Cache),
     /// Says what changed between two locks; exits 1 if anything did
     Diff(Diff),
     /// Says what a refusal means, why it matters and what to do
@@ -91,6 +93,56 @@ pub enum Command {
     Verify(Verify),
     /// Says who asks for a package, where it applies, and what keeps it from being newer
     Why(Why),
+}
+
+/// `pinfold cache`.
+#[derive(Debug, Args)]
+pub struct Cache {
+    /// What to do with the cache
+    #[command(subcommand)]
+    pub command: CacheCommand,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Says what is in the cache and how much room it takes
+    Info(CacheFormat),
+    /// Removes what interrupted runs left behind, and what else is asked for; says how much room that makes
+    Prune(Prune),
+    /// Reads every byte of every entry; damaged ones are moved away, and the exit code is 1
+    Verify(CacheFormat),
+}
+
+/// Form of what `cache` says.
+#[derive(Debug, Args)]
+pub struct CacheFormat {
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// `pinfold cache prune`.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Removes everything but what is known of environments: the next sync fetches anew, the next lock asks anew
+    #[arg(long, conflicts_with_all = ["unused", "older_than"])]
+    pub all: bool,
+    /// Removes what was not used for so long (`30d`, `2 weeks`)
+    #[arg(long, value_name = "AGE")]
+    pub older_than: Option<String>,
+    /// Removes what no environment that is known has now or could go back to; with --older-than, only what is that old too
+    #[arg(long)]
+    pub unused: bool,
+    /// Says what would be removed, and removes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Fails at once if another pinfold uses the store
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
 }
 
 /// `pinfold lock`.

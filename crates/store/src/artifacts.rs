@@ -183,7 +183,7 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn quarantine_artifact(&self, stored: &Stored) -> Result<(), StoreError> {
         self.put_aside(&record_path(stored.path()))?;
-        self.put_aside(stored.path())
+        self.put_aside(stored.path()).map(drop)
     }
 
     /// Returns whether the file still has its digest.

@@ -53,6 +53,17 @@ pub(crate) fn foreign_writers(_metadata: &Metadata) -> Option<String> {
     None
 }
 
+/// Returns true if a file has more names than this one.
+#[cfg(unix)]
+pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+}
+
+#[cfg(not(unix))]
+pub(crate) fn has_other_names(_metadata: &Metadata) -> bool {
+    false
+}
+
 /// Returns true if everybody may rename what is in the directory.
 #[cfg(unix)]
 pub(crate) fn is_open_to_all(metadata: &Metadata) -> bool {

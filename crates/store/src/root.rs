@@ -137,8 +137,9 @@ impl Store {
         self.kind_dir(kind).join(&text[..2]).join(text)
     }
 
-    /// Moves a file or directory into the quarantine. One that has just been moved by somebody else is no error.
-    pub(crate) fn put_aside(&self, path: &Path) -> Result<(), StoreError> {
+    /// Moves a file or directory into a place of its own in the quarantine, which is returned. One that has just been moved
+    /// by somebody else is no error.
+    pub(crate) fn put_aside(&self, path: &Path) -> Result<Option<PathBuf>, StoreError> {
         let quarantine = self.kind_dir(Kind::Quarantine);
         let place = tempfile::Builder::new()
             .prefix("entry-")
@@ -146,11 +147,8 @@ impl Store {
             .map_err(StoreError::io("create a directory in", &quarantine))?;
         let name = path.file_name().unwrap_or_default();
         match fs::rename(path, place.path().join(name)) {
-            Ok(()) => {
-                let _kept = place.keep();
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(()) => Ok(Some(place.keep())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::io("move to the quarantine", path)(error)),
         }
     }

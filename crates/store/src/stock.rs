@@ -1,5 +1,6 @@
 //! What is in the store, without changing anything: which entries there are, where they came from, how much room they take.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use pinfold_artifact::Sha256;
 
 use crate::artifacts::Record;
+use crate::disk;
 use crate::root::Kind;
 use crate::tree::{FILES, MANIFEST, read_manifest};
 use crate::{Damage, Store, StoreError, StoredTree, TreeManifest};
@@ -22,6 +24,8 @@ pub struct Room {
     pub files: u64,
     /// Bytes of the files.
     pub bytes: u64,
+    /// Of these, bytes of files that have other names too, as in environments: removing the entry does not free them.
+    pub shared_bytes: u64,
 }
 
 impl Room {
@@ -32,7 +36,13 @@ impl Room {
             entries: self.entries.saturating_add(other.entries),
             files: self.files.saturating_add(other.files),
             bytes: self.bytes.saturating_add(other.bytes),
+            shared_bytes: self.shared_bytes.saturating_add(other.shared_bytes),
         }
+    }
+
+    /// Returns the bytes that are free once the entries are gone.
+    pub const fn freed_bytes(&self) -> u64 {
+        self.bytes.saturating_sub(self.shared_bytes)
     }
 
     /// Measures one file or directory; what cannot be looked at counts nothing.
@@ -46,6 +56,8 @@ impl Room {
             } else {
                 room.files = room.files.saturating_add(1);
                 room.bytes = room.bytes.saturating_add(metadata.len());
+                let shared = if disk::has_other_names(&metadata) { metadata.len() } else { 0 };
+                room.shared_bytes = room.shared_bytes.saturating_add(shared);
             }
         }
         room
@@ -103,7 +115,7 @@ impl Store {
     }
 
     /// Returns what is wrong with a tree whose manifest cannot be read.
-    pub(crate) fn unreadable(&self, sha256: &Sha256) -> Damage {
+    pub fn unreadable(&self, sha256: &Sha256) -> Damage {
         let (expected, found) = ("a manifest with its digest".to_owned(), "a damaged one, or none".to_owned());
         Damage { artifact: *sha256, path: String::new(), expected, found }
     }
@@ -114,6 +126,38 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn origins(&self, sha256: &Sha256) -> Result<Vec<String>, StoreError> {
         Ok(Record::of(self, sha256)?.origins().map(str::to_owned).collect())
+    }
+
+    /// Returns what each kind of entries takes, under its name: `artifacts`, `partial`, `quarantine`, `staging`, `trees`.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn rooms(&self) -> Result<BTreeMap<&'static str, Room>, StoreError> {
+        let mut rooms = BTreeMap::new();
+        for kind in Kind::ALL {
+            let room = match kind {
+                Kind::Artifacts => self.artifact_rooms()?,
+                Kind::Trees => {
+                    self.trees()?.iter().map(|it| Room::of(&self.tree_path(it))).fold(Room::default(), Room::and)
+                }
+                Kind::Partial | Kind::Quarantine | Kind::Staging => self.leftover_room(kind)?,
+            };
+            rooms.insert(kind.name(), room);
+        }
+        Ok(rooms)
+    }
+
+    /// Artifacts are counted by their bytes; the records beside them count as files.
+    fn artifact_rooms(&self) -> Result<Room, StoreError> {
+        let directory = self.kind_dir(Kind::Artifacts);
+        let all = Room::of(&directory);
+        Ok(Room { entries: self.artifacts()?.len() as u64, ..all })
+    }
+
+    fn leftover_room(&self, kind: Kind) -> Result<Room, StoreError> {
+        let directory = self.kind_dir(kind);
+        let names = list(&directory)?;
+        Ok(names.iter().map(|name| Room::of(&directory.join(name))).fold(Room::default(), Room::and))
     }
 
     /// Returns what is below a directory of the store that holds entries by digest.

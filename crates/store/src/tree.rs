@@ -168,7 +168,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn quarantine(&self, tree: &StoredTree) -> Result<(), StoreError> {
-        self.put_aside(&self.tree_path(&tree.sha256))
+        self.put_aside(&self.tree_path(&tree.sha256)).map(drop)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The verbs: each turns arguments into a call, and a value into output and an exit code.
 
 mod account;
+mod cache;
 mod diff;
 mod explain;
 mod export;
@@ -39,6 +40,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
     }
     let world = World::new(&cli.global)?;
     match &cli.command {
+        Command::Cache(arguments) => cache::run(arguments, &world, output),
         Command::Diff(arguments) => diff::run(arguments, output),
         Command::Explain(arguments) => explain::run(arguments, output),
         Command::Export(arguments) => export::run(arguments, output),

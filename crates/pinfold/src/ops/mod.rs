@@ -1,6 +1,7 @@
 //! The stories of pinfold: what each verb does, in order. Here the rooms are joined; nothing here prints results or exits.
 
 pub mod builds;
+pub(crate) mod cache;
 pub(crate) mod damage;
 pub mod downloads;
 pub mod environments;

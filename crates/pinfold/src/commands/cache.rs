@@ -1,0 +1,166 @@
+//! `pinfold cache`: what is in the cache directory, whether it is what was stored, and making room.
+
+use std::time::{Duration, Instant};
+
+use pinfold_store::{Part, Room, Wait};
+use serde_json::{Value, json};
+
+use crate::cli::{Cache, CacheCommand, CacheFormat, Prune, ResultFormat};
+use crate::exit::{Exit, Failure};
+use crate::ops::cache::{Checked, Effect, KindRoom, PruneRequest, info, prune, verify};
+use crate::ops::damage::described;
+use crate::output::{Output, human_bytes, tame};
+use crate::world::World;
+
+/// Does what was asked for; exit 1 if `verify` found anything.
+///
+/// # Errors
+/// As [`info`], [`verify`] and [`prune`].
+pub(super) fn run(arguments: &Cache, world: &World, output: &Output) -> Result<Exit, Failure> {
+    match &arguments.command {
+        CacheCommand::Info(format) => run_info(format, world, output),
+        CacheCommand::Prune(arguments) => run_prune(arguments, world, output),
+        CacheCommand::Verify(format) => run_verify(format, world, output),
+    }
+}
+
+fn run_info(arguments: &CacheFormat, world: &World, output: &Output) -> Result<Exit, Failure> {
+    let kinds = info(world)?;
+    let total = total(&kinds);
+    if arguments.format == ResultFormat::Json {
+        let kinds: Vec<Value> = kinds.iter().map(kind_json).collect();
+        let text = json!({ "directory": world.cache_dir, "kinds": kinds, "total": room_json(&total) });
+        output.result(&format!("{text}\n"));
+        return Ok(Exit::Done);
+    }
+    output.result(&tame(&format!("{}\n", world.cache_dir.display())));
+    kinds.iter().for_each(|kind| output.result(&tame(&line(&kind.kind, &kind.room))));
+    output.result(&line("total", &total));
+    Ok(Exit::Done)
+}
+
+fn line(kind: &str, room: &Room) -> String {
+    let shared = if room.shared_bytes == 0 {
+        String::new()
+    } else {
+        format!("  ({} of it shared with environments)", human_bytes(room.shared_bytes))
+    };
+    let entries = if room.entries == 1 { "1 entry" } else { &format!("{} entries", room.entries) };
+    let files = if room.files == 1 { "1 file" } else { &format!("{} files", room.files) };
+    format!("{kind:>14}  {entries:>14}  {files:>14}  {:>12}{shared}\n", human_bytes(room.bytes))
+}
+
+fn run_verify(arguments: &CacheFormat, world: &World, output: &Output) -> Result<Exit, Failure> {
+    let begun = Instant::now();
+    let checked = verify(world, output)?;
+    match arguments.format {
+        ResultFormat::Json => output.result(&format!("{}\n", checked_json(&checked))),
+        ResultFormat::Text => {
+            for (_, damage, origins) in &checked.damage {
+                let from =
+                    if origins.is_empty() { String::new() } else { format!("; it came from {}", origins.join(", ")) };
+                let line = described(damage, &format!("sha256 {}", damage.artifact)) + &from;
+                output.result(&(tame(&line).replace('\n', "\\n") + "\n"));
+            }
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let counted = format!(
+        "{} trees and {} artifacts, {} read in {seconds:.2} s",
+        checked.trees,
+        checked.artifacts,
+        human_bytes(checked.bytes)
+    );
+    if checked.damage.is_empty() {
+        output.status(&format!("the store is what was stored: {counted}"));
+        return Ok(Exit::Done);
+    }
+    let mut entries: Vec<_> =
+        checked.damage.iter().map(|(part, damage, _)| (*part == Part::Tree, damage.artifact)).collect();
+    entries.dedup();
+    let (count, plural) = (entries.len(), if entries.len() == 1 { "entry was" } else { "entries were" });
+    output.status(&format!(
+        "{count} damaged {plural} moved to the quarantine, and will be fetched again when needed: {counted}; see `pinfold explain store-mismatch`"
+    ));
+    Ok(Exit::No)
+}
+
+fn run_prune(arguments: &Prune, world: &World, output: &Output) -> Result<Exit, Failure> {
+    let request = PruneRequest {
+        all: arguments.all,
+        older_than: arguments.older_than.as_deref().map(age).transpose()?,
+        unused: arguments.unused,
+        effect: if arguments.dry_run { Effect::Tell } else { Effect::Remove },
+        wait: if arguments.no_wait { Wait::Never } else { Wait::ForOthers },
+    };
+    let mut removed = prune(&request, world, output)?;
+    removed.retain(|kind| kind.room.files > 0 || kind.room.entries > 0);
+    let total = total(&removed);
+    if arguments.format == ResultFormat::Json {
+        let kinds: Vec<Value> = removed.iter().map(kind_json).collect();
+        let freed = total.freed_bytes();
+        let text =
+            json!({ "dry_run": arguments.dry_run, "removed": kinds, "total": room_json(&total), "freed_bytes": freed });
+        output.result(&format!("{text}\n"));
+    } else {
+        removed.iter().for_each(|kind| output.result(&tame(&line(&kind.kind, &kind.room))));
+    }
+    let freed = match arguments.dry_run {
+        true => format!("would free {}", human_bytes(total.freed_bytes())),
+        false => format!("freed {}", human_bytes(total.freed_bytes())),
+    };
+    let shared = match total.shared_bytes {
+        0 => String::new(),
+        bytes => format!("; {} stay, because environments have them too", human_bytes(bytes)),
+    };
+    let is_bare = !request.all && !request.unused && request.older_than.is_none();
+    let more = if is_bare { "; --unused, --older-than and --all remove entries too" } else { "" };
+    output.status(&format!("{freed} in {} entries{shared}{more}", total.entries));
+    Ok(Exit::Done)
+}
+
+/// Reads an age: `30d`, `12h`, `2 weeks`.
+fn age(text: &str) -> Result<Duration, Failure> {
+    let wrong = |cause: String| {
+        Failure::new(Exit::Input, format!("`{text}` is no span of time"))
+            .with("cause", cause)
+            .help("write `30d`, `12h` or `2 weeks`")
+    };
+    let span: jiff::Span = text.parse().map_err(|e: jiff::Error| wrong(e.to_string()))?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|e| wrong(e.to_string()))?;
+    Duration::try_from(duration).map_err(|_| wrong("it is negative".to_owned()))
+}
+
+fn total(kinds: &[KindRoom]) -> Room {
+    kinds.iter().map(|kind| kind.room).fold(Room::default(), Room::and)
+}
+
+fn room_json(room: &Room) -> Value {
+    json!({ "entries": room.entries, "files": room.files, "bytes": room.bytes, "shared_bytes": room.shared_bytes })
+}
+
+fn kind_json(kind: &KindRoom) -> Value {
+    let mut value = room_json(&kind.room);
+    value["kind"] = kind.kind.clone().into();
+    value
+}
+
+fn checked_json(checked: &Checked) -> Value {
+    let damage = checked.damage.iter().map(|(part, damage, origins)| {
+        let kind = if *part == Part::Tree { "tree" } else { "artifact" };
+        json!({
+            "kind": kind,
+            "sha256": damage.artifact.to_string(),
+            "path": damage.path,
+            "expected": damage.expected,
+            "found": damage.found,
+            "origins": origins,
+        })
+    });
+    json!({
+        "trees": checked.trees,
+        "artifacts": checked.artifacts,
+        "bytes": checked.bytes,
+        "damaged": damage.collect::<Vec<_>>(),
+    })
+}

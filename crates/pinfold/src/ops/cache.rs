@@ -1,0 +1,282 @@
+//! The cache directory as a whole: what is in it, whether it is what was stored, and making room in it.
+//!
+//! What is known of environments (`environments/`) is no cache: it is the account of what was installed, and is never pruned.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use pinfold_artifact::Sha256;
+use pinfold_install::{Environment, held, ledger};
+use pinfold_store::{Damage, Part, Room, Store, Wait};
+
+use super::{hands, remember};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::world::World;
+
+/// What one kind of entries takes.
+#[derive(Debug)]
+pub(crate) struct KindRoom {
+    pub(crate) kind: String,
+    pub(crate) room: Room,
+}
+
+/// Measures the cache directory: the store's kinds, then every other directory in it.
+///
+/// # Errors
+/// Exit 4 if the disk fails.
+pub(crate) fn info(world: &World) -> Result<Vec<KindRoom>, Failure> {
+    let mut kinds: Vec<KindRoom> = Vec::new();
+    if let Some(store) = Store::existing(&store_dir(world)) {
+        let rooms = store.rooms()?;
+        kinds.extend(rooms.into_iter().map(|(kind, room)| KindRoom { kind: kind.to_owned(), room }));
+    }
+    for (name, path) in subdirectories(&world.cache_dir) {
+        match name.as_str() {
+            STORE => {}
+            "pages" => {
+                let (packs, pages): (Vec<_>, Vec<_>) = paths(&path).into_iter().partition(|path| is_pack(path));
+                kinds.push(KindRoom { kind: "packs".to_owned(), room: sum(&packs) });
+                // Pages lie in directories of their own by the first digits of their key.
+                let room = sum(&pages);
+                kinds.push(KindRoom { kind: name, room: Room { entries: room.files, ..room } });
+            }
+            _ => kinds.push(KindRoom { kind: name, room: sum(&paths(&path)) }),
+        }
+    }
+    Ok(kinds)
+}
+
+/// What reading everything came to.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) artifacts: usize,
+    pub(crate) trees: usize,
+    pub(crate) bytes: u64,
+    /// What is not what was stored, and the indexes that it was admitted from.
+    pub(crate) damage: Vec<(Part, Damage, Vec<String>)>,
+}
+
+/// Reads every byte of every artifact and tree. What is damaged is moved to the quarantine.
+///
+/// # Errors
+/// Exit 4 if the disk fails.
+pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure> {
+    let store = world.store()?;
+    let (artifacts, trees) = (store.artifacts()?, store.trees()?);
+    let mut work: Vec<(Part, Sha256, u64)> = Vec::new();
+    work.extend(artifacts.iter().map(|it| (Part::Artifact, *it, store.entry_room(it).artifact.bytes)));
+    for it in &trees {
+        let listed = store.peek_tree(it)?.map_or(0, |tree| tree.manifest().files.iter().map(|f| f.size_bytes).sum());
+        work.push((Part::Tree, *it, listed));
+    }
+    work.sort_by_key(|(_, sha256, bytes)| (std::cmp::Reverse(*bytes), *sha256));
+    let bar = output.byte_bar("reading", work.iter().map(|(_, _, bytes)| bytes).sum());
+    let read = AtomicU64::new(0);
+    let progress = |bytes: u64| {
+        read.fetch_add(bytes, Ordering::Relaxed);
+        bar.inc(bytes);
+    };
+    let looked = hands::each(&work, HANDS, |(part, sha256, bytes)| match part {
+        Part::Artifact => {
+            let found = store.read_artifact(sha256).map(|damage| damage.into_iter().collect());
+            progress(*bytes);
+            found
+        }
+        Part::Tree => match store.peek_tree(sha256)? {
+            Some(tree) => store.read_tree(&tree, &progress),
+            None => Ok(vec![store.unreadable(sha256)]),
+        },
+    });
+    bar.finish_and_clear();
+    let mut checked = Checked { artifacts: artifacts.len(), trees: trees.len(), ..Checked::default() };
+    for ((part, sha256, _), damage) in work.iter().zip(looked) {
+        let damage: Vec<Damage> = damage?;
+        let origins = if damage.is_empty() { Vec::new() } else { store.origins(sha256)? };
+        if !damage.is_empty() {
+            store.quarantine_entry(sha256, *part)?;
+        }
+        checked.damage.extend(damage.into_iter().map(|damage| (*part, damage, origins.clone())));
+    }
+    checked.damage.sort_by(|(_, a, _), (_, b, _)| (a.artifact, &a.path).cmp(&(b.artifact, &b.path)));
+    checked.bytes = read.into_inner();
+    Ok(checked)
+}
+
+/// What is to be removed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PruneRequest {
+    /// Everything but the account of what was installed.
+    pub(crate) all: bool,
+    /// What was not used for so long.
+    pub(crate) older_than: Option<Duration>,
+    /// What no environment that is known uses.
+    pub(crate) unused: bool,
+    /// Whether anything is removed.
+    pub(crate) effect: Effect,
+    /// How long to wait for processes that use the store.
+    pub(crate) wait: Wait,
+}
+
+/// Whether something is done or only told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It is done.
+    Remove,
+    /// It is told.
+    Tell,
+}
+
+/// Removes what the request says. Leftovers of interrupted runs and damage are always removed.
+///
+/// # Errors
+/// Exit 4 if others use the store and are not waited for, or the disk fails.
+pub(crate) fn prune(request: &PruneRequest, world: &World, output: &Output) -> Result<Vec<KindRoom>, Failure> {
+    let store = alone(request, world, output)?;
+    let mut removed = Vec::new();
+    let mut note = |kind: &str, room: Room| removed.push(KindRoom { kind: kind.to_owned(), room });
+    let rooms = store.rooms()?;
+    for kind in LEFTOVERS {
+        note(kind, rooms.get(kind).copied().unwrap_or_default());
+    }
+    let used = if request.unused && !request.all { used(world)? } else { BTreeSet::new() };
+    let doomed = doomed(request, &store, &used)?;
+    let (mut artifacts, mut trees) = (Room::default(), Room::default());
+    for sha256 in &doomed {
+        let room = store.entry_room(sha256);
+        (artifacts, trees) = (artifacts.and(room.artifact), trees.and(room.tree));
+    }
+    note("artifacts", artifacts);
+    note("trees", trees);
+    let others = others(request, world);
+    for (kind, paths) in &others {
+        note(kind, sum(paths));
+    }
+    if request.effect == Effect::Remove {
+        store.sweep(Duration::ZERO)?;
+        doomed.iter().try_for_each(|sha256| store.remove(sha256))?;
+        others.iter().flat_map(|(_, paths)| paths).try_for_each(|path| remove(path))?;
+    }
+    Ok(removed)
+}
+
+/// Opens the store for this process alone.
+fn alone(request: &PruneRequest, world: &World, output: &Output) -> Result<Store, Failure> {
+    let directory = store_dir(world);
+    if let Some(store) = Store::open_alone(&directory, Wait::Never)? {
+        return Ok(store);
+    }
+    if request.wait == Wait::ForOthers {
+        output.status("waiting for another pinfold that uses the store");
+        if let Some(store) = Store::open_alone(&directory, Wait::ForOthers)? {
+            return Ok(store);
+        }
+    }
+    Err(Failure::new(Exit::World, format!("another pinfold uses the store in `{}`", directory.display()))
+        .help("nothing was removed; run the same command again when it is done, or without --no-wait"))
+}
+
+/// Returns the entries of the store that are to be removed.
+fn doomed(request: &PruneRequest, store: &Store, used: &BTreeSet<Sha256>) -> Result<Vec<Sha256>, Failure> {
+    if !request.all && request.older_than.is_none() && !request.unused {
+        return Ok(Vec::new());
+    }
+    let is_old = |sha256: &Sha256| {
+        request.older_than.is_none_or(|age| store.last_used(sha256).is_some_and(|time| is_older(time, age)))
+    };
+    let mut doomed = store.entries()?;
+    doomed.retain(|sha256| request.all || (is_old(sha256) && !(request.unused && used.contains(sha256))));
+    Ok(doomed)
+}
+
+/// Returns the artifacts and wheels of every generation that an environment which is known could go back to.
+fn used(world: &World) -> Result<BTreeSet<Sha256>, Failure> {
+    let mut used = BTreeSet::new();
+    let known = remember::known(world).list()?.into_iter().map(|known| known.venv);
+    for venv in known.chain([PathBuf::from(".venv")]) {
+        let Ok(environment) = Environment::at(&venv) else { continue };
+        for generation in held(&environment)? {
+            used.extend(generation.receipt.distributions.iter().flat_map(|it| [it.sha256, it.wheel_sha256]));
+        }
+        if environment.receipt().is_err() {
+            // Its receipt cannot be read: whatever it ever held may be needed.
+            let entries = ledger(&environment)?.entries.into_iter().flat_map(|entry| entry.distributions);
+            used.extend(entries.flat_map(|it| [Some(it.sha256), it.wheel_sha256]).flatten());
+        }
+    }
+    Ok(used)
+}
+
+/// Returns what is to be removed beside the store. Builds that nobody is at work on are leftovers.
+fn others(request: &PruneRequest, world: &World) -> Vec<(String, Vec<PathBuf>)> {
+    let mut found = Vec::new();
+    for (name, path) in subdirectories(&world.cache_dir) {
+        let mut paths = paths(&path);
+        let by_age = request.older_than.filter(|_| !request.unused && AGED.contains(&name.as_str()));
+        match (name.as_str(), by_age) {
+            (STORE | ENVIRONMENTS, _) => continue,
+            ("builds", _) => {}
+            _ if request.all => {}
+            (_, Some(age)) => paths.retain(|path| modified(path).is_some_and(|time| is_older(time, age))),
+            (_, None) => continue,
+        }
+        found.push((name, paths));
+    }
+    found
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+fn is_older(time: SystemTime, age: Duration) -> bool {
+    time.elapsed().is_ok_and(|found| found >= age)
+}
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    let is_dir = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    let removed = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::new(Exit::World, format!("cannot remove `{}`", path.display())).with("cause", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn store_dir(world: &World) -> PathBuf {
+    world.cache_dir.join(STORE)
+}
+
+fn is_pack(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pack-"))
+}
+
+fn sum(paths: &[PathBuf]) -> Room {
+    paths.iter().map(|path| Room::of(path)).fold(Room::default(), Room::and)
+}
+
+/// Returns what is in a directory, sorted; nothing if it cannot be listed.
+fn paths(directory: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(directory).into_iter().flatten().flatten().map(|it| it.path()).collect();
+    found.sort();
+    found
+}
+
+fn subdirectories(directory: &Path) -> Vec<(String, PathBuf)> {
+    let directories = paths(directory).into_iter().filter(|path| path.is_dir());
+    directories.map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path)).collect()
+}
+
+const STORE: &str = "store";
+/// The account of what was installed: never pruned.
+const ENVIRONMENTS: &str = "environments";
+/// The store's leftovers.
+const LEFTOVERS: [&str; 3] = ["partial", "quarantine", "staging"];
+/// What can be had again without asking anybody what it was. Pages are not: with them goes what index was seen at which serial.
+const AGED: [&str; 5] = ["built", "compiled", "repositories", "sdists", "unchanged"];
+/// Both cores.
+const HANDS: usize = 2;
