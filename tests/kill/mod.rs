@@ -62,7 +62,8 @@ fn check(scenario: &Scenario, step: usize) {
         chosen.len()
     ));
     assert!(
-        missed.len() * 20 <= chosen.len(),
+        // Of two distributions that bring the same file the one that is unpacked first is linked.
+        missed.len() <= 1 + chosen.len() / 20,
         "{}: of {} points not met again: {missed:?}",
         scenario.name,
         chosen.len()

@@ -18,23 +18,12 @@ pub(crate) fn files<'a>(
     place: &Place,
 ) -> Result<Vec<Planned<'a>>, InstallError> {
     let (name, scheme) = (&part.selected.name, &interpreter.scheme);
-    let mut files = Vec::with_capacity(part.tree.manifest().files.len() + 4);
-    for stored in &part.tree.manifest().files {
-        let path = layout::place(&stored.path, &part.facts, scheme, name)?;
-        if part.facts.python_scripts.contains(&stored.path) {
-            let refused = |line| InstallError::ScriptOptions { package: name.clone(), path: path.to_string(), line };
-            let script = place.script(&read_checked(part, stored)?).map_err(refused)?;
-            files.push(written(path, script, true, position));
-            continue;
-        }
-        files.push(Planned {
-            path,
-            size_bytes: stored.size_bytes,
-            sha256: stored.sha256,
-            executable: stored.executable,
-            source: Source::Tree(position, stored),
-            owners: vec![position],
-        });
+    let mut files = stored(part, position, interpreter)?;
+    for script in part.tree.manifest().files.iter().filter(|it| part.facts.python_scripts.contains(&it.path)) {
+        let path = layout::place(&script.path, &part.facts, scheme, name)?;
+        let refused = |line| InstallError::ScriptOptions { package: name.clone(), path: path.to_string(), line };
+        let text = place.script(&read_checked(part, script)?).map_err(refused)?;
+        files.push(written(path, text, true, position));
     }
     let console = part.facts.console.iter().map(|entry| (entry, Window::Console));
     for (entry, window) in console.chain(part.facts.gui.iter().map(|entry| (entry, Window::Own))) {
@@ -44,6 +33,27 @@ pub(crate) fn files<'a>(
         }
     }
     add_dist_info(&mut files, part, position, interpreter)?;
+    Ok(files)
+}
+
+/// Returns the files that are installed as they are stored.
+pub(crate) fn stored<'a>(
+    part: &'a Part<'_>,
+    position: u32,
+    interpreter: &Interpreter,
+) -> Result<Vec<Planned<'a>>, InstallError> {
+    let all = &part.tree.manifest().files;
+    let mut files = Vec::with_capacity(all.len() + 4);
+    for stored in all.iter().filter(|stored| !part.facts.python_scripts.contains(&stored.path)) {
+        files.push(Planned {
+            path: layout::place(&stored.path, &part.facts, &interpreter.scheme, &part.selected.name)?,
+            size_bytes: stored.size_bytes,
+            sha256: stored.sha256,
+            executable: stored.executable,
+            source: Source::Tree(position, stored),
+            owners: vec![position],
+        });
+    }
     Ok(files)
 }
 

@@ -47,7 +47,7 @@ pub(crate) enum Occupant {
 #[derive(Debug)]
 pub struct EnvironmentGuard {
     environment: Environment,
-    _lock: File,
+    lock: File,
 }
 
 impl Environment {
@@ -95,7 +95,7 @@ impl Environment {
 
     /// Returns the directory in which a generation is built.
     pub(crate) fn staging(&self) -> PathBuf {
-        self.state.join("staging")
+        self.state.join(STAGING)
     }
 
     /// Returns the directory in which generations wait to be removed.
@@ -169,21 +169,54 @@ impl Environment {
     /// [`InstallError::Busy`] if the other process takes longer; [`InstallError::Io`]; [`InstallError::Foreign`] as
     /// [`Environment::receipt`], and if what should be pinfold's own beside the environment is not.
     pub fn lock_within(&self, waiting: &Waiting<'_>) -> Result<EnvironmentGuard, InstallError> {
-        create_private_directory(&self.state)?;
-        // The directory may come from elsewhere, with a checkout: a link in it would lead writes, renames and removals away.
-        refuse_links(&self.state)?;
-        // The directory is nobody's source code.
-        let ignore = self.state.join(".gitignore");
-        if !fs::read(&ignore).is_ok_and(|text| text == IGNORE) {
-            platform::write_note(&ignore, IGNORE).map_err(InstallError::io("write", &ignore))?;
-        }
-        let lock = waiting::lock(&self.state.join(LOCK_FILE), &self.venv, waiting)?;
-        let guard = EnvironmentGuard { environment: self.clone(), _lock: lock };
+        let lock = self.lock_file(waiting)?;
+        let guard = EnvironmentGuard { environment: self.clone(), lock };
         exchange::recover(self)?;
         generations::remove_discarded(self);
         let current = self.receipt()?;
         ledger::reconcile(self, current.as_ref())?;
         Ok(guard)
+    }
+
+    /// Locks the file for it in pinfold's own directory, which is made if need be.
+    fn lock_file(&self, waiting: &Waiting<'_>) -> Result<File, InstallError> {
+        let mut attempts = 0;
+        loop {
+            create_private_directory(&self.state)?;
+            match self.lock_in_state(waiting) {
+                // Another process that changed nothing has just taken its directory away.
+                Err(InstallError::Io { source, .. }) if source.kind() == ErrorKind::NotFound && attempts < ATTEMPTS => {
+                    attempts += 1;
+                }
+                locked => return locked,
+            }
+        }
+    }
+
+    fn lock_in_state(&self, waiting: &Waiting<'_>) -> Result<File, InstallError> {
+        // The directory may come from elsewhere, with a checkout: a link in it would lead writes, renames and removals away.
+        refuse_links(&self.state)?;
+        // The directory is nobody's source code.
+        let ignore = self.state.join(IGNORE_FILE);
+        if !fs::read(&ignore).is_ok_and(|text| text == IGNORE) {
+            platform::write_note(&ignore, IGNORE).map_err(InstallError::io("write", &ignore))?;
+        }
+        waiting::lock(&self.state.join(LOCK_FILE), &self.venv, waiting)
+    }
+
+    /// Removes pinfold's own directory, if there is nothing in it but what locking makes. What cannot be removed stays.
+    fn remove_empty_state(&self) -> std::io::Result<()> {
+        let mut names = fs::read_dir(&self.state)?.map(|entry| entry.map(|entry| entry.file_name()));
+        if !names.all(|name| name.is_ok_and(|name| [IGNORE_FILE, LOCK_FILE, STAGING].iter().any(|own| name == *own))) {
+            return Ok(());
+        }
+        match fs::remove_dir(self.staging()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::remove_file(self.state.join(IGNORE_FILE))?;
+        fs::remove_file(self.state.join(LOCK_FILE))?;
+        fs::remove_dir(&self.state)
     }
 
     /// Tidies up what a killed process left, if one did: where nothing else is to be done, or before the history is read.
@@ -212,6 +245,14 @@ impl EnvironmentGuard {
     /// Returns the environment that is guarded.
     pub const fn environment(&self) -> &Environment {
         &self.environment
+    }
+}
+
+impl Drop for EnvironmentGuard {
+    fn drop(&mut self) {
+        // Nobody holds it any more; and who changed nothing leaves nothing.
+        let _ = self.lock.set_len(0);
+        let _ = self.environment.remove_empty_state();
     }
 }
 
@@ -250,4 +291,8 @@ pub(crate) fn is_virtual_environment(directory: &Path) -> bool {
 }
 
 const IGNORE: &[u8] = b"*\n";
+const IGNORE_FILE: &str = ".gitignore";
+const STAGING: &str = "staging";
+/// How often a directory may be taken away while it is being locked.
+const ATTEMPTS: usize = 100;
 const LOCK_FILE: &str = "lock";

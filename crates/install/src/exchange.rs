@@ -38,7 +38,7 @@ pub(crate) fn begin(environment: &Environment) -> Result<(), InstallError> {
 }
 
 /// Notes that everything is in its place.
-fn finish(environment: &Environment) -> Result<(), InstallError> {
+pub(crate) fn finish(environment: &Environment) -> Result<(), InstallError> {
     let note = environment.state().join(UNFINISHED);
     match fs::remove_file(&note) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(InstallError::io("remove", &note)(e)),

@@ -1,6 +1,7 @@
 //! A small world for tests: a store, a place for an environment, wheels from recipes, and a lock that names them.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -14,8 +15,8 @@ use tempfile::TempDir;
 use crate::exchange::{Method, Placed};
 use crate::receipt::digest;
 use crate::{
-    Bytecode, Depth, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, Relocation, Report,
-    StageOptions, VerifyOptions, plan, stage, unpack_wheel, verify,
+    Bytecode, Depth, Environment, InstallError, Intent, Interpreter, LinkMode, Plan, Receipt, ReceiptFiles, Relocation,
+    Report, StageOptions, Staging, VerifyOptions, plan, stage, unpack_wheel, verify,
 };
 
 /// The world; it goes away when dropped.
@@ -200,6 +201,49 @@ impl World {
             progress: &|_| {},
         };
         stage(&guard, &self.intent(&selection, &lock_sha256, &wanted), trees, &options)?.exchange_by(method)
+    }
+
+    /// As [`World::install`], but distributions are placed one by one in this order first. `meddle` is given the directory of
+    /// the new generation before that.
+    pub(crate) fn install_ahead(
+        &self,
+        wheels: &[WheelRecipe],
+        order: &[&str],
+        meddle: impl FnOnce(&Path),
+    ) -> Result<Receipt, InstallError> {
+        let (selection, lock_sha256, trees) = (self.selection(wheels), self.lock_sha256(wheels), self.unpack(wheels)?);
+        let wanted = Wanted::default();
+        let guard = self.environment.lock()?;
+        let options = StageOptions {
+            link_mode: self.link_mode,
+            bytecode: self.bytecode,
+            installed_at: "2024-08-20T00:00:00Z",
+            keep: self.keep,
+            progress: &|_| {},
+        };
+        let intent = self.intent(&selection, &lock_sha256, &wanted);
+        let staging = Staging::begin(&guard, &intent, &options)?;
+        meddle(&self.environment.staging().join("new-1"));
+        for name in order {
+            let selected = selection.packages.iter().find(|selected| selected.name.as_str() == *name).unwrap();
+            staging.place_ahead(selected, &trees[&selected.name]);
+        }
+        staging.finish(&trees)?.exchange().map(|placed| placed.receipt)
+    }
+
+    /// Returns what is in the environment, with mode and digest; not its receipt, and nothing that names where it is.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let (list, _) = ReceiptFiles::read(self.environment.venv()).unwrap().unwrap();
+        let own =
+            |path: &str| ["bin/", "pyvenv.cfg"].iter().any(|own| path.starts_with(own)) || path.ends_with("/RECORD");
+        let shown = |file: crate::InstalledFile| {
+            let path = self.path(file.path.as_str());
+            let bytes = std::fs::read(&path).unwrap();
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            let digest = if own(file.path.as_str()) { String::new() } else { digest(&bytes).to_string() };
+            format!("{} {mode:o} {:?} {digest}", file.path, file.owners)
+        };
+        list.files.into_iter().map(shown).collect()
     }
 
     pub(crate) fn verify(&self, wheels: &[WheelRecipe]) -> Report {

@@ -6,6 +6,7 @@
 //! which bytes. Nothing from a wheel is imported or run: the only program started is the base interpreter, isolated and
 //! without `site`, to ask it what it is.
 
+mod ahead;
 mod base;
 mod bulk;
 mod bytecode;
@@ -53,7 +54,7 @@ pub use lock_age::{AsOf, LockAsOf, Older};
 pub use plan::{Change, Intent, Plan, RebuildReason, plan};
 pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
 pub use scripts::Relocation;
-pub use stage::{Bytecode, LinkMode, StageOptions, stage};
+pub use stage::{Bytecode, LinkMode, StageOptions, Staging, stage};
 pub use staging::Staged;
 pub use startup::{StartupFile, startup_files};
 pub use unpack::{check_wheel, unpack_wheel};

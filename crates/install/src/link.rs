@@ -3,16 +3,18 @@
 //! Two threads take directory after directory, with one look-up for each. Every file from the store is compared with
 //! what its manifest says of size, time and number, so that a file that was changed in the store is not installed.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
+use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_packaging::PackageName;
 use pinfold_store::{StoredTree, TreeFile};
 
 use crate::disk::{self, Directory, Facts, Kind};
 use crate::merge::{Planned, Source};
-use crate::{InstallError, LinkMode, THREADS, platform};
+use crate::{InstallError, LinkMode, platform};
 
 /// A tree of the store, and whose it is.
 pub(crate) struct NamedTree<'a> {
@@ -20,21 +22,34 @@ pub(crate) struct NamedTree<'a> {
     pub(crate) tree: &'a StoredTree,
 }
 
-/// Places merged files below the directory at `path`, whose directories exist already.
+/// How files are placed.
+#[derive(Clone, Copy)]
+pub(crate) struct Placing<'a> {
+    /// The directory that all paths are relative to.
+    pub(crate) root: &'a Path,
+    /// The trees that files come from, by position.
+    pub(crate) trees: &'a [NamedTree<'a>],
+    /// How.
+    pub(crate) mode: LinkMode,
+    /// By how many threads, at most.
+    pub(crate) threads: usize,
+    /// Told the number of files that were just placed.
+    pub(crate) progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Places merged files, whose directories exist already, but for those that are there; `there` says from which tree.
 ///
 /// # Errors
 /// [`InstallError::StoreChanged`] if a tree is not what it was, [`InstallError::Io`].
 pub(crate) fn place_all(
-    path: &Path,
     files: &[Planned<'_>],
-    trees: &[NamedTree<'_>],
-    mode: LinkMode,
-    progress: &(dyn Fn(u64) + Sync),
+    there: &HashMap<ArchivePath, Sha256>,
+    placing: &Placing<'_>,
 ) -> Result<(), InstallError> {
-    let root = Directory::open(path).map_err(InstallError::io("open", path))?;
-    let directory = |file: &Planned<'_>| disk::split(file.path.as_str()).0.to_owned();
-    let groups: Vec<&[Planned<'_>]> = files.chunk_by(|a, b| directory(a) == directory(b)).collect();
-    let placer = Placer { root: &root, path, trees, mode, best: AtomicU8::new(REFLINK), progress };
+    let root = Directory::open(placing.root).map_err(InstallError::io("open", placing.root))?;
+    let groups: Vec<&[Planned<'_>]> =
+        files.chunk_by(|a, b| disk::split(a.path.as_str()).0 == disk::split(b.path.as_str()).0).collect();
+    let placer = Placer { root: &root, placing: *placing, there, best: AtomicU8::new(REFLINK) };
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let worker = || {
         let mut opened = None;
@@ -49,7 +64,7 @@ pub(crate) fn place_all(
         }
         Ok(())
     };
-    let threads = if files.len() < FEW_FILES { 1 } else { THREADS };
+    let threads = if files.len() < FEW_FILES { 1 } else { placing.threads };
     let results = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
         let own = worker();
@@ -60,12 +75,11 @@ pub(crate) fn place_all(
 
 struct Placer<'a> {
     root: &'a Directory,
-    path: &'a Path,
-    trees: &'a [NamedTree<'a>],
-    mode: LinkMode,
+    placing: Placing<'a>,
+    /// Files that are there already, and from which tree.
+    there: &'a HashMap<ArchivePath, Sha256>,
     /// The best way that worked so far, for [`LinkMode::Auto`]: found out once, not for each file.
     best: AtomicU8,
-    progress: &'a (dyn Fn(u64) + Sync),
 }
 
 /// The directory of a tree that was used last: its tree, its path, and itself.
@@ -75,10 +89,16 @@ impl Placer<'_> {
     fn place_group<'f>(&self, group: &'f [Planned<'_>], opened: &mut Opened<'f>) -> Result<(), InstallError> {
         let Some(first) = group.first() else { return Ok(()) };
         let directory = disk::split(first.path.as_str()).0;
-        let path = disk::below(self.path, directory);
+        let path = disk::below(self.placing.root, directory);
         let target = self.root.open_in(directory).map_err(InstallError::io("open", &path))?;
         for file in group {
             let name = disk::split(file.path.as_str()).1;
+            match self.there.get(&file.path) {
+                Some(tree) if self.is_from(file, tree) => continue,
+                // Another distribution that brings the same bytes was chosen.
+                Some(_) => target.remove(name).map_err(InstallError::io("replace", &path.join(name)))?,
+                None => {}
+            }
             match &file.source {
                 Source::Bytes(bytes) => {
                     let written = write_file(&target, name, bytes, file.executable);
@@ -90,7 +110,7 @@ impl Placer<'_> {
                 }
             }
         }
-        (self.progress)(group.len() as u64);
+        (self.placing.progress)(group.len() as u64);
         Ok(())
     }
 
@@ -143,12 +163,12 @@ impl Placer<'_> {
                 }
                 Err(error) => error,
             };
-            if self.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks {
+            if self.placing.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks {
                 // Only this file has too many names.
                 let copied = copy(from, source, target, name, stored.executable, false);
                 return copied.map(drop).map_err(|e| self.failed(position, stored, e));
             }
-            if self.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
+            if self.placing.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
                 return Err(self.failed(position, stored, error));
             }
             self.best.fetch_max(way + 1, Ordering::Relaxed);
@@ -156,7 +176,7 @@ impl Placer<'_> {
     }
 
     fn way(&self) -> u8 {
-        match self.mode {
+        match self.placing.mode {
             LinkMode::Auto => self.best.load(Ordering::Relaxed),
             LinkMode::Copy => COPY,
             LinkMode::Hardlink => HARDLINK,
@@ -164,8 +184,12 @@ impl Placer<'_> {
         }
     }
 
+    fn is_from(&self, file: &Planned<'_>, tree: &Sha256) -> bool {
+        matches!(&file.source, Source::Tree(position, _) if self.tree(*position).tree.sha256() == tree)
+    }
+
     fn tree(&self, position: u32) -> &NamedTree<'_> {
-        &self.trees[position as usize]
+        &self.placing.trees[position as usize]
     }
 
     fn failed(&self, position: u32, stored: &TreeFile, error: io::Error) -> InstallError {

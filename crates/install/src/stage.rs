@@ -3,7 +3,7 @@
 //! Every generation is built whole, even where one package changed: linking from the store is cheap, and a tree that was
 //! never changed in place cannot be half changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -12,9 +12,10 @@ use pinfold_packaging::PackageName;
 use pinfold_store::StoredTree;
 use serde::{Deserialize, Serialize};
 
+use crate::ahead::Ahead;
 use crate::disk::{self, Directory};
 use crate::exchange;
-use crate::link::{self, NamedTree};
+use crate::link::{self, NamedTree, Placing};
 use crate::merge::{self, Planned, Source};
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
 use crate::scripts::Place;
@@ -23,7 +24,7 @@ use crate::verify::stamps;
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
-    ReceiptFiles, Relocation, base, bytecode, direct_url, distribution, generations,
+    ReceiptFiles, Relocation, THREADS, base, bytecode, direct_url, distribution, generations,
 };
 
 /// How files come from the store into an environment.
@@ -72,37 +73,85 @@ impl StageOptions<'_> {
 /// Builds a new generation from unpacked trees, one for each package of the intent's selection.
 ///
 /// # Errors
-/// [`InstallError::Conflict`] if two distributions bring different files of one path, [`InstallError::Reserved`] if one
-/// brings a file of the environment's own, [`InstallError::StoreChanged`] if a tree was changed, and what the disk says.
+/// As [`Staging::finish`].
 pub fn stage<'a>(
     guard: &'a EnvironmentGuard,
     intent: &Intent<'_>,
     trees: &BTreeMap<PackageName, StoredTree>,
     options: &StageOptions<'_>,
 ) -> Result<Staged<'a>, InstallError> {
-    let environment = guard.environment();
-    let parts = parts(intent, trees)?;
-    let (files, links) = planned(intent, environment, &parts)?;
-    let generation = generations::next_number(environment)?;
-    exchange::begin(environment)?;
-    let directory = StagingDirectory::make(environment, generation)?;
-    let root = directory.path();
-    make_directories(root, intent, &files)?;
-    make_links(root, &links)?;
-    let named: Vec<_> = parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
-    link::place_all(root, &files, &named, options.link_mode, options.progress)?;
-    let stamps = stamps::take(root, &files)?;
-    let mut files: Vec<InstalledFile> = files.into_iter().map(installed_file).collect();
-    if options.bytecode == Bytecode::Compile {
-        let compiled = bytecode::compile(root, environment.venv(), intent.interpreter, &files)?;
-        files.extend(compiled);
+    Staging::begin(guard, intent, options)?.finish(trees)
+}
+
+/// A generation that is being built. Dropping it removes it.
+pub struct Staging<'g, 'a> {
+    guard: &'g EnvironmentGuard,
+    intent: &'a Intent<'a>,
+    options: &'a StageOptions<'a>,
+    generation: u64,
+    directory: StagingDirectory,
+    ahead: Ahead,
+}
+
+impl<'g, 'a> Staging<'g, 'a> {
+    /// Makes room for a new generation.
+    ///
+    /// # Errors
+    /// [`InstallError::Io`].
+    pub fn begin(
+        guard: &'g EnvironmentGuard,
+        intent: &'a Intent<'a>,
+        options: &'a StageOptions<'a>,
+    ) -> Result<Self, InstallError> {
+        let environment = guard.environment();
+        let generation = generations::next_number(environment)?;
+        exchange::begin(environment)?;
+        let directory = StagingDirectory::make(environment, generation)?;
+        Ok(Self { guard, intent, options, generation, directory, ahead: Ahead::default() })
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let list = ReceiptFiles { files, links };
-    let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
-    let receipt = write_receipt(root, intent, options, generation, &list, distributions)?;
-    stamps.write(root, &list.files, &receipt.files_sha256)?;
-    Ok(Staged::new(guard, directory, receipt, options.keep))
+
+    /// Places the files of one distribution while others still arrive; several threads may do so at once. What cannot be
+    /// placed now is told, or placed, by [`Staging::finish`].
+    pub fn place_ahead(&self, selected: &Selected, tree: &StoredTree) {
+        self.ahead.place(self.directory.path(), self.intent.interpreter, self.options, selected, tree);
+    }
+
+    /// Completes the generation from unpacked trees, one for each package of the intent's selection.
+    ///
+    /// # Errors
+    /// [`InstallError::Conflict`] if two distributions bring different files of one path, [`InstallError::Reserved`] if one
+    /// brings a file of the environment's own, [`InstallError::StoreChanged`] if a tree was changed, and what the disk says.
+    pub fn finish(self, trees: &BTreeMap<PackageName, StoredTree>) -> Result<Staged<'g>, InstallError> {
+        let Self { guard, intent, options, generation, mut directory, ahead } = self;
+        let environment = guard.environment();
+        let parts = parts(intent, trees)?;
+        let (files, links) = planned(intent, environment, &parts)?;
+        let there = match ahead.into_placed() {
+            Some(there) => there,
+            None => {
+                directory.empty()?;
+                HashMap::new()
+            }
+        };
+        let root = directory.path();
+        make_directories(root, intent, &files)?;
+        make_links(root, &links)?;
+        let trees: Vec<_> =
+            parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
+        let StageOptions { link_mode: mode, progress, .. } = *options;
+        link::place_all(&files, &there, &Placing { root, trees: &trees, mode, threads: THREADS, progress })?;
+        let stamps = stamps::take(root, &files)?;
+        let mut files: Vec<InstalledFile> = files.into_iter().map(installed_file).collect();
+        if options.bytecode == Bytecode::Compile {
+            files.extend(bytecode::compile(root, environment.venv(), intent.interpreter, &files)?);
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let list = ReceiptFiles { files, links };
+        let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
+        let receipt = write_receipt(root, intent, options, generation, &list, distributions)?;
+        stamps.write(root, &list.files, &receipt.files_sha256)?;
+        Ok(Staged::new(guard, directory, receipt, options.keep))
+    }
 }
 
 /// A package of the selection with its tree.

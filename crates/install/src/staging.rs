@@ -59,6 +59,7 @@ impl<'a> Staged<'a> {
 /// The directory of a generation that is being built; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct StagingDirectory {
+    environment: Environment,
     path: PathBuf,
     is_kept: bool,
 }
@@ -75,11 +76,17 @@ impl StagingDirectory {
         let marker = marker(&path);
         platform::write_note(&marker, b"").map_err(InstallError::io("write", &marker))?;
         fs::create_dir(&path).map_err(InstallError::io("make the directory", &path))?;
-        Ok(Self { path, is_kept: false })
+        Ok(Self { environment: environment.clone(), path, is_kept: false })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Removes what is in it.
+    pub(crate) fn empty(&mut self) -> Result<(), InstallError> {
+        fs::remove_dir_all(&self.path).map_err(InstallError::io("remove", &self.path))?;
+        fs::create_dir(&self.path).map_err(InstallError::io("make the directory", &self.path))
     }
 
     /// Says that everything is written, once it is on the disk: a loss of power must find the old environment or this one.
@@ -96,7 +103,7 @@ impl Drop for StagingDirectory {
         // Without the marker the directory may be what the exchange took out; the next lock looks.
         if !self.is_kept && is_being_built(&self.path) {
             // What stays is removed when the environment is locked next.
-            let _ = remove(&self.path);
+            let _ = remove(&self.path).and_then(|()| exchange::finish(&self.environment));
         }
     }
 }

@@ -81,8 +81,9 @@ impl Store {
         self.damage.lock().unwrap_or_else(PoisonError::into_inner).extend(damage);
     }
 
-    /// Returns true if a tree's bytes were seen to be right since the machine may last have lost some.
-    fn is_settled(&self, tree: &StoredTree) -> bool {
+    /// Returns true if a tree's bytes were seen to be right since the machine may last have lost some. Whoever links from it
+    /// without asking [`Store::ready`] has to compare each file with its stamp.
+    pub fn is_settled(&self, tree: &StoredTree) -> bool {
         self.boot.has_kept(tree.written) || tree.directory().join(DURABLE).exists()
     }
 

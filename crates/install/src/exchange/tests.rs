@@ -129,7 +129,7 @@ fn a_note_that_leads_elsewhere_is_ignored() {
     let world = World::new();
     let victim = World::new();
     victim.install(&wheel("1.0")).unwrap();
-    drop(world.environment.lock().unwrap());
+    std::fs::create_dir(state(&world)).unwrap();
     begin(&world.environment).unwrap();
     std::fs::write(state(&world).join(NOTE), victim.environment.venv().to_str().unwrap()).unwrap();
     drop(world.environment.lock().unwrap());
@@ -295,7 +295,7 @@ fn links_among_our_own_things_are_refused() {
 #[test]
 fn a_note_is_not_written_through_a_link() {
     let world = World::new();
-    drop(world.environment.lock().unwrap());
+    std::fs::create_dir(state(&world)).unwrap();
     let victim = world.home().join("victim");
     std::fs::write(&victim, "precious").unwrap();
     std::os::unix::fs::symlink(&victim, state(&world).join(UNFINISHED)).unwrap();

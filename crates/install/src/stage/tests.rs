@@ -212,3 +212,51 @@ fn compiled_modules_are_recorded_and_verified() {
     assert!(origin.lines().all(|line| line.starts_with(world.environment.venv().to_str().unwrap())), "{origin}");
     assert_eq!(world.verify(&[tool()]).findings, []);
 }
+
+#[test]
+fn what_is_placed_ahead_is_part_of_the_same_generation() {
+    let shared = |wheel: WheelRecipe| wheel.file("shared/__init__.py", "x = 1\n");
+    let wheels = [shared(tool()), shared(WheelRecipe::new("other", "1.0")), WheelRecipe::new("late", "1.0")];
+    let (plain, ahead) = (World::new(), World::new());
+    let expected = plain.install(&wheels).unwrap();
+    let placed = ahead.install_ahead(&wheels, &["other", "tool"], |_| {}).unwrap();
+    assert_eq!(ahead.files(), plain.files());
+    assert_eq!(placed.file_count, expected.file_count);
+}
+
+#[test]
+fn what_was_placed_ahead_by_halves_is_begun_again() {
+    let world = World::new();
+    let wheels = [tool(), WheelRecipe::new("other", "1.0")];
+    // Something is in the way of a directory: nothing ahead can be relied on then.
+    let placed = world.install_ahead(&wheels, &["other", "tool"], |staging| {
+        let site = staging.join(&interpreter().scheme.purelib);
+        std::fs::create_dir_all(&site).unwrap();
+        std::fs::write(site.join("tool"), "in the way").unwrap();
+    });
+    let plain = World::new();
+    plain.install(&wheels).unwrap();
+    assert_eq!(placed.unwrap().file_count, plain.environment.receipt().unwrap().unwrap().file_count);
+    assert_eq!(world.files(), plain.files());
+}
+
+#[test]
+fn different_files_of_one_path_are_refused_ahead_too() {
+    let world = World::new();
+    let bytes = |name: &str, text: &str| WheelRecipe::new(name, "1.0").file("shared/it.py", text);
+    let refused = world.install_ahead(&[bytes("a", "x = 1\n"), bytes("b", "x = 2\n")], &["b", "a"], |_| {});
+    let Err(InstallError::Conflict { path, first, second }) = refused else { panic!("{refused:?}") };
+    assert!(path.ends_with("shared/it.py"), "{path}");
+    assert_eq!((first.as_str(), second.as_str()), ("a 1.0", "b 1.0"));
+    assert!(!world.environment.venv().exists());
+    assert_eq!(std::fs::read_dir(world.home()).unwrap().count(), 1, "only the store is left");
+}
+
+#[test]
+fn of_two_equal_files_the_executable_one_is_used_though_the_other_came_first() {
+    let world = World::new();
+    let plain = WheelRecipe::new("a", "1.0").data("data", "share/run.sh", "#!/bin/sh\n");
+    let executable = WheelRecipe::new("b", "1.0").executable("b-1.0.data/data/share/run.sh", "#!/bin/sh\n");
+    world.install_ahead(&[plain, executable], &["a", "b"], |_| {}).unwrap();
+    assert_eq!(std::fs::metadata(world.path("share/run.sh")).unwrap().permissions().mode() & 0o111, 0o111);
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::{ArchivePath, Artifact, ArtifactFilename, Origin, SafeUrl, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, build_wheel};
-use pinfold_install::{Bytecode, Environment, Intent, LinkMode, Relocation, StageOptions, stage};
+use pinfold_install::{Bytecode, Environment, Intent, LinkMode, Relocation, StageOptions};
 use pinfold_lock::{Accepted, ArtifactKind, BuildRecipe, BuildTool, Direct, Selected, Selection, Wanted};
 use pinfold_store::{Store, Stored};
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,6 @@ pub(crate) fn with_bench<R>(
         Failure::new(Exit::World, format!("cannot make a directory in `{}`", scratch.display())).with("cause", e)
     })?;
     let selection = Selection { packages: tools.iter().map(selected_tool).collect() };
-    let trees = trees::make(workshop, &selection, accepts)?;
     let environment = Environment::at(&scratch.path().join("environment"))?;
     let digest = Sha256::from_bytes([0; 32]);
     let wanted = Wanted::default();
@@ -91,7 +90,7 @@ pub(crate) fn with_bench<R>(
         keep: 0,
         progress: &|_| {},
     };
-    stage(&guard, &intent, &trees, &options)?.exchange()?;
+    trees::stage(workshop, &guard, &intent, &options, accepts, "tools")?.exchange()?;
     let run = scratch.path().join("run");
     std::fs::create_dir(&run).map_err(|e| Failure::of(Exit::World, &e))?;
     work(&Workbench::new(&environment.python(), &run, &workshop.world.search_path))

@@ -192,7 +192,7 @@ impl Bench<'_> {
             output: self.output,
             interpreter: &self.receipt.interpreter,
         };
-        let failure = match trees::make(&workshop, selection, accepts) {
+        let failure = match trees::make(&workshop, selection, accepts, &|_, _| {}) {
             Ok(trees) => return Ok(Ok(trees)),
             Err(failure) => failure,
         };

@@ -10,7 +10,7 @@ use pinfold_artifact::Sha256;
 use pinfold_fetch::Connectivity;
 use pinfold_install::{
     Adoption, AsOf, Bytecode, Environment, Intent, LinkMode, LockAsOf, Older, Plan, Receipt, Relocation, StageOptions,
-    plan, stage,
+    plan,
 };
 use pinfold_lock::{Selection, Wanted, select};
 
@@ -125,21 +125,6 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         return Ok(unchanged(changes, selection));
     }
 
-    let store = world.store()?;
-    let fetcher = world.fetcher(request.connectivity, super::lock::credentials(&read.lock, request.connectivity)?)?;
-    let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
-    let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter };
-    let trees = trees::make(&workshop, &selection, accepts)?;
-
-    let bar = output.count_bar("installing", trees.values().map(|tree| tree.manifest().files.len() as u64).sum());
-    let now = world.now().to_string();
-    let options = StageOptions {
-        link_mode: request.link_mode,
-        bytecode: request.bytecode,
-        installed_at: &now,
-        keep: request.keep,
-        progress: &|files| bar.inc(files),
-    };
     let guard = environments::lock(&environment, request.patience, output)?;
     // Another process may have changed it meanwhile.
     let changes = plan(&intent, environment.receipt()?.as_ref());
@@ -147,9 +132,19 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         return Ok(unchanged(changes, selection));
     }
     let is_adopted = environment.is_to_be_adopted()?;
-    let staged = stage(&guard, &intent, &trees, &options)?;
-    let placed = staged.exchange()?;
-    bar.finish_and_clear();
+    let store = world.store()?;
+    let fetcher = world.fetcher(request.connectivity, super::lock::credentials(&read.lock, request.connectivity)?)?;
+    let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
+    let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter };
+    let now = world.now().to_string();
+    let options = StageOptions {
+        link_mode: request.link_mode,
+        bytecode: request.bytecode,
+        installed_at: &now,
+        keep: request.keep,
+        progress: &|_| {},
+    };
+    let placed = trees::stage(&workshop, &guard, &intent, &options, accepts, "installing")?.exchange()?;
     environments::tell_untidy(&placed, output);
     let receipt = placed.receipt;
     let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));

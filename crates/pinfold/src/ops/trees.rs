@@ -2,7 +2,7 @@
 //!
 //! Downloads start with the largest file, so that the longest transfer does not begin last. A wheel is unpacked as soon as
 //! its bytes are in the store, while others still arrive. A tree that is in the store already is taken only if the store
-//! remembers that its artifact came from the index that the lock names, and if it still is what was stored.
+//! remembers that its artifact came from the index that the lock names.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pinfold_fetch::Fetcher;
-use pinfold_install::{Interpreter, check_wheel, unpack_wheel};
+use pinfold_install::{
+    EnvironmentGuard, InstallError, Intent, Interpreter, StageOptions, Staged, Staging, check_wheel, unpack_wheel,
+};
 use pinfold_lock::{Accepted, ArtifactKind, Direct, Selected, Selection};
 use pinfold_packaging::PackageName;
 use pinfold_store::{Readiness, Store, Stored, StoredTree};
@@ -40,6 +42,8 @@ pub(crate) struct Workshop<'a> {
 /// Unpacked wheels, per package.
 pub(crate) type Trees = BTreeMap<PackageName, StoredTree>;
 
+/// Builds at once: each is one process that computes.
+const BUILDING_HANDS: usize = 2;
 /// Threads for big files: some unpack while the next files arrive.
 const BIG_HANDS: usize = 5;
 /// Big files that arrive at once: more would all arrive late, and nothing could be unpacked before.
@@ -49,98 +53,154 @@ const SMALL_HANDS: usize = 5;
 /// Bytes from which a file is big.
 const BIG_BYTES: u64 = 32 << 20;
 
-/// Makes the trees of everything that is selected.
+/// Builds a generation: each distribution is linked into it as soon as its tree is there, while others still arrive. The
+/// whole is complete when this returns, and put in place by [`Staged::exchange`].
+///
+/// A stored tree is compared with what was stored while it is linked. If one was changed, all are looked at, the changed
+/// ones are put aside and made anew, and the generation is begun again, once.
 ///
 /// # Errors
-/// The first failure in the order of the selection; nothing is installed then.
-pub(crate) fn make(workshop: &Workshop<'_>, selection: &Selection, accepts: &[Accepted]) -> Result<Trees, Failure> {
-    let (mut trees, missing) = at_hand(workshop, selection, accepts)?;
-    let stored = fetch_and_unpack(workshop, &missing, accepts, &mut trees)?;
-    for (selected, sdist) in stored {
-        let wheel = builds::wheel_of(workshop, selected, &sdist, accepts)?;
-        trees.insert(selected.name.clone(), unpack_wheel(workshop.store, &wheel, selected, accepts)?);
-    }
-    damage::tell(workshop.store, selection, workshop.output);
-    Ok(trees)
+/// What fetching, unpacking and staging say. Nothing is left but what arrived.
+pub(crate) fn stage<'g>(
+    workshop: &Workshop<'_>,
+    guard: &'g EnvironmentGuard,
+    intent: &Intent<'_>,
+    options: &StageOptions<'_>,
+    accepts: &[Accepted],
+    phase: &'static str,
+) -> Result<Staged<'g>, Failure> {
+    let bar = workshop.output.count_bar(phase, 0);
+    let options = StageOptions { progress: &|files| bar.inc(files), ..*options };
+    let attempt = || {
+        bar.set_position(0);
+        bar.set_length(0);
+        let staging = Staging::begin(guard, intent, &options)?;
+        let ready = |selected: &Selected, tree: &StoredTree| {
+            bar.inc_length(tree.manifest().files.len() as u64);
+            staging.place_ahead(selected, tree);
+        };
+        let trees = make(workshop, intent.selection, accepts, &ready)?;
+        bar.set_length(trees.values().map(|tree| tree.manifest().files.len() as u64).sum());
+        Ok::<_, Failure>((staging.finish(&trees), trees))
+    };
+    let staged = match attempt()? {
+        (Err(InstallError::StoreChanged { .. }), trees) => {
+            recheck(workshop, intent.selection, trees)?;
+            attempt()?.0
+        }
+        (staged, _) => staged,
+    };
+    bar.finish_and_clear();
+    Ok(staged?)
 }
 
-/// Returns the trees that the store has, and the packages that it lacks.
-fn at_hand<'a>(
+/// Makes the trees of everything that is selected, and tells `ready` of each as soon as others are still on their way.
+///
+/// The files of a tree that was stored before are looked at when they are linked; see [`recheck`].
+///
+/// # Errors
+/// The first failure in the order of size; nothing is installed then.
+pub(crate) fn make(
     workshop: &Workshop<'_>,
-    selection: &'a Selection,
+    selection: &Selection,
     accepts: &[Accepted],
-) -> Result<(Trees, Vec<&'a Selected>), Failure> {
+    ready: &(dyn Fn(&Selected, &StoredTree) + Sync),
+) -> Result<Trees, Failure> {
     let wheels: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Wheel).collect();
-    let looked = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected, accepts));
+    let stored = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected, accepts));
     damage::tell(workshop.store, selection, workshop.output);
-    let looked = looked?;
-    let mut trees = Trees::new();
-    let mut missing: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Sdist).collect();
-    for (selected, tree) in wheels.into_iter().zip(looked) {
-        match tree {
-            Some(tree) => drop(trees.insert(selected.name.clone(), tree)),
-            None => missing.push(selected),
+    let stored = stored?;
+    let (there, missing): (Vec<_>, Vec<_>) = wheels.into_iter().zip(stored).partition(|(_, tree)| tree.is_some());
+    let there: Vec<(&Selected, StoredTree)> =
+        there.into_iter().filter_map(|(selected, tree)| Some((selected, tree?))).collect();
+    let mut missing: Vec<&Selected> = missing.into_iter().map(|(selected, _)| selected).collect();
+    missing.extend(selection.packages.iter().filter(|package| package.kind == ArtifactKind::Sdist));
+    // What is to be built takes longest; then the largest file, so that the longest transfer does not begin last.
+    let rank = |it: &&Selected| (it.kind != ArtifactKind::Sdist, std::cmp::Reverse(it.artifact.size_bytes));
+    missing.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
+    let made = thread::scope(|scope| {
+        if !missing.is_empty() {
+            scope.spawn(|| there.iter().for_each(|(selected, tree)| ready(selected, tree)));
         }
+        fetch_and_unpack(workshop, &missing, accepts, ready)
+    })?;
+    damage::tell(workshop.store, selection, workshop.output);
+    let made = missing.into_iter().zip(made);
+    Ok(there.into_iter().chain(made).map(|(selected, tree)| (selected.name.clone(), tree)).collect())
+}
+
+/// Looks at every file of these trees, and puts those aside that were changed: they are made anew the next time. Called when
+/// linking has found one.
+///
+/// # Errors
+/// Exit 4 if the disk fails.
+fn recheck(workshop: &Workshop<'_>, selection: &Selection, trees: Trees) -> Result<(), Failure> {
+    for tree in trees.into_values() {
+        drop(workshop.store.ready(tree)?);
     }
-    missing.sort_by_key(|selected| (std::cmp::Reverse(selected.artifact.size_bytes), &selected.name));
-    Ok((trees, missing))
+    damage::tell(workshop.store, selection, workshop.output);
+    Ok(())
 }
 
 /// A stored tree may have been unpacked for another lock, which accepted what this one does not.
 fn stored_tree(store: &Store, selected: &Selected, accepts: &[Accepted]) -> Result<Option<StoredTree>, Failure> {
     let Some(tree) = store.unpacked(&selected.artifact)? else { return Ok(None) };
+    // What it cannot have lost is compared with what was stored while it is linked.
+    if store.is_settled(&tree) {
+        return Ok(check_wheel(&tree, selected, accepts)?.then_some(tree));
+    }
     match store.ready(tree)? {
         Readiness::Ready(tree) => Ok(check_wheel(&tree, selected, accepts)?.then_some(tree)),
         Readiness::Damaged(_) => Ok(None),
     }
 }
 
-/// Fetches what is missing and unpacks the wheels of it. Returns the sdists.
-fn fetch_and_unpack<'a>(
+/// Fetches what is missing, unpacks the wheels of it and builds the rest. Sdists come first in the list, then big files.
+fn fetch_and_unpack(
     workshop: &Workshop<'_>,
-    missing: &[&'a Selected],
+    missing: &[&Selected],
     accepts: &[Accepted],
-    trees: &mut Trees,
-) -> Result<Vec<(&'a Selected, Stored)>, Failure> {
+    ready: &(dyn Fn(&Selected, &StoredTree) + Sync),
+) -> Result<Vec<StoredTree>, Failure> {
     if missing.is_empty() {
         return Ok(Vec::new());
     }
     let bar = workshop.output.byte_bar("fetching", missing.iter().map(|s| s.artifact.size_bytes).sum());
     let received: Vec<AtomicU64> = missing.iter().map(|_| AtomicU64::new(0)).collect();
     let arrivals = Turns::new(BIG_ARRIVALS);
-    let big = missing.partition_point(|selected| selected.artifact.size_bytes >= BIG_BYTES);
-    let made = in_lanes(missing, &[(0..big, BIG_HANDS), (big..missing.len(), SMALL_HANDS)], |position, selected| {
+    let wheels = missing.partition_point(|selected| selected.kind == ArtifactKind::Sdist);
+    let small = wheels + missing[wheels..].partition_point(|selected| selected.artifact.size_bytes >= BIG_BYTES);
+    let lanes = [(0..wheels, BUILDING_HANDS), (wheels..small, BIG_HANDS), (small..missing.len(), SMALL_HANDS)];
+    let made = in_lanes(missing, &lanes, |position, selected| {
         let progress = |bytes: u64| {
             let before = received[position].swap(bytes, Ordering::Relaxed);
             if bytes >= before { bar.inc(bytes - before) } else { bar.dec(before - bytes) }
         };
-        let turn = (position < big).then(|| arrivals.wait());
-        let stored = match &selected.direct {
-            Some(Direct::Directory { .. } | Direct::Git { .. }) => sources::get(workshop, selected)?,
-            Some(Direct::Archive { .. }) | None => {
-                workshop.fetcher.download(&selected.artifact, workshop.store, &progress)?
-            }
-        };
+        let turn = (wheels..small).contains(&position).then(|| arrivals.wait());
+        let stored = fetch(workshop, selected, &progress)?;
         drop(turn);
         progress(selected.artifact.size_bytes);
-        match selected.kind {
-            ArtifactKind::Sdist => Ok((stored, None)),
-            ArtifactKind::Wheel => {
-                let tree = unpack_once(workshop.store, &stored, selected, accepts)?;
-                Ok((stored, Some(tree)))
+        let tree = match selected.kind {
+            ArtifactKind::Sdist => {
+                let wheel = builds::wheel_of(workshop, selected, &stored, accepts)?;
+                unpack_wheel(workshop.store, &wheel, selected, accepts)?
             }
-        }
+            ArtifactKind::Wheel => unpack_once(workshop.store, &stored, selected, accepts)?,
+        };
+        ready(selected, &tree);
+        Ok(tree)
     });
     bar.finish_and_clear();
-    let made = made?;
-    let mut sdists = Vec::new();
-    for (selected, made) in missing.iter().zip(made) {
-        match made {
-            (_, Some(tree)) => drop(trees.insert(selected.name.clone(), tree)),
-            (stored, None) => sdists.push((*selected, stored)),
+    made
+}
+
+fn fetch(workshop: &Workshop<'_>, selected: &Selected, progress: &(dyn Fn(u64) + Sync)) -> Result<Stored, Failure> {
+    match &selected.direct {
+        Some(Direct::Directory { .. } | Direct::Git { .. }) => sources::get(workshop, selected),
+        Some(Direct::Archive { .. }) | None => {
+            Ok(workshop.fetcher.download(&selected.artifact, workshop.store, progress)?)
         }
     }
-    Ok(sdists)
 }
 
 /// Unpacks a wheel and forgets its bytes: the tree stands for them, and memory and disk are soon needed for the next.
