@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::Value;
 
 use crate::cli::{ColorChoice, Global, LogFormat};
@@ -119,7 +119,7 @@ impl Output {
 
     /// Starts a phase that counts files towards a total.
     pub fn count_bar(&self, phase: &'static str, total: u64) -> Phase {
-        let template = "{msg:>12} {bar:30} {human_pos:>11}/{human_len:<11} {per_sec:>12}, {eta} left";
+        let template = "{msg:>12} {bar:30} {human_pos:>11}/{human_len:<11} {rate:>12}, {eta} left";
         Phase::new(self, self.bar(ProgressBar::new(total), template, phase), phase, Unit::Files)
     }
 
@@ -164,10 +164,17 @@ impl Output {
     fn bar(&self, bar: ProgressBar, template: &str, phase: &'static str) -> ProgressBar {
         let bar = self.bars.add(bar);
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
+            bar.set_style(style.progress_chars("=> ").with_key("rate", rate));
         }
         bar.with_message(phase)
     }
+}
+
+/// Writes how many things a second are done, whole ones.
+fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
+    let whole = state.per_sec() as u64;
+    drop(write!(out, "{}/s", indicatif::HumanCount(whole)));
 }
 
 /// Escapes what would drive a terminal instead of being read: control characters but for line ends, and the marks that turn

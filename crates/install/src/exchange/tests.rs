@@ -305,7 +305,9 @@ fn a_note_is_not_written_through_a_link() {
 
 #[test]
 fn a_damaged_generation_is_not_put_in_place() {
-    let breaks: [(&str, fn(&Path)); 6] = [
+    /// What the refusal names, and what breaks it.
+    type Break = (&'static str, fn(&Path));
+    let breaks: [Break; 6] = [
         ("a/__init__.py", |root| std::fs::remove_file(site(root).join("a/__init__.py")).unwrap()),
         ("a/__init__.py", |root| crate::fixture::overwrite(&site(root).join("a/__init__.py"), b"longer than it was")),
         ("bin/python", |root| std::fs::remove_file(root.join("bin/python")).unwrap()),

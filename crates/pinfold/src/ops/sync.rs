@@ -104,19 +104,12 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         relocation: request.relocation.or(receipt.as_ref().map(Receipt::relocation)).unwrap_or_default(),
     };
     let changes = plan(&intent, receipt.as_ref());
-    if let Some(older) = &changes.older {
-        output.warning(&older_lock(older, request));
-    }
+    changes.older.iter().for_each(|older| output.warning(&older_lock(older, request)));
     let counts = request.counts_downloads && !changes.is_empty();
     let downloads = if counts { Some(downloads::count(&selection, world)?) } else { None };
-    let unchanged = |plan, selection| Synced {
-        plan,
-        selection,
-        lock_sha256: read.sha256,
-        downloads,
-        receipt: None,
-        set_aside: None,
-    };
+    let lock_sha256 = read.sha256;
+    let unchanged =
+        |plan, selection| Synced { plan, selection, lock_sha256, downloads, receipt: None, set_aside: None };
     if changes.is_empty() || request.extent == Extent::Plan {
         if request.extent == Extent::Apply {
             environment.settle()?;
