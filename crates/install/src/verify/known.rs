@@ -49,7 +49,7 @@ impl Known {
         let bytes = path.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         let known = Self { path, ..Self::default() };
         match Self::parse(&bytes) {
-            Some((magic, made)) => Self { magic: Some(magic), made, ..known },
+            Some(read) => Self { path: known.path, ..read },
             None => known,
         }
     }
@@ -86,7 +86,7 @@ impl Known {
         [MAGIC, digest(&body).as_bytes(), &body].concat()
     }
 
-    fn parse(bytes: &[u8]) -> Option<([u8; 4], BTreeMap<Key, Option<Sha256>>)> {
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let (sum, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if digest(body).as_bytes() != sum {
             return None;
@@ -100,7 +100,8 @@ impl Known {
             let key = Key { source: Sha256::from_bytes(*source), level: kind >> 1, way };
             Some((key, (has_code == 1).then(|| Sha256::from_bytes(code))))
         };
-        Some((*magic, records.chunks_exact(RECORD_BYTES).filter_map(record).collect()))
+        let made = records.chunks_exact(RECORD_BYTES).filter_map(record).collect();
+        Some(Self { path: None, magic: Some(*magic), made, has_news: false })
     }
 }
 
@@ -141,13 +142,14 @@ mod tests {
         known.insert(key(1, 2, Way::NoColumns), Some(Sha256::from_bytes([8; 32])));
         known.insert(key(2, 0, Way::Usual), None);
         let bytes = known.to_bytes([1, 2, 13, 10]);
-        assert_eq!(Known::parse(&bytes), Some(([1, 2, 13, 10], known.made)));
+        let read = Known::parse(&bytes).unwrap();
+        assert_eq!((read.magic, &read.made), (Some([1, 2, 13, 10]), &known.made));
         for position in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[position] ^= 1;
-            assert_eq!(Known::parse(&damaged), None, "{position}");
+            assert!(Known::parse(&damaged).is_none(), "{position}");
         }
-        assert_eq!(Known::parse(b""), None);
+        assert!(Known::parse(b"").is_none());
     }
 
     #[cfg(unix)]
