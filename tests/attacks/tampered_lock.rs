@@ -1,6 +1,6 @@
 //! Locks that were edited: what contradicts itself, pins nothing or belongs to another format is not used.
 
-use pinfold_testkit::{Index, sha256_hex};
+use pinfold_testkit::{Index, WheelRecipe, sha256_hex};
 
 use super::{guarded, leaves, refuses_bytes, wheel};
 use crate::project::Project;
@@ -140,6 +140,48 @@ fn consistent_edits_are_found_by_locking_again() {
         let run = project.pinfold("lock").arg("--check").run();
         assert!(matches!(run.code, 1 | 3), "{run}");
     }
+}
+
+#[test]
+fn a_hash_and_a_url_that_fit_each_other() {
+    let (project, lock) = locked();
+    let file = wheel("a", "1.0");
+    let evil = Index::new().wheel_from(WheelRecipe::new("a", "1.0").file("a/evil.py", "x = 1\n")).start();
+    let (honest_bytes, evil_bytes) = (project.server.file_bytes(&file), evil.file_bytes(&file));
+    let bytes = lock
+        .replace(&sha256_hex(&honest_bytes), &sha256_hex(&evil_bytes))
+        .replace(&format!("size = {}", honest_bytes.len()), &format!("size = {}", evil_bytes.len()));
+    assert_ne!(bytes, lock);
+    // The file alone: its URL is not of the entry's index. Nobody asks there.
+    project.home.write("pylock.toml", bytes.replace(&project.server.file_url(&file), &evil.file_url(&file)));
+    refuses_bytes(&project, "sync", "origin-mismatch", &[&evil.host()]);
+    let run = project.pinfold("lock").arg("--check").run();
+    assert!(matches!(run.code, 1 | 3), "{run}");
+    // The index with it, and every list of what is allowed: only who locks again can see that.
+    project.home.write("pylock.toml", bytes.replace(&project.server.host(), &evil.host()));
+    let run = project.pinfold("lock").arg("--check").run();
+    assert!(matches!(run.code, 1 | 3), "{run}");
+    assert!(evil.requests().is_empty(), "{:?}", evil.requests());
+    project.home.write("pylock.toml", lock);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.sync().expect_code(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_behind_a_link_is_read_once_and_told_by_its_digest() {
+    let (project, lock) = locked();
+    let (place, digest) = (project.home.project(), sha256_hex(lock.as_bytes()));
+    project.home.write("elsewhere.toml", &lock);
+    std::os::unix::fs::symlink("elsewhere.toml", place.join("linked.toml")).expect("can make a link");
+    project.pinfold("sync").args(["--lock", "linked.toml"]).run().expect_code(0);
+    // What the environment is of is the text that was read, not the name.
+    project.home.write("elsewhere.toml", format!("# changed\n{lock}"));
+    project.pinfold("history").run().expect_code(0).expect_stdout(&digest[..12]);
+    assert!(project.home.read(".venv/.pinfold/receipt.json").contains(&digest));
+    let verified = project.pinfold("verify").args(["--lock", "linked.toml"]).run().expect_code(1);
+    verified.expect_stdout("lock-changed");
+    project.pinfold("verify").run().expect_code(0);
 }
 
 #[test]

@@ -183,13 +183,14 @@ def spoiled(ours, theirs, roots, asked):
     record = next(name for name in ours if name.endswith(".dist-info/RECORD"))
     launcher = next(name for name in ours if name.startswith("bin/") and name[4:] in asked)
     kind, mode, text = ours[module]
+    module_of = lambda place: asked[place[4:]][0].encode()
     changes = {
         "a byte": {module: (kind, mode, bytes([text[0] ^ 1]) + text[1:])},
         "a mode": {module: (kind, mode ^ 0o100, text)},
         "a file that is gone": {module: None},
         "a file that was added": {module + ".orig": (kind, mode, text)},
-        "a row of RECORD": {record: (*ours[record][:2], ours[record][2].replace(b"sha256=", b"sha256=A", 1))},
-        "a launcher": {launcher: (*ours[launcher][:2], ours[launcher][2].replace(b"import ", b"import x", 1))},
+        "a row of RECORD": {record: (*ours[record][:2], ours[record][2].replace(b"METADATA,sha256=", b"METADATA,sha256=A", 1))},
+        "a launcher": {launcher: (*ours[launcher][:2], ours[launcher][2].replace(module_of(launcher), b"x" + module_of(launcher)))},
     }
     unseen = []
     for name, change in changes.items():
