@@ -95,7 +95,8 @@ impl Store {
             }
             still_right
         };
-        note_use(&record_path(stored.path()));
+        let noted = record_path(stored.path());
+        note_use(&noted, fs::metadata(&noted).and_then(|metadata| metadata.modified()).ok());
         // An asker who gives another size for these bytes is wrong, the entry is not.
         Ok((unchanged && facts.size_bytes == artifact.size_bytes).then_some(stored))
     }
@@ -111,7 +112,7 @@ impl Store {
             return Ok(None);
         }
         let tree = self.tree(&artifact.sha256)?;
-        tree.iter().for_each(|tree| note_use(&tree.directory().join(MANIFEST)));
+        tree.iter().for_each(|tree| note_use(&tree.directory().join(MANIFEST), tree.used));
         Ok(tree)
     }
 

@@ -3,16 +3,18 @@
 //! Two kinds of entries, both found by the SHA-256 of the artifact: the artifact itself ([`Stored`]), and the tree that it
 //! was unpacked to ([`StoredTree`]). An entry appears by one rename and is therefore whole or absent, whatever other
 //! processes do. The store downloads nothing and parses no archive; nothing is synced to the disk, because every entry
-//! notices when it is not what was stored.
+//! notices when it is not what was stored, and is read once after the machine was started anew.
 //!
 //! ```text
 //! artifacts/3a/3a1f….          the bytes, read-only
 //! artifacts/3a/3a1f….from      the indexes that they were admitted from, and how the disk recorded them
 //! trees/3a/3a1f…/manifest      the list of an unpacked wheel's files, with its own digest
+//! trees/3a/3a1f…/durable       says that the bytes were read under a later start of the machine
 //! trees/3a/3a1f…/files/        the files, read-only: they are linked into environments
 //! partial/                     interrupted downloads
 //! staging/                     trees that are being unpacked
 //! quarantine/                  entries that were not what had been stored
+//! lock                         held by who uses the store; by one alone who prunes it
 //! ```
 
 mod admission;

@@ -127,3 +127,7 @@ fn remove_tree(path: &Path) -> Result<(), StoreError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -65,12 +65,10 @@ impl Room {
 }
 
 /// Notes that an entry is used, by the time of its manifest or record; once a day is enough for [`Store::last_used`].
-pub(crate) fn note_use(path: &Path) {
-    let Ok(file) = File::open(path) else { return };
-    let modified = file.metadata().and_then(|metadata| metadata.modified());
-    if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > USE_PRECISION)) {
+pub(crate) fn note_use(path: &Path, used: Option<SystemTime>) {
+    if used.is_some_and(|time| time.elapsed().is_ok_and(|age| age > USE_PRECISION)) {
         // Whoever may not note it may not prune either.
-        let _noted = file.set_modified(SystemTime::now());
+        let _noted = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     }
 }
 
@@ -104,13 +102,17 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn peek_tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
         let path = self.tree_path(sha256);
-        let bytes = match read_manifest(&path.join(MANIFEST)) {
+        let (bytes, used) = match read_manifest(&path.join(MANIFEST)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io("read", &path.join(MANIFEST))(error)),
         };
         let manifest = TreeManifest::from_bytes(&bytes, sha256);
-        let tree = |(manifest, written)| StoredTree::new(*sha256, path.join(FILES), Arc::new(manifest), written);
+        let tree = |(manifest, written)| {
+            let mut tree = StoredTree::new(*sha256, path.join(FILES), Arc::new(manifest), written);
+            tree.used = used;
+            tree
+        };
         Ok(manifest.map(tree))
     }
 

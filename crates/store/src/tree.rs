@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use pinfold_artifact::{ArchivePath, Sha256};
 
@@ -21,11 +22,13 @@ pub struct StoredTree {
     manifest: Arc<TreeManifest>,
     /// The start of the machine under which it was written.
     pub(crate) written: Boot,
+    /// When it was last used, if that is known.
+    pub(crate) used: Option<SystemTime>,
 }
 
 impl StoredTree {
     pub(crate) const fn new(sha256: Sha256, files_dir: PathBuf, manifest: Arc<TreeManifest>, written: Boot) -> Self {
-        Self { sha256, files_dir, manifest, written }
+        Self { sha256, files_dir, manifest, written, used: None }
     }
 
     /// Returns the directory of the entry, in which the manifest is.
@@ -283,12 +286,14 @@ fn files_below(root: &Path) -> Result<Vec<String>, StoreError> {
     Ok(found)
 }
 
-pub(crate) fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
+/// Returns the bytes of a manifest and when it was last used.
+pub(crate) fn read_manifest(path: &Path) -> io::Result<(Vec<u8>, Option<SystemTime>)> {
     let file = File::open(path)?;
-    let length = file.metadata()?.len().min(MANIFEST_BYTES);
+    let metadata = file.metadata()?;
+    let length = metadata.len().min(MANIFEST_BYTES);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(MANIFEST_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok((bytes, metadata.modified().ok()))
 }
 
 fn staging_error(path: &str, expected: &str, found: &str) -> StoreError {
