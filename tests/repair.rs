@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use pinfold_testkit::Index;
+use pinfold_testkit::{Index, Meddling, Watching, announce_skipped};
 
 use crate::project::Project;
 
@@ -171,3 +171,52 @@ fn compiled_modules_are_compiled_again() {
     assert_eq!(std::fs::read_dir(&compiled).unwrap().count(), 2);
     project.pinfold("verify").run().expect_code(0).expect_stderr("files of bytecode proven");
 }
+
+/// The environment but for what differs each time it is made.
+fn comparable(project: &Project) -> Vec<(String, String)> {
+    let own = |(path, _): &(String, String)| !path.contains(".pinfold/");
+    project.home.snapshot(".venv").into_iter().filter(own).collect()
+}
+
+#[test]
+fn killed_anywhere_a_repair_leaves_the_damaged_environment_or_the_right_one() {
+    let project = installed();
+    let right = comparable(&project);
+    let prepare = || {
+        for directory in [".venv", ".pinfold-.venv"] {
+            std::fs::remove_dir_all(project.home.project().join(directory)).unwrap();
+        }
+        project.sync().expect_code(0);
+        damage(&project);
+        comparable(&project)
+    };
+    let damaged = prepare();
+    assert_ne!(damaged, right);
+    let repair = || project.pinfold("verify").arg("--repair");
+    let traced = match repair().traced(Watching::Changes, None) {
+        Ok(traced) => traced,
+        Err(reason) => return announce_skipped("killing during a repair", &reason),
+    };
+    assert!(traced.finished.code == 0 && comparable(&project) == right, "{}", traced.finished);
+    let step = std::env::var(crate::kill::EVERY_POINT).map_or(STEP, |step| step.parse().unwrap_or(1));
+    let mut outcomes = std::collections::BTreeSet::new();
+    for point in traced.points.iter().step_by(step) {
+        prepare();
+        let killed = repair().traced(Watching::Changes, Some((point, Meddling::Kill))).expect("it was traced before");
+        let now = comparable(&project);
+        assert!(now == damaged || now == right, "{point}: a mixture: {}", killed.finished);
+        outcomes.insert(now == right);
+        // Wherever it was killed, no rollback gives the damaged one, and the next repair is a whole one.
+        let back = project.pinfold("rollback").run();
+        assert!(back.code != 0 && (comparable(&project) == now), "{point}: {back}");
+        let again = repair().run();
+        assert!(again.code == 0 && comparable(&project) == right, "{point}: {again}");
+        project.pinfold("verify").run().expect_code(0);
+        let back = project.pinfold("rollback").run();
+        assert!(back.code != 0 && comparable(&project) == right, "{point}: {back}");
+    }
+    assert!(outcomes.contains(&false) && outcomes.len() <= 2, "{outcomes:?}");
+}
+
+/// One of so many points is taken, unless all are asked for.
+const STEP: usize = 8;
