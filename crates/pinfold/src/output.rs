@@ -174,7 +174,7 @@ impl Output {
 fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
     let whole = state.per_sec() as u64;
-    drop(write!(out, "{}/s", indicatif::HumanCount(whole)));
+    let _ = write!(out, "{}/s", indicatif::HumanCount(whole));
 }
 
 /// Escapes what would drive a terminal instead of being read: control characters but for line ends, and the marks that turn
