@@ -234,6 +234,14 @@ impl Environment {
         }
     }
 
+    /// Waits as long as it may until no other process changes the environment: whoever reads it may want to say so.
+    ///
+    /// # Errors
+    /// [`InstallError::Busy`] if the other process takes longer; [`InstallError::Io`].
+    pub fn wait_to_read(&self, waiting: &Waiting<'_>) -> Result<(), InstallError> {
+        waiting::wait_to_read(&self.state.join(LOCK_FILE), &self.venv, waiting)
+    }
+
     /// Keeps the environment as it is while it is read, if any pinfold ever changed it.
     pub(crate) fn lock_shared(&self) -> Option<File> {
         let lock = File::open(self.state.join(LOCK_FILE)).ok()?;

@@ -40,7 +40,7 @@ pub(crate) fn lock(path: &Path, venv: &Path, waiting: &Waiting<'_>) -> Result<Fi
     let begun = Instant::now();
     loop {
         let mut lock = open(path).map_err(InstallError::io("open", path))?;
-        wait(&lock, path, venv, waiting, begun)?;
+        wait((&|| lock.try_lock(), &|| lock.lock()), path, venv, waiting, begun)?;
         // While we waited, somebody may have removed the directory: a lock on a file that is gone keeps nobody away.
         if platform::is_still_at(&lock, path) {
             let said = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
@@ -49,12 +49,30 @@ pub(crate) fn lock(path: &Path, venv: &Path, waiting: &Waiting<'_>) -> Result<Fi
     }
 }
 
-fn wait(lock: &File, path: &Path, venv: &Path, waiting: &Waiting<'_>, begun: Instant) -> Result<(), InstallError> {
+/// Waits until nobody changes the environment `venv`, whose lock file is at `path` if anybody ever did.
+pub(crate) fn wait_to_read(path: &Path, venv: &Path, waiting: &Waiting<'_>) -> Result<(), InstallError> {
+    match File::open(path) {
+        Ok(lock) => wait((&|| lock.try_lock_shared(), &|| lock.lock_shared()), path, venv, waiting, Instant::now()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(InstallError::io("open", path)(e)),
+    }
+}
+
+/// How to take a lock if it is free, and how to wait for it.
+type Taking<'a> = (&'a dyn Fn() -> Result<(), TryLockError>, &'a dyn Fn() -> io::Result<()>);
+
+fn wait(
+    (try_it, take): Taking<'_>,
+    path: &Path,
+    venv: &Path,
+    waiting: &Waiting<'_>,
+    begun: Instant,
+) -> Result<(), InstallError> {
     let failed = || InstallError::io("lock", path);
     let mut has_told = false;
     let mut pause = FIRST_PAUSE;
     loop {
-        match lock.try_lock() {
+        match try_it() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(e)) => return Err(failed()(e)),
@@ -68,7 +86,7 @@ fn wait(lock: &File, path: &Path, venv: &Path, waiting: &Waiting<'_>, begun: Ins
             has_told = true;
         }
         if has_told && waiting.limit.is_none() {
-            return lock.lock().map_err(failed());
+            return take().map_err(failed());
         }
         let rest = waiting.limit.map_or(pause, |limit| limit.saturating_sub(waited));
         std::thread::sleep(pause.min(rest));

@@ -1,4 +1,4 @@
-//! A part of a command that takes its time: a bar while it lasts, one line when it is done, two events for programs.
+//! A part of a command that takes its time: a bar while it lasts, one line when it took a while, two events for programs.
 
 use std::ops::Deref;
 use std::time::Instant;
@@ -53,7 +53,7 @@ impl Drop for Phase {
             "seconds": seconds,
         });
         self.output.tell("phase", fields);
-        if is_complete && done > 0 {
+        if is_complete && done > 0 && seconds >= A_WHILE {
             self.output.watched(&line(self.name, self.unit, done, seconds));
         }
     }
@@ -67,6 +67,9 @@ impl Unit {
         }
     }
 }
+
+/// Seconds; a shorter phase was not seen, and needs no line.
+const A_WHILE: f64 = 0.1;
 
 fn line(name: &str, unit: Unit, done: u64, seconds: f64) -> String {
     #[expect(

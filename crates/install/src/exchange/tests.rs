@@ -364,6 +364,10 @@ fn whoever_waits_is_told_for_whom_and_may_give_up() {
         assert_eq!((holder.pid, holder.since.is_some()), (Some(std::process::id()), true));
         assert_eq!(told.borrow().len(), notices);
     }
+    told.borrow_mut().clear();
+    world.environment.wait_to_read(&limit(900)).unwrap_err();
+    assert_eq!(told.borrow().len(), 1);
     drop(guard);
+    world.environment.wait_to_read(&limit(0)).unwrap();
     drop(world.environment.lock_within(&limit(0)).unwrap());
 }

@@ -25,10 +25,21 @@ impl From<&cli::Wait> for Patience {
 /// # Errors
 /// Exit 4 if it takes too long, or the disk fails; exit 3 if pinfold did not make what is there.
 pub fn lock(environment: &Environment, patience: Patience, output: &Output) -> Result<EnvironmentGuard, Failure> {
-    let notice = |holder: &Holder| {
-        output.status(&format!("waiting for {}, held by {}", environment.venv().display(), holder_text(holder)));
-    };
+    let notice = |holder: &Holder| output.status(&waiting_text(environment, holder));
     Ok(environment.lock_within(&Waiting { limit: patience.0, notice: &notice })?)
+}
+
+/// Waits until no other process changes an environment that is to be read, and says for whom if that takes a while.
+///
+/// # Errors
+/// Exit 4 if the disk fails.
+pub fn wait_to_read(environment: &Environment, output: &Output) -> Result<(), Failure> {
+    let notice = |holder: &Holder| output.status(&waiting_text(environment, holder));
+    Ok(environment.wait_to_read(&Waiting { limit: None, notice: &notice })?)
+}
+
+fn waiting_text(environment: &Environment, holder: &Holder) -> String {
+    format!("waiting for {}, held by {}", environment.venv().display(), holder_text(holder))
 }
 
 /// Says what could not be tidied up after a new environment was put in place.

@@ -107,7 +107,11 @@ pub(crate) fn make(
     ready: &(dyn Fn(&Selected, &StoredTree) + Sync),
 ) -> Result<Trees, Failure> {
     let wheels: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Wheel).collect();
-    let stored = in_parallel(&wheels, 2, |selected| stored_tree(workshop.store, selected, accepts));
+    // It takes a while where the bytes have to be looked at.
+    let bar = workshop.output.count_bar("checking", wheels.len() as u64);
+    let look = |selected: &&Selected| stored_tree(workshop.store, selected, accepts).inspect(|_| bar.inc(1));
+    let stored = in_parallel(&wheels, 2, look);
+    drop(bar);
     damage::tell(workshop.store, selection, workshop.output);
     let stored = stored?;
     let (there, missing): (Vec<_>, Vec<_>) = wheels.into_iter().zip(stored).partition(|(_, tree)| tree.is_some());

@@ -15,6 +15,7 @@ use crate::world::World;
 pub fn verify(venv: &Path, lock: &Path, depth: Depth, world: &World, output: &Output) -> Result<Report, Failure> {
     let read = super::read_lock(lock)?;
     let environment = Environment::at(venv)?;
+    super::environments::wait_to_read(&environment, output)?;
     let store = match depth {
         Depth::Full => Some(world.store()?),
         Depth::Quick => None,
