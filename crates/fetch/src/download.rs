@@ -10,11 +10,13 @@ use pinfold_artifact::{Artifact, Origin, SafeUrl, Sha256};
 use pinfold_store::{Admission, Store, StoreError, Stored};
 use reqwest::header;
 use sha2::Digest;
+use tokio::time::Instant;
 
 use crate::FetchCause;
 use crate::body::Body;
 use crate::cache::failed;
 use crate::page::text;
+use crate::pieces::{self, Whole};
 use crate::range::ContentRange;
 use crate::remote::{Ask, Remote, Reply, status_setback};
 use crate::retry::Setback;
@@ -27,11 +29,13 @@ pub(crate) struct Transfer<'a> {
     admission: Option<Admission>,
     /// The strong validator of the answer that the bytes so far are from, if it had one.
     etag: Option<String>,
+    /// The server knows no pieces, though it was asked for one.
+    whole_only: bool,
 }
 
 impl<'a> Transfer<'a> {
     pub(crate) fn new(artifact: &'a Artifact, store: &'a Store, progress: &'a (dyn Fn(u64) + Sync)) -> Self {
-        Self { artifact, store, progress, admission: None, etag: None }
+        Self { artifact, store, progress, admission: None, etag: None, whole_only: false }
     }
 
     /// Transfers what is missing, once. If bytes that were there before spoil the whole, transfers all of it.
@@ -47,36 +51,81 @@ impl<'a> Transfer<'a> {
     }
 
     async fn go_on(&mut self, remote: &Remote) -> Result<Stored, Setback> {
-        let start = self.current()?.written();
-        if start > 0 && start == self.artifact.size_bytes {
-            return Ok(self.finish()?);
+        let mut start = self.current()?.written();
+        let in_pieces = !self.whole_only && self.artifact.size_bytes - start >= remote.pieces.from_bytes;
+        if in_pieces {
+            let begun = Instant::now();
+            self.part(remote, start, Some(remote.pieces.piece_bytes)).await?;
+            start = self.current()?.written();
+            if start < self.artifact.size_bytes && begun.elapsed() > remote.pieces.quick {
+                self.pieces(remote, start).await?;
+                start = self.artifact.size_bytes;
+            }
         }
-        let reply = remote.send(&self.ask(start)).await?;
+        if start == 0 || start < self.artifact.size_bytes {
+            self.part(remote, start, None).await?;
+        }
+        Ok(self.finish()?)
+    }
+
+    /// Transfers what comes after `start`, as one stream: at most so many bytes, else all.
+    async fn part(&mut self, remote: &Remote, start: u64, length: Option<u64>) -> Result<(), Setback> {
+        let reply = remote.send(&self.ask(start, length)).await?;
         match reply.response.status().as_u16() {
             200 => {
                 self.current()?.restart()?;
                 self.etag = strong_etag(&reply);
             }
-            206 if start > 0 && self.is_continuation(&reply, start) => {}
-            206 | 416 => {
+            206 if (start > 0 || length.is_some()) && self.is_continuation(&reply, start) => {
+                if start == 0 {
+                    self.etag = strong_etag(&reply);
+                }
+            }
+            206 | 416 | 501 => {
                 // Whatever this server means, from the beginning it can mean only one thing.
                 self.current()?.restart()?;
+                self.whole_only = true;
                 let found = text(reply.response.headers(), header::CONTENT_RANGE);
                 let found = found.unwrap_or_else(|| "no Content-Range".to_owned());
                 return Err(FetchCause::RangeMismatch { expected: format!("bytes {start}-"), found }.into());
             }
             _ => return Err(status_setback(&reply)),
         }
+        let announced = ContentRange::of(&reply).map_or(self.artifact.size_bytes, |range| range.last.saturating_add(1));
         let mut body = Body::new(reply.response, &remote.timing);
         let progress = self.progress;
         if let Err(cause) = receive(&mut body, self.current()?, progress).await {
             self.keep_what_arrived(&cause)?;
             return Err(cause.into());
         }
-        if !body.end_is_marked && self.current()?.written() < self.artifact.size_bytes {
+        if !body.end_is_marked && self.current()?.written() < announced {
             return Err(body.truncated("the connection was closed".to_owned()).into());
         }
-        Ok(self.finish()?)
+        Ok(())
+    }
+
+    /// Transfers what comes after `start` in pieces, several at once.
+    async fn pieces(&mut self, remote: &Remote, start: u64) -> Result<(), Setback> {
+        let etag = self.etag.clone();
+        let ask = Ask::plain(&self.artifact.origin, &self.artifact.url);
+        let whole = Whole { ask, size_bytes: self.artifact.size_bytes, etag: etag.as_deref() };
+        let progress = self.progress;
+        let admission = self.current()?;
+        let push = |bytes: &[u8]| {
+            admission.push(bytes)?;
+            progress(admission.written());
+            Ok(())
+        };
+        let outcome = pieces::rest(remote, &whole, start, &remote.pieces, push).await;
+        if let Err(setback) = &outcome {
+            // A file that changed on the way is begun again, as a whole.
+            if matches!(setback.cause, FetchCause::RangeMismatch { .. }) {
+                self.current()?.restart()?;
+                self.whole_only = true;
+            }
+            self.keep_what_arrived(&setback.cause)?;
+        }
+        outcome
     }
 
     fn current(&mut self) -> Result<&mut Admission, StoreError> {
@@ -106,15 +155,17 @@ impl<'a> Transfer<'a> {
         if admission.written() == complete { admission.restart() } else { Ok(()) }
     }
 
-    fn ask(&self, start: u64) -> Ask<'a> {
+    fn ask(&self, start: u64, length: Option<u64>) -> Ask<'a> {
         let ask = Ask::plain(&self.artifact.origin, &self.artifact.url);
-        if start == 0 {
-            return ask;
-        }
-        let ask = ask.with(header::RANGE, &format!("bytes={start}-"));
+        let range = match length {
+            Some(length) => format!("bytes={start}-{}", start.saturating_add(length) - 1),
+            None if start == 0 => return ask,
+            None => format!("bytes={start}-"),
+        };
+        let ask = ask.with(header::RANGE, &range);
         match &self.etag {
-            Some(etag) => ask.with(header::IF_RANGE, etag),
-            None => ask,
+            Some(etag) if start > 0 => ask.with(header::IF_RANGE, etag),
+            _ => ask,
         }
     }
 

@@ -16,7 +16,7 @@ use reqwest::{Certificate, Client, Proxy, Response, StatusCode, redirect};
 use tokio::runtime::Runtime;
 
 use crate::retry::Setback;
-use crate::{FetchCause, FetchSettings, ProxySettings, Secret, Timing};
+use crate::{FetchCause, FetchSettings, Pieces, ProxySettings, Secret, Timing};
 
 /// The client and the runtime that it lives in.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(crate) struct Remote {
     runtime: Option<Runtime>,
     greetings: Mutex<BTreeMap<FileHost, Arc<Greeting>>>,
     pub(crate) timing: Timing,
+    pub(crate) pieces: Pieces,
 }
 
 /// The first request to a host goes alone: only its answer tells whether the others can share its connection (HTTP/2), and
@@ -42,7 +43,7 @@ struct Greeting {
 }
 
 /// A request: always a GET.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ask<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) url: &'a SafeUrl,
@@ -85,6 +86,7 @@ impl Remote {
             plain: client(&settings, Some(&[]))?,
             secure: Mutex::new(None),
             timing: settings.timing,
+            pieces: settings.pieces,
             settings,
             certificates,
             runtime: Some(runtime),

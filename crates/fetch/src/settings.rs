@@ -21,6 +21,8 @@ pub struct FetchSettings {
     pub proxies: ProxySettings,
     /// How long to wait for what.
     pub timing: Timing,
+    /// How big files are transferred.
+    pub pieces: Pieces,
 }
 
 impl FetchSettings {
@@ -33,6 +35,7 @@ impl FetchSettings {
             ca_bundle: None,
             proxies: ProxySettings::default(),
             timing: Timing::usual(),
+            pieces: Pieces::usual(),
         }
     }
 }
@@ -97,6 +100,26 @@ pub enum Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
+    }
+}
+
+/// How big files are transferred: the first piece alone, and if that was slow, the rest in several pieces at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Pieces {
+    /// Bytes from which a file is transferred so.
+    pub from_bytes: u64,
+    /// Bytes of a piece. So many, times [`Pieces::at_once`], are held in memory for one file.
+    pub piece_bytes: u64,
+    /// Pieces of one file that are on their way.
+    pub at_once: usize,
+    /// A first piece that took no longer shows a line that one stream fills.
+    pub quick: Duration,
+}
+
+impl Pieces {
+    /// Returns three pieces of 4 MiB at once, where one stream carries less than 200 MB in a second.
+    pub const fn usual() -> Self {
+        Self { from_bytes: 32 << 20, piece_bytes: 4 << 20, at_once: 3, quick: Duration::from_millis(20) }
     }
 }
 

@@ -4,6 +4,7 @@ mod downloads;
 mod local_files;
 mod pages;
 mod parts;
+mod pieces;
 mod redirects;
 mod scripted;
 mod tls;
