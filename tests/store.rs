@@ -115,6 +115,26 @@ fn bytes_that_were_lost_with_the_power_are_found_after_the_restart() {
 
 #[cfg(unix)]
 #[test]
+fn nobody_else_can_enter_what_is_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::with(Index::new().sdist("made", "1.0"), &["made"], "build = [\"made\"]", "");
+    // As for a new user: not even the cache directory is there.
+    fs::remove_dir_all(project.home.cache()).expect("can remove it");
+    project.installed();
+    let mut directories: Vec<PathBuf> = vec![project.home.cache(), project.home.cache().join("store")];
+    for directory in directories.clone() {
+        let entries = fs::read_dir(directory).expect("can list it").flatten().map(|entry| entry.path());
+        directories.extend(entries.filter(|path| path.is_dir()));
+    }
+    assert!(directories.len() > 9, "{directories:?}");
+    for path in directories {
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700, "{}", path.display());
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_store_that_others_may_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let project = installed();

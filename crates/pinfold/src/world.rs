@@ -102,13 +102,18 @@ impl World {
         self.cache_dir.join("compiled")
     }
 
-    /// Returns a directory below the cache, created if needed.
+    /// Returns a directory below the cache, created if needed, so that only this user can enter it.
     ///
     /// # Errors
     /// Exit 4 if it cannot be made.
     pub fn cache_subdirectory(&self, name: &str) -> Result<PathBuf, Failure> {
         let path = self.cache_dir.join(name);
-        std::fs::create_dir_all(&path)
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(&path)
             .map_err(|e| Failure::new(Exit::World, format!("cannot make `{}`", path.display())).with("cause", e))?;
         Ok(path)
     }
