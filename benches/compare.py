@@ -8,6 +8,9 @@ pages and wheels through the index that pip is configured with, then offline. uv
 an environment of its own. Nothing else is downloaded and nothing is written outside of the work directory. With `--live`
 both ask that index itself, and only `lock-cold` is measured: what the network adds is part of it.
 
+`sync-one` finds an environment in which one package, which is in the store, has another version. Below the table: a copy of
+the environment by hard links (`cp -al`), the bound of a warm sync. `verify` has a benchmark of its own (`benches/verify.rs`).
+
 `lock-warm` is three targets against uv's universal mode; `lock-warm-single` is three targets against uv's single mode,
 `lock-warm-one` one target against the same; `lock-no-op` finds a lock in place that is current.
 
@@ -33,7 +36,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 CUTOFF = "2024-08-20T00:00:00Z"
 TARGETS = ["linux-x86_64", "windows-x86_64", "macos-aarch64"]
-CASES = ["lock-cold", "lock-warm", "lock-warm-single", "lock-warm-one", "lock-no-op", "sync-cold", "sync-warm", "sync-no-op"]
+CASES = ["lock-cold", "lock-warm", "lock-warm-single", "lock-warm-one", "lock-no-op", "sync-cold", "sync-warm", "sync-one", "sync-no-op"]
+# The package that `sync-one` changes, and to what.
+CHANGED = ("pillow", "10.3.0")
 SMALL = ["numpy==1.26.4", "scipy==1.14.0", "opencv-contrib-python-headless==4.10.0.84"]
 EXCLUDED = ["opencv-python", "opencv-python-headless"]
 BUILT = ["antlr4-python3-runtime", "groundingdino-py"]
@@ -46,7 +51,7 @@ class Bench:
         self.arguments = arguments
         self.work = os.path.abspath(arguments.work)
         self.url = live_url() if arguments.live else "http://127.0.0.1:%d/simple/" % arguments.port
-        self.project = self.path("project-" + arguments.set)
+        self.project, self.other = (self.path("project-" + arguments.set + end) for end in ("", "-other"))
         self.count = 0
         self.mirror = None
 
@@ -61,8 +66,8 @@ class Bench:
     # ---- set-up
 
     def set_up(self):
-        os.makedirs(self.project, exist_ok=True)
-        os.makedirs(self.path("runs"), exist_ok=True)
+        for directory in (self.project, self.other, self.path("runs")):
+            os.makedirs(directory, exist_ok=True)
         os.makedirs(self.path("home"), exist_ok=True)
         self.uv = self.path("uv", "bin", "uv")
         if not os.path.exists(self.uv):
@@ -76,16 +81,20 @@ class Bench:
             subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "pinfold"], cwd=ROOT, check=True)
             self.pinfold = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release", "pinfold")
         self.pinfold = os.path.abspath(self.pinfold)
-        self.write_inputs()
+        requirements = self.requirements()
+        self.write_inputs(self.project, requirements)
+        self.write_inputs(self.other, ["==".join(CHANGED) if line.startswith(CHANGED[0]) else line for line in requirements])
 
-    def write_inputs(self):
+    def requirements(self):
         if self.arguments.set == "small":
-            requirements = SMALL
-        else:
-            requirements = []
-            for name in ("requirements_docker.txt", "requirements_versions.txt"):
-                with open(os.path.join(ROOT, "examples", "fooocus", name)) as file:
-                    requirements += [line.strip() for line in file if line.strip() and not line.startswith("#")]
+            return SMALL
+        requirements = []
+        for name in ("requirements_docker.txt", "requirements_versions.txt"):
+            with open(os.path.join(ROOT, "examples", "fooocus", name)) as file:
+                requirements += [line.strip() for line in file if line.strip() and not line.startswith("#")]
+        return requirements
+
+    def write_inputs(self, directory, requirements):
         manifest = ["[project]", 'name = "bench"', 'requires-python = ">=3.10,<3.11"', "dependencies = ["]
         manifest += ["    %s," % quote(line) for line in requirements]
         manifest += ["]", 'exclude-newer = "%s"' % CUTOFF, "targets = [%s]" % ", ".join(map(quote, TARGETS))]
@@ -93,9 +102,9 @@ class Bench:
             manifest += ["build = [%s]" % ", ".join(map(quote, BUILT)), "exclude = [%s]" % ", ".join(map(quote, EXCLUDED))]
         manifest += ["", "[[index]]", 'name = "main"', 'url = "%s"' % self.url, "default = true"]
         manifest += ["", self.accepted()]
-        write(os.path.join(self.project, "pinfold.toml"), "\n".join(manifest) + "\n")
-        write(os.path.join(self.project, "requirements.in"), "\n".join(requirements) + "\n")
-        write(os.path.join(self.project, "excludes.txt"), "".join(name + "\n" for name in EXCLUDED))
+        write(os.path.join(directory, "pinfold.toml"), "\n".join(manifest) + "\n")
+        write(os.path.join(directory, "requirements.in"), "\n".join(requirements) + "\n")
+        write(os.path.join(directory, "excludes.txt"), "".join(name + "\n" for name in EXCLUDED))
 
     def accepted(self):
         """Returns the `[[accept]]` entries of the example's manifest: start-up files that its maintainer has looked at."""
@@ -130,15 +139,16 @@ class Bench:
                 "PINFOLD_NO_PROGRESS": "true",
                 **{name: os.environ[name] for name in NETWORK if self.arguments.live and name in os.environ}}
 
-    def lock(self, tool, cache, output, case="lock"):
+    def lock(self, tool, cache, output, case="lock", project=None):
+        project = project or self.project
         if tool == "pinfold":
             one = ["--target", "linux-x86_64"] if case == "lock-warm-one" else []
-            return [self.pinfold, "-C", self.project, "lock", *one, "--python", self.arguments.python, "-o", output]
+            return [self.pinfold, "-C", project, "lock", *one, "--python", self.arguments.python, "-o", output]
         universal = [] if case in ("lock-warm-single", "lock-warm-one") else ["--universal"]
         return [self.uv, "pip", "compile", "--quiet", *universal, "--python-version", "3.10", "--python",
                 self.arguments.python, "--exclude-newer", CUTOFF, "--default-index", self.url, "--excludes",
-                os.path.join(self.project, "excludes.txt"), "--format", "pylock.toml", "-o", output,
-                os.path.join(self.project, "requirements.in")]
+                os.path.join(project, "excludes.txt"), "--format", "pylock.toml", "-o", output,
+                os.path.join(project, "requirements.in")]
 
     def sync(self, tool, lock, venv):
         if tool == "pinfold":
@@ -162,7 +172,13 @@ class Bench:
             self.run(self.lock(tool, cache, output, case), cache)
         if any(case.startswith("sync") for case in self.arguments.cases):
             self.run(self.sync(tool, lock, venv), cache)
-        return {"cache": cache, "lock": lock, "venv": venv}
+        other = os.path.join(self.other, "pylock.%s.toml" % tool)
+        if "sync-one" in self.arguments.cases:
+            if os.path.exists(other):
+                os.unlink(other)
+            self.run(self.lock(tool, cache, other, project=self.other), cache)
+            self.run(self.sync(tool, other, self.fresh(tool + "-venv")), cache)
+        return {"cache": cache, "lock": lock, "venv": venv, "other": other}
 
     def measure(self, tool, case, warm):
         """Runs one case once; returns wall seconds, CPU seconds, MiB."""
@@ -174,6 +190,8 @@ class Bench:
             os.makedirs(directory)
             return self.run(self.lock(tool, cache, os.path.join(directory, "pylock.toml"), case), cache)
         venv = warm["venv"] if case == "sync-no-op" else self.fresh(tool + "-venv")
+        if case == "sync-one":
+            self.run(self.sync(tool, warm["other"], venv), cache)
         return self.run(self.sync(tool, warm["lock"], venv), cache)
 
     def run(self, command, cache):
@@ -208,7 +226,7 @@ class Bench:
                 self.check_space(case)
                 say("round %d of %d: %s" % (number + 1, self.arguments.rounds, case))
                 results[case].append({tool: self.measure(tool, case, warm[tool]) for tool in pair})
-        return results
+        return results, warm
 
     def check_space(self, case):
         if case == "sync-cold" and shutil.disk_usage(self.work).free < self.arguments.keep_free << 30:
@@ -231,6 +249,11 @@ class Bench:
                 cells += [form % statistics.median(own for own, _ in pairs), form % statistics.median(other for _, other in pairs)]
                 cells.append("**%.2f** (%.2f–%.2f)" % (statistics.median(ratios), min(ratios), max(ratios)))
             print("| %s |" % " | ".join(cells))
+
+    def report_limit(self, warm):
+        """Prints what bounds a warm sync."""
+        seconds = [self.run(["cp", "-al", warm["venv"], self.fresh("copy")], warm["cache"])[0] for _ in range(3)]
+        print("\n`cp -al` of the environment, which only links: %.3f s." % statistics.median(seconds))
 
     def told(self):
         """Returns the arguments without paths of this machine."""
@@ -298,7 +321,10 @@ def main():
     bench = Bench(arguments)
     bench.set_up()
     try:
-        bench.report(bench.compare())
+        results, warm = bench.compare()
+        bench.report(results)
+        if any(case.startswith("sync") for case in arguments.cases):
+            bench.report_limit(warm["pinfold"])
     finally:
         bench.stop_mirror()
         bench.clean()
