@@ -149,6 +149,13 @@ impl Interpreter {
         Stamp::of(&self.base_executable).ok()
     }
 
+    /// Returns true if this path is the very program that was asked, and that program is the base installation's own, whose
+    /// stamp is known: asking it again would bring nothing new as long as [`Interpreter::is_current`].
+    pub fn is_program(&self, path: &Path) -> bool {
+        let is_base = || std::fs::canonicalize(path).ok() == std::fs::canonicalize(&self.base_executable).ok();
+        !self.is_environment && self.executable == path && path.is_absolute() && is_base()
+    }
+
     /// Returns true if asking again would give the same answer: program and kernel are unchanged since.
     ///
     /// A sync with nothing to do asks this instead of starting an interpreter.

@@ -54,6 +54,22 @@ fn changed_program_or_kernel_is_asked_again() {
 }
 
 #[test]
+fn only_the_very_program_that_was_asked_is_known_again() {
+    let home = tempfile::tempdir().unwrap();
+    let python = own();
+    let base = Interpreter::probe(&python.base_executable, &std::env::var_os("PATH").unwrap()).unwrap();
+    assert!(base.is_program(&base.executable.clone()));
+    let other = home.path().join("python3");
+    std::os::unix::fs::symlink(&base.executable, &other).unwrap();
+    assert!(!base.is_program(&other), "an environment may lie around it");
+    // A program that starts another one is not known by the other's stamp.
+    let shim = Interpreter { executable: "/bin/sh".into(), ..base.clone() };
+    assert!(!shim.is_program(std::path::Path::new("/bin/sh")));
+    let inside = Interpreter { is_environment: true, ..base.clone() };
+    assert!(!inside.is_program(&base.executable));
+}
+
+#[test]
 fn environment_leads_to_its_installation() {
     let home = tempfile::tempdir().unwrap();
     let python = own();

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use pinfold_artifact::Sha256;
 use pinfold_fetch::Connectivity;
 use pinfold_install::{
-    Adoption, AsOf, Bytecode, Environment, Intent, LinkMode, LockAsOf, Older, Plan, Receipt, Relocation, StageOptions,
-    plan,
+    Adoption, AsOf, Bytecode, Environment, Intent, Interpreter, LinkMode, LockAsOf, Older, Plan, Receipt, Relocation,
+    StageOptions, plan,
 };
 use pinfold_lock::{Selection, Wanted, select};
+use pinfold_packaging::Specifiers;
 
 use super::downloads::{self, Downloads};
 use super::environments::{self, Patience};
@@ -88,9 +89,10 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     read.warnings.iter().for_each(|warning| output.warning(warning));
     let environment = Environment::at(request.venv)?.adopting(request.adoption);
     let receipt = environment.receipt()?;
-    let interpreter = match (&receipt, request.python) {
-        (Some(receipt), None) if receipt.interpreter.is_current() => receipt.interpreter.clone(),
-        (_, python) => world.interpreter(python, read.lock.requires_python.as_ref())?,
+    let requires = read.lock.requires_python.as_ref();
+    let interpreter = match receipt.as_ref().map(|receipt| &receipt.interpreter) {
+        Some(known) if is_known(known, request.python, requires) => known.clone(),
+        _ => world.interpreter(request.python, requires)?,
     };
     let selection = select(&read.lock, &interpreter.host()?, &request.wanted)?;
     let lock_as_of = LockAsOf::of(&read.lock);
@@ -143,6 +145,13 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));
     remember::remember(&environment, world, output);
     Ok(Synced { receipt: Some(receipt), set_aside, ..unchanged(changes, selection) })
+}
+
+/// Returns true if the interpreter of the environment serves again, and would say of itself what it said before.
+fn is_known(known: &Interpreter, given: Option<&Path>, requires: Option<&Specifiers>) -> bool {
+    given.is_none_or(|path| known.is_program(path))
+        && requires.is_none_or(|requires| requires.contains(&known.version))
+        && known.is_current()
 }
 
 /// Says what both locks are of: whoever gives an older lock brings back what was mended since (LK15).
