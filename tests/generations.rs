@@ -100,7 +100,8 @@ fn what_is_no_environment_is_not_adopted() {
     let project = Project::new(versions(), &["a==1.0"]);
     project.lock();
     project.home.write(".venv/thesis.txt", "x");
-    project.pinfold("sync").arg("--adopt").run().expect_refusal("foreign-environment");
+    let refused = project.pinfold("sync").arg("--adopt").run().expect_refusal("foreign-environment");
+    assert!(!refused.stderr.contains("--adopt"), "it would not help: {refused}");
     assert_eq!(project.home.read(".venv/thesis.txt"), "x");
 }
 

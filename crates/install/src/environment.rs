@@ -150,7 +150,7 @@ impl Environment {
         }
         match (is_virtual_environment(&self.venv), self.adoption) {
             (true, Adoption::SetAside) => Ok(Occupant::Foreign),
-            (true, Adoption::Refuse) => Err(foreign("another tool made this virtual environment")),
+            (true, Adoption::Refuse) => Err(foreign(ADOPTABLE)),
             (false, _) => Err(foreign("it has no receipt and is no virtual environment")),
         }
     }
@@ -298,6 +298,8 @@ pub(crate) fn is_virtual_environment(directory: &Path) -> bool {
     fs::symlink_metadata(directory.join("pyvenv.cfg")).is_ok_and(|metadata| metadata.is_file())
 }
 
+/// Why something is refused that may be adopted.
+pub(crate) const ADOPTABLE: &str = "another tool made this virtual environment";
 const IGNORE: &[u8] = b"*\n";
 const IGNORE_FILE: &str = ".gitignore";
 const STAGING: &str = "staging";

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::PackageName;
 
+use crate::environment::ADOPTABLE;
 use crate::{Holder, InterpreterError, StartupFile};
 
 /// Why an environment was not changed, or could not be looked at.
@@ -181,6 +182,11 @@ impl InstallError {
             | Self::Path { .. }
             | Self::Receipt { .. } => None,
         }
+    }
+
+    /// Returns true if what is in the environment's place may be kept aside on request.
+    pub fn is_adoptable(&self) -> bool {
+        matches!(self, Self::Foreign { reason, .. } if *reason == ADOPTABLE)
     }
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -154,9 +154,11 @@ impl From<InstallError> for Failure {
                 .help("nothing was changed; run the same command again when the other has ended"),
             InstallError::Damaged { .. } => Self::of(Exit::Refused, &error)
                 .help("the environment is as it was; `pinfold history` lists the other generations, and `pinfold sync` makes a new one"),
-            InstallError::Foreign { .. } => Self::of(Exit::Refused, &error).help(
-                "name another directory with --venv, or move this one away; `pinfold sync --adopt` keeps a virtual environment of another tool aside and makes its own",
-            ),
+            InstallError::Foreign { .. } if error.is_adoptable() => Self::of(Exit::Refused, &error)
+                .help("name another directory with --venv; or let `pinfold sync --adopt` keep this one aside and make its own"),
+            InstallError::Foreign { .. } => {
+                Self::of(Exit::Refused, &error).help("name another directory with --venv, or move this one away")
+            }
             InstallError::NoEnvironment { .. } | InstallError::Path { .. } => Self::of(Exit::Input, &error),
             InstallError::NoGeneration { .. } => {
                 Self::of(Exit::No, &error).help("`pinfold history` lists what there is")
