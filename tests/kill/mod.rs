@@ -79,25 +79,30 @@ const FEWEST_POINTS: usize = 5;
 
 #[test]
 fn killed_during_a_first_install() {
-    check(&Scenario::first_install(), 12);
+    check(&Scenario::first_install(), 19);
 }
 
 #[test]
 fn killed_during_an_update() {
-    check(&Scenario::update(), 12);
+    check(&Scenario::update(), 19);
 }
 
 #[test]
 fn killed_during_an_update_by_copies() {
-    check(&Scenario::update_by_copies(), 24);
+    check(&Scenario::update_by_copies(), 37);
 }
 
 #[test]
 fn killed_during_an_update_with_bytecode() {
-    check(&Scenario::update_with_bytecode(), 24);
+    check(&Scenario::update_with_bytecode(), 37);
 }
 
 #[test]
 fn killed_during_a_rollback() {
-    check(&Scenario::rollback(), 1);
+    check(&Scenario::rollback(), 2);
+}
+
+#[test]
+fn killed_during_a_repair() {
+    check(&Scenario::repair(), 37);
 }

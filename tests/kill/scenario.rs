@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::Sha256;
 use pinfold_store::Store;
-use pinfold_testkit::{Finished, Index, Pinfold, WheelRecipe, sha256};
+use pinfold_testkit::{Finished, Index, Pinfold, Python, WheelRecipe, sha256};
 
 use crate::project::Project;
 
@@ -42,6 +42,7 @@ const NEW: &str = "pylock.new.toml";
 const SYNC_NEW: &[&str] = &["sync", "--lock", NEW];
 const SYNC_OLD: &[&str] = &["sync", "--lock", OLD];
 const COMPILE_NEW: &[&str] = &["sync", "--lock", NEW, "--compile-bytecode"];
+const REPAIR: &[&str] = &["verify", "--lock", OLD, "--repair"];
 const COPY_NEW: &[&str] = &["sync", "--lock", NEW, "--link-mode", "copy"];
 
 impl Scenario {
@@ -87,6 +88,17 @@ impl Scenario {
             [SYNC_NEW, SYNC_OLD, SYNC_NEW].iter().for_each(|command| done(project, command));
         };
         Self::new("rollback", prepare, &["rollback"], SYNC_OLD, (Some(NEW), OLD))
+    }
+
+    /// A changed, a missing and an added file are put right from the store.
+    pub(crate) fn repair() -> Self {
+        let prepare = |project: &Project| {
+            forget(project, GENERATIONS);
+            done(project, SYNC_OLD);
+            damage(project);
+        };
+        // The damaged environment has no lock with which it would verify, and is kept apart from the history.
+        Self::new("repair", prepare, REPAIR, REPAIR, (None, OLD))
     }
 
     fn new(
@@ -191,7 +203,7 @@ impl Scenario {
 
     /// The environment that was there is in the history, byte for byte.
     fn history_has(&self, before: &Tree, context: &str) {
-        if before.is_empty() {
+        if self.locks.0.is_none() {
             return;
         }
         let generations = self.project.home.project().join(GENERATIONS);
@@ -252,6 +264,18 @@ fn prepare_update(project: &Project) {
             remove(&entry.path());
         }
     }
+}
+
+/// Changes, removes and adds a file of the environment; the store keeps its own.
+fn damage(project: &Project) {
+    let venv = project.home.project().join(".venv");
+    let site = format!("lib/python{}/site-packages", Python::found().minor);
+    let (changed, missing) = (format!("{site}/kept/__init__.py"), format!("{site}/kept/deep/er/data.txt"));
+    for path in [&changed, &missing] {
+        fs::remove_file(venv.join(path)).expect("it was installed");
+    }
+    project.home.write(&format!(".venv/{changed}"), "changed = True\n");
+    project.home.write(&format!(".venv/{site}/kept/added.py"), "");
 }
 
 fn command<'home>(project: &'home Project, arguments: &[&str]) -> Pinfold<'home> {
