@@ -37,9 +37,9 @@ fn state(project: &Project) -> PathBuf {
 /// Holds the environment as another pinfold would, until it is dropped.
 fn hold(project: &Project) -> std::fs::File {
     let lock = std::fs::File::options().write(true).create(true).truncate(false).open(state(project).join("lock"));
-    let lock = lock.unwrap();
-    lock.lock().unwrap();
-    std::fs::write(state(project).join("lock"), "4711\n").unwrap();
+    let lock = lock.expect("the lock file can be used");
+    lock.lock().expect("the lock file can be used");
+    std::fs::write(state(project).join("lock"), "4711\n").expect("the lock file can be used");
     lock
 }
 

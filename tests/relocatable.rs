@@ -26,9 +26,15 @@ fn tool() -> Index {
 
 fn run(script: &Path, arguments: &[&str]) -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let output = Command::new(script).args(arguments).env_clear().env("PATH", path).current_dir("/").output().unwrap();
+    let output = Command::new(script)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", path)
+        .current_dir("/")
+        .output()
+        .expect("the script can be run");
     assert!(output.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("the script can be run")
 }
 
 fn check_scripts(venv: &Path) {
@@ -117,7 +123,7 @@ fn a_second_sync_keeps_the_kind_of_scripts() {
 #[test]
 fn options_that_a_shell_would_run_are_refused() {
     for line in ["#!python $(touch marker)", "#!python -E `touch marker`", "#!python '''", "#!python -c;touch"] {
-        let recipe = WheelRecipe::new("evil", "1.0").data("scripts", "evil", &format!("{line}\nprint(1)\n"));
+        let recipe = WheelRecipe::new("evil", "1.0").data("scripts", "evil", format!("{line}\nprint(1)\n"));
         let project = Project::new(Index::new().wheel_from(recipe), &["evil"]);
         project.lock();
         project.sync().expect_refusal("unsafe-entry-point").expect_stderr("bin/evil");
