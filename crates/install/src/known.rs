@@ -117,13 +117,16 @@ impl KnownEnvironments {
 
     fn make(&self, place: &Path, venv: &Path) -> Result<(), InstallError> {
         let about = place.join(ABOUT);
-        if about.exists() {
+        let text = serde_json::to_string(&About { venv: venv.to_string_lossy().into_owned() });
+        let text = text.map_err(|e| InstallError::io("write", &about)(e.into()))? + "\n";
+        if fs::read(&about).is_ok_and(|bytes| bytes == text.as_bytes()) {
             return Ok(());
         }
+        // A process that died, or the power that went, may have left half of it.
         make_private_directories(place).map_err(InstallError::io("make the directory", place))?;
-        let text = serde_json::to_string(&About { venv: venv.to_string_lossy().into_owned() });
-        let text = text.map_err(|e| InstallError::io("write", &about)(e.into()))?;
-        fs::write(&about, text + "\n").map_err(InstallError::io("write", &about))
+        let half = place.join(format!("{ABOUT}.new"));
+        fs::write(&half, text).map_err(InstallError::io("write", &half))?;
+        fs::rename(&half, &about).map_err(InstallError::io("write", &about))
     }
 }
 

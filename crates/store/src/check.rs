@@ -138,13 +138,14 @@ impl Store {
         // The files are others than before, or were written since: they may not have reached the disk yet.
         let _gone = fs::remove_file(directory.join(DURABLE));
         let path = directory.join(MANIFEST);
-        let write = || {
+        let write = || -> io::Result<()> {
             let mut file = tempfile::Builder::new().prefix(MANIFEST).tempfile_in(&directory)?;
             file.write_all(&manifest.to_bytes(tree.sha256(), self.boot))?;
             file.as_file().sync_data()?;
             file.persist(&path).map_err(|error| error.error).map(drop)
         };
-        write().map_err(StoreError::io("write", &path))?;
+        // Where this cannot be noted, as on a file system that is only read, it is read again another time.
+        let _noted = write();
         Ok(StoredTree::new(*tree.sha256(), tree.files_dir().to_owned(), Arc::new(manifest), self.boot))
     }
 }

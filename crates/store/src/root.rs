@@ -51,9 +51,16 @@ impl Store {
     /// [`StoreError::Io`] if the directories cannot be made; [`StoreError::Permissions`] if others may write there:
     /// what is in the store is linked into environments without being hashed again.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let lock = prepare(root)?;
-        lock.lock_shared().map_err(StoreError::io("lock", &root.join(LOCK)))?;
-        let store = Self::with(root, Some(lock));
+        let lock = match prepare(root) {
+            Ok(lock) => Some(lock),
+            // What cannot be written to cannot be pruned either.
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::ReadOnlyFilesystem => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(lock) = &lock {
+            lock.lock_shared().map_err(StoreError::io("lock", &root.join(LOCK)))?;
+        }
+        let store = Self::with(root, lock);
         // What cannot be removed now is removed another time.
         let _leftovers = store.sweep(LEFTOVER_AGE);
         Ok(store)

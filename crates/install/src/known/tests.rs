@@ -119,3 +119,13 @@ fn a_copy_that_was_never_finished_is_mended_and_accuses_nobody() {
     assert_eq!(install(&world, "4.0"), None);
     assert_eq!(fs::read(&copy).unwrap(), fs::read(path(&world)).unwrap());
 }
+
+#[test]
+fn a_description_that_was_never_finished_is_written_again() {
+    let world = World::new();
+    install(&world, "1.0");
+    fs::write(known(&world).place(world.environment.venv()).join(ABOUT), "{\"ve").unwrap();
+    assert_eq!(known(&world).list().unwrap(), []);
+    install(&world, "2.0");
+    assert_eq!(known(&world).list().unwrap().len(), 1);
+}

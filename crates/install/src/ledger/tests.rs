@@ -152,3 +152,22 @@ fn lines_longer_than_what_is_read_of_the_end_are_chained_too() {
     let read = ledger(&world.environment).unwrap();
     assert_eq!((codes(&read), read.entries.len()), (Vec::new(), 4));
 }
+
+#[test]
+fn no_byte_that_a_line_follows_can_be_changed_unseen() {
+    let whole = text(&installed(&["1.0", "2.0", "3.0"])).into_bytes();
+    let covered = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    for position in 0..covered {
+        for change in [0x01, 0x80, whole[position] ^ b'\n'] {
+            let mut changed = whole.clone();
+            changed[position] ^= change;
+            if changed != whole {
+                assert!(!Ledger::read(&changed).is_intact(), "byte {position} with {change:#x}");
+            }
+        }
+        let mut shorter = whole.clone();
+        shorter.remove(position);
+        assert!(!Ledger::read(&shorter).is_intact(), "without byte {position}");
+    }
+    assert!(Ledger::read(&whole).is_intact());
+}
