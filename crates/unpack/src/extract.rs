@@ -14,7 +14,10 @@ use sha2::{Digest, Sha384, Sha512};
 use crate::{ArchiveError, Member, Method, RecordDigest, WheelMember};
 
 /// Members up to this size are best unpacked whole ([`Extractor::whole`]), bigger ones as a stream.
-pub const WHOLE_MEMBER_BYTES: u64 = 8 << 20;
+pub const WHOLE_MEMBER_BYTES: u64 = 4 << 20;
+
+/// Members that have to be read themselves, such as RECORD, may have this size: a RECORD has a hundred bytes for each file.
+pub(crate) const READABLE_MEMBER_BYTES: u64 = 8 << 20;
 
 /// Unpacks members one after another with the same buffers. Each thread has its own.
 pub struct Extractor {
@@ -132,7 +135,7 @@ fn whole_member<'a>(
     let too_big = || corrupt(member, "too big to be unpacked in one piece");
     let packed_bytes = usize::try_from(member.packed_bytes).map_err(|_| too_big())?;
     let unpacked_bytes = usize::try_from(member.unpacked_bytes).map_err(|_| too_big())?;
-    if !Extractor::fits(member) {
+    if member.unpacked_bytes.max(member.packed_bytes) > READABLE_MEMBER_BYTES {
         return Err(too_big());
     }
     grow(packed, GZIP_HEADER.len() + packed_bytes + GZIP_FOOTER_BYTES);

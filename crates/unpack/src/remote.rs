@@ -96,7 +96,7 @@ pub fn locate(tail: &[u8], total_bytes: u64, path_suffix: &str) -> Result<Locate
 }
 
 /// What [`crate::Extractor`] unpacks in one piece.
-const MEMBER_BYTES: u64 = crate::WHOLE_MEMBER_BYTES;
+const MEMBER_BYTES: u64 = crate::extract::READABLE_MEMBER_BYTES;
 
 /// Reads the member from the bytes of its span.
 ///
