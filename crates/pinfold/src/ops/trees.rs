@@ -90,8 +90,9 @@ pub(crate) fn stage<'g>(
         }
         (staged, _) => staged,
     };
+    let staged = staged?;
     bar.finish_and_clear();
-    Ok(staged?)
+    Ok(staged)
 }
 
 /// Makes the trees of everything that is selected, and tells `ready` of each as soon as others are still on their way.
