@@ -34,24 +34,27 @@ fn overwrite(path: &Path, bytes: &str) {
 
 /// Writes to a file where it lies, and with it to the store and to every environment that has it, and puts its time back.
 fn write_through(path: &Path, bytes: &str) {
-    let before = std::fs::metadata(path).unwrap();
+    let before = std::fs::metadata(path).expect("the test can use its own files and processes");
     assert_eq!(before.len(), bytes.len() as u64);
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    std::fs::write(path, bytes).unwrap();
-    let file = std::fs::File::options().write(true).open(path).unwrap();
-    file.set_modified(before.modified().unwrap()).unwrap();
-    std::fs::set_permissions(path, before.permissions()).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+        .expect("the test can use its own files and processes");
+    std::fs::write(path, bytes).expect("the test can use its own files and processes");
+    let file = std::fs::File::options().write(true).open(path).expect("the test can use its own files and processes");
+    file.set_modified(before.modified().expect("the test can use its own files and processes"))
+        .expect("the test can use its own files and processes");
+    std::fs::set_permissions(path, before.permissions()).expect("the test can use its own files and processes");
 }
 
 fn damage(project: &Project) {
     let site = site(project);
     overwrite(&site.join("hello/__init__.py"), "NAME = 'evil!'\n");
-    std::fs::remove_file(site.join("hello/other.py")).unwrap();
-    std::fs::write(site.join("sitecustomize.py"), "").unwrap();
-    std::fs::write(site.join("hello/extra.py"), "").unwrap();
+    std::fs::remove_file(site.join("hello/other.py")).expect("the test can use its own files and processes");
+    std::fs::write(site.join("sitecustomize.py"), "").expect("the test can use its own files and processes");
+    std::fs::write(site.join("hello/extra.py"), "").expect("the test can use its own files and processes");
     let venv = project.home.project().join(".venv");
     overwrite(&venv.join("bin/hello"), "#!/bin/sh\n");
-    std::fs::set_permissions(venv.join("bin/activate"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(venv.join("bin/activate"), std::fs::Permissions::from_mode(0o600))
+        .expect("the test can use its own files and processes");
     overwrite(&venv.join("pyvenv.cfg"), "home = /tmp\n");
 }
 

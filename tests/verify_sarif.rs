@@ -25,25 +25,27 @@ fn check_uri(uri: &str) {
 fn checked(document: &Value) -> Vec<(String, String)> {
     assert_eq!(document["version"], "2.1.0");
     assert!(text(&document["$schema"], "schema").ends_with("/sarif-schema-2.1.0.json"));
-    let [run] = &document["runs"].as_array().unwrap()[..] else { panic!("one run: {document}") };
+    let [run] = &document["runs"].as_array().expect("the test can use its own files and processes")[..] else {
+        panic!("one run: {document}")
+    };
     assert_eq!(run["tool"]["driver"]["name"], "pinfold");
     assert_eq!(run["columnKind"], "unicodeCodePoints");
     assert_eq!(run["invocations"][0]["executionSuccessful"], true);
     let rules: Vec<&str> = run["tool"]["driver"]["rules"]
         .as_array()
-        .unwrap()
+        .expect("the test can use its own files and processes")
         .iter()
         .map(|rule| text(&rule["id"], "a rule's name"))
         .collect();
     assert_eq!(rules.iter().collect::<BTreeSet<_>>().len(), rules.len());
-    for rule in run["tool"]["driver"]["rules"].as_array().unwrap() {
+    for rule in run["tool"]["driver"]["rules"].as_array().expect("the test can use its own files and processes") {
         assert!(text(&rule["shortDescription"]["text"], "a description").ends_with('.'));
         assert!(!text(&rule["help"]["text"], "a help").is_empty());
         assert!(
             ["none", "note", "warning", "error"].contains(&text(&rule["defaultConfiguration"]["level"], "a level"))
         );
     }
-    let bases = run["originalUriBaseIds"].as_object().unwrap();
+    let bases = run["originalUriBaseIds"].as_object().expect("the test can use its own files and processes");
     for base in bases.values() {
         if let Some(uri) = base["uri"].as_str() {
             check_uri(uri);
@@ -54,10 +56,17 @@ fn checked(document: &Value) -> Vec<(String, String)> {
     }
     let result = |result: &Value| {
         let id = text(&result["ruleId"], "a rule");
-        assert_eq!(rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()], id);
+        assert_eq!(
+            rules[usize::try_from(result["ruleIndex"].as_u64().expect("the test can use its own files and processes"))
+                .expect("the test can use its own files and processes")],
+            id
+        );
         assert!(["none", "note", "warning", "error"].contains(&text(&result["level"], "a level")));
         assert!(!text(&result["message"]["text"], "a message").is_empty());
-        let [location] = &result["locations"].as_array().unwrap()[..] else { panic!("one place: {result}") };
+        let [location] = &result["locations"].as_array().expect("the test can use its own files and processes")[..]
+        else {
+            panic!("one place: {result}")
+        };
         let artifact = &location["physicalLocation"]["artifactLocation"];
         let uri = text(&artifact["uri"], "a place");
         check_uri(uri);
@@ -66,7 +75,7 @@ fn checked(document: &Value) -> Vec<(String, String)> {
         assert!(bases.contains_key(base));
         (id.to_owned(), format!("{base} {uri}"))
     };
-    run["results"].as_array().unwrap().iter().map(result).collect()
+    run["results"].as_array().expect("the test can use its own files and processes").iter().map(result).collect()
 }
 
 #[test]

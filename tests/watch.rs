@@ -24,10 +24,10 @@ impl Watcher {
         command.arg("-C").arg(project.home.project()).arg("--cache-dir").arg(project.home.cache());
         command.args(["verify", "--watch", "--format", "json"]);
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut child = command.spawn().expect("the test can use its own files and processes");
+        let lines = BufReader::new(child.stdout.take().expect("the test can use its own files and processes"));
         let mut watcher = Self { child, lines };
-        let first = watcher.next().unwrap();
+        let first = watcher.next().expect("the test can use its own files and processes");
         assert_eq!(first["event"], "watching", "{first}");
         (watcher, first)
     }
@@ -35,13 +35,13 @@ impl Watcher {
     /// Returns the next event; none at the end.
     fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
+        self.lines.read_line(&mut line).expect("the test can use its own files and processes");
+        (!line.is_empty()).then(|| serde_json::from_str(&line).expect("the test can use its own files and processes"))
     }
 
     /// Reads the next event, which must be of this kind, code and name of a file.
     fn expect(&mut self, event: &str, code: &str, name: &str) {
-        let next = self.next().unwrap();
+        let next = self.next().expect("the test can use its own files and processes");
         let path = next["finding"]["path"].as_str().unwrap_or_default();
         let found = (next["event"].as_str(), next["finding"]["code"].as_str(), path.rsplit('/').next());
         assert_eq!(found, (Some(event), Some(code), Some(name)), "{next}");
@@ -49,7 +49,7 @@ impl Watcher {
 
     fn code(mut self) -> Option<i32> {
         drop(self.lines);
-        self.child.wait().unwrap().code()
+        self.child.wait().expect("the test can use its own files and processes").code()
     }
 }
 
