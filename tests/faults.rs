@@ -50,7 +50,7 @@ fn check(scenario: &Scenario, step: usize) {
     ));
     let all: Vec<_> = wrong.values().map(String::as_str).collect();
     assert!(all.is_empty(), "{} kinds of failure end wrongly\n{}", all.len(), all.join("\n----\n"));
-    assert!(missed * 20 <= tried && failed * 3 > tried, "{missed} missed and {failed} failed of {tried}");
+    assert!(missed * 20 <= tried && failed > 0, "{missed} missed and {failed} failed of {tried}");
 }
 
 /// In which ways a call can fail.
@@ -89,7 +89,7 @@ fn judge(point: &Point, failing: Failing, run: &Finished, found: Found) -> Resul
             };
             let named = point.files.split([' ', '/']).filter(|name| !name.contains("RANDOM") && *name != "N");
             let named = point.files.is_empty()
-                || run.stderr.contains(".whl` cannot be unpacked")
+                || [".whl` cannot be unpacked", "a temporary home"].iter().any(|what| run.stderr.contains(what))
                 || named.filter(|name| run.stderr.contains(name)).count() > 0;
             // The standard library asks whether a directory is there when it could not make it, and keeps that answer to itself.
             let told = run.stderr.contains(cause) || point.call == "statx" && run.stderr.contains("(os error 17)");
@@ -138,6 +138,10 @@ const HARMLESS: &[(&str, &str)] = &[
     ("unlink", ".pinfold-.venv/discarded"),
     // Blocks cannot be shared: files are linked instead.
     ("ioctl", ".pinfold-.venv/staging"),
+    // The first file is tried as one that shares its blocks; where that may not be, it is linked.
+    ("openat(write)", ".pinfold-.venv/staging/new-N/lib"),
+    // Directories that could not be made ahead are made again when files are placed in them.
+    ("mkdirat", ".pinfold-.venv/staging/new-N/"),
     // A temporary home of the interpreter that is asked what it is.
     ("rmdir", "tmp/pinfold-home-RANDOM"),
     ("unlinkat", "tmp/pinfold-home-RANDOM"),
