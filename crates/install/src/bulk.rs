@@ -3,12 +3,144 @@
 //! Gigabytes of unpacked libraries would push everything else out of memory, and clearing a page for each 4 KiB of them costs
 //! more than writing them. So a big file goes to the disk as it is unpacked, where system and file system allow it; its end,
 //! which fills no block, and everything elsewhere goes the usual way. Who opens the file sees the same bytes either way.
+//!
+//! A direct write waits for the disk. So a thread of its own writes, while the next pieces are unpacked and hashed.
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
-/// A new file that is written from its beginning to its end.
-pub(crate) struct BulkFile {
+/// A new file that is written from its beginning to its end. It is written once [`BulkFile::finish`] says so.
+pub(crate) enum BulkFile {
+    /// Through the page cache.
+    Cached(File),
+    /// Past it, by a thread of its own.
+    Direct(Behind),
+}
+
+impl BulkFile {
+    /// Takes an empty file. One on a file system that caches everything is written the usual way.
+    pub(crate) fn new(file: File) -> Self {
+        if system::set_direct(&file, true).is_err() {
+            return Self::Cached(file);
+        }
+        Self::Direct(Behind::new(file))
+    }
+
+    /// Waits until everything is written.
+    ///
+    /// # Errors
+    /// What the disk says of any of the writes.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Cached(_) => Ok(()),
+            Self::Direct(mut behind) => behind.end(),
+        }
+    }
+}
+
+impl Write for BulkFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Cached(file) => file.write(bytes),
+            Self::Direct(behind) => behind.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A thread that writes what it is given.
+pub(crate) struct Behind {
+    /// None once nothing more is to come.
+    full: Option<SyncSender<Block>>,
+    empty: Receiver<Block>,
+    /// Blocks that were made.
+    blocks: usize,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Behind {
+    fn new(file: File) -> Self {
+        let (full, waiting) = sync_channel::<Block>(BLOCKS);
+        let (given_back, empty) = sync_channel(BLOCKS);
+        let thread = std::thread::spawn(move || {
+            let mut direct = DirectFile { file, route: Route::Direct };
+            for block in waiting {
+                direct.write_all(block.bytes())?;
+                // Nobody takes it back when nothing more is to come.
+                let _ = given_back.send(block);
+            }
+            Ok(())
+        });
+        Self { full: Some(full), empty, blocks: 0, thread: Some(thread) }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = &bytes[..bytes.len().min(BLOCK_ROOM)];
+        let block = if self.blocks < BLOCKS {
+            self.blocks += 1;
+            Some(Block::new())
+        } else {
+            self.empty.recv().ok()
+        };
+        if let (Some(mut block), Some(full)) = (block, &self.full) {
+            block.fill(taken);
+            if full.send(block).is_ok() {
+                return Ok(taken.len());
+            }
+        }
+        // The thread has ended, which it does only if a write failed.
+        self.end().and(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.full = None;
+        match self.thread.take() {
+            Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        // Given up: the file is of no use, but nobody writes to it any more.
+        self.full = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Bytes that begin at a block's address.
+struct Block {
+    room: Vec<u8>,
+    start: usize,
+    filled: usize,
+}
+
+impl Block {
+    fn new() -> Self {
+        let room = vec![0; BLOCK_ROOM + BLOCK_BYTES];
+        let start = room.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES);
+        Self { room, start, filled: 0 }
+    }
+
+    fn fill(&mut self, bytes: &[u8]) {
+        self.room[self.start..self.start + bytes.len()].copy_from_slice(bytes);
+        self.filled = bytes.len();
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.room[self.start..self.start + self.filled]
+    }
+}
+
+struct DirectFile {
     file: File,
     route: Route,
 }
@@ -22,13 +154,7 @@ enum Route {
     Direct,
 }
 
-impl BulkFile {
-    /// Takes an empty file. One on a file system that caches everything is written the usual way.
-    pub(crate) fn new(file: File) -> Self {
-        let route = if system::set_direct(&file, true).is_ok() { Route::Direct } else { Route::Cached };
-        Self { file, route }
-    }
-
+impl DirectFile {
     fn leave_direct(&mut self) -> io::Result<()> {
         self.route = Route::Cached;
         system::set_direct(&self.file, false)
@@ -49,7 +175,7 @@ impl BulkFile {
     }
 }
 
-impl Write for BulkFile {
+impl Write for DirectFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.route == Route::Direct {
             let written = self.write_direct(bytes)?;
@@ -65,6 +191,10 @@ impl Write for BulkFile {
     }
 }
 
+/// Blocks of one file: one is filled while others are written.
+const BLOCKS: usize = 3;
+/// Bytes of a block: what a stream is unpacked into at a time.
+const BLOCK_ROOM: usize = pinfold_unpack::PIECE_BYTES;
 /// What address, offset and length of a direct write must be whole multiples of: the largest block of any disk in use.
 const BLOCK_BYTES: usize = 4096;
 
@@ -96,39 +226,44 @@ mod system {
 mod tests {
     use super::*;
 
-    /// Bytes that begin at a block's address, moved by `shift`.
-    fn at_address(length: usize, shift: usize) -> (Vec<u8>, std::ops::Range<usize>) {
-        let mut room = vec![0_u8; length + 2 * BLOCK_BYTES];
-        let start = room.as_ptr().align_offset(BLOCK_BYTES) + shift;
-        let span = start..start + length;
-        room[span.clone()].iter_mut().zip(0..).for_each(|(byte, position)| *byte = (position % 251) as u8);
-        (room, span)
-    }
-
-    /// Writes pieces of these lengths, each at an address moved by its shift, and reads the file again.
-    fn check(pieces: &[(usize, usize)]) {
+    /// Writes pieces of these lengths and reads the file again.
+    fn check(pieces: &[usize]) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let mut written = BulkFile::new(File::create_new(&path).unwrap());
+        let mut file = BulkFile::new(File::create_new(&path).unwrap());
         let mut expected = Vec::new();
-        for (length, shift) in pieces {
-            let (room, span) = at_address(*length, *shift);
-            written.write_all(&room[span.clone()]).unwrap();
-            expected.extend_from_slice(&room[span]);
+        for length in pieces {
+            let bytes: Vec<u8> = (expected.len()..expected.len() + length).map(|byte| (byte % 251) as u8).collect();
+            file.write_all(&bytes).unwrap();
+            expected.extend_from_slice(&bytes);
         }
-        drop(written);
+        file.finish().unwrap();
         assert!(std::fs::read(&path).unwrap() == expected, "{pieces:?}");
     }
 
     #[test]
-    fn the_file_has_the_bytes_whatever_their_addresses_and_lengths() {
+    fn the_file_has_the_bytes_whatever_the_pieces() {
         const BLOCK: usize = BLOCK_BYTES;
         check(&[]);
-        check(&[(1, 0)]);
-        check(&[(8 * BLOCK, 0), (8 * BLOCK, 0)]);
-        check(&[(8 * BLOCK, 0), (8 * BLOCK + 17, 0)]);
-        check(&[(8 * BLOCK, 0), (17, 0), (8 * BLOCK, 0), (5, 0)]);
-        check(&[(8 * BLOCK, 1), (8 * BLOCK, 0)]);
-        check(&[(8 * BLOCK, 0), (8 * BLOCK, 3), (8 * BLOCK, 0)]);
+        check(&[1]);
+        check(&[8 * BLOCK, 8 * BLOCK]);
+        check(&[8 * BLOCK, 8 * BLOCK + 17]);
+        check(&[8 * BLOCK, 17, 8 * BLOCK, 5]);
+        check(&[BLOCK_ROOM; 7]);
+        check(&[3 * BLOCK_ROOM + 1, BLOCK_ROOM]);
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_at_the_latest_by_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        // Opened for reading only: every write fails.
+        let mut file = BulkFile::Direct(Behind::new(File::open(&path).unwrap()));
+        let written: io::Result<()> = (0..2 * BLOCKS).try_for_each(|_| file.write_all(&[1; BLOCK_BYTES]));
+        assert!(written.and(file.finish()).is_err());
+        let mut file = BulkFile::Direct(Behind::new(File::open(&path).unwrap()));
+        file.write_all(&[1; BLOCK_BYTES]).unwrap();
+        assert!(file.finish().is_err());
     }
 }

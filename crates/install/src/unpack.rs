@@ -310,7 +310,10 @@ impl<'a> Unpacking<'a> {
         Ok(match file {
             Some(file) => {
                 Directory::reserve(&file, member.member.unpacked_bytes);
-                extractor.stream(member, &mut packed, &mut BulkFile::new(file))?
+                let mut file = BulkFile::new(file);
+                let sha256 = extractor.stream(member, &mut packed, &mut file)?;
+                file.finish().map_err(failed)?;
+                sha256
             }
             None => extractor.stream(member, &mut packed, &mut io::sink())?,
         })

@@ -26,13 +26,13 @@ pub struct Extractor {
     packed: Vec<u8>,
     unpacked: Vec<u8>,
     /// What a stream is unpacked into, piece by piece.
-    piece: Piece,
+    piece: Vec<u8>,
 }
 
 impl Extractor {
     /// Makes an extractor; buffers grow on first use.
     pub fn new() -> Self {
-        Self { decompressor: Decompressor::new(), packed: Vec::new(), unpacked: Vec::new(), piece: Piece::new() }
+        Self { decompressor: Decompressor::new(), packed: Vec::new(), unpacked: Vec::new(), piece: Vec::new() }
     }
 
     /// Returns whether [`Extractor::whole`] may be used: the member is at most [`WHOLE_MEMBER_BYTES`], packed and
@@ -62,8 +62,7 @@ impl Extractor {
     }
 
     /// Unpacks a member as a stream: `packed` is a reader that stands at [`Member::data_start`]. What was written to
-    /// `sink` may be used only if this returns `Ok`. Every piece that `sink` is given has [`PIECE_BYTES`], but for the last,
-    /// and begins at a whole multiple of [`PIECE_ALIGNMENT`] in memory, so that it can go straight to a disk.
+    /// `sink` may be used only if this returns `Ok`. Every piece that `sink` is given has [`PIECE_BYTES`], but for the last.
     ///
     /// # Errors
     /// If data, size, CRC-32 or RECORD digest are wrong, or reading or writing fails.
@@ -89,7 +88,8 @@ impl Extractor {
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), ArchiveError> {
         grow(&mut self.packed, STREAM_BYTES);
-        let piece = self.piece.room();
+        grow(&mut self.piece, PIECE_BYTES);
+        let piece = &mut self.piece[..PIECE_BYTES];
         let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, sink };
         let mut packed = packed.take(member.packed_bytes);
         match member.method {
@@ -220,24 +220,6 @@ const STREAM_BYTES: usize = 256 << 10;
 
 /// Bytes of a piece of a stream: few system calls, and still in the processor's cache when it is hashed and written.
 pub const PIECE_BYTES: usize = 512 << 10;
-/// Where a piece begins in memory is a whole multiple of this.
-pub const PIECE_ALIGNMENT: usize = 4096;
-
-/// Room for one piece; made on first use.
-struct Piece(Vec<u8>);
-
-impl Piece {
-    const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    fn room(&mut self) -> &mut [u8] {
-        grow(&mut self.0, PIECE_BYTES + PIECE_ALIGNMENT);
-        // On a machine that knows no alignment the pieces are only slower to write.
-        let start = self.0.as_ptr().align_offset(PIECE_ALIGNMENT).min(PIECE_ALIGNMENT);
-        &mut self.0[start..start + PIECE_BYTES]
-    }
-}
 
 /// Counts and sums what is unpacked, and hands it on.
 struct Checked<'a> {
