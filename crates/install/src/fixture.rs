@@ -184,6 +184,16 @@ impl World {
         self.placed(wheels, trees, method).map(|placed| placed.receipt)
     }
 
+    fn options(&self) -> StageOptions<'static> {
+        StageOptions {
+            link_mode: self.link_mode,
+            bytecode: self.bytecode,
+            installed_at: "2024-08-20T00:00:00Z",
+            keep: self.keep,
+            progress: &|_| {},
+        }
+    }
+
     pub(crate) fn placed(
         &self,
         wheels: &[WheelRecipe],
@@ -193,13 +203,7 @@ impl World {
         let (selection, lock_sha256) = (self.selection(wheels), self.lock_sha256(wheels));
         let wanted = Wanted::default();
         let guard = self.environment.lock()?;
-        let options = StageOptions {
-            link_mode: self.link_mode,
-            bytecode: self.bytecode,
-            installed_at: "2024-08-20T00:00:00Z",
-            keep: self.keep,
-            progress: &|_| {},
-        };
+        let options = self.options();
         stage(&guard, &self.intent(&selection, &lock_sha256, &wanted), trees, &options)?.exchange_by(method)
     }
 
@@ -214,13 +218,7 @@ impl World {
         let (selection, lock_sha256, trees) = (self.selection(wheels), self.lock_sha256(wheels), self.unpack(wheels)?);
         let wanted = Wanted::default();
         let guard = self.environment.lock()?;
-        let options = StageOptions {
-            link_mode: self.link_mode,
-            bytecode: self.bytecode,
-            installed_at: "2024-08-20T00:00:00Z",
-            keep: self.keep,
-            progress: &|_| {},
-        };
+        let options = self.options();
         let intent = self.intent(&selection, &lock_sha256, &wanted);
         let staging = Staging::begin(&guard, &intent, &options)?;
         meddle(&self.environment.staging().join("new-1"));
