@@ -261,8 +261,22 @@ fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static str> {
     if facts.mtime_ns != stored.stamp.mtime_ns {
         return Some("it was written to");
     }
+    if !is_ours(facts) {
+        return Some("it belongs to another user");
+    }
     let mode = if stored.executable { 0o555 } else { 0o444 };
     (facts.mode != 0 && facts.mode != mode).then_some("its permissions are others")
+}
+
+/// Whoever owns a file may change it, whatever its permissions are.
+fn is_ours(facts: &Facts) -> bool {
+    #[cfg(unix)]
+    return facts.owner == rustix::process::geteuid().as_raw();
+    #[cfg(not(unix))]
+    {
+        let _ = facts;
+        true
+    }
 }
 
 /// Returns true if this way of placing files does not work here, and the next may.
@@ -285,3 +299,25 @@ const COPY: u8 = 2;
 
 /// Fewer files are not worth a second thread.
 const FEW_FILES: usize = 500;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_differs_from_what_was_stored_is_found() {
+        let mut stored = TreeFile::new("a/b.py".parse().unwrap(), 7, Sha256::from_bytes([1; 32]), false);
+        (stored.stamp.inode, stored.stamp.mtime_ns) = (5, 9);
+        let owner = rustix::process::geteuid().as_raw();
+        let same = Facts { kind: Kind::File, size_bytes: 7, mtime_ns: 9, inode: 5, mode: 0o444, owner };
+        assert_eq!(difference(&same, &stored), None);
+        let check = |changed: Facts, expected| assert_eq!(difference(&changed, &stored), Some(expected));
+        check(Facts { kind: Kind::Link, ..same }, "it is no regular file");
+        check(Facts { size_bytes: 8, ..same }, "it has another size");
+        check(Facts { inode: 6, ..same }, "another file is in its place");
+        check(Facts { mtime_ns: 10, ..same }, "it was written to");
+        check(Facts { mode: 0o644, ..same }, "its permissions are others");
+        check(Facts { owner: owner + 1, ..same }, "it belongs to another user");
+    }
+}
