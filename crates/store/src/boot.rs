@@ -3,12 +3,12 @@
 
 /// A start of the machine; all zero where the system does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Boot(pub(crate) [u8; Self::BYTES]);
+pub struct Boot(pub(crate) [u8; Self::BYTES]);
 
 impl Boot {
     pub(crate) const BYTES: usize = 16;
     /// No start that is known.
-    pub(crate) const UNKNOWN: Self = Self([0; Self::BYTES]);
+    pub const UNKNOWN: Self = Self([0; Self::BYTES]);
 
     /// Asks the system.
     pub(crate) fn current() -> Self {

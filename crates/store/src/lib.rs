@@ -34,6 +34,7 @@ mod tests;
 
 pub use admission::Admission;
 pub use artifacts::Stored;
+pub use boot::Boot;
 pub use check::{Damage, Readiness};
 pub use error::StoreError;
 pub use manifest::{Stamp, TreeFile, TreeManifest};

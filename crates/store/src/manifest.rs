@@ -62,7 +62,7 @@ impl TreeManifest {
     }
 
     /// Returns the bytes on disk.
-    pub(crate) fn to_bytes(&self, artifact: &Sha256, written: Boot) -> Vec<u8> {
+    pub fn to_bytes(&self, artifact: &Sha256, written: Boot) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + self.files.len() * 128);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&[0; DIGEST_BYTES]);
@@ -89,7 +89,7 @@ impl TreeManifest {
 
     /// Reads the bytes on disk, and under which start of the machine they were written. Returns nothing if they are not
     /// exactly what was written for this artifact.
-    pub(crate) fn from_bytes(bytes: &[u8], artifact: &Sha256) -> Option<(Self, Boot)> {
+    pub fn from_bytes(bytes: &[u8], artifact: &Sha256) -> Option<(Self, Boot)> {
         let mut reader = Reader { rest: bytes };
         let magic = reader.take(MAGIC.len())?;
         if magic != MAGIC && magic != FORMER_MAGIC {

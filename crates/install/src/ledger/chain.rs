@@ -154,17 +154,23 @@ pub(crate) fn entry_of_line(line: &[u8]) -> Option<LedgerEntry> {
     Line::read(line).map(|line| line.entry)
 }
 
-/// Returns the line of an entry, without its end.
-pub(crate) fn to_line(entry: &LedgerEntry, previous: &Sha256) -> serde_json::Result<String> {
-    serde_json::to_string(&RawEntry {
-        generation: entry.generation,
-        installed_at: entry.installed_at.clone(),
-        rolled_back_at: entry.rolled_back_at.clone(),
-        previous: *previous,
-        lock_sha256: entry.lock_sha256,
-        files_sha256: entry.files_sha256,
-        distributions: entry.distributions.clone(),
-    })
+impl LedgerEntry {
+    /// Returns the entry's line, without its end; `previous` is the digest of the line before.
+    ///
+    /// # Errors
+    /// None that is known: text and numbers can be written.
+    pub fn to_line(&self, previous: &Sha256) -> std::io::Result<String> {
+        let line = RawEntry {
+            generation: self.generation,
+            installed_at: self.installed_at.clone(),
+            rolled_back_at: self.rolled_back_at.clone(),
+            previous: *previous,
+            lock_sha256: self.lock_sha256,
+            files_sha256: self.files_sha256,
+            distributions: self.distributions.clone(),
+        };
+        Ok(serde_json::to_string(&line)?)
+    }
 }
 
 struct Line {

@@ -169,8 +169,7 @@ pub(crate) fn append(
     let mut ledger = options.open(&path).map_err(InstallError::io("open", &path))?;
     let end = End::of(&mut ledger).map_err(InstallError::io("read", &path))?;
     let entry = LedgerEntry::of(receipt, rolled_back_at);
-    let line =
-        chain::to_line(&entry, &digest(&end.last_line)).map_err(|e| InstallError::io("write", &path)(e.into()))?;
+    let line = entry.to_line(&digest(&end.last_line)).map_err(InstallError::io("write", &path))?;
     // A line that a dying process cut off is ended, so that it does not spoil this one.
     let line = format!("{}{line}\n", if end.is_cut { "\n" } else { "" });
     ledger.write_all(line.as_bytes()).map_err(InstallError::io("write", &path))
