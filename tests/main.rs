@@ -45,6 +45,8 @@ mod replay;
 mod reproducible;
 // The past is kept.
 mod rollback;
+// What an sdist says of itself is believed where it binds its wheels.
+mod sdists;
 // The store notices when it is not what was stored.
 mod store;
 // The environment is exactly the lock.

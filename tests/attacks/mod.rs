@@ -6,6 +6,8 @@ use pinfold_testkit::{Finished, Index};
 
 use crate::project::Project;
 
+// An sdist whose build is not what it promised.
+mod broken_promise;
 // A store that somebody wrote to.
 mod changed_store;
 // Files, repositories and directories that are required by name of their place.

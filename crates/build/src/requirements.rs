@@ -45,6 +45,16 @@ pub fn requirements(sdist: &Stored, subdirectory: Option<&ArchivePath>) -> Resul
     Ok(BuildSystem { subdirectory: subdirectory.cloned(), ..system })
 }
 
+/// Reads the PKG-INFO of an sdist; nothing if it has none.
+///
+/// # Errors
+/// If the sdist is hostile.
+pub fn pkg_info(sdist: &Stored) -> Result<Option<Vec<u8>>, BuildError> {
+    let mut archive = Archive::open(sdist)?;
+    let bytes = sdist::read_pkg_info(&mut archive.file, archive.format);
+    bytes.map_err(|source| archive.refused(source))
+}
+
 impl BuildSystem {
     /// Makes a build system from what a lock's recipe keeps: the tools are installed already.
     pub fn from_recipe(backend: &str, backend_path: &[String], subdirectory: Option<&ArchivePath>) -> Self {

@@ -20,7 +20,7 @@ mod version;
 
 pub use filename::{BuildTag, DistributionFilename, FilenameError, SdistFilename, SdistFormat, WheelFilename};
 pub use marker::{Marker, MarkerEnvironment, MarkerTruth, PythonSpan};
-pub use metadata::{Metadata, MetadataError};
+pub use metadata::{Contradiction, Metadata, MetadataError};
 pub use name::{ExtraName, GroupName, NameError, PackageName};
 pub use requirement::{Repair, Requirement, RequirementError, RequirementErrorKind};
 pub use settings::{BuildPolicy, Prerelease, SettingError, Strategy};

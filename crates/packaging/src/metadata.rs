@@ -136,6 +136,39 @@ impl Metadata {
         let needed = ["requires-dist", "requires-python", "provides-extra"];
         self.metadata_version >= (2, 2) && needed.iter().all(|field| !self.dynamic.contains(*field))
     }
+
+    /// Returns the first field in which the METADATA of a wheel is not what its sdist's PKG-INFO says, as far as a resolution
+    /// depends on it. Order and spelling do not matter.
+    pub fn contradicted_by(&self, built: &Self) -> Option<Contradiction> {
+        let requires = |metadata: &Self| sorted(metadata.requires_dist.iter());
+        let python = |metadata: &Self| sorted(metadata.requires_python.iter());
+        let extras = |metadata: &Self| sorted(metadata.provides_extras.iter());
+        let fields = [
+            ("Requires-Dist", requires(self), requires(built)),
+            ("Requires-Python", python(self), python(built)),
+            ("Provides-Extra", extras(self), extras(built)),
+        ];
+        fields.into_iter().find(|(_, promised, built)| promised != built).map(|(field, promised, built)| {
+            let only =
+                |values: &BTreeSet<String>, other: &BTreeSet<String>| values.difference(other).cloned().collect();
+            Contradiction { field, promised: only(&promised, &built), built: only(&built, &promised) }
+        })
+    }
+}
+
+/// A field in which the METADATA of a wheel is not what its sdist's PKG-INFO says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The field.
+    pub field: &'static str,
+    /// Values that only PKG-INFO has.
+    pub promised: Vec<String>,
+    /// Values that only METADATA has.
+    pub built: Vec<String>,
+}
+
+fn sorted<T: ToString>(values: impl Iterator<Item = T>) -> BTreeSet<String> {
+    values.map(|value| value.to_string()).collect()
 }
 
 /// The fields that are read, as the specification spells them.

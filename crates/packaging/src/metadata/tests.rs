@@ -60,6 +60,31 @@ fn dynamic_fields_decide_whether_an_sdist_can_be_believed() {
 }
 
 #[test]
+fn a_wheel_may_not_contradict_its_sdist() {
+    let with = |fields: &str| read(fields).unwrap();
+    let promised =
+        with("Requires-Dist: a>=1,<2\nRequires-Dist: b; extra == 'x'\nRequires-Python: >=3.8\nProvides-Extra: x\n");
+    // Order and spelling do not matter, and fields that no resolution looks at do not either.
+    let same = "Summary: s\nProvides-Extra: X\nRequires-Python: >=3.8\nRequires-Dist: B; extra == \"x\"\nRequires-Dist: a (<2,>=1)\n";
+    assert_eq!(promised.contradicted_by(&with(same)), None);
+    let check = |fields: &str, field: &str, only_promised: &[&str], only_built: &[&str]| {
+        let found = promised.contradicted_by(&with(fields)).expect("it contradicts");
+        assert_eq!(
+            (found.field, &found.promised[..], &found.built[..]),
+            (field, &strings(only_promised)[..], &strings(only_built)[..])
+        );
+    };
+    check(&same.replace("<2", "<3"), "Requires-Dist", &["a>=1,<2"], &["a>=1,<3"]);
+    check(&same.replace("Provides-Extra: X\n", ""), "Provides-Extra", &["x"], &[]);
+    check(&same.replace("Requires-Python: >=3.8\n", ""), "Requires-Python", &[">=3.8"], &[]);
+    check(&format!("{same}Requires-Dist: c\n"), "Requires-Dist", &[], &["c"]);
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
 fn missing_and_unreadable_fields() {
     let error = |text: &str| Metadata::parse(text.as_bytes()).unwrap_err().to_string();
     insta::assert_snapshot!(error(""), @"METADATA has no field `Metadata-Version`");

@@ -16,6 +16,7 @@ mod inputs;
 pub(crate) mod pages;
 mod pin;
 mod pip;
+mod promised;
 mod recording;
 mod sdists;
 mod source;
@@ -209,7 +210,8 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     desk.keep_asked()?;
     spinner.finish_and_clear();
 
-    let mut settings = settings(&inputs, opened.source.indexes(), cutoff, &desk, &resolutions, builds, &pinner);
+    let mut settings =
+        settings(&inputs, opened.source.indexes(), cutoff, (&desk, &sdists), &resolutions, builds, &pinner);
     settings.tool.iter_mut().for_each(|tool| tool.asked = asked::asked(&inputs, &solutions, &desk));
     let lock = merge(&resolutions, settings)?;
     if let Answers::Record { file, url } = request.answers {
@@ -309,7 +311,8 @@ fn open_source(
     }
     let patience = patience(request, cutoff, round.since, world);
     let serials = Serials::of(request.effect, &request.decisions);
-    let source = Arc::new(Source::Live { fetcher: Arc::clone(&fetcher), indexes, patience, serials, relevance });
+    let (at, world) = (Arc::clone(&fetcher), world.clone());
+    let source = Arc::new(Source::Live { fetcher: at, world, indexes, patience, serials, relevance });
     Ok(Opened { source, fetcher: Some(fetcher) })
 }
 
@@ -419,13 +422,16 @@ fn settings(
     inputs: &Inputs,
     indexes: &Indexes,
     cutoff: Option<Timestamp>,
-    desk: &Desk,
+    (desk, sdists): (&Desk, &Sdists<'_>),
     resolutions: &[Resolution],
     builds: Vec<BuildRecipe>,
     pinner: &Pinner<'_>,
 ) -> LockSettings {
     let files = resolutions.iter().flat_map(|resolution| resolution.packages.values()).map(|r| &r.file.filename);
-    let metadata = files.filter_map(|name| Some((name.clone(), desk.metadata().get(name)?.sha256))).collect();
+    // Of an sdist the lock has the METADATA that its build gives, whatever the sdist itself promised.
+    let built = |name| sdists.known().get(name).map(|built| built.metadata.sha256);
+    let digest = |name| built(name).or_else(|| Some(desk.metadata().get(name)?.sha256));
+    let metadata = files.filter_map(|name| Some((name.clone(), digest(name)?))).collect();
     let mut targets: Vec<_> = inputs.targets.iter().map(|target| *target.system()).collect();
     targets.dedup();
     let mut python: Vec<_> = inputs.targets.iter().map(|target| target.python()).collect();

@@ -27,6 +27,7 @@ use super::inputs::Inputs;
 use super::pages::Relevance;
 use super::pin::Pinner;
 use super::sdists::Sdists;
+use super::source::MetadataFact;
 use crate::exit::{Exit, Failure};
 
 /// The answers of one lock.
@@ -343,7 +344,10 @@ pub(super) fn of(
         let page = page.as_ref().map(|page| RecordedPage::of(page, &page_url, matters, |file| pinner.computed(file)));
         recorded.projects.insert(name.clone(), page);
     }
-    for (filename, fact) in desk.metadata().iter().filter(|(filename, _)| !sdists.known().contains_key(*filename)) {
+    let built = |filename, fact: &MetadataFact| {
+        sdists.known().get(filename).is_some_and(|built| built.metadata.sha256 == fact.sha256)
+    };
+    for (filename, fact) in desk.metadata().iter().filter(|(filename, fact)| !built(*filename, fact)) {
         let headers = dependency_headers(&fact.bytes);
         recording.metadata.insert(filename.clone(), RecordedMetadata { sha256: fact.sha256, headers });
     }

@@ -1,7 +1,8 @@
 //! What exists as source only: built while locking, to learn what it needs, with tools that are locked like everything else.
 //!
-//! An sdist's own claims do not bind the wheels that are built from it, so the backend is asked, in an environment of exactly
-//! the build requirements that were resolved with the same cutoff and the same indexes. The recipe goes into the lock: for
+//! Where an sdist's own claims do not bind the wheels that are built from it, the backend is asked, in an environment of exactly
+//! the build requirements that were resolved with the same cutoff and the same indexes. Where they do (PEP 643), the build
+//! waits until the sdist is chosen. The recipe goes into the lock: for
 //! each target the tools with their digests, and the digest of the METADATA that the build must give again.
 //!
 //! A build takes seconds, so it begins as soon as the resolver asks for its answer, and runs while the index is asked for other
@@ -97,6 +98,7 @@ impl<'a> Sdists<'a> {
         desk: &mut Desk,
         pinner: &mut Pinner<'_>,
     ) -> Result<Vec<BuildRecipe>, Unsolved> {
+        self.build_chosen(solutions, &desk.shared_source())?;
         let mut recipes: Vec<BuildRecipe> = Vec::new();
         for solution in solutions {
             for (name, chosen) in solution.packages.iter().filter(|(_, chosen)| chosen.is_sdist()) {
@@ -126,6 +128,25 @@ impl<'a> Sdists<'a> {
             recipe.targets.clear();
         }
         Ok(recipes)
+    }
+
+    /// Builds what was chosen on the word of its PKG-INFO: the lock has the digest of what a build gives.
+    fn build_chosen(&mut self, solutions: &[Solution], source: &Arc<Source>) -> Result<(), Unsolved> {
+        let packages = solutions.iter().flat_map(|solution| &solution.packages);
+        let chosen: BTreeMap<&ArtifactFilename, Sdist<'_>> = packages
+            .filter(|(_, chosen)| chosen.is_sdist() && !self.known.contains_key(&chosen.file.filename))
+            .map(|(name, chosen)| {
+                let (version, file, origin) = (&chosen.version, &chosen.file, &chosen.origin);
+                (&file.filename, Sdist { name, version, file, origin })
+            })
+            .collect();
+        for sdist in chosen.values() {
+            self.begin(source, sdist)?;
+        }
+        for sdist in chosen.values() {
+            self.metadata(source, sdist)?;
+        }
+        Ok(())
     }
 
     /// Returns where builds run.

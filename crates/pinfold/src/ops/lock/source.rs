@@ -1,8 +1,8 @@
 //! Where facts come from: the live index through `fetch`, or a recording. Both answer the same questions.
 //!
 //! A page becomes [`Releases`], a wheel's METADATA is had the cheapest way that the index allows: from the cache, from
-//! the sidecar of PEP 658, by ranged reads of the wheel's end, from the whole file. An sdist has no METADATA that binds
-//! its wheels; whoever asks for it is told to build.
+//! the sidecar of PEP 658, by ranged reads of the wheel's end, from the whole file. Where an sdist does not say of itself what
+//! its wheels need, whoever asks is told to build.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,12 @@ use sha2::Digest;
 
 use super::indexes::Indexes;
 use super::pages::{self, Reach, Relevance};
+use super::promised::{self, Promise};
 use super::recording::{Recording, dependency_headers};
 use super::went_back::Serials;
 use super::wheel_end;
 use crate::exit::{Exit, Failure};
+use crate::world::World;
 
 /// What a METADATA file said.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub(super) struct MetadataFact {
 /// The answer to a question.
 #[expect(clippy::large_enum_variant, reason = "an answer is moved once and never kept")]
 pub(super) enum Answer {
-    /// What a wheel says about itself.
+    /// What a wheel says about itself, or an sdist about its wheels.
     Metadata(Box<MetadataFact>),
     /// Only a build can tell.
     NeedsBuild,
@@ -50,6 +52,8 @@ pub(super) enum Source {
     Live {
         /// The door to it.
         fetcher: Arc<Fetcher>,
+        /// Where sdists are stored to be read.
+        world: World,
         /// Who is asked for what.
         indexes: Indexes,
         /// How old answers may be.
@@ -109,9 +113,9 @@ impl Source {
 
     /// Returns a source that leaves nothing out of a page: slower, for builds on this machine and for explanations.
     pub(super) fn unfiltered(&self) -> Option<Self> {
-        let Self::Live { fetcher, indexes, patience, serials, relevance: Some(_) } = self else { return None };
-        let (fetcher, indexes) = (Arc::clone(fetcher), indexes.clone());
-        Some(Self::Live { fetcher, indexes, patience: *patience, serials: *serials, relevance: None })
+        let Self::Live { fetcher, world, indexes, patience, serials, relevance: Some(_) } = self else { return None };
+        let (fetcher, world, indexes) = (Arc::clone(fetcher), world.clone(), indexes.clone());
+        Some(Self::Live { fetcher, world, indexes, patience: *patience, serials: *serials, relevance: None })
     }
 
     /// Answers a question if the pack can: at once, without touching a file.
@@ -138,7 +142,8 @@ impl Source {
         match question {
             Question::Metadata { file, origin, name, version } => {
                 if matches!(file.distribution, DistributionFilename::Sdist(_)) {
-                    return Ok(Some(Answer::NeedsBuild));
+                    let promise = promised::remembered(fetcher, file, origin, reach)?;
+                    return promise.map(|promise| promise.answer(name, version, file)).transpose();
                 }
                 let fact = remembered_metadata(fetcher, file, (&file.url.to_safe_url(), origin), reach)?;
                 let checked = fact.map(|fact| fact.checked(name, version, file)).transpose()?;
@@ -200,14 +205,23 @@ impl Source {
             let fact = MetadataFact { sha256: recorded.sha256, ..fact };
             return Ok(Answer::Metadata(Box::new(fact.checked(name, version, file)?)));
         }
-        let Self::Live { fetcher, .. } = self else { return Ok(Answer::NeedsBuild) };
+        let Self::Live { fetcher, world, .. } = self else { return Ok(Answer::NeedsBuild) };
         if matches!(file.distribution, DistributionFilename::Sdist(_)) {
-            return Ok(Answer::NeedsBuild);
+            return promised::fetched(world, fetcher, file, origin)?.answer(name, version, file);
         }
         let url = file.url.to_safe_url();
         origin.check(&url).map_err(|e| foreign_file(file, &url, &e))?;
         let fact = wheel_metadata(fetcher, file, &url, origin)?.checked(name, version, file)?;
         Ok(Answer::Metadata(Box::new(fact)))
+    }
+}
+
+impl Promise {
+    fn answer(self, name: &PackageName, version: &Version, file: &PageFile) -> Result<Answer, Failure> {
+        match self {
+            Self::Given(fact) => Ok(Answer::Metadata(Box::new(fact.checked(name, version, file)?))),
+            Self::None => Ok(Answer::NeedsBuild),
+        }
     }
 }
 
@@ -307,7 +321,8 @@ fn remembered_metadata(
     MetadataFact::of_headers(headers, Sha256::from_bytes(*sha256), file).map(Some)
 }
 
-fn digest_tag(file: &PageFile) -> [u8; 32] {
+/// Returns what tells the bytes of a file from those that an index may list under its name later.
+pub(super) fn digest_tag(file: &PageFile) -> [u8; 32] {
     file.sha256.map_or([0; 32], |digest| *digest.as_bytes())
 }
 

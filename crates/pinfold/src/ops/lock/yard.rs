@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use indicatif::ProgressBar;
-use pinfold_artifact::{ArchivePath, Artifact, Origin, Sha256};
+use pinfold_artifact::{ArchivePath, Origin, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, extra_requirements, metadata_of, requirements};
 use pinfold_fetch::Fetcher;
 use pinfold_install::Interpreter;
@@ -19,6 +19,7 @@ use sha2::Digest;
 use super::desk::{Builder, Desk, Sdist, Unsolved};
 use super::direct::Directs;
 use super::pin::Pinner;
+use super::promised;
 use super::recording::{RecordedMetadata, RecordedSdist, dependency_headers};
 use super::source::{MetadataFact, Source};
 use crate::exit::{Exit, Failure};
@@ -149,18 +150,10 @@ impl Yard {
     }
 
     fn stored(&self, place: &SourcePlace, store: &Store, pinner: &mut Pinner<'_>) -> Result<Stored, Failure> {
-        let (file, origin) = match place {
-            SourcePlace::Index { file, origin } => (pinner.file(file, origin)?, origin),
-            SourcePlace::Stored { stored, .. } => return Ok(stored.clone()),
-        };
-        let artifact = Artifact {
-            filename: file.filename,
-            url: file.url,
-            size_bytes: file.size_bytes,
-            sha256: file.sha256,
-            origin: origin.clone(),
-        };
-        Ok(self.fetcher.download(&artifact, store, &|_| {})?)
+        match place {
+            SourcePlace::Index { file, origin } => promised::stored(&self.fetcher, store, pinner, file, origin),
+            SourcePlace::Stored { stored, .. } => Ok(stored.clone()),
+        }
     }
 
     fn run_backend(
@@ -186,6 +179,14 @@ impl Yard {
                 with_bench(&run.workshop, &tools, &self.accepts, ask_metadata)?
             }
         };
+        // What has no version in its name is no sdist but a source tree, whose PKG-INFO is nobody's promise.
+        if expected.version.is_some() && run.system.subdirectory.is_none() {
+            promised::hold(
+                run.stored,
+                &metadata.metadata,
+                &format!("{} {}", metadata.metadata.name, metadata.metadata.version),
+            )?;
+        }
         Ok(RecordedSdist {
             metadata: RecordedMetadata { sha256: metadata.sha256, headers: dependency_headers(&metadata.bytes) },
             backend: run.system.backend.clone(),
@@ -199,7 +200,7 @@ impl Yard {
     /// give another answer, and none is kept.
     fn kept_path(&self, place: &SourcePlace) -> Result<Option<PathBuf>, Failure> {
         let (Some(sha256), Some(cutoff)) = (place.sha256(), self.common.exclude_newer) else { return Ok(None) };
-        let mut text = format!("{sha256} {cutoff}\n");
+        let mut text = format!("2 {sha256} {cutoff}\n");
         text.push_str(&format!("{:?}\n{:?}\n", self.requires_python, self.python));
         if let Some(subdirectory) = place.subdirectory() {
             text.push_str(&format!("in {subdirectory}\n"));

@@ -1,0 +1,82 @@
+//! What an sdist says of itself is believed where PEP 643 says so, and nowhere else; what is locked is built in any case.
+
+use pinfold_testkit::{Index, SdistRecipe};
+
+use crate::project::Project;
+
+/// An application that wants `a` and an old `b`; the newest `a`, source only, wants a newer `b`.
+fn index(newest: &SdistRecipe) -> Index {
+    let index = Index::new().wheel("b", "1.0").wheel("b", "2.0").sdist_from(newest.clone());
+    index.sdist_from(SdistRecipe::new("a", "1.0").requires("b<2"))
+}
+
+fn newest() -> SdistRecipe {
+    SdistRecipe::new("a", "2.0").requires("b>=2")
+}
+
+fn project(newest: &SdistRecipe) -> Project {
+    Project::with(index(newest), &["a", "b<2"], "build = [\"a\"]", "")
+}
+
+/// Locks: the newest version does not fit, which is either read or learnt by building it.
+#[track_caller]
+fn check(newest: &SdistRecipe, is_built: bool) {
+    let project = project(newest);
+    let run = project.pinfold("lock").run().expect_code(0).expect_stderr("building a 1.0");
+    assert_eq!(run.stderr.contains("building a 2.0"), is_built, "{run}");
+    let lock = project.home.read("pylock.toml");
+    assert!(lock.contains("a-1.0.tar.gz") && lock.contains("b-1.0-"), "{lock}");
+    // From the cache, from nothing, and without a network it is the same lock.
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    let recorded = ["--record", "index.recording"];
+    project.forget_cache();
+    project.pinfold("lock").args(recorded).run().expect_code(0);
+    assert_eq!(project.home.read("pylock.toml"), lock);
+    project.forget_cache();
+    let replay = ["--check", "--replay", "index.recording"];
+    project.pinfold("lock").args(replay).env("PATH", "").run().expect_code(0);
+}
+
+#[test]
+fn a_static_pkg_info_spares_the_build_of_what_is_not_locked() {
+    check(&newest(), false);
+    check(&newest().metadata_version("2.4"), false);
+    check(&newest().metadata_line("Dynamic: Summary"), false);
+    for field in ["Requires-Dist", "requires-python", "Provides-Extra"] {
+        check(&newest().metadata_line(&format!("Dynamic: {field}")), true);
+    }
+    check(&newest().metadata_version("2.1"), true);
+    // What cannot be read is no promise.
+    check(&newest().pkg_info("Metadata-Version: 2.2\nName: a\nVersion: 2.0\nRequires-Dist: b >\n"), true);
+    check(&newest().pkg_info("nothing"), true);
+}
+
+#[test]
+fn a_promise_is_remembered_and_nothing_is_fetched_that_nobody_may_build() {
+    let project = project(&newest());
+    project.lock();
+    project.home.write("pylock.toml.old", project.home.read("pylock.toml"));
+    project.server.forget_requests();
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert!(project.server.requests_to("a-2.0.tar.gz").is_empty(), "it was fetched again");
+
+    let project = Project::new(index(&newest()).wheel("a", "0.5"), &["a", "b<2"]);
+    assert!(project.lock().contains("a-0.5-"));
+    let fetched = project.server.requests_to(".tar.gz");
+    assert!(fetched.is_empty(), "{fetched:?}");
+}
+
+#[test]
+fn what_is_locked_has_the_digest_of_what_its_build_gives() {
+    let sdist = SdistRecipe::new("a", "1.0").requires("b").metadata_line("Summary: one");
+    // The build says more than PKG-INFO, but nothing else: that is no contradiction.
+    let built = sdist.clone().metadata_line("Keywords: more");
+    let sdist = built.pkg_info(&sdist.metadata());
+    let project =
+        Project::with(Index::new().wheel("b", "1.0").sdist_from(sdist.clone()), &["a"], "build = [\"a\"]", "");
+    let lock = project.lock();
+    let digest = pinfold_testkit::sha256_hex(sdist.built_metadata().as_bytes());
+    assert!(lock.contains(&digest), "{lock}");
+    project.sync().expect_code(0);
+    project.pinfold("verify").run().expect_code(0);
+}
