@@ -12,7 +12,8 @@ fn wheels() -> [WheelRecipe; 1] {
     let source = "\"\"\"Text.\"\"\"\nLIMIT = 1_000_000_000_000\n\n\ndef check(x, *, y=1.5):\n    if x in {\"a\", \"b\", \"c\"}:\n        \
                   return [lambda: (y, i) for i in range(3)]\n    return {x: None, 1: b\"z\", 2: 3j}\n\n\nclass A:\n    async def b(self):\n        \
                   assert self, \"é\"\n";
-    [WheelRecipe::new("a", "1.0").file("a/more.py", source).file("a/broken.py", "def f(:\n")]
+    let pair = "PAIR = (None, \"good\", \"evil\", \"good\")\nWORD = \"\u{e9}t\u{e9}s\"\n";
+    [WheelRecipe::new("a", "1.0").file("a/more.py", source).file("a/pair.py", pair).file("a/broken.py", "def f(:\n")]
 }
 
 fn installed() -> World {
@@ -103,6 +104,40 @@ fn one_changed_byte_of_the_code_is_found() {
     assert_eq!(problems(&world.verify(&wheels())), [expected]);
 }
 
+/// What an interpreter counts as referred to, and what it takes bytes for, decides what a file means to it.
+#[test]
+fn code_that_an_interpreter_reads_otherwise_is_found() {
+    let world = installed();
+    let shown = "import a.pair; print(a.pair.PAIR, a.pair.WORD)";
+    let run = || {
+        let mut python = std::process::Command::new(world.environment.python());
+        let python = python.args(["-c", shown]).env_clear().env("PYTHONIOENCODING", "utf-8").output();
+        String::from_utf8(python.unwrap().stdout).unwrap()
+    };
+    assert_eq!(run(), "(None, 'good', 'evil', 'good') \u{e9}t\u{e9}s\n");
+    let file = fs::read_dir(world.site("a/__pycache__")).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.filter(|path| path.to_string_lossy().contains("pair")).last().unwrap();
+    let good = fs::read(&file).unwrap();
+    assert_eq!(problems(&world.verify(&wheels())), []);
+    let expected = (FindingCode::ForeignBytecode, "it is not what a compiler writes");
+    let forged = |place: usize, length: usize, with: &[u8], prints: &str| {
+        let bytes = [&good[..place], with, &good[place + length..]].concat();
+        crate::fixture::overwrite(&file, &bytes);
+        assert_eq!(run(), prints);
+        assert_eq!(problems(&world.verify(&wheels())), [expected]);
+    };
+    // A mark on what is not counted: the reference after it is one further for who counts it.
+    let place = good.windows(3).position(|bytes| bytes == b")\x04N").unwrap();
+    let reference = place + 15;
+    assert_eq!(good[reference], b'r', "{good:?}");
+    let next = [&[b')', 4, b'N' | 0x80], &good[place + 3..=reference], &[good[reference + 1] + 1]].concat();
+    forged(place, 17, &next, "(None, 'good', 'evil', 'evil') \u{e9}t\u{e9}s\n");
+    // The bytes of a text in UTF-8, marked as one character each.
+    let place = good.windows(6).position(|bytes| bytes == b"\x06\0\0\0\xc3\xa9").unwrap() - 1;
+    let kind = b'a' | good[place] & 0x80;
+    forged(place, 1, &[kind], "(None, 'good', 'evil', 'good') \u{c3}\u{a9}t\u{c3}\u{a9}s\n");
+}
+
 #[test]
 fn headers_that_lead_past_the_source_are_found() {
     let world = installed();
@@ -169,7 +204,7 @@ fn bytecode_that_was_compiled_while_installing_is_proven_against_a_changed_recei
     world.bytecode = crate::Bytecode::Compile;
     world.install(&wheels()[..]).unwrap();
     let report = world.verify(&wheels());
-    assert_eq!((problems(&report), report.bytecode_files), (vec![], 2));
+    assert_eq!((problems(&report), report.bytecode_files), (vec![], 3));
     // The attacker changes the file, the list and the header.
     let path = made(&world);
     let (before, after) = (fs::read(&path).unwrap(), compiled(&world, "import os\n", "x"));

@@ -85,6 +85,10 @@ impl<'a> Reader<'a> {
             let position = self.count()?;
             return self.references.get(position).copied().flatten().ok_or(Unreadable);
         }
+        // Of these there is one each, which nothing refers to: an interpreter does not count them, whatever is marked.
+        if matches!(first, NONE_REFERENCED | FALSE_REFERENCED | TRUE_REFERENCED | ELLIPSIS_REFERENCED) {
+            return Err(Unreadable);
+        }
         let place = (first & REFERENCED != 0).then(|| {
             self.references.push(None);
             self.references.len() - 1
@@ -113,6 +117,10 @@ impl<'a> Reader<'a> {
             _ => return Err(Unreadable),
         };
         let bytes = self.take(length)?;
+        // In these four each byte is a character: beyond ASCII they would be another text than the same bytes elsewhere.
+        if matches!(kind, b'z' | b'Z' | b'a' | b'A') && !bytes.is_ascii() {
+            return Err(Unreadable);
+        }
         Ok(node(tag, &[bytes]))
     }
 
@@ -186,6 +194,10 @@ fn node(tag: u8, parts: &[&[u8]]) -> Node {
 
 /// Set on the kind of an object that is referred to later.
 const REFERENCED: u8 = 0x80;
+const NONE_REFERENCED: u8 = b'N' | REFERENCED;
+const FALSE_REFERENCED: u8 = b'F' | REFERENCED;
+const TRUE_REFERENCED: u8 = b'T' | REFERENCED;
+const ELLIPSIS_REFERENCED: u8 = b'.' | REFERENCED;
 /// All ways to write a text are one.
 const TEXT: u8 = b'u';
 /// Deeper than any program is nested, and not so deep that reading it needs a larger stack.
@@ -262,6 +274,10 @@ mod tests {
             b"{0",
             b"?",
             b"z\xffa",
+            b")\x01z\x02\xc3\xa9",
+            b")\x01\xe1\x02\0\0\0\xc3\xa9",
+            b")\x02\xceN",
+            b")\x02\xd4N",
             b"u\xff\xff\xff\xff",
             &deep,
             &many,
