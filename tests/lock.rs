@@ -345,3 +345,24 @@ fn a_version_whose_metadata_cannot_be_read_is_passed_over() {
     project.pinfold("lock").args(["--replay", "answers", "-o", "again.toml"]).run().expect_code(0);
     assert_eq!(project.home.read("again.toml"), project.home.read("pylock.toml"));
 }
+
+#[test]
+fn a_version_that_cannot_be_read_is_passed_over_with_one_warning() {
+    let index = Index::new().wheel("a", "1.0").wheel("a", "2.0").requires("b==2004d").wheel("b", "1.0");
+    let project = Project::with(index, &["a"], THREE, "");
+    let run = project.pinfold("lock").run().expect_code(0);
+    let said: Vec<&str> = run.stderr.lines().filter(|line| line.contains("2.0")).collect();
+    let [said] = said[..] else { panic!("{run}") };
+    for part in ["warning: `a` 2.0 is passed over", "`a-2.0-py3-none-any.whl`", "`b==2004d`", "`2004d` is no version"] {
+        assert!(said.contains(part), "`{part}` is missing: {said}");
+    }
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0"]);
+    // Who does not want it, or has what was locked, hears nothing of it.
+    for dependency in ["a", "a<2"] {
+        project.write_manifest(&[dependency], THREE, "");
+        let run = project.pinfold("lock").run().expect_code(0);
+        assert!(!run.stderr.contains("2.0"), "{run}");
+    }
+    project.write_manifest(&["a"], THREE, "");
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0).expect_stderr("`a` 2.0 is passed over");
+}

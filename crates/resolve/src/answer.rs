@@ -38,6 +38,7 @@ pub(crate) fn answer(run: &Run<'_, '_>, selected: SelectedDependencies<Package, 
         },
         cuts: BTreeSet::new(),
     };
+    answer.solution.warnings = walk.passed_over();
     for ((name, extra), (demands, reasons)) in walk.nodes {
         let (Some(project), Some(version)) = (run.projects.find(&name), versions.get(&name)) else { continue };
         answer.cuts.extend(demands.iter().flat_map(|demand| demand.cuts.iter().cloned()));
@@ -119,6 +120,33 @@ impl<'r, 'f> Walk<'r, 'f> {
             }
         }
         Ok(walk)
+    }
+
+    /// Returns a warning for each version that would have been taken before the chosen one, if its metadata could be read.
+    fn passed_over(&self) -> BTreeSet<Warning> {
+        let mut warnings = BTreeSet::new();
+        if !self.run.projects.facts.has_unreadable() {
+            return warnings;
+        }
+        let prepared = self.run.prepared;
+        let roots = prepared.roots.iter().map(|(_, demand)| demand);
+        let demands: Vec<&Demand> = roots.chain(self.nodes.values().flat_map(|(demands, _)| demands.iter())).collect();
+        for (name, chosen) in self.versions {
+            let Some(project) = self.run.projects.find(name) else { continue };
+            let own: Vec<&&Demand> = demands.iter().filter(|demand| demand.name == *name).collect();
+            let constraint = prepared.directions.get(name).and_then(|own| own.constraint.as_ref());
+            let is_kept = prepared.problem.preferences.get(name) == Some(chosen);
+            let better = if is_kept { Vec::new() } else { project.unreadable_before(chosen, &self.run.knobs.permits) };
+            for (version, file, reason) in better {
+                let is_asked_for = own.iter().all(|demand| demand.range.contains(version))
+                    && constraint.is_none_or(|(range, _)| range.contains(version));
+                if is_asked_for {
+                    let (name, version, filename) = (name.clone(), version.clone(), file.filename.clone());
+                    warnings.insert(Warning::Unreadable { name, version, filename, reason: reason.to_string() });
+                }
+            }
+        }
+        warnings
     }
 
     /// Notes that a node is reached for a reason; returns what it reaches, if that is news.

@@ -23,7 +23,7 @@ use crate::{Facts, ProjectFacts, Question, Refusal};
 /// Every project that was looked at, for one problem.
 pub(crate) struct Projects<'f> {
     prepared: &'f Prepared<'f>,
-    facts: &'f Facts,
+    pub(crate) facts: &'f Facts,
     known: RefCell<Map<PackageName, Option<Rc<Project<'f>>>>>,
 }
 
@@ -271,6 +271,24 @@ impl<'f> Project<'f> {
         let missing = |position: &usize| self.welcome(*position, permits).is_ok() && self.metadata(*position).is_none();
         let positions = self.ordered(vec![after]).filter(missing).take(limit);
         positions.filter_map(|position| self.question(position)).collect()
+    }
+
+    /// Returns the versions that come before the chosen one in the order in which they are tried, and whose metadata is known to
+    /// be unreadable; with their files, and why.
+    pub(crate) fn unreadable_before(
+        &self,
+        chosen: &Version,
+        permits: &Permits,
+    ) -> Vec<(&'f Version, &'f PageFile, Arc<str>)> {
+        let Some((page, position)) = self.page().and_then(|page| Some((page, page.position(chosen)?))) else {
+            return Vec::new();
+        };
+        let before = if self.is_lowest() { 0..position } else { position + 1..page.version_count() };
+        let unreadable = |position: usize| match (self.obstacle(position, permits)?, self.choice(position)) {
+            (Obstacle::Unreadable(reason), Choice::File(file)) => Some((page.version(position), file, reason)),
+            _ => None,
+        };
+        before.filter_map(unreadable).collect()
     }
 
     /// Returns the question for the metadata of the version at a position.

@@ -13,6 +13,8 @@ use pinfold_packaging::{Metadata, PackageName, PageFile, ProjectStatus, Releases
 pub struct Facts {
     projects: BTreeMap<PackageName, ProjectFact>,
     metadata: HashMap<FileKey, MetadataFact>,
+    /// Some metadata cannot be read, which is rare.
+    has_unreadable: bool,
 }
 
 /// What is known of one file's metadata.
@@ -69,7 +71,13 @@ impl Facts {
 
     /// Adds that the metadata of a file cannot be read, and why: the file's version is then no candidate.
     pub fn add_unreadable(&mut self, key: FileKey, reason: &str) {
+        self.has_unreadable = true;
         self.metadata.insert(key, MetadataFact::Unreadable(reason.into()));
+    }
+
+    /// Returns true if the metadata of any file is known to be unreadable.
+    pub(crate) const fn has_unreadable(&self) -> bool {
+        self.has_unreadable
     }
 
     /// Returns true if it is known whether the project exists and which files it has.

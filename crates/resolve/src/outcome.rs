@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pinfold_artifact::{Origin, SafeUrl};
+use pinfold_artifact::{ArtifactFilename, Origin, SafeUrl};
 use pinfold_packaging::{
     DistributionFilename, ExtraName, PackageName, PageFile, ProjectState, Repair, Specifiers, Target, Version,
 };
@@ -161,6 +161,17 @@ pub enum Warning {
         /// The extra.
         extra: ExtraName,
     },
+    /// A version was passed over, because its metadata cannot be read.
+    Unreadable {
+        /// The project.
+        name: PackageName,
+        /// The version.
+        version: Version,
+        /// The file whose metadata it is.
+        filename: ArtifactFilename,
+        /// Why.
+        reason: String,
+    },
     /// The chosen file was yanked.
     Yanked {
         /// The project.
@@ -194,6 +205,9 @@ impl fmt::Display for Warning {
                 reason.iter().try_for_each(|text| write!(f, ": {text}"))
             }
             Self::UnknownExtra { name, version, extra } => write!(f, "`{name}` {version} has no extra `{extra}`"),
+            Self::Unreadable { name, version, filename, reason } => {
+                write!(f, "`{name}` {version} is passed over: the metadata of `{filename}` cannot be read: {reason}")
+            }
             Self::Yanked { name, version, reason } => {
                 write!(f, "`{name}` {version} was yanked")?;
                 if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }

@@ -348,12 +348,24 @@ fn a_version_with_unreadable_requirements_is_passed_over() {
         a 1.0
         b 1.0
         ";
-    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a"), @"
+    a 1.0
+    warning: `a` 2.0 is passed over: the metadata of `a-2.0-py3-none-any.whl` cannot be read: `2004d` is no version
+    ");
     assert_snapshot!(ask(universe, "a==2.0"), @r#"
     Because you require `a==2.0` (app.toml:1) and a 2.0 cannot be used (unreadable metadata), there is no solution.
     hint: the metadata of a 2.0 cannot be read: `2004d` is no version
     "#);
+    // A version that nobody could have taken is not missed.
     assert_snapshot!(ask(universe, "a===1.0"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a<2"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a\nconstraint: a<2"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a\nprefer: a 1.0"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a\nstrategy: lowest"), @"a 1.0");
+    assert_snapshot!(ask("a 1.0 -> b==2004d\na 2.0", "a\nstrategy: lowest"), @"
+    a 2.0
+    warning: `a` 1.0 is passed over: the metadata of `a-1.0-py3-none-any.whl` cannot be read: `2004d` is no version
+    ");
 }
 
 #[test]
