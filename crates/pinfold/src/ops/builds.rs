@@ -55,6 +55,22 @@ pub(crate) fn wheel_of(
     .map_err(|failure| failure.with("while building", format!("{} {}", selected.name, selected.version)))
 }
 
+/// Returns the wheel that was built before from a locked sdist with the locked recipe, if the store still has both, and the
+/// sdist from the index that the lock names.
+///
+/// # Errors
+/// Exit 4 if the disk fails.
+pub(crate) fn known_wheel(workshop: &Workshop<'_>, selected: &Selected) -> Result<Option<Artifact>, Failure> {
+    let is_from_index = !matches!(selected.direct, Some(Direct::Directory { .. } | Direct::Git { .. }));
+    let Some(recipe) = selected.recipe.as_ref().filter(|_| is_from_index) else { return Ok(None) };
+    if workshop.store.find(&selected.artifact)?.is_none() {
+        return Ok(None);
+    }
+    let key = recipe_key(workshop, recipe, selected.direct.as_ref().and_then(Direct::subdirectory));
+    let Some(wheel) = record(workshop, &key)?.map(|record| record.artifact(&key)).transpose()? else { return Ok(None) };
+    Ok(workshop.store.find(&wheel)?.map(|_| wheel))
+}
+
 /// Makes an environment of the tools, and lets `work` run in it.
 ///
 /// # Errors
@@ -155,9 +171,16 @@ fn record_path(workshop: &Workshop<'_>, key: &Sha256) -> Result<PathBuf, Failure
 
 /// Returns the wheel that the same recipe gave before, if the store still has it.
 fn built_before(workshop: &Workshop<'_>, key: &Sha256) -> Result<Option<Stored>, Failure> {
-    let Ok(text) = std::fs::read(record_path(workshop, key)?) else { return Ok(None) };
-    let Ok(record) = serde_json::from_slice::<BuiltRecord>(&text) else { return Ok(None) };
-    Ok(workshop.store.find(&record.artifact(key)?)?)
+    match record(workshop, key)? {
+        Some(record) => Ok(workshop.store.find(&record.artifact(key)?)?),
+        None => Ok(None),
+    }
+}
+
+/// Returns what is remembered of the build with this key; none if nothing is, or nothing that can be read.
+fn record(workshop: &Workshop<'_>, key: &Sha256) -> Result<Option<BuiltRecord>, Failure> {
+    let text = std::fs::read(record_path(workshop, key)?).ok();
+    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
 }
 
 fn remember(workshop: &Workshop<'_>, key: &Sha256, record: &BuiltRecord) -> Result<(), Failure> {

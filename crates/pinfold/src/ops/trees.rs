@@ -42,6 +42,8 @@ pub(crate) struct Workshop<'a> {
 /// Unpacked wheels, per package.
 pub(crate) type Trees = BTreeMap<PackageName, StoredTree>;
 
+/// Threads for what is in the store already.
+const LOCAL_HANDS: usize = 2;
 /// Builds at once: each is one process that computes.
 const BUILDING_HANDS: usize = 2;
 /// Threads for big files: some unpack while the next files arrive.
@@ -107,25 +109,34 @@ pub(crate) fn make(
     accepts: &[Accepted],
     ready: &(dyn Fn(&Selected, &StoredTree) + Sync),
 ) -> Result<Trees, Failure> {
-    let wheels: Vec<&Selected> = selection.packages.iter().filter(|p| p.kind == ArtifactKind::Wheel).collect();
+    // The longest lists of files first: what is read last should be short.
+    let mut packages: Vec<&Selected> = selection.packages.iter().collect();
+    packages.sort_by_key(|selected| std::cmp::Reverse(selected.artifact.size_bytes));
     // It takes a while where the bytes have to be looked at.
-    let bar = workshop.output.count_bar("checking", wheels.len() as u64);
-    let look = |selected: &&Selected| stored_tree(workshop.store, selected, accepts).inspect(|_| bar.inc(1));
-    let stored = in_parallel(&wheels, 2, look);
+    let bar = workshop.output.count_bar("checking", packages.len() as u64);
+    let look = |selected: &&Selected| stored_tree(workshop, selected, accepts).inspect(|_| bar.inc(1));
+    let stored = in_parallel(&packages, LOCAL_HANDS, look);
     drop(bar);
     damage::tell(workshop.store, selection, workshop.output);
-    let stored = stored?;
-    let (there, missing): (Vec<_>, Vec<_>) = wheels.into_iter().zip(stored).partition(|(_, tree)| tree.is_some());
-    let there: Vec<(&Selected, StoredTree)> =
-        there.into_iter().filter_map(|(selected, tree)| Some((selected, tree?))).collect();
-    let mut missing: Vec<&Selected> = missing.into_iter().map(|(selected, _)| selected).collect();
-    missing.extend(selection.packages.iter().filter(|package| package.kind == ArtifactKind::Sdist));
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for (selected, tree) in packages.into_iter().zip(stored?) {
+        match tree {
+            Some(tree) => there.push((selected, tree)),
+            None => missing.push(selected),
+        }
+    }
     // What is to be built takes longest; then the largest file, so that the longest transfer does not begin last.
     let rank = |it: &&Selected| (it.kind != ArtifactKind::Sdist, std::cmp::Reverse(it.artifact.size_bytes));
     missing.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
     let made = thread::scope(|scope| {
         if !missing.is_empty() {
-            scope.spawn(|| there.iter().for_each(|(selected, tree)| ready(selected, tree)));
+            scope.spawn(|| {
+                let tell = |(selected, tree): &(&Selected, StoredTree)| {
+                    ready(selected, tree);
+                    Ok(())
+                };
+                in_parallel(&there, LOCAL_HANDS, tell)
+            });
         }
         fetch_and_unpack(workshop, &missing, accepts, ready)
     })?;
@@ -147,9 +158,22 @@ fn recheck(workshop: &Workshop<'_>, selection: &Selection, trees: Trees) -> Resu
     Ok(())
 }
 
-/// A stored tree may have been unpacked for another lock, which accepted what this one does not.
-fn stored_tree(store: &Store, selected: &Selected, accepts: &[Accepted]) -> Result<Option<StoredTree>, Failure> {
-    let Some(tree) = store.unpacked(&selected.artifact)? else { return Ok(None) };
+/// Returns the tree of a wheel, or of what was built before from an sdist, if the store has it. It may have been unpacked
+/// for another lock, which accepted what this one does not.
+fn stored_tree(
+    workshop: &Workshop<'_>,
+    selected: &Selected,
+    accepts: &[Accepted],
+) -> Result<Option<StoredTree>, Failure> {
+    let store = workshop.store;
+    let tree = match selected.kind {
+        ArtifactKind::Wheel => store.unpacked(&selected.artifact)?,
+        ArtifactKind::Sdist => match builds::known_wheel(workshop, selected)? {
+            Some(wheel) => store.unpacked(&wheel)?,
+            None => None,
+        },
+    };
+    let Some(tree) = tree else { return Ok(None) };
     // What it cannot have lost is compared with what was stored while it is linked.
     if store.is_settled(&tree) {
         return Ok(check_wheel(&tree, selected, accepts)?.then_some(tree));
