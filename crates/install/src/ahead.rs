@@ -4,7 +4,7 @@
 //! all are known they are merged, and what was placed is either what the merged list says, byte for byte, or nobody's
 //! fault but that of a list that is refused. If anything goes wrong, everything placed ahead is forgotten.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,12 +13,12 @@ use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_lock::Selected;
 use pinfold_store::StoredTree;
 
-use crate::disk::{self, Directory};
+use crate::disk;
 use crate::link::{self, NamedTree, Placing};
 use crate::merge::Planned;
 use crate::stage::{Part, StageOptions};
 use crate::wheel_facts::WheelFacts;
-use crate::{InstallError, Interpreter, distribution};
+use crate::{Interpreter, distribution};
 
 /// What was placed ahead.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Ahead {
         let trees = [NamedTree { package: &selected.name, tree }];
         let StageOptions { link_mode: mode, progress, .. } = *options;
         let placing = Placing { root, trees: &trees, mode, threads: 1, progress };
-        if place(&files, &placing).is_err() {
+        if link::place_all(&files, &HashMap::new(), &placing).is_err() {
             self.spoiled.store(true, Ordering::Relaxed);
         }
     }
@@ -72,13 +72,4 @@ impl Ahead {
         files.sort_by(|a, b| disk::split(a.path.as_str()).cmp(&disk::split(b.path.as_str())));
         files
     }
-}
-
-fn place(files: &[Planned<'_>], placing: &Placing<'_>) -> Result<(), InstallError> {
-    let mut directories = BTreeSet::new();
-    files.iter().for_each(|file| disk::add_parents(&mut directories, file.path.as_str()));
-    let opened = Directory::open(placing.root).map_err(InstallError::io("open", placing.root))?;
-    disk::make_directories(&opened, directories.into_iter())
-        .map_err(InstallError::io("make the directories of", placing.root))?;
-    link::place_all(files, &HashMap::new(), placing)
 }

@@ -27,6 +27,7 @@ mod known;
 mod layout;
 mod ledger;
 mod link;
+mod listing;
 mod lock_age;
 mod merge;
 mod plan;
@@ -37,6 +38,7 @@ mod scripts;
 mod stage;
 mod staging;
 mod startup;
+mod threads;
 mod unpack;
 mod verify;
 mod waiting;
@@ -63,10 +65,4 @@ pub use verify::watch;
 pub use verify::{Depth, Finding, FindingCode, Report, VerifyOptions, WatchEnding, WatchEvent, verify};
 pub use waiting::{Holder, Waiting};
 
-/// Threads that work on files: two are enough for every disk that was measured.
-const THREADS: usize = 2;
-
-/// Returns a thread's result, or goes on with its panic.
-fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
+use threads::{THREADS, join};

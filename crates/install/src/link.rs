@@ -14,7 +14,8 @@ use pinfold_store::{StoredTree, TreeFile};
 
 use crate::disk::{self, Directory, Facts, Kind};
 use crate::merge::{Planned, Source};
-use crate::{InstallError, LinkMode, platform};
+use crate::verify::stamps::Stamped;
+use crate::{InstallError, LinkMode, platform, threads};
 
 /// A tree of the store, and whose it is.
 pub(crate) struct NamedTree<'a> {
@@ -37,7 +38,8 @@ pub(crate) struct Placing<'a> {
     pub(crate) progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Places merged files, whose directories exist already, but for those that are there; `there` says from which tree.
+/// Places merged files, but for those that are there; `there` says from which tree. Makes the directories that they need.
+/// Returns what the file system says of each, in the order of the files.
 ///
 /// # Errors
 /// [`InstallError::StoreChanged`] if a tree is not what it was, [`InstallError::Io`].
@@ -45,32 +47,37 @@ pub(crate) fn place_all(
     files: &[Planned<'_>],
     there: &HashMap<ArchivePath, Sha256>,
     placing: &Placing<'_>,
-) -> Result<(), InstallError> {
+) -> Result<Vec<Stamped>, InstallError> {
     let root = Directory::open(placing.root).map_err(InstallError::io("open", placing.root))?;
     let groups: Vec<&[Planned<'_>]> =
         files.chunk_by(|a, b| disk::split(a.path.as_str()).0 == disk::split(b.path.as_str()).0).collect();
     let placer = Placer { root: &root, placing: *placing, there, best: AtomicU8::new(REFLINK) };
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let worker = || {
-        let mut opened = None;
-        while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if stop.load(Ordering::Relaxed) {
+    let (tickets, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // One thread begins at the front, one at the back: they seldom want the same directory.
+    let worker = |number: usize| {
+        let (mut opened, mut stamps) = (None, Vec::new());
+        for taken in 0.. {
+            if tickets.fetch_add(1, Ordering::Relaxed) >= groups.len() || stop.load(Ordering::Relaxed) {
                 break;
             }
-            if let Err(error) = placer.place_group(group, &mut opened) {
-                stop.store(true, Ordering::Relaxed);
-                return Err(error);
+            let position = if number == 0 { taken } else { groups.len() - 1 - taken };
+            match placer.place_group(groups[position], &mut opened) {
+                Ok(placed) => stamps.push((position, placed)),
+                Err(error) => {
+                    stop.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
             }
         }
-        Ok(())
+        Ok(stamps)
     };
-    let threads = if files.len() < FEW_FILES { 1 } else { placing.threads };
-    let results = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
-        let own = worker();
-        others.into_iter().map(crate::join).chain([own]).collect::<Vec<_>>()
-    });
-    results.into_iter().collect()
+    let threads = if files.len() < FEW_FILES { 1 } else { placing.threads.min(2) };
+    let mut stamps = Vec::with_capacity(groups.len());
+    for placed in threads::on_each(threads, worker) {
+        stamps.append(&mut placed?);
+    }
+    stamps.sort_by_key(|(position, _)| *position);
+    Ok(stamps.into_iter().flat_map(|(_, placed)| placed).collect())
 }
 
 struct Placer<'a> {
@@ -86,32 +93,61 @@ struct Placer<'a> {
 type Opened<'f> = Option<(u32, &'f str, Directory)>;
 
 impl Placer<'_> {
-    fn place_group<'f>(&self, group: &'f [Planned<'_>], opened: &mut Opened<'f>) -> Result<(), InstallError> {
-        let Some(first) = group.first() else { return Ok(()) };
+    fn place_group<'f>(&self, group: &'f [Planned<'_>], opened: &mut Opened<'f>) -> Result<Vec<Stamped>, InstallError> {
+        let Some(first) = group.first() else { return Ok(Vec::new()) };
         let directory = disk::split(first.path.as_str()).0;
         let path = disk::below(self.placing.root, directory);
+        self.make(directory).map_err(InstallError::io("make the directory", &path))?;
         let target = self.root.open_in(directory).map_err(InstallError::io("open", &path))?;
+        let mut stamps = Vec::with_capacity(group.len());
         for file in group {
             let name = disk::split(file.path.as_str()).1;
-            match self.there.get(&file.path) {
-                Some(tree) if self.is_from(file, tree) => continue,
-                // Another distribution that brings the same bytes was chosen.
-                Some(_) => target.remove(name).map_err(InstallError::io("replace", &path.join(name)))?,
-                None => {}
-            }
-            match &file.source {
-                Source::Bytes(bytes) => {
-                    let written = write_file(&target, name, bytes, file.executable);
-                    written.map_err(InstallError::io("write", &path.join(name)))?;
+            let look = || target.facts(name).map_err(InstallError::io("look at", &path.join(name)));
+            let facts = match self.there.get(&file.path) {
+                Some(tree) if self.is_from(file, tree) => look()?,
+                there => {
+                    if there.is_some() {
+                        // Another distribution that brings the same bytes was chosen.
+                        target.remove(name).map_err(InstallError::io("replace", &path.join(name)))?;
+                    }
+                    match &file.source {
+                        Source::Bytes(bytes) => {
+                            let written = write_file(&target, name, bytes, file.executable);
+                            written.map_err(InstallError::io("write", &path.join(name)))?;
+                            look()?
+                        }
+                        Source::Tree(position, stored) => {
+                            let from = self.source_directory(*position, stored, opened)?;
+                            match self.place_stored(from, stored, *position, &target, name)? {
+                                Some(facts) => facts,
+                                None => look()?,
+                            }
+                        }
+                    }
                 }
-                Source::Tree(position, stored) => {
-                    let from = self.source_directory(*position, stored, opened)?;
-                    self.place_stored(from, stored, *position, &target, name)?;
-                }
-            }
+            };
+            stamps.push(Stamped::of(&facts));
         }
         (self.placing.progress)(group.len() as u64);
-        Ok(())
+        Ok(stamps)
+    }
+
+    /// Makes a directory of the generation, and those above it that are not there yet.
+    fn make(&self, directory: &str) -> io::Result<()> {
+        if directory.is_empty() {
+            return Ok(());
+        }
+        let is_there = |result: io::Result<()>| match result {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result,
+        };
+        match is_there(self.root.make_directory(directory)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && directory.contains('/') => {
+                self.make(disk::split(directory).0)?;
+                is_there(self.root.make_directory(directory))
+            }
+            result => result,
+        }
     }
 
     fn source_directory<'o, 'f>(
@@ -138,6 +174,7 @@ impl Placer<'_> {
         Ok(&opened.insert(entry).2)
     }
 
+    /// Places a file from the store. Returns what the file system says of it, if it is the store's own file.
     fn place_stored(
         &self,
         from: &Directory,
@@ -145,7 +182,7 @@ impl Placer<'_> {
         position: u32,
         target: &Directory,
         name: &str,
-    ) -> Result<(), InstallError> {
+    ) -> Result<Option<Facts>, InstallError> {
         let source = disk::split(stored.path.as_str()).1;
         loop {
             let way = self.way();
@@ -156,17 +193,20 @@ impl Placer<'_> {
             let error = match placed {
                 Ok(facts) => {
                     // The file is there: a failure to look at it is no reason to place it in another way.
+                    let is_link = facts.is_none();
                     let facts = facts.map_or_else(|| target.facts(name), Ok);
                     let facts = facts.map_err(|e| self.failed(position, stored, e))?;
-                    let changed = difference(&facts, stored);
-                    return changed.map_or(Ok(()), |difference| Err(self.changed(position, stored, difference)));
+                    return match difference(&facts, stored) {
+                        Some(difference) => Err(self.changed(position, stored, difference)),
+                        None => Ok(is_link.then_some(facts)),
+                    };
                 }
                 Err(error) => error,
             };
             if self.placing.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks {
                 // Only this file has too many names.
                 let copied = copy(from, source, target, name, stored.executable, false);
-                return copied.map(drop).map_err(|e| self.failed(position, stored, e));
+                return copied.map(|_| None).map_err(|e| self.failed(position, stored, e));
             }
             if self.placing.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
                 return Err(self.failed(position, stored, error));

@@ -36,17 +36,13 @@ pub(crate) enum Source<'a> {
     Tree(u32, &'a pinfold_store::TreeFile),
 }
 
-/// Sorts planned files directory by directory and joins those of one path.
+/// Sorts planned files directory by directory and joins those of one path. [`check_twins`] says the rest.
 ///
 /// # Errors
 /// [`InstallError::Conflict`]; `name` says who brings a file.
-pub(crate) fn merge<'a>(
-    mut files: Vec<Planned<'a>>,
-    name: &dyn Fn(&[u32]) -> String,
-) -> Result<Vec<Planned<'a>>, InstallError> {
-    files.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.owners.cmp(&b.owners)));
+pub(crate) fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
     let mut merged: Vec<Planned<'a>> = Vec::with_capacity(files.len());
-    for mut file in files {
+    for mut file in sorted(files) {
         match merged.last_mut() {
             Some(last) if last.path == file.path => {
                 if last.sha256 != file.sha256 {
@@ -63,8 +59,23 @@ pub(crate) fn merge<'a>(
             _ => merged.push(file),
         }
     }
-    check_twins(&merged, name)?;
     Ok(merged)
+}
+
+/// Says who brings a file, from the positions of the distributions that do.
+pub(crate) type Naming<'n> = dyn Fn(&[u32]) -> String + Sync + 'n;
+
+/// Sorts by directory, then name, then owners. Each path is taken apart once; files are moved once, not while sorting.
+fn sorted(files: Vec<Planned<'_>>) -> Vec<Planned<'_>> {
+    let mut keys: Vec<(&str, &str, &[u32], usize)> = Vec::with_capacity(files.len());
+    for (position, file) in files.iter().enumerate() {
+        let (directory, name) = key(file);
+        keys.push((directory, name, &file.owners, position));
+    }
+    keys.sort();
+    let order: Vec<usize> = keys.into_iter().map(|(.., position)| position).collect();
+    let mut files: Vec<Option<Planned<'_>>> = files.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|position| files[position].take()).collect()
 }
 
 /// Directory first, so that the files of one directory are neighbours.
@@ -72,8 +83,12 @@ fn key<'p>(file: &'p Planned<'_>) -> (&'p str, &'p str) {
     disk::split(file.path.as_str())
 }
 
-/// Refuses two paths that some file system takes for one, and a file where another distribution needs a directory.
-fn check_twins(files: &[Planned<'_>], name: &dyn Fn(&[u32]) -> String) -> Result<(), InstallError> {
+/// Refuses two paths that some file system takes for one, and a file where another distribution needs a directory. Takes
+/// merged files.
+///
+/// # Errors
+/// [`InstallError::Conflict`]; `name` says who brings a file.
+pub(crate) fn check_twins(files: &[Planned<'_>], name: &Naming<'_>) -> Result<(), InstallError> {
     let mut seen: HashMap<String, usize> = HashMap::with_capacity(files.len());
     let mut directories: HashMap<String, usize> = HashMap::new();
     let mut last_directory = None;
@@ -109,7 +124,7 @@ fn note_directories(path: &str, position: usize, directories: &mut HashMap<Strin
     }
 }
 
-fn conflict(first: &Planned<'_>, second: &Planned<'_>, name: &dyn Fn(&[u32]) -> String) -> InstallError {
+fn conflict(first: &Planned<'_>, second: &Planned<'_>, name: &Naming<'_>) -> InstallError {
     let path = if first.path == second.path {
         first.path.to_string()
     } else {
@@ -131,6 +146,11 @@ mod tests {
             source: Source::Bytes(vec![bytes]),
             owners: vec![owner],
         }
+    }
+
+    fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
+        let merged = super::merge(files, name)?;
+        check_twins(&merged, name).map(|()| merged)
     }
 
     fn check(files: &[(&str, u8, u32)], expected: Result<&[(&str, &[u32])], &str>) {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
+use pinfold_artifact::Sha256;
 use pinfold_lock::Selected;
 use pinfold_packaging::PackageName;
 use pinfold_store::StoredTree;
@@ -16,15 +17,15 @@ use crate::ahead::Ahead;
 use crate::disk::{self, Directory};
 use crate::exchange;
 use crate::link::{self, NamedTree, Placing};
-use crate::merge::{self, Planned, Source};
-use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, digest};
+use crate::listing::Listing;
+use crate::merge::{self, Planned};
+use crate::receipt::{RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::scripts::Place;
 use crate::staging::{Staged, StagingDirectory};
-use crate::verify::stamps;
 use crate::wheel_facts::WheelFacts;
 use crate::{
-    Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledFile, InstalledLink, Intent, Receipt,
-    ReceiptFiles, Relocation, THREADS, base, bytecode, direct_url, distribution, generations,
+    Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledLink, Intent, Receipt, ReceiptFiles,
+    Relocation, THREADS, base, bytecode, direct_url, distribution, generations, join, threads,
 };
 
 /// How files come from the store into an environment.
@@ -123,9 +124,9 @@ impl<'g, 'a> Staging<'g, 'a> {
     /// brings a file of the environment's own, [`InstallError::StoreChanged`] if a tree was changed, and what the disk says.
     pub fn finish(self, trees: &BTreeMap<PackageName, StoredTree>) -> Result<Staged<'g>, InstallError> {
         let Self { guard, intent, options, generation, mut directory, ahead } = self;
-        let environment = guard.environment();
         let parts = parts(intent, trees)?;
-        let (files, links) = planned(intent, environment, &parts)?;
+        let name = |owners: &[u32]| owner_name(&parts, owners);
+        let (files, links) = planned(intent, guard.environment(), &parts, &name)?;
         let there = match ahead.into_placed() {
             Some(there) => there,
             None => {
@@ -134,24 +135,51 @@ impl<'g, 'a> Staging<'g, 'a> {
             }
         };
         let root = directory.path();
-        make_directories(root, intent, &files)?;
+        make_directories(root, intent)?;
         make_links(root, &links)?;
         let trees: Vec<_> =
             parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
         let StageOptions { link_mode: mode, progress, .. } = *options;
-        link::place_all(&files, &there, &Placing { root, trees: &trees, mode, threads: THREADS, progress })?;
-        let stamps = stamps::take(root, &files)?;
-        let mut files: Vec<InstalledFile> = files.into_iter().map(installed_file).collect();
-        if options.bytecode == Bytecode::Compile {
-            files.extend(bytecode::compile(root, environment.venv(), intent.interpreter, &files)?);
-        }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        let list = ReceiptFiles { files, links };
+        let placing = Placing { root, trees: &trees, mode, threads: THREADS, progress };
+        // What has nothing to do with the disk is done while that is at work.
+        let (placed, listing) = std::thread::scope(|scope| {
+            let twins = scope.spawn(|| merge::check_twins(&files, &name));
+            let listing = scope.spawn(|| listing(root, &files, links, options.bytecode));
+            let placed = link::place_all(&files, &there, &placing);
+            let (twins, listing) = (join(twins), join(listing));
+            // Where twins are one file for the file system, they are why placing failed.
+            twins.and(placed).and_then(|placed| Ok((placed, listing?)))
+        })?;
+        let (listing, sha256) = match listing {
+            (listing, Some(sha256)) => (listing, sha256),
+            (listing, None) => {
+                let venv = guard.environment().venv();
+                let made = bytecode::compile(root, venv, intent.interpreter, &listing.list.files)?;
+                let listing = listing.add(made);
+                let sha256 = listing.write(root)?;
+                (listing, sha256)
+            }
+        };
         let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
-        let receipt = write_receipt(root, intent, options, generation, &list, distributions)?;
-        stamps.write(root, &list.files, &receipt.files_sha256)?;
+        let receipt = write_receipt(root, intent, options, generation, &listing.list, sha256, distributions)?;
+        listing.write_stamps(root, &placed, &receipt.files_sha256)?;
         Ok(Staged::new(guard, directory, receipt, options.keep))
     }
+}
+
+/// Lists the files, and writes the list and returns its digest unless modules are compiled first.
+fn listing(
+    root: &Path,
+    files: &[Planned<'_>],
+    links: Vec<InstalledLink>,
+    bytecode: Bytecode,
+) -> Result<(Listing, Option<Sha256>), InstallError> {
+    let listing = Listing::of(files, links);
+    let sha256 = match bytecode {
+        Bytecode::Compile => None,
+        Bytecode::Leave => Some(listing.write(root)?),
+    };
+    Ok((listing, sha256))
 }
 
 /// A package of the selection with its tree.
@@ -168,36 +196,40 @@ fn parts<'a>(intent: &Intent<'a>, trees: &'a BTreeMap<PackageName, StoredTree>) 
         let facts = WheelFacts::of(tree.manifest()).ok_or_else(missing)?;
         Ok::<_, InstallError>(Part { selected, tree, facts })
     };
-    let mut parts = intent.selection.packages.iter().map(part).collect::<Result<Vec<_>, _>>()?;
-    parts.sort_by(|a, b| a.selected.name.cmp(&b.selected.name));
-    Ok(parts)
+    let mut selected: Vec<&Selected> = intent.selection.packages.iter().collect();
+    selected.sort_by(|a, b| a.name.cmp(&b.name));
+    threads::map(&selected, |_, selected| part(selected)).into_iter().collect()
 }
 
 fn planned<'a>(
     intent: &Intent<'_>,
     environment: &Environment,
     parts: &'a [Part<'a>],
+    name: &merge::Naming<'_>,
 ) -> Result<(Vec<Planned<'a>>, Vec<InstalledLink>), InstallError> {
     let place = Place::new(environment, intent.relocation);
     let (mut files, links) = base::environment_files(intent.interpreter, &place)?;
-    for (position, part) in parts.iter().enumerate() {
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        files.append(&mut distribution::files(part, position, intent.interpreter, &place)?);
+    let of_each = threads::map(parts, |position, part| {
+        distribution::files(part, u32::try_from(position).unwrap_or(u32::MAX), intent.interpreter, &place)
+    });
+    for of_one in of_each {
+        files.append(&mut of_one?);
     }
-    let name = |owners: &[u32]| {
-        let first = owners.first().and_then(|owner| parts.get(*owner as usize));
-        let named = |part: &Part<'_>| format!("{} {}", part.selected.name, part.selected.version);
-        first.map_or_else(|| "the environment itself".to_owned(), named)
-    };
-    Ok((merge::merge(files, &name)?, links))
+    Ok((merge::merge(files, name)?, links))
 }
 
-fn make_directories(root: &Path, intent: &Intent<'_>, files: &[Planned<'_>]) -> Result<(), InstallError> {
+/// Says whose a file is.
+fn owner_name(parts: &[Part<'_>], owners: &[u32]) -> String {
+    let first = owners.first().and_then(|owner| parts.get(*owner as usize));
+    let named = |part: &Part<'_>| format!("{} {}", part.selected.name, part.selected.version);
+    first.map_or_else(|| "the environment itself".to_owned(), named)
+}
+
+/// Makes the directories that are there even when nothing is installed.
+fn make_directories(root: &Path, intent: &Intent<'_>) -> Result<(), InstallError> {
     let own: Vec<String> = base::directories(intent.interpreter).into_iter().map(|path| path + "/.").collect();
     let mut directories = BTreeSet::new();
-    for path in files.iter().map(|file| file.path.as_str()).chain(own.iter().map(String::as_str)) {
-        disk::add_parents(&mut directories, path);
-    }
+    own.iter().for_each(|path| disk::add_parents(&mut directories, path));
     directories.insert(RECEIPT_DIRECTORY);
     let opened = Directory::open(root).map_err(InstallError::io("open", root))?;
     disk::make_directories(&opened, directories.into_iter()).map_err(InstallError::io("make the directories of", root))
@@ -210,20 +242,6 @@ fn make_links(root: &Path, links: &[InstalledLink]) -> Result<(), InstallError> 
         made.map_err(InstallError::io("make the link", &disk::below(root, link.path.as_str())))?;
     }
     Ok(())
-}
-
-fn installed_file(planned: Planned<'_>) -> InstalledFile {
-    let executable = match &planned.source {
-        Source::Bytes(_) => planned.executable,
-        Source::Tree(_, stored) => stored.executable,
-    };
-    InstalledFile {
-        path: planned.path,
-        size: planned.size_bytes,
-        sha256: planned.sha256,
-        executable,
-        owners: planned.owners,
-    }
 }
 
 fn installed_distribution(selected: &Selected, tree: &StoredTree) -> InstalledDistribution {
@@ -241,20 +259,18 @@ fn installed_distribution(selected: &Selected, tree: &StoredTree) -> InstalledDi
     }
 }
 
-/// Writes the list of files, then the header: a generation without a header was never finished.
+/// Writes the header, last: a generation without one was never finished.
 fn write_receipt(
     root: &Path,
     intent: &Intent<'_>,
     options: &StageOptions<'_>,
     generation: u64,
     list: &ReceiptFiles,
+    files_sha256: Sha256,
     distributions: Vec<InstalledDistribution>,
 ) -> Result<Receipt, InstallError> {
     let directory = root.join(RECEIPT_DIRECTORY);
     let failed = |e: serde_json::Error| InstallError::io("write", &directory)(e.into());
-    let text = list.to_bytes().map_err(failed)?;
-    let files_path = directory.join(FILES_FILE);
-    fs::write(&files_path, &text).map_err(InstallError::io("write", &files_path))?;
     let receipt = Receipt {
         schema: Receipt::SCHEMA,
         generation,
@@ -269,7 +285,7 @@ fn write_receipt(
         interpreter: intent.interpreter.clone(),
         file_count: (list.files.len() + list.links.len()) as u64,
         total_bytes: list.files.iter().map(|file| file.size).sum(),
-        files_sha256: digest(&text),
+        files_sha256,
         distributions,
     };
     let path = directory.join(RECEIPT_FILE);

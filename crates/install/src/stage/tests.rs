@@ -7,6 +7,7 @@ use pinfold_testkit::WheelRecipe;
 use super::*;
 use crate::RebuildReason;
 use crate::fixture::{World, interpreter};
+use crate::receipt::digest;
 
 fn tool() -> WheelRecipe {
     WheelRecipe::new("tool", "1.0")
