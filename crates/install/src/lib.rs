@@ -49,7 +49,7 @@ pub use error::InstallError;
 pub use exchange::Placed;
 pub use generations::{Generation, Unreadable, history, rollback, unreadable};
 pub use held::{HeldGeneration, held};
-pub use interpreter::{Interpreter, InterpreterError, Libc, ProgramStamp, SchemePaths};
+pub use interpreter::{Interpreter, InterpreterError, KnownInterpreters, Libc, ProgramStamp, SchemePaths};
 pub use known::{KnownEnvironment, KnownEnvironments};
 pub use ledger::{Ledger, LedgerDistribution, LedgerEntry, LedgerProblem, changes, ledger};
 pub use lock_age::{AsOf, LockAsOf, Older};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use pinfold_fetch::{Connectivity, Credential, FetchSettings, Fetcher, ProxySettings};
-use pinfold_install::Interpreter;
+use pinfold_install::{Interpreter, KnownInterpreters};
 use pinfold_packaging::Specifiers;
 use pinfold_store::Store;
 
@@ -81,9 +81,12 @@ impl World {
     /// # Errors
     /// Exit 2 if there is none, or it does not fit.
     pub fn interpreter(&self, given: Option<&Path>, requires: Option<&Specifiers>) -> Result<Interpreter, Failure> {
-        let Some(given) = given else { return Ok(Interpreter::find(&self.search_path, requires)?) };
+        // Where the directory cannot be made, nothing is kept.
+        let directory = self.cache_subdirectory("interpreters").unwrap_or_else(|_| self.cache_dir.join("interpreters"));
+        let known = KnownInterpreters::in_directory(&directory, &self.search_path);
+        let Some(given) = given else { return Ok(known.find(requires)?) };
         let path = std::path::absolute(given).map_err(|e| Failure::of(Exit::Input, &e))?;
-        let interpreter = Interpreter::probe(&path, &self.search_path)?;
+        let interpreter = known.probe(&path)?;
         if let Some(requires) = requires.filter(|requires| !requires.contains(&interpreter.version)) {
             return Err(Failure::new(Exit::Input, format!("`{}` is Python {}", given.display(), interpreter.version))
                 .with("expected", format!("Python {requires}"))

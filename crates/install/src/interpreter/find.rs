@@ -10,21 +10,31 @@ use std::path::{Path, PathBuf};
 
 use pinfold_packaging::{PythonMinor, Specifiers};
 
-use crate::{Interpreter, InterpreterError};
+use crate::{Interpreter, InterpreterError, KnownInterpreters};
 
 impl Interpreter {
-    /// Finds the first interpreter on a PATH whose version is wanted: `python3` and `python` first, then `python3.X`.
+    /// Finds the first interpreter on a PATH whose version is wanted, and asks each anew; see [`KnownInterpreters::find`].
     ///
     /// # Errors
     /// [`InterpreterError::NotFound`], with what was looked at.
     pub fn find(search_path: &OsStr, requires_python: Option<&Specifiers>) -> Result<Self, InterpreterError> {
+        KnownInterpreters::none(search_path).find(requires_python)
+    }
+}
+
+impl KnownInterpreters<'_> {
+    /// Finds the first interpreter on the PATH whose version is wanted: `python3` and `python` first, then `python3.X`.
+    ///
+    /// # Errors
+    /// [`InterpreterError::NotFound`], with what was looked at.
+    pub fn find(&self, requires_python: Option<&Specifiers>) -> Result<Interpreter, InterpreterError> {
         let mut rejected = Vec::new();
         let mut seen = BTreeSet::new();
-        for program in candidates(search_path, requires_python) {
+        for program in candidates(self.search_path(), requires_python) {
             if !seen.insert(std::fs::canonicalize(&program).unwrap_or_else(|_| program.clone())) && !is_shim(&program) {
                 continue;
             }
-            match Self::probe(&program, search_path) {
+            match self.probe(&program) {
                 Ok(found) if requires_python.is_none_or(|wanted| wanted.contains(&found.version)) => return Ok(found),
                 Ok(found) => rejected.push((program, format!("is {}", found.version))),
                 Err(InterpreterError::Answer { reason, .. }) => rejected.push((program, format!("fails: {reason}"))),

@@ -3,11 +3,13 @@
 mod error;
 mod facts;
 mod find;
+mod known;
 mod libc;
 mod probe;
 
 pub use error::InterpreterError;
 pub use facts::{Interpreter, Libc, SchemePaths, Stamp as ProgramStamp};
+pub use known::KnownInterpreters;
 
 #[cfg(test)]
 #[cfg(unix)]
