@@ -76,14 +76,40 @@ impl World {
         Ok(Fetcher::new(settings)?)
     }
 
-    /// Returns the interpreter that was asked for, or the first on the search path that fits.
+    /// Returns the interpreter that was asked for, or the first on the search path that fits, and keeps what it said.
     ///
     /// # Errors
     /// Exit 2 if there is none, or it does not fit.
     pub fn interpreter(&self, given: Option<&Path>, requires: Option<&Specifiers>) -> Result<Interpreter, Failure> {
         // Where the directory cannot be made, nothing is kept.
-        let directory = self.cache_subdirectory("interpreters").unwrap_or_else(|_| self.cache_dir.join("interpreters"));
-        let known = KnownInterpreters::in_directory(&directory, &self.search_path);
+        let directory = self.cache_subdirectory("interpreters").unwrap_or_else(|_| self.interpreters_dir());
+        self.interpreter_of(given, requires, &KnownInterpreters::in_directory(&directory, &self.search_path))
+    }
+
+    /// Returns the same interpreter, and keeps nothing.
+    ///
+    /// # Errors
+    /// As [`World::interpreter`].
+    pub fn interpreter_in_passing(
+        &self,
+        given: Option<&Path>,
+        requires: Option<&Specifiers>,
+    ) -> Result<Interpreter, Failure> {
+        let directory = self.interpreters_dir();
+        let known = KnownInterpreters::in_directory(&directory, &self.search_path).keeping_nothing();
+        self.interpreter_of(given, requires, &known)
+    }
+
+    fn interpreters_dir(&self) -> PathBuf {
+        self.cache_dir.join("interpreters")
+    }
+
+    fn interpreter_of(
+        &self,
+        given: Option<&Path>,
+        requires: Option<&Specifiers>,
+        known: &KnownInterpreters<'_>,
+    ) -> Result<Interpreter, Failure> {
         let Some(given) = given else { return Ok(known.find(requires)?) };
         let path = std::path::absolute(given).map_err(|e| Failure::of(Exit::Input, &e))?;
         let interpreter = known.probe(&path)?;

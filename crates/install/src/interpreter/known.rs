@@ -17,18 +17,24 @@ use crate::{Interpreter, InterpreterError};
 pub struct KnownInterpreters<'a> {
     directory: Option<&'a Path>,
     search_path: &'a OsStr,
+    keeps: bool,
 }
 
 impl<'a> KnownInterpreters<'a> {
     /// Names the directory, without which nothing is kept, and the PATH on which interpreters, and what tells them their C
     /// library, are looked for.
     pub const fn in_directory(directory: &'a Path, search_path: &'a OsStr) -> Self {
-        Self { directory: Some(directory), search_path }
+        Self { directory: Some(directory), search_path, keeps: true }
     }
 
     /// Knows nothing and keeps nothing.
     pub(crate) const fn none(search_path: &'a OsStr) -> Self {
-        Self { directory: None, search_path }
+        Self { directory: None, search_path, keeps: false }
+    }
+
+    /// Reads what is known, and writes nothing.
+    pub const fn keeping_nothing(self) -> Self {
+        Self { keeps: false, ..self }
     }
 
     /// Returns what a program is: as it said before, or asked now.
@@ -41,7 +47,7 @@ impl<'a> KnownInterpreters<'a> {
             return Ok(known);
         }
         let found = Interpreter::probe(&program, self.search_path)?;
-        if found.is_program(&program) {
+        if self.keeps && found.is_program(&program) {
             // Where it cannot be kept it is asked again.
             let _kept = self.keep(&program, &found);
         }

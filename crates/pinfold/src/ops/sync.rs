@@ -92,6 +92,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let requires = read.lock.requires_python.as_ref();
     let interpreter = match receipt.as_ref().map(|receipt| &receipt.interpreter) {
         Some(known) if is_known(known, request.python, requires) => known.clone(),
+        _ if request.extent == Extent::Plan => world.interpreter_in_passing(request.python, requires)?,
         _ => world.interpreter(request.python, requires)?,
     };
     let selection = select(&read.lock, &interpreter.host()?, &request.wanted)?;
