@@ -127,7 +127,16 @@ fn each_target_may_have_its_own_url() {
 
     let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\", \"macos-aarch64\"]";
     project.write_manifest(&[&dependencies[..], &["tool"]].concat(), targets, "");
-    project.pinfold("lock").run().expect_code(2).expect_stderr("from an index on macos-aarch64");
+    let refused = |project: &Project| {
+        let run = project.pinfold("lock").run().expect_code(2).expect_stderr("from an index on macos-aarch64");
+        let run = run.expect_stderr(&format!("elsewhere: tool @ {}", server.file_url(&linux.filename())));
+        run.expect_stderr("(pinfold.toml:").expect_stderr("help: a name belongs to one origin");
+    };
+    refused(&project);
+    // It makes no difference who asks for it there.
+    project.server.update(&index().wheel("app", "1.0").requires("tool"));
+    project.write_manifest(&[&dependencies[..], &["app"]].concat(), targets, "");
+    refused(&project);
 }
 
 #[test]

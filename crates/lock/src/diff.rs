@@ -8,6 +8,8 @@ mod package;
 mod settings;
 mod text;
 
+pub use settings::{OtherLine, first_other_line};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinfold_packaging::{PackageName, Version};

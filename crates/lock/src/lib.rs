@@ -26,7 +26,7 @@ mod write;
 
 pub use applies::Applies;
 pub use asked::{Asked, Asker, Demanded};
-pub use diff::{Change, ChangeKind, LockDiff, PackageDiff, Weight, diff};
+pub use diff::{Change, ChangeKind, LockDiff, OtherLine, PackageDiff, Weight, diff, first_other_line};
 pub use document::{
     ArtifactKind, DependencyReference, Direct, DirectorySource, Lock, LockedArchive, LockedFile, Package, TreeSource,
     VcsSource,

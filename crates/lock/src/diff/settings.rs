@@ -50,11 +50,43 @@ pub(super) fn compare(old: &Lock, new: &Lock) -> Vec<Change> {
 
 /// Returns the first line in which the texts of two locks differ, if they do.
 pub(super) fn first_line(old: &Lock, new: &Lock) -> Option<Change> {
-    let (before, after) = (old.to_text(), new.to_text());
-    let position = before.lines().zip(after.lines()).take_while(|(a, b)| a == b).count();
-    let line = |text: &str| text.lines().nth(position).map(str::to_owned);
-    let change = || Change::new(ChangeKind::Setting, format!("line {}", position + 1), line(&before), line(&after));
-    (before != after).then(change)
+    let found = first_other_line(&old.to_text(), &new.to_text())?;
+    let moved = if found.is_order_only { " and after, the same in another order" } else { "" };
+    let subject = format!("line {}{moved}", found.number);
+    Some(Change::new(ChangeKind::Setting, subject, Some(found.old), Some(found.new)))
+}
+
+/// Where two texts part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherLine {
+    /// The number of the first line that differs, from 1.
+    pub number: usize,
+    /// What the old text has there, in words where it has nothing.
+    pub old: String,
+    /// What the new text has there, in words where it has nothing.
+    pub new: String,
+    /// Whether the two texts have the same lines, in another order.
+    pub is_order_only: bool,
+}
+
+/// Returns where two texts part; nothing if they are equal.
+pub fn first_other_line(old: &str, new: &str) -> Option<OtherLine> {
+    if old == new {
+        return None;
+    }
+    let position = old.lines().zip(new.lines()).take_while(|(a, b)| a == b).count();
+    let line = |text: &str| match text.lines().nth(position) {
+        None => "(the end)".to_owned(),
+        Some(line) if line.trim().is_empty() => "(an empty line)".to_owned(),
+        Some(line) => line.to_owned(),
+    };
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let is_order_only = sorted(old) == sorted(new) && line(old) != line(new);
+    Some(OtherLine { number: position + 1, old: line(old), new: line(new), is_order_only })
 }
 
 /// Returns what a lock says once, by key.

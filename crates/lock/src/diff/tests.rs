@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::fixture::{digest, resolution, settings, target};
-use crate::{Accepted, Asker, BuildRecipe, BuildTool, merge};
+use crate::{Accepted, Asker, BuildRecipe, BuildTool, LockedIndex, merge};
 
 fn lock(filenames: &[&str]) -> Lock {
     merge(&[resolution(target("linux-x86_64 3.10"), filenames)], settings()).unwrap()
@@ -201,6 +201,28 @@ fn what_no_rule_looks_at_is_said_by_its_line() {
     two.tool.as_mut().unwrap().computed.insert("a-1-py3-none-any.whl".parse().unwrap());
     let found = diff(&one, &two);
     assert!(!found.is_empty() && found.to_string().contains("line "), "{found}");
+}
+
+#[test]
+fn two_texts_part_at_a_line_with_something_on_it() {
+    let check = |old: &str, new: &str, expected: Option<(usize, &str, &str, bool)>| {
+        let found = first_other_line(old, new);
+        let found = found.as_ref().map(|at| (at.number, at.old.as_str(), at.new.as_str(), at.is_order_only));
+        assert_eq!(found, expected, "{old:?} {new:?}");
+    };
+    check("a\nb\n", "a\nb\n", None);
+    check("a\nb\nc\n", "a\nc\nb\n", Some((2, "b", "c", true)));
+    check("a\n\nb\n", "a\nb\n\n", Some((2, "(an empty line)", "b", true)));
+    check("a\n", "a\nb\n", Some((2, "(the end)", "b", false)));
+    check("a\n", "b\n", Some((1, "a", "b", false)));
+    // Two indexes in another order are another lock, and the message says what moved.
+    let mut old = lock(&["a-1-py3-none-any.whl"]);
+    let tool = old.tool.as_mut().unwrap();
+    tool.indexes.push(LockedIndex { name: "zweiter".to_owned(), ..tool.indexes[0].clone() });
+    let mut new = old.clone();
+    new.tool.as_mut().unwrap().indexes.reverse();
+    let found = diff(&old, &new).to_string();
+    assert_snapshot!(found, @r#"setting line 28 and after, the same in another order: name = "main" -> name = "zweiter""#);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pinfold_artifact::ArtifactFilename;
 use pinfold_fetch::Connectivity;
-use pinfold_lock::{Lock, LockDiff, PackageDiff, Why, diff, unified_diff};
+use pinfold_lock::{Lock, LockDiff, PackageDiff, Why, diff, first_other_line, unified_diff};
 use pinfold_packaging::{NameError, PackageName};
 use pinfold_policy::names::{new_lookalikes, remark_lookalikes};
 use serde_json::{Value, json};
@@ -227,7 +227,7 @@ fn check(
 
 /// Returns the first line that is written otherwise, of two texts that say the same.
 fn first_difference(before: &str, after: &str) -> String {
-    let position = before.lines().zip(after.lines()).take_while(|(a, b)| a == b).count();
-    let line = |text: &str| text.lines().nth(position).unwrap_or("(the end)").to_owned();
-    format!("line {}:\n- {}\n+ {}\n", position + 1, line(before), line(after))
+    let Some(found) = first_other_line(before, after) else { return String::new() };
+    let moved = if found.is_order_only { " and after, the same in another order" } else { "" };
+    format!("line {}{moved}:\n- {}\n+ {}\n", found.number, found.old, found.new)
 }
