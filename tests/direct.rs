@@ -133,10 +133,14 @@ fn each_target_may_have_its_own_url() {
         run.expect_stderr("(pinfold.toml:").expect_stderr("help: a name belongs to one origin");
     };
     refused(&project);
-    // It makes no difference who asks for it there.
+    // Where none of these files serves the target, the explanation says why no index was asked.
     project.server.update(&index().wheel("app", "1.0").requires("tool"));
     project.write_manifest(&[&dependencies[..], &["app"]].concat(), targets, "");
-    refused(&project);
+    let run = project.pinfold("lock").run().expect_code(1).expect_stderr("no solution for macos-aarch64");
+    run.expect_stderr(&format!(
+        "other targets get `tool` from elsewhere (tool @ {}",
+        server.file_url(&linux.filename())
+    ));
 }
 
 #[test]

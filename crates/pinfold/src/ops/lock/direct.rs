@@ -251,6 +251,28 @@ pub(super) fn two_origins(name: &PackageName, target: &Target, elsewhere: &Refer
     .help("a name belongs to one origin: give the requirement by URL for this target too")
 }
 
+/// Adds to a failure for which nothing was found on a target that the index was not asked, because other targets have a URL.
+pub(super) fn hint_elsewhere(inputs: &Inputs, target: &Target, mut failure: Failure) -> Failure {
+    let is_here = |name: &PackageName| {
+        inputs.references.iter().any(|one| one.requested.requirement.name == *name && is_active(inputs, one, target))
+    };
+    let elsewhere = inputs.references.iter().find(|one| {
+        let name = &one.requested.requirement.name;
+        let told = format!("`{name}`");
+        failure.details.iter().any(|(_, sentence)| sentence.contains(&told)) && !is_here(name)
+    });
+    if let Some(one) = elsewhere {
+        let name = &one.requested.requirement.name;
+        let hint = format!(
+            "other targets get `{name}` from elsewhere ({}, {}), so no index is asked for it: give the requirement by URL for \
+             {target} too",
+            one.requested, one.written
+        );
+        failure.help = Some(failure.help.map_or(hint.clone(), |help| format!("{hint}\n{help}")));
+    }
+    failure
+}
+
 /// Checks that no target got a file that is required by URL on other targets only.
 pub(super) fn check_solutions(
     inputs: &Inputs,

@@ -195,7 +195,12 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         drop(desk.keep_asked());
     }
     let decided = decided?;
-    let solutions = solved.map_err(|unsolved| inputs.in_own_words(no_solution(unsolved)))?;
+    let solutions = solved.map_err(|unsolved| {
+        let target = if let Unsolved::NoSolution(target, _) = &unsolved { Some(target.clone()) } else { None };
+        let failure = no_solution(unsolved);
+        let failure = target.into_iter().fold(failure, |failure, at| direct::hint_elsewhere(&inputs, &at, failure));
+        inputs.in_own_words(failure)
+    })?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;
     let mut pinner = Pinner::new(opened.fetcher.as_deref(), former, &directs);
