@@ -1,52 +1,11 @@
-//! Bytecode: compiling it into a new generation, and telling what the interpreter made itself from what somebody else put
-//! there.
+//! Files of bytecode: what their names and headers say of where they are from.
 //!
 //! The header of a `.pyc` file says which source it was made from: by time and size, or by a hash of the source
 //! (PEP 552). A file whose header says "do not look at the source" is never what an interpreter leaves by itself.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::path::Path;
-use std::time::Duration;
-
 use pinfold_artifact::ArchivePath;
-use pinfold_sandbox::Command;
 
-use crate::disk::Facts;
-use crate::receipt::digest;
-use crate::{InstallError, InstalledFile, Interpreter, InterpreterError, disk};
-
-/// Compiles every module of a staged generation and returns the files that this made.
-pub(crate) fn compile(
-    staged: &Path,
-    venv: &Path,
-    interpreter: &Interpreter,
-    files: &[InstalledFile],
-) -> Result<Vec<InstalledFile>, InstallError> {
-    let program = &interpreter.base_executable;
-    let mut command = Command::new(program, OsStr::new(""));
-    command.arguments = ["-I", "-S", "-B", "-c", SCRIPT].map(Into::into).to_vec();
-    command.arguments.extend([staged.into(), venv.into(), interpreter.scheme.purelib.clone().into()]);
-    command.time_limit = TIME_LIMIT;
-    let run = |source| InterpreterError::Run { path: program.clone(), source };
-    let finished = command.run().map_err(run)?;
-    if !finished.status.success() {
-        let reason = format!("compiling ended with {}", finished.status);
-        return Err(InterpreterError::Answer { path: program.clone(), reason }.into());
-    }
-    let sources: BTreeMap<&str, &InstalledFile> = files.iter().map(|file| (file.path.as_str(), file)).collect();
-    let mut made = Vec::new();
-    for line in String::from_utf8_lossy(&finished.stdout).lines() {
-        let known = line.parse::<ArchivePath>().ok();
-        let source = known.as_ref().and_then(source_of).and_then(|source| sources.get(source.as_str()).copied());
-        let (Some(path), Some(source)) = (known, source) else { continue };
-        let file = disk::below(staged, path.as_str());
-        let bytes = std::fs::read(&file).map_err(InstallError::io("read", &file))?;
-        let (size, sha256, owners) = (bytes.len() as u64, digest(&bytes), source.owners.clone());
-        made.push(InstalledFile { path, size, sha256, executable: false, owners });
-    }
-    Ok(made)
-}
+use crate::disk::{self, Facts};
 
 /// What the name of a `__pycache__` file says: `a/__pycache__/b.cpython-310.opt-1.pyc` is of `a/b.py`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +21,7 @@ pub(crate) struct Compiled {
 /// Reads the path of a `__pycache__` file; none if it is not one of CPython's own.
 pub(crate) fn compiled(path: &str) -> Option<Compiled> {
     let (directory, name) = disk::split(path);
-    let parent = directory.strip_suffix("__pycache__")?;
+    let parent = directory.strip_suffix(DIRECTORY)?;
     if !(parent.is_empty() || parent.ends_with('/')) {
         return None;
     }
@@ -145,25 +104,11 @@ fn siphash((compression, finalization): (u32, u32), key: u64, bytes: &[u8]) -> u
     v[0] ^ v[1] ^ v[2] ^ v[3]
 }
 
-/// Compiles what is in the environment and prints each file that it made, relative to the environment.
-const SCRIPT: &str = "\
-import compileall, importlib.util, os, sys
-staged, venv, purelib = sys.argv[1:4]
-root = os.path.join(staged, *purelib.split('/'))
-options = {'stripdir': staged, 'prependdir': venv} if sys.version_info >= (3, 9) else {'ddir': os.path.join(venv, *purelib.split('/'))}
-compileall.compile_dir(root, maxlevels=64, quiet=2, workers=0 if (os.cpu_count() or 1) > 1 else 1, **options)
-for directory, names, files in os.walk(root):
-    names.sort()
-    if os.path.basename(directory) == '__pycache__':
-        for name in sorted(files):
-            print(os.path.relpath(os.path.join(directory, name), staged).replace(os.sep, '/'))
-";
+/// The directory of bytecode beside the sources.
+pub(crate) const DIRECTORY: &str = "__pycache__";
 
 /// Bytes of a header: magic number, flags, and what it was made from.
 pub(crate) const HEADER_BYTES: usize = 16;
-
-/// Thirty thousand modules take some minutes on a slow machine.
-const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 #[cfg(test)]
 mod tests {

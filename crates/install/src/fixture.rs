@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) accepts: Vec<Accepted>,
     pub(crate) link_mode: LinkMode,
     pub(crate) bytecode: Bytecode,
+    /// Where an install keeps what sources compile to.
+    pub(crate) compiled: Option<PathBuf>,
     pub(crate) relocation: Relocation,
     /// How many former generations are kept.
     pub(crate) keep: usize,
@@ -59,6 +61,7 @@ impl World {
             accepts: Vec::new(),
             link_mode: LinkMode::Auto,
             bytecode: Bytecode::Leave,
+            compiled: None,
             relocation: Relocation::Fixed,
             keep: StageOptions::KEEP,
             by_url: false,
@@ -184,10 +187,11 @@ impl World {
         self.placed(wheels, trees, method).map(|placed| placed.receipt)
     }
 
-    fn options(&self) -> StageOptions<'static> {
+    fn options(&self) -> StageOptions<'_> {
         StageOptions {
             link_mode: self.link_mode,
             bytecode: self.bytecode,
+            compiled: self.compiled.as_deref(),
             installed_at: "2024-08-20T00:00:00Z",
             keep: self.keep,
             progress: &|_| {},

@@ -10,6 +10,7 @@ mod ahead;
 mod base;
 mod bulk;
 mod bytecode;
+mod compile;
 mod damaged;
 mod direct_url;
 mod disk;

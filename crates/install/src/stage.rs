@@ -14,6 +14,7 @@ use pinfold_store::StoredTree;
 use serde::{Deserialize, Serialize};
 
 use crate::ahead::Ahead;
+use crate::compile::Modules;
 use crate::disk::{self, Directory};
 use crate::exchange;
 use crate::link::{self, NamedTree, Placing};
@@ -25,7 +26,7 @@ use crate::staging::{Staged, StagingDirectory};
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledLink, Intent, Receipt, ReceiptFiles,
-    Relocation, THREADS, base, bytecode, direct_url, distribution, generations, join, threads,
+    Relocation, THREADS, base, compile, direct_url, distribution, generations, join, threads,
 };
 
 /// How files come from the store into an environment.
@@ -58,6 +59,8 @@ pub struct StageOptions<'a> {
     pub link_mode: LinkMode,
     /// Whether modules are compiled.
     pub bytecode: Bytecode,
+    /// The directory in which is kept what sources compile to, as in [`VerifyOptions`](crate::VerifyOptions).
+    pub compiled: Option<&'a Path>,
     /// The time to write into the receipt (RFC 3339).
     pub installed_at: &'a str,
     /// How many former generations are kept.
@@ -153,8 +156,10 @@ impl<'g, 'a> Staging<'g, 'a> {
         let (listing, sha256) = match listing {
             (listing, Some(sha256)) => (listing, sha256),
             (listing, None) => {
-                let venv = guard.environment().venv();
-                let made = bytecode::compile(root, venv, intent.interpreter, &listing.list.files)?;
+                let owners: Vec<_> = parts.iter().map(|part| &part.selected.name).collect();
+                let (interpreter, kept) = (intent.interpreter, options.compiled);
+                let modules = Modules { root, interpreter, files: &listing.list.files, owners: &owners, kept };
+                let made = compile::compile(&modules, THREADS)?;
                 let listing = listing.add(made);
                 let sha256 = listing.write(root)?;
                 (listing, sha256)

@@ -1,20 +1,26 @@
-# Reads sources from standard input, each with its length and a level of optimisation, and writes the code of each,
-# marshalled, with its length; 0 if it cannot be compiled. First the magic number. Nothing is imported but what is built in.
-import marshal, struct, sys, warnings
+# Reads sources from standard input, each with the length of its name, a level of optimisation and its own length, then the
+# name and the source. Writes for each the interpreter's hash of the source and its code, marshalled, with its length; 0 if it
+# cannot be compiled. First the magic number. Nothing of the environment is imported.
 import _frozen_importlib_external
+import _imp
+import marshal
+import sys
+import warnings
 
 warnings.simplefilter("ignore")
 given, made = sys.stdin.buffer, sys.stdout.buffer
-made.write(_frozen_importlib_external.MAGIC_NUMBER)
+magic = _frozen_importlib_external.MAGIC_NUMBER
+made.write(magic)
 while True:
-    header = given.read(5)
-    if len(header) < 5:
+    header = given.read(7)
+    if len(header) < 7:
         break
-    size, level = struct.unpack("<IB", header)
-    source = given.read(size)
+    name = given.read(int.from_bytes(header[:2], "little")).decode()
+    source = given.read(int.from_bytes(header[3:], "little"))
     try:
-        code = marshal.dumps(compile(source, "source", "exec", dont_inherit=True, optimize=level))
+        code = marshal.dumps(compile(source, name, "exec", dont_inherit=True, optimize=header[2]))
     except Exception:
         code = b""
-    made.write(struct.pack("<I", len(code)))
+    made.write(_imp.source_hash(int.from_bytes(magic, "little"), source))
+    made.write(len(code).to_bytes(4, "little"))
     made.write(code)

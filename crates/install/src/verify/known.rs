@@ -14,15 +14,15 @@ use crate::receipt::digest;
 
 /// What is compiled: a source, by its digest, at a level of optimisation, with or without columns in the table of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) source: Sha256,
-    pub(super) level: u8,
-    pub(super) way: Way,
+pub(crate) struct Key {
+    pub(crate) source: Sha256,
+    pub(crate) level: u8,
+    pub(crate) way: Way,
 }
 
 /// How an interpreter was told to compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// `-X no_debug_ranges`, since 3.11.
     NoColumns,
     /// As it does by itself.
@@ -31,17 +31,17 @@ pub(super) enum Way {
 
 /// Digests of code by what they were compiled from, for one interpreter.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(crate) struct Known {
     path: Option<PathBuf>,
     /// The interpreter's magic number, once it was asked.
-    pub(super) magic: Option<[u8; 4]>,
+    pub(crate) magic: Option<[u8; 4]>,
     made: BTreeMap<Key, Option<Sha256>>,
     has_news: bool,
 }
 
 impl Known {
     /// Reads what is known of an interpreter. `directory` is private, or nothing is read or kept.
-    pub(super) fn read(directory: Option<&Path>, interpreter: &Interpreter) -> Self {
+    pub(crate) fn read(directory: Option<&Path>, interpreter: &Interpreter) -> Self {
         let identity =
             format!("{}\n{}\n{:?}", interpreter.base_executable.display(), interpreter.version, interpreter.stamp);
         let name = digest(identity.as_bytes()).to_string();
@@ -55,17 +55,19 @@ impl Known {
     }
 
     /// Returns the digest of the code; the inner none says that it cannot be compiled.
-    pub(super) fn code(&self, key: &Key) -> Option<Option<Sha256>> {
+    pub(crate) fn code(&self, key: &Key) -> Option<Option<Sha256>> {
         self.made.get(key).copied()
     }
 
-    pub(super) fn insert(&mut self, key: Key, code: Option<Sha256>) {
+    /// Adds what a source was found to compile to. An interpreter that did not live to tell its magic number has none.
+    pub(crate) fn insert(&mut self, key: Key, magic: [u8; 4], code: Option<Sha256>) {
+        self.magic = (magic != [0; 4]).then_some(magic).or(self.magic);
         self.made.insert(key, code);
         self.has_news = true;
     }
 
     /// Keeps what is new. What cannot be kept is found out again.
-    pub(super) fn keep(&self) {
+    pub(crate) fn keep(&self) {
         let (Some(path), Some(magic), true) = (&self.path, self.magic, self.has_news) else { return };
         let beside = path.with_extension(std::process::id().to_string());
         let written = std::fs::write(&beside, self.to_bytes(magic)).and_then(|()| std::fs::rename(&beside, path));
@@ -137,10 +139,10 @@ mod tests {
     #[test]
     fn reads_what_it_wrote_and_nothing_else() {
         let key = |byte: u8, level, way| Key { source: Sha256::from_bytes([byte; 32]), level, way };
-        let mut known = Known::default();
-        known.insert(key(1, 0, Way::Usual), Some(Sha256::from_bytes([9; 32])));
-        known.insert(key(1, 2, Way::NoColumns), Some(Sha256::from_bytes([8; 32])));
-        known.insert(key(2, 0, Way::Usual), None);
+        let (mut known, magic) = (Known::default(), [1, 2, 13, 10]);
+        known.insert(key(1, 0, Way::Usual), magic, Some(Sha256::from_bytes([9; 32])));
+        known.insert(key(1, 2, Way::NoColumns), magic, Some(Sha256::from_bytes([8; 32])));
+        known.insert(key(2, 0, Way::Usual), [0; 4], None);
         let bytes = known.to_bytes([1, 2, 13, 10]);
         let read = Known::parse(&bytes).unwrap();
         assert_eq!((read.magic, &read.made), (Some([1, 2, 13, 10]), &known.made));

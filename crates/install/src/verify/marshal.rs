@@ -9,14 +9,19 @@
 //! The bytes may be hostile: nothing is given to an interpreter, nothing is allocated by a count in them, the depth is
 //! bounded, and whatever no compilation writes is an error.
 
+mod canonical;
+
 use std::collections::BTreeSet;
 
 use pinfold_artifact::Sha256;
 use sha2::Digest as _;
 
+pub(crate) use self::canonical::{Canonical, canonical};
+use self::canonical::{Parts, Piece};
+
 /// How code objects are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// Python 3.8 to 3.10.
     Before311,
     /// Python 3.11 and later.
@@ -25,11 +30,11 @@ pub(super) enum Layout {
 
 /// The bytes are not what a compilation writes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(crate) struct Unreadable;
 
 impl Layout {
     /// Returns the layout of a minor release of Python 3; none if it is too old.
-    pub(super) const fn of(minor: u8) -> Option<Self> {
+    pub(crate) const fn of(minor: u8) -> Option<Self> {
         match minor {
             0..=7 => None,
             8..=10 => Some(Self::Before311),
@@ -39,13 +44,8 @@ impl Layout {
 }
 
 /// Returns the digest of marshalled code, which must be all there is.
-pub(super) fn digest_of(bytes: &[u8], layout: Layout) -> Result<Sha256, Unreadable> {
-    let mut reader = Reader { rest: bytes, layout, references: Vec::new(), file_name: None };
-    if bytes.first().is_none_or(|first| first & !REFERENCED != b'c') {
-        return Err(Unreadable);
-    }
-    let digest = reader.object(0)?;
-    if reader.rest.is_empty() { Ok(Sha256::from_bytes(digest)) } else { Err(Unreadable) }
+pub(crate) fn digest_of(bytes: &[u8], layout: Layout) -> Result<Sha256, Unreadable> {
+    Reader::new(bytes, layout).all().map(Sha256::from_bytes)
 }
 
 type Node = [u8; 32];
@@ -57,9 +57,32 @@ struct Reader<'a> {
     references: Vec<Option<Node>>,
     /// The file name of the first code object that ended.
     file_name: Option<Node>,
+    /// What each digest stands for, if that is to be known.
+    parts: Option<Parts<'a>>,
 }
 
 impl<'a> Reader<'a> {
+    const fn new(bytes: &'a [u8], layout: Layout) -> Self {
+        Self { rest: bytes, layout, references: Vec::new(), file_name: None, parts: None }
+    }
+
+    /// Reads code to the end of the bytes.
+    fn all(&mut self) -> Result<Node, Unreadable> {
+        if self.rest.first().is_none_or(|first| first & !REFERENCED != b'c') {
+            return Err(Unreadable);
+        }
+        let node = self.object(0)?;
+        if self.rest.is_empty() { Ok(node) } else { Err(Unreadable) }
+    }
+
+    /// Remembers what a digest stands for, if that is to be known.
+    fn keep(&mut self, node: Node, kind: u8, pieces: impl FnOnce() -> Vec<Piece<'a>>) -> Result<Node, Unreadable> {
+        if let Some(parts) = &mut self.parts {
+            parts.insert(node, kind, pieces())?;
+        }
+        Ok(node)
+    }
+
     fn take(&mut self, count: usize) -> Result<&'a [u8], Unreadable> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(Unreadable)?;
         self.rest = rest;
@@ -121,15 +144,15 @@ impl<'a> Reader<'a> {
         if matches!(kind, b'z' | b'Z' | b'a' | b'A') && !bytes.is_ascii() {
             return Err(Unreadable);
         }
-        Ok(node(tag, &[bytes]))
+        self.keep(node(tag, &[bytes]), tag, || vec![Piece::Raw(bytes)])
     }
 
     /// An integer of any size: a signed count of digits of 15 bits.
     fn integer(&mut self) -> Result<Node, Unreadable> {
-        let count: [u8; 4] = self.take(4)?.try_into().map_err(|_| Unreadable)?;
-        let digits = i32::from_le_bytes(count).unsigned_abs() as usize;
+        let count = self.take(4)?;
+        let digits = i32::from_le_bytes(count.try_into().map_err(|_| Unreadable)?).unsigned_abs() as usize;
         let bytes = self.take(digits.checked_mul(2).ok_or(Unreadable)?)?;
-        Ok(node(b'l', &[&count, bytes]))
+        self.keep(node(b'l', &[count, bytes]), b'l', || vec![Piece::Raw(count), Piece::Raw(bytes)])
     }
 
     fn members(&mut self, kind: u8, depth: usize) -> Result<Node, Unreadable> {
@@ -143,13 +166,18 @@ impl<'a> Reader<'a> {
             for _ in 0..count {
                 members.insert(self.object(depth + 1)?);
             }
-            return Ok(node(tag, &members.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>()));
+            let node = node(tag, &members.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>());
+            return self.keep(node, tag, || members.into_iter().map(Piece::Part).collect());
         }
         let mut hasher = begun(tag);
+        // Not by the count, which may be any.
+        let mut members = Vec::new();
         for _ in 0..count {
-            hasher.update(self.object(depth + 1)?);
+            let member = self.object(depth + 1)?;
+            hasher.update(member);
+            members.extend(self.parts.is_some().then_some(Piece::Part(member)));
         }
-        Ok(hasher.finalize().into())
+        self.keep(hasher.finalize().into(), tag, || members)
     }
 
     fn code(&mut self, depth: usize) -> Result<Node, Unreadable> {
@@ -160,23 +188,35 @@ impl<'a> Reader<'a> {
             Layout::Since311 => (5, 5, 2),
         };
         let mut hasher = begun(b'c');
-        hasher.update(self.take(4 * numbers)?);
+        let mut pieces = Vec::with_capacity(before + 2 * after + 3);
+        let numbers = self.take(4 * numbers)?;
+        hasher.update(numbers);
+        pieces.push(Piece::Raw(numbers));
         for _ in 0..before {
-            hasher.update(self.object(depth + 1)?);
+            let part = self.object(depth + 1)?;
+            hasher.update(part);
+            pieces.push(Piece::Part(part));
         }
         let file_name = self.object(depth + 1)?;
+        pieces.push(Piece::Part(file_name));
         for _ in 0..after {
-            hasher.update(self.object(depth + 1)?);
+            let part = self.object(depth + 1)?;
+            hasher.update(part);
+            pieces.push(Piece::Part(part));
         }
-        hasher.update(self.take(4)?);
+        let first_line = self.take(4)?;
+        hasher.update(first_line);
+        pieces.push(Piece::Raw(first_line));
         // The table of lines, and since 3.11 that of exceptions.
         for _ in 0..after {
-            hasher.update(self.object(depth + 1)?);
+            let part = self.object(depth + 1)?;
+            hasher.update(part);
+            pieces.push(Piece::Part(part));
         }
         if *self.file_name.get_or_insert(file_name) != file_name {
             return Err(Unreadable);
         }
-        Ok(hasher.finalize().into())
+        self.keep(hasher.finalize().into(), b'c', || pieces)
     }
 }
 

@@ -6,12 +6,13 @@
 //! read and held against the receipt. Bytecode that an interpreter made later is held against what its source compiles to.
 //! Without the store's manifests the receipt is believed. Nothing is repaired here.
 
+pub(crate) mod compiler;
 mod event;
 mod finding;
 mod hashes;
-mod known;
+pub(crate) mod known;
 mod lock;
-mod marshal;
+pub(crate) mod marshal;
 mod proof;
 mod receipt;
 mod repair;

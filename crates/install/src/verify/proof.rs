@@ -10,23 +10,19 @@
 //! compiles it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use pinfold_artifact::Sha256;
 use pinfold_packaging::PythonMinor;
-use pinfold_sandbox::Command;
 
+use super::compiler::{Compiler, Task, read_source};
 use super::known::{Key, Known, Way};
 use super::marshal::{self, Layout};
 use super::{Finding, FindingCode, Listed, Report};
 use crate::bytecode::{self, Compiled};
 use crate::disk::Directory;
-use crate::receipt::digest;
-use crate::{Environment, InstallError, Interpreter, InterpreterError, THREADS};
+use crate::{Environment, InstallError, THREADS};
 
 /// A file of bytecode beside a listed source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,10 +62,11 @@ pub(super) fn prove(
     let mut known = Known::read(kept, interpreter);
     let mut prover = Prover { root: &root, listed, layout, tag: &tag, waiting: Vec::new(), report };
     candidates.iter().for_each(|candidate| prover.read(candidate));
+    let compiler = Compiler { root: &root, interpreter, workers: THREADS };
     let ways: &[Way] = if minor.minor() >= 11 { &[Way::Usual, Way::NoColumns] } else { &[Way::Usual] };
     for way in ways {
         let keys: BTreeMap<Key, &str> = prover.waiting.iter().map(|it| (it.key(*way), it.source)).collect();
-        compile(&root, interpreter, &keys, &mut known)?;
+        compile(&compiler, layout, &keys, &mut known)?;
         prover.compare(*way, &known);
     }
     for left in std::mem::take(&mut prover.waiting) {
@@ -182,113 +179,28 @@ fn is_inside(environment: &Environment, program: &Path) -> bool {
     })
 }
 
-fn read_source(root: &Directory, path: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    root.open_file(path).ok()?.take(SOURCE_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
-}
-
-/// Finds out what is not known yet: the sources in batches, each to a process of its own, two at a time.
+/// Finds out what is not known yet.
 fn compile(
-    root: &Directory,
-    interpreter: &Interpreter,
+    compiler: &Compiler<'_>,
+    layout: Layout,
     keys: &BTreeMap<Key, &str>,
     known: &mut Known,
 ) -> Result<(), InstallError> {
-    let missing: Vec<(Key, &str)> =
-        keys.iter().filter(|(key, _)| known.code(key).is_none()).map(|(key, path)| (*key, *path)).collect();
-    if missing.is_empty() {
+    let is_unknown = |key: &Key| known.code(key).is_none();
+    let tasks = keys.iter().filter(|(key, _)| is_unknown(key)).map(|(key, path)| Task { key: *key, path });
+    let tasks: Vec<Task<'_>> = tasks.collect();
+    if tasks.is_empty() {
         return Ok(());
     }
-    let batches: Vec<&[(Key, &str)]> = missing.chunks(BATCH).collect();
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut made = Vec::new();
-        while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-            made.push(compile_batch(root, interpreter, batch));
-        }
-        made
-    };
-    let results = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..THREADS).map(|_| scope.spawn(worker)).collect();
-        let own = worker();
-        others.into_iter().flat_map(crate::join).chain(own).collect::<Vec<_>>()
-    });
-    for result in results {
-        let Made { magic, codes } = result?;
-        known.magic = magic.or(known.magic);
-        codes.into_iter().for_each(|(key, code)| known.insert(key, code));
+    let made = compiler.run(&tasks, &|position, made| {
+        let code = made.code.and_then(|code| marshal::digest_of(code, layout).ok());
+        Ok((position, made.magic, code))
+    })?;
+    for (position, magic, code) in made {
+        known.insert(tasks[position].key, magic, code);
     }
     Ok(())
 }
 
-/// What processes made.
-#[derive(Default)]
-struct Made {
-    magic: Option<[u8; 4]>,
-    codes: Vec<(Key, Option<Sha256>)>,
-}
-
-/// Compiles a batch. A source that takes the interpreter down with it is found by halves, and cannot be compiled.
-fn compile_batch(root: &Directory, interpreter: &Interpreter, batch: &[(Key, &str)]) -> Result<Made, InstallError> {
-    if let Some(made) = ask(root, interpreter, batch)? {
-        return Ok(made);
-    }
-    if let [(key, _)] = batch {
-        return Ok(Made { magic: None, codes: vec![(*key, None)] });
-    }
-    let (one, other) = batch.split_at(batch.len() / 2);
-    let (one, mut other) = (compile_batch(root, interpreter, one)?, compile_batch(root, interpreter, other)?);
-    other.codes.extend(one.codes);
-    Ok(Made { magic: other.magic.or(one.magic), codes: other.codes })
-}
-
-/// Starts one process; none if it did not end well.
-fn ask(root: &Directory, interpreter: &Interpreter, batch: &[(Key, &str)]) -> Result<Option<Made>, InstallError> {
-    let layout = PythonMinor::of(&interpreter.version).and_then(|minor| Layout::of(minor.minor()));
-    let program = &interpreter.base_executable;
-    let mut command = Command::new(program, OsStr::new(""));
-    command.arguments = ["-I", "-S", "-B"].map(Into::into).to_vec();
-    if batch.first().is_some_and(|(key, _)| key.way == Way::NoColumns) {
-        command.arguments.extend(["-X", "no_debug_ranges"].map(Into::into));
-    }
-    command.arguments.extend(["-c", SCRIPT].map(Into::into));
-    command.time_limit = TIME_LIMIT;
-    command.output_limit_bytes = OUTPUT_BYTES;
-    let mut keys = Vec::new();
-    for (key, path) in batch {
-        // Only the bytes that the receipt lists are compiled: another source is a finding, and stays unknown.
-        let Some(bytes) = read_source(root, path).filter(|bytes| digest(bytes) == key.source) else { continue };
-        command.stdin.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-        command.stdin.push(key.level);
-        command.stdin.extend_from_slice(&bytes);
-        keys.push(*key);
-    }
-    let run = |source| InterpreterError::Run { path: program.clone(), source };
-    let finished = command.run().map_err(run)?;
-    Ok(layout.filter(|_| finished.status.success()).and_then(|layout| answers(&finished.stdout, &keys, layout)))
-}
-
-/// Reads what the script wrote: one answer for each key.
-fn answers(bytes: &[u8], keys: &[Key], layout: Layout) -> Option<Made> {
-    let (magic, mut rest) = bytes.split_first_chunk::<4>()?;
-    let mut codes = Vec::with_capacity(keys.len());
-    for key in keys {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let (code, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        codes.push((*key, marshal::digest_of(code, layout).ok()));
-        rest = after;
-    }
-    rest.is_empty().then_some(Made { magic: Some(*magic), codes })
-}
-
-const SCRIPT: &str = include_str!("compile.py");
-/// Sources for one process: enough to make its start cheap, few enough to keep their code in memory.
-const BATCH: usize = 200;
-/// A batch takes some seconds.
-const TIME_LIMIT: Duration = Duration::from_secs(600);
-/// The code of a batch.
-const OUTPUT_BYTES: usize = 1 << 30;
-/// Larger than any file of bytecode or source.
+/// Larger than any file of bytecode.
 const BYTECODE_BYTES: u64 = 64 << 20;
-const SOURCE_BYTES: u64 = 64 << 20;

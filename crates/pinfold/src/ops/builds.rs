@@ -102,6 +102,7 @@ pub(crate) fn with_bench<R>(
     let options = StageOptions {
         link_mode: LinkMode::Auto,
         bytecode: Bytecode::Leave,
+        compiled: None,
         installed_at: "1980-01-01T00:00:00Z",
         keep: 0,
         progress: &|_| {},

@@ -144,11 +144,12 @@ impl Bench<'_> {
             lock_as_of: self.receipt.lock_as_of.as_ref(),
             relocation: self.receipt.relocation(),
         };
-        let now = self.world.now().to_string();
+        let (now, compiled) = (self.world.now().to_string(), self.world.compiled_dir());
         let bytecode = if self.guard.has_compiled_modules() { Bytecode::Compile } else { Bytecode::Leave };
         let options = StageOptions {
             link_mode: self.receipt.link_mode,
             bytecode,
+            compiled: Some(&compiled),
             installed_at: &now,
             // The damaged one takes a place in the history, and should push no good one out of it.
             keep: StageOptions::KEEP + 1,

@@ -132,10 +132,11 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let fetcher = world.fetcher(request.connectivity, super::lock::credentials(&read.lock, request.connectivity)?)?;
     let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
     let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter };
-    let now = world.now().to_string();
+    let (now, compiled) = (world.now().to_string(), world.compiled_dir());
     let options = StageOptions {
         link_mode: request.link_mode,
         bytecode: request.bytecode,
+        compiled: Some(&compiled),
         installed_at: &now,
         keep: request.keep,
         progress: &|_| {},
