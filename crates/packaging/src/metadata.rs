@@ -257,6 +257,7 @@ struct Draft {
     dynamic: BTreeSet<String>,
     repairs: Vec<Repair>,
     marker_nodes: usize,
+    markers: requirement::Markers,
 }
 
 impl Draft {
@@ -278,7 +279,7 @@ impl Draft {
 
     fn add_requirement(&mut self, text: &str) -> Result<(), MetadataError> {
         at_most(self.requires_dist.len() + 1, "requirements")?;
-        let (requirement, nodes) = requirement::read(text.trim(), Some(&mut self.repairs))
+        let (requirement, nodes) = requirement::read(text.trim(), Some(&mut self.repairs), &mut self.markers)
             .map_err(|source| MetadataError::Requirement { text: shown(text), source })?;
         self.requires_dist.push(requirement);
         self.marker_nodes += nodes;

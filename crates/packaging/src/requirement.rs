@@ -99,7 +99,7 @@ impl Requirement {
     /// # Errors
     /// When the text does not follow PEP 508, or exceeds a limit.
     pub fn parse(text: &str) -> Result<Self, RequirementError> {
-        read(text, None).map(|(requirement, _)| requirement)
+        read(text, None, &mut Markers::default()).map(|(requirement, _)| requirement)
     }
 
     /// Reads a requirement out of published metadata: known broken forms are repaired and recorded.
@@ -108,7 +108,7 @@ impl Requirement {
     /// When the text does not follow PEP 508 and no known repair helps, or exceeds a limit.
     pub fn parse_lenient(text: &str) -> Result<(Self, Vec<Repair>), RequirementError> {
         let mut repairs = Vec::new();
-        let (requirement, _) = read(text, Some(&mut repairs))?;
+        let (requirement, _) = read(text, Some(&mut repairs), &mut Markers::default())?;
         Ok((requirement, repairs))
     }
 }
@@ -150,6 +150,7 @@ const BLANKS: [char; 2] = [' ', '\t'];
 pub(crate) fn read(
     text: &str,
     mut repairs: Option<&mut Vec<Repair>>,
+    markers: &mut Markers,
 ) -> Result<(Requirement, usize), RequirementError> {
     check_text(text)?;
     let mut reader = Reader { text, at: 0 };
@@ -169,7 +170,7 @@ pub(crate) fn read(
             repairs.push(repair(text, text[..at].trim_end(), "a semicolon without a marker"));
             (Marker::always(), 0)
         }
-        Some(';') => Marker::read(text, reader.at + 1, repairs)?,
+        Some(';') => markers.read(text, reader.at + 1, repairs)?,
         Some(_) => return Err(form("expected a version specifier, `@`, `;` or the end", reader.at..reader.word_end())),
     };
     let requirement = Requirement { name, extras, specifiers, url, marker };
@@ -180,6 +181,38 @@ pub(crate) fn read(
     }
     Ok((requirement, nodes))
 }
+
+/// Markers that were read: most requirements of one METADATA file share a few.
+#[derive(Debug, Default)]
+pub(crate) struct Markers {
+    /// As they were written, with about how many nodes the diagram of each has. Those of most files are all there.
+    known: Vec<(Box<str>, Marker, usize)>,
+}
+
+impl Markers {
+    /// Reads the marker that a text holds from `start` on, unless it was read before. One that was repaired is read each time,
+    /// because each repair is told.
+    fn read(
+        &mut self,
+        text: &str,
+        start: usize,
+        mut repairs: Option<&mut Vec<Repair>>,
+    ) -> Result<(Marker, usize), RequirementError> {
+        let written = &text[start..];
+        if let Some((_, marker, nodes)) = self.known.iter().rev().find(|(known, ..)| **known == *written) {
+            return Ok((marker.clone(), *nodes));
+        }
+        let before = repairs.as_ref().map_or(0, |repairs| repairs.len());
+        let (marker, nodes) = Marker::read(text, start, repairs.as_deref_mut())?;
+        if self.known.len() < MARKERS && repairs.is_none_or(|repairs| repairs.len() == before) {
+            self.known.push((written.into(), marker.clone(), nodes));
+        }
+        Ok((marker, nodes))
+    }
+}
+
+/// More different markers than this are not remembered: looking for one must stay cheaper than reading it.
+const MARKERS: usize = 64;
 
 fn form(reason: impl Into<String>, span: Range<usize>) -> RequirementError {
     RequirementError::new(RequirementErrorKind::Form, reason, span)

@@ -134,6 +134,22 @@ fn repairs_are_recorded() {
 }
 
 #[test]
+fn a_marker_that_stands_often_means_the_same_each_time() {
+    let fields: String = (0..200)
+        .map(|n| format!("Requires-Dist: a{n}; extra == 'e{}'\nRequires-Dist: b{n}; extra == 'e{}'\n", n % 80, n % 3))
+        .collect();
+    let metadata = read(&fields).unwrap();
+    let alone: Vec<String> = fields
+        .lines()
+        .map(|line| crate::Requirement::parse(line.strip_prefix("Requires-Dist: ").unwrap()).unwrap().to_string())
+        .collect();
+    assert_eq!(requirements(&metadata), alone);
+    // A repair is told each time, and what cannot be read is refused each time.
+    let broken = "Requires-Dist: a; python_version >= '3.7.*'\nRequires-Dist: b; python_version >= '3.7.*'\n";
+    assert_eq!(read(broken).unwrap().repairs.len(), 2);
+}
+
+#[test]
 fn resolver_blow_up_is_bounded() {
     let many = |count: usize| "Requires-Dist: a>=1; python_version >= '3.8'\n".repeat(count);
     assert!(read(&many(Limits::METADATA_REQUIREMENTS)).is_ok());

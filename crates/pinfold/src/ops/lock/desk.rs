@@ -12,7 +12,8 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, Limits, Origin};
 use pinfold_packaging::{
-    ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, Releases, SimplePage, Target, Version,
+    DistributionFilename, ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, Releases,
+    SimplePage, Target, Version,
 };
 use pinfold_resolve::{
     Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution, best_candidates,
@@ -43,6 +44,10 @@ pub(super) struct Desk {
     unbuilt: BTreeSet<ArtifactFilename>,
     /// Those of them that came since it was last looked whether an earlier build has the answer.
     new_unbuilt: Vec<Question>,
+    /// Versions that the maintainer pins exactly: there is no other choice.
+    pinned: BTreeSet<(PackageName, Version)>,
+    /// Sdists of those that the crawl came to.
+    new_pinned: Vec<Question>,
     /// What METADATA said, per file: the lock and the recording keep its digest.
     metadata: BTreeMap<ArtifactFilename, MetadataFact>,
     /// Pages as they came, if they are to be recorded.
@@ -129,6 +134,16 @@ pub(super) trait Builder {
     fn metadata(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved>;
 }
 
+/// Returns what the maintainer pins exactly on a target: whatever else is required, another version is no solution.
+fn pinned(problem: &Problem) -> Vec<(PackageName, Version)> {
+    let (environment, no_extras) = (problem.target.marker_environment(), BTreeSet::<ExtraName>::new());
+    let replaced = |name: &PackageName| problem.overrides.iter().any(|one| one.name == *name);
+    let requirements = problem.roots.iter().map(|root| &root.requirement);
+    let holds = requirements.filter(|one| one.marker.evaluate(&environment, &no_extras) == MarkerTruth::True);
+    let may_be = holds.filter(|one| !problem.exclude.contains(&one.name) && !replaced(&one.name));
+    may_be.filter_map(|one| Some((one.name.clone(), one.specifiers.exact()?.clone()))).collect()
+}
+
 impl Desk {
     /// Opens the desk. `keep_pages` keeps every page for a recording.
     pub(super) fn new(source: Arc<Source>, keep_pages: bool, progress: ProgressBar) -> Self {
@@ -156,6 +171,8 @@ impl Desk {
             failures: BTreeMap::new(),
             unbuilt: BTreeSet::new(),
             new_unbuilt: Vec::new(),
+            pinned: BTreeSet::new(),
+            new_pinned: Vec::new(),
             metadata: BTreeMap::new(),
             pages: keep_pages.then(BTreeMap::new),
             ahead: Vec::new(),
@@ -206,6 +223,7 @@ impl Desk {
     /// Starts to crawl for these problems: what an earlier run looked at, their direct requirements, and `names`, which an
     /// earlier lock had.
     pub(super) fn crawl_ahead(&mut self, problems: &[Problem], names: &BTreeSet<PackageName>) {
+        self.pinned = problems.iter().flat_map(pinned).collect();
         self.look_again(problems);
         self.ahead = problems.iter().map(|p| (p.clone(), p.target.marker_environment())).collect();
         let roots = problems.iter().flat_map(|problem| problem.roots.iter().map(|root| &root.requirement.name));
@@ -450,9 +468,14 @@ impl Desk {
         Ok(())
     }
 
-    /// Begins to build what the resolver asked for. What only the crawl came to is not built: nobody's code runs on a guess.
+    /// Begins to build what the resolver asked for, and what the maintainer pins. What else the crawl came to is not built:
+    /// nobody's code runs on a guess.
     fn begin_builds(&mut self, questions: &[Question], builder: &mut dyn Builder) -> Result<(), Unsolved> {
         self.take_known_builds(builder)?;
+        for question in std::mem::take(&mut self.new_pinned) {
+            let Question::Metadata { name, version, file, origin } = &question else { continue };
+            builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })?;
+        }
         for question in questions.iter().filter(|question| self.must_be_built(question)) {
             let Question::Metadata { name, version, file, origin } = question else { continue };
             if !self.facts.has_metadata(&FileKey::of(file)) {
@@ -487,6 +510,12 @@ impl Desk {
     fn file(&mut self, question: Question, answer: Result<Answer, Failure>) {
         self.progress.inc(1);
         self.outstanding -= 1;
+        if let (true, Question::Metadata { name, version, file, .. }) = (answer.is_ok(), &question)
+            && matches!(file.distribution, DistributionFilename::Sdist(_))
+            && self.pinned.contains(&(name.clone(), version.clone()))
+        {
+            self.new_pinned.push(question.clone());
+        }
         match (question, answer) {
             // A version that cannot be read is no candidate; should nothing else do, the explanation says so.
             (Question::Metadata { file, .. }, Err(failure)) if failure.code.as_deref() == Some("bad-metadata") => {
@@ -547,5 +576,51 @@ impl Desk {
         for name in names {
             self.ask(Question::Page(name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pinfold_packaging::{BuildPolicy, Requirement};
+    use pinfold_resolve::{Root, RootReason};
+
+    use super::*;
+
+    fn root(text: &str) -> Root {
+        let requirement = Requirement::parse(text).unwrap();
+        Root { requirement, reason: RootReason::Base, written: "app.toml:1".to_owned() }
+    }
+
+    #[test]
+    fn only_what_has_no_alternative_is_pinned() {
+        let target = Target::new("linux-x86_64".parse().unwrap(), "3.10".parse().unwrap());
+        let problem = |texts: &[&str]| Problem {
+            target: target.clone(),
+            roots: texts.iter().map(|text| root(text)).collect(),
+            constraints: Vec::new(),
+            overrides: vec![Requirement::parse("replaced==2.0").unwrap()],
+            exclude: BTreeSet::from(["excluded".parse().unwrap()]),
+            preferences: BTreeMap::new(),
+            prerelease: Default::default(),
+            strategy: Default::default(),
+            exclude_newer: None,
+            build: BuildPolicy::none(),
+            no_binary: BTreeSet::new(),
+        };
+        let check = |text: &str, expected: Option<&str>| {
+            let found = pinned(&problem(&[text]));
+            let found: Vec<String> = found.iter().map(|(name, version)| format!("{name} {version}")).collect();
+            assert_eq!(found, expected.into_iter().map(str::to_owned).collect::<Vec<_>>(), "{text}");
+        };
+        check("a==1.0", Some("a 1.0"));
+        check("a===1.0", Some("a 1.0"));
+        check("a[x]==1.0; sys_platform == 'linux'", Some("a 1.0"));
+        for other in ["a", "a<=1.0", "a==1.*", "a~=1.0", "a==1.0,!=2.0", "replaced==1.0", "excluded==1.0"] {
+            check(other, None);
+        }
+        // A marker that does not hold, or not for the whole target, is no reason to run anything.
+        check("a==1.0; sys_platform == 'win32'", None);
+        check("a==1.0; python_full_version < '3.10.8'", None);
+        check("a==1.0; extra == 'x'", None);
     }
 }

@@ -47,7 +47,7 @@ use self::pages::Relevance;
 use self::pin::Pinner;
 use self::recording::Recording;
 use self::sdists::Sdists;
-use self::source::{Patience, Source};
+use self::source::{Patience, Readings, Source};
 use self::went_back::Serials;
 pub use self::went_back::{Decisions, Rollback};
 use super::{read_lock, write_whole};
@@ -317,7 +317,15 @@ fn open_source(
     let patience = patience(request, cutoff, round.since, world);
     let serials = Serials::of(request.effect, &request.decisions);
     let (at, world) = (Arc::clone(&fetcher), world.clone());
-    let source = Arc::new(Source::Live { fetcher: at, world, indexes, patience, serials, relevance });
+    let source = Arc::new(Source::Live {
+        fetcher: at,
+        world,
+        indexes,
+        patience,
+        serials,
+        relevance,
+        readings: Readings::default(),
+    });
     Ok(Opened { source, fetcher: Some(fetcher) })
 }
 

@@ -5,8 +5,9 @@
 //! waits until the sdist is chosen. The recipe goes into the lock: for
 //! each target the tools with their digests, and the digest of the METADATA that the build must give again.
 //!
-//! A build takes seconds, so it begins as soon as the resolver asks for its answer, and runs while the index is asked for other
-//! things. Only what the manifest's `build` names is ever built, and never a version that only might be wanted.
+//! A build takes seconds, so it begins as soon as the resolver asks for its answer, or the sdist of a version comes that the
+//! maintainer pins exactly, and runs while the index is asked for other things. Only what the manifest's `build` names is ever
+//! built, and never a version that only might be wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -4,7 +4,8 @@
 //! the sidecar of PEP 658, by ranged reads of the wheel's end, from the whole file. Where an sdist does not say of itself what
 //! its wheels need, whoever asks is told to build.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -62,6 +63,8 @@ pub(super) enum Source {
         serials: Serials,
         /// Which files of a page are kept; none: all of them.
         relevance: Option<Arc<Relevance>>,
+        /// What was read already.
+        readings: Readings,
     },
     /// A recording.
     Replay {
@@ -70,6 +73,23 @@ pub(super) enum Source {
         /// Who was asked for what.
         indexes: Indexes,
     },
+}
+
+/// METADATA that was read, by its digest: the wheels of one version mostly have the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Readings(Arc<Mutex<BTreeMap<Sha256, Arc<Metadata>>>>);
+
+impl Readings {
+    /// Returns what METADATA says of which the headers were kept and the digest of the whole; each digest is read once.
+    fn of_headers(&self, headers: &[u8], sha256: Sha256, file: &PageFile) -> Result<MetadataFact, Failure> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metadata) = known().get(&sha256).cloned() {
+            return Ok(MetadataFact { metadata, sha256, bytes: headers.to_vec() });
+        }
+        let fact = MetadataFact::of_headers(headers, sha256, file)?;
+        known().insert(sha256, Arc::clone(&fact.metadata));
+        Ok(fact)
+    }
 }
 
 /// How old a cached page may be.
@@ -113,9 +133,12 @@ impl Source {
 
     /// Returns a source that leaves nothing out of a page: slower, for builds on this machine and for explanations.
     pub(super) fn unfiltered(&self) -> Option<Self> {
-        let Self::Live { fetcher, world, indexes, patience, serials, relevance: Some(_) } = self else { return None };
-        let (fetcher, world, indexes) = (Arc::clone(fetcher), world.clone(), indexes.clone());
-        Some(Self::Live { fetcher, world, indexes, patience: *patience, serials: *serials, relevance: None })
+        let Self::Live { fetcher, world, indexes, patience, serials, relevance: Some(_), readings } = self else {
+            return None;
+        };
+        let (fetcher, world, indexes, readings) =
+            (Arc::clone(fetcher), world.clone(), indexes.clone(), readings.clone());
+        Some(Self::Live { fetcher, world, indexes, patience: *patience, serials: *serials, relevance: None, readings })
     }
 
     /// Answers a question if the pack can: at once, without touching a file.
@@ -138,14 +161,14 @@ impl Source {
     }
 
     fn answer_near(&self, question: &Question, reach: Reach) -> Result<Option<Answer>, Failure> {
-        let Self::Live { fetcher, indexes, patience, relevance, .. } = self else { return Ok(None) };
+        let Self::Live { fetcher, indexes, patience, relevance, readings, .. } = self else { return Ok(None) };
         match question {
             Question::Metadata { file, origin, name, version } => {
                 if matches!(file.distribution, DistributionFilename::Sdist(_)) {
                     let promise = promised::remembered(fetcher, file, origin, reach)?;
                     return promise.map(|promise| promise.answer(name, version, file)).transpose();
                 }
-                let fact = remembered_metadata(fetcher, file, (&file.url.to_safe_url(), origin), reach)?;
+                let fact = remembered_metadata((fetcher, readings), file, (&file.url.to_safe_url(), origin), reach)?;
                 let checked = fact.map(|fact| fact.checked(name, version, file)).transpose()?;
                 Ok(checked.map(|fact| Answer::Metadata(Box::new(fact))))
             }
@@ -205,13 +228,13 @@ impl Source {
             let fact = MetadataFact { sha256: recorded.sha256, ..fact };
             return Ok(Answer::Metadata(Box::new(fact.checked(name, version, file)?)));
         }
-        let Self::Live { fetcher, world, .. } = self else { return Ok(Answer::NeedsBuild) };
+        let Self::Live { fetcher, world, readings, .. } = self else { return Ok(Answer::NeedsBuild) };
         if matches!(file.distribution, DistributionFilename::Sdist(_)) {
             return promised::fetched(world, fetcher, file, origin)?.answer(name, version, file);
         }
         let url = file.url.to_safe_url();
         origin.check(&url).map_err(|e| foreign_file(file, &url, &e))?;
-        let fact = wheel_metadata(fetcher, file, &url, origin)?.checked(name, version, file)?;
+        let fact = wheel_metadata((fetcher, readings), file, &url, origin)?.checked(name, version, file)?;
         Ok(Answer::Metadata(Box::new(fact)))
     }
 }
@@ -288,8 +311,13 @@ fn foreign_file(file: &PageFile, url: &SafeUrl, error: &pinfold_artifact::Origin
 /// headers on which a resolution can depend.
 const METADATA_KIND: &str = "metadata-2";
 
-fn wheel_metadata(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -> Result<MetadataFact, Failure> {
-    if let Some(fact) = remembered_metadata(fetcher, file, (url, origin), Reach::Disk)? {
+fn wheel_metadata(
+    (fetcher, readings): (&Fetcher, &Readings),
+    file: &PageFile,
+    url: &SafeUrl,
+    origin: &Origin,
+) -> Result<MetadataFact, Failure> {
+    if let Some(fact) = remembered_metadata((fetcher, readings), file, (url, origin), Reach::Disk)? {
         return Ok(fact);
     }
     let bytes = match sidecar(fetcher, file, url, origin)? {
@@ -304,7 +332,7 @@ fn wheel_metadata(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Or
 }
 
 fn remembered_metadata(
-    fetcher: &Fetcher,
+    (fetcher, readings): (&Fetcher, &Readings),
     file: &PageFile,
     (url, origin): (&SafeUrl, &Origin),
     reach: Reach,
@@ -318,7 +346,7 @@ fn remembered_metadata(
     else {
         return Ok(None);
     };
-    MetadataFact::of_headers(headers, Sha256::from_bytes(*sha256), file).map(Some)
+    readings.of_headers(headers, Sha256::from_bytes(*sha256), file).map(Some)
 }
 
 /// Returns what tells the bytes of a file from those that an index may list under its name later.
