@@ -5,11 +5,9 @@
 //! it. Where the repair could not be finished, the mark tells `sync` that there is something to do.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use crate::environment::create_private_directory;
-use crate::{Environment, EnvironmentGuard, InstallError, platform};
+use crate::{Environment, EnvironmentGuard, InstallError};
 
 impl EnvironmentGuard {
     /// Notes that a generation is damaged.
@@ -18,9 +16,9 @@ impl EnvironmentGuard {
     /// [`InstallError::Io`].
     pub fn mark_damaged(&self, generation: u64) -> Result<(), InstallError> {
         let environment = self.environment();
-        create_private_directory(&directory(environment))?;
+        self.anchor().make_directory(&directory(environment))?;
         let mark = mark(environment, generation);
-        platform::write_note(&mark, b"").map(drop).map_err(InstallError::io("write", &mark))
+        self.anchor().write_note(&mark, b"").map(drop).map_err(InstallError::io("write", &mark))
     }
 
     /// Takes the note back, because the generation was found to be right.
@@ -28,11 +26,7 @@ impl EnvironmentGuard {
     /// # Errors
     /// [`InstallError::Io`].
     pub fn unmark_damaged(&self, generation: u64) -> Result<(), InstallError> {
-        let mark = mark(self.environment(), generation);
-        match fs::remove_file(&mark) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(InstallError::io("remove", &mark)(e)),
-            _ => Ok(()),
-        }
+        self.anchor().remove_file(&mark(self.environment(), generation))
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 mod unix {
     use std::fs::File;
     use std::io;
-    use std::os::fd::OwnedFd;
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
     use std::path::Path;
 
     use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -140,6 +140,12 @@ mod unix {
         }
     }
 
+    impl AsFd for Directory {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
     /// Gives a new file the blocks of another, where the file system shares blocks.
     pub(crate) fn reflink(from: &File, to: &File) -> io::Result<()> {
         #[cfg(target_os = "linux")]
@@ -170,6 +176,10 @@ mod other {
                 return Ok(Self(path.to_owned()));
             }
             Err(io::ErrorKind::NotADirectory.into())
+        }
+
+        pub(crate) fn path(&self) -> &Path {
+            &self.0
         }
 
         pub(crate) fn open_in(&self, path: &str) -> io::Result<Self> {

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::anchor::Anchor;
 use crate::waiting::{self, Waiting};
 use crate::{InstallError, Receipt, exchange, generations, ledger, platform, scripts};
 
@@ -48,6 +49,7 @@ pub(crate) enum Occupant {
 pub struct EnvironmentGuard {
     environment: Environment,
     lock: File,
+    anchor: Anchor,
 }
 
 impl Environment {
@@ -170,11 +172,12 @@ impl Environment {
     /// [`Environment::receipt`], and if what should be pinfold's own beside the environment is not.
     pub fn lock_within(&self, waiting: &Waiting<'_>) -> Result<EnvironmentGuard, InstallError> {
         let lock = self.lock_file(waiting)?;
-        let guard = EnvironmentGuard { environment: self.clone(), lock };
-        exchange::recover(self)?;
+        let anchor = Anchor::open(&self.state, (LOCK_FILE, &lock))?;
+        let guard = EnvironmentGuard { environment: self.clone(), lock, anchor };
+        exchange::recover(&guard)?;
         generations::remove_discarded(self);
         let current = self.receipt()?;
-        ledger::reconcile(self, current.as_ref())?;
+        ledger::reconcile(&guard, current.as_ref())?;
         Ok(guard)
     }
 
@@ -254,13 +257,20 @@ impl EnvironmentGuard {
     pub const fn environment(&self) -> &Environment {
         &self.environment
     }
+
+    /// Returns the open directories by which the environment is put in its place.
+    pub(crate) const fn anchor(&self) -> &Anchor {
+        &self.anchor
+    }
 }
 
 impl Drop for EnvironmentGuard {
     fn drop(&mut self) {
         // Nobody holds it any more; and who changed nothing leaves nothing.
         let _ = self.lock.set_len(0);
-        let _ = self.environment.remove_empty_state();
+        if self.anchor.check().is_ok() {
+            let _ = self.environment.remove_empty_state();
+        }
     }
 }
 

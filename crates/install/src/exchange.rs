@@ -10,8 +10,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::environment::{Occupant, create_private_directory, is_virtual_environment};
-use crate::{Environment, InstallError, Receipt, platform, staging};
+use crate::environment::{Occupant, is_virtual_environment};
+use crate::{Environment, EnvironmentGuard, InstallError, Receipt, platform, staging};
 
 /// How two directories are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +32,15 @@ pub struct Placed {
 }
 
 /// Notes that this environment's directories are about to be changed: the next lock looks at them.
-pub(crate) fn begin(environment: &Environment) -> Result<(), InstallError> {
-    let note = environment.state().join(UNFINISHED);
-    platform::write_note(&note, b"").map(drop).map_err(InstallError::io("write", &note))
+pub(crate) fn begin(guard: &EnvironmentGuard) -> Result<(), InstallError> {
+    guard.anchor().check()?;
+    let note = guard.environment().state().join(UNFINISHED);
+    guard.anchor().write_note(&note, b"").map(drop).map_err(InstallError::io("write", &note))
 }
 
 /// Notes that everything is in its place.
-pub(crate) fn finish(environment: &Environment) -> Result<(), InstallError> {
-    let note = environment.state().join(UNFINISHED);
-    match fs::remove_file(&note) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(InstallError::io("remove", &note)(e)),
-        _ => Ok(()),
-    }
+pub(crate) fn finish(guard: &EnvironmentGuard) -> Result<(), InstallError> {
+    guard.anchor().remove_file(&guard.environment().state().join(UNFINISHED))
 }
 
 /// Returns true if directories were about to be changed, and nobody noted that they are in their places.
@@ -57,52 +54,50 @@ pub(crate) fn is_unfinished(environment: &Environment) -> bool {
 /// # Errors
 /// Only while the former environment is in place, or was put back.
 pub(crate) fn put_in_place(
-    environment: &Environment,
+    guard: &EnvironmentGuard,
     source: &Path,
     receipt: Receipt,
     method: Method,
     record: impl FnOnce(&Receipt) -> Result<(), InstallError>,
 ) -> Result<Placed, InstallError> {
-    let put_away = exchange(environment, source, receipt.generation, method)?;
+    guard.anchor().check()?;
+    let put_away = exchange(guard, source, receipt.generation, method)?;
     // All of it is tried. Unless everything is done, the note of what is unfinished stays, and the next lock does the rest.
     let recorded = record(&receipt);
-    let untidy = put_away.and(recorded).and_then(|()| settle(environment)).and_then(|()| finish(environment)).err();
+    // Once the exchange is on the disk, no loss of power brings the former environment back.
+    let settled = put_away.and(recorded).and_then(|()| guard.anchor().settle());
+    let untidy = settled.and_then(|()| finish(guard)).err();
     Ok(Placed { receipt, untidy })
-}
-
-/// Waits until the exchange is on the disk: after that no loss of power brings the former environment back.
-fn settle(environment: &Environment) -> Result<(), InstallError> {
-    let parent = environment.venv().parent().unwrap_or(environment.venv());
-    platform::settle_directory(parent).map_err(InstallError::io("write to the disk", parent))
 }
 
 /// Exchanges the directories. Returns how putting away what was there went.
 fn exchange(
-    environment: &Environment,
+    guard: &EnvironmentGuard,
     source: &Path,
     generation: u64,
     method: Method,
 ) -> Result<Result<(), InstallError>, InstallError> {
+    let (environment, anchor) = (guard.environment(), guard.anchor());
     let venv = environment.venv();
     let occupant = environment.occupant()?;
     if occupant == Occupant::Nothing {
-        let renamed = platform::rename_new(source, venv);
+        let renamed = anchor.rename_new(source, venv);
         return renamed.map(Ok).map_err(InstallError::io("put the new environment at", venv));
     }
     if method == Method::Journalled {
-        return in_two_steps(environment, source, generation, &occupant);
+        return in_two_steps(guard, source, generation, &occupant);
     }
-    match platform::exchange(source, venv) {
+    match anchor.exchange(source, venv) {
         Ok(()) => {}
-        Err(e) if platform::cannot_exchange(&e) => return in_two_steps(environment, source, generation, &occupant),
+        Err(e) if platform::cannot_exchange(&e) => return in_two_steps(guard, source, generation, &occupant),
         Err(e) => return Err(InstallError::io("put the new environment in the place of", venv)(e)),
     }
     let expected = is_what_was_there(source, &occupant);
     if !matches!(expected, Ok(true)) {
-        platform::exchange(source, venv).map_err(InstallError::io("put back", venv))?;
+        anchor.exchange(source, venv).map_err(InstallError::io("put back", venv))?;
         return expected.and_then(|_| Err(replaced(venv)));
     }
-    Ok(put_away(environment, source, generation, &occupant))
+    Ok(put_away(guard, source, generation, &occupant))
 }
 
 /// Returns true if a directory is what was in the environment's place when it was looked at. Somebody may have put
@@ -131,61 +126,62 @@ fn replaced(venv: &Path) -> InstallError {
 
 /// Puts what was in the environment's place where it belongs; `generation` took its place.
 fn put_away(
-    environment: &Environment,
+    guard: &EnvironmentGuard,
     directory: &Path,
     generation: u64,
     occupant: &Occupant,
 ) -> Result<(), InstallError> {
     match occupant {
-        Occupant::Empty => fs::remove_dir(directory).map_err(InstallError::io("remove", directory)),
-        Occupant::Foreign => set_aside(environment, directory, generation),
+        Occupant::Empty => guard.anchor().remove_directory(directory).map_err(InstallError::io("remove", directory)),
+        Occupant::Foreign => set_aside(guard, directory, generation),
         Occupant::Nothing => Ok(()),
-        Occupant::Ours(former) => move_to_history(environment, directory, former.generation),
+        Occupant::Ours(former) => move_to_history(guard, directory, former.generation),
     }
 }
 
 /// Keeps a directory that pinfold did not make.
-fn set_aside(environment: &Environment, directory: &Path, generation: u64) -> Result<(), InstallError> {
-    let place = environment.set_aside(generation);
-    platform::rename_new(directory, &place).map_err(InstallError::io("keep the former environment as", &place))
+fn set_aside(guard: &EnvironmentGuard, directory: &Path, generation: u64) -> Result<(), InstallError> {
+    let place = guard.environment().set_aside(generation);
+    guard.anchor().rename_new(directory, &place).map_err(InstallError::io("keep the former environment as", &place))
 }
 
 /// Renames a directory to its generation's place in the history.
-fn move_to_history(environment: &Environment, directory: &Path, generation: u64) -> Result<(), InstallError> {
-    let generations = environment.generations();
-    create_private_directory(&generations)?;
+fn move_to_history(guard: &EnvironmentGuard, directory: &Path, generation: u64) -> Result<(), InstallError> {
+    let generations = guard.environment().generations();
+    guard.anchor().make_directory(&generations)?;
     let place = generations.join(generation.to_string());
     if place == directory {
         return Ok(());
     }
-    platform::rename_new(directory, &place).map_err(InstallError::io("keep the former environment as", &place))
+    guard.anchor().rename_new(directory, &place).map_err(InstallError::io("keep the former environment as", &place))
 }
 
 /// The former environment out, the new one in; a note first, so that the second half can be made up for.
 fn in_two_steps(
-    environment: &Environment,
+    guard: &EnvironmentGuard,
     source: &Path,
     generation: u64,
     occupant: &Occupant,
 ) -> Result<Result<(), InstallError>, InstallError> {
+    let (environment, anchor) = (guard.environment(), guard.anchor());
     let (venv, note) = (environment.venv(), environment.state().join(NOTE));
     if !is_what_was_there(venv, occupant)? {
         return Err(replaced(venv));
     }
     let relative = source.strip_prefix(environment.state()).unwrap_or(source);
-    let written = platform::write_note(&note, relative.to_string_lossy().as_bytes()).and_then(|file| file.sync_all());
+    let written = anchor.write_note(&note, relative.to_string_lossy().as_bytes()).and_then(|file| file.sync_all());
     written.map_err(InstallError::io("write", &note))?;
-    put_away(environment, venv, generation, occupant)?;
-    if let Err(error) = platform::rename_new(source, venv) {
+    put_away(guard, venv, generation, occupant)?;
+    if let Err(error) = anchor.rename_new(source, venv) {
         // Nothing is in place now. The former environment goes back if it can; the next lock puts the new one in otherwise.
         if let Some(former) = place_of(environment, generation, occupant)
-            && platform::rename_new(&former, venv).is_ok()
+            && anchor.rename_new(&former, venv).is_ok()
         {
-            let _stays_if_it_must = fs::remove_file(&note);
+            let _stays_if_it_must = anchor.remove_file(&note);
         }
         return Err(InstallError::io("put the new environment at", venv)(error));
     }
-    Ok(fs::remove_file(&note).map_err(InstallError::io("remove", &note)))
+    Ok(anchor.remove_file(&note))
 }
 
 /// Returns where what was in the environment's place is put, if it is kept.
@@ -198,44 +194,46 @@ fn place_of(environment: &Environment, generation: u64, occupant: &Occupant) -> 
 }
 
 /// Puts everything in its place that a killed process left elsewhere. Only the holder of the lock may call this.
-pub(crate) fn recover(environment: &Environment) -> Result<(), InstallError> {
+pub(crate) fn recover(guard: &EnvironmentGuard) -> Result<(), InstallError> {
+    let environment = guard.environment();
     if fs::symlink_metadata(environment.state().join(UNFINISHED)).is_err() {
         return Ok(());
     }
-    finish_two_steps(environment)?;
+    finish_two_steps(guard)?;
     for (name, directory) in subdirectories(&environment.staging())? {
-        recover_staged(environment, &name, &directory)?;
+        recover_staged(guard, &name, &directory)?;
     }
     for (name, directory) in subdirectories(&environment.generations())? {
         // One that cannot be read is no reason to do nothing: nobody can go back to it.
         if let Ok(Some(receipt)) = Receipt::read(&directory)
             && name != receipt.generation.to_string()
         {
-            move_to_history(environment, &directory, receipt.generation)?;
+            move_to_history(guard, &directory, receipt.generation)?;
         }
     }
-    finish(environment)
+    finish(guard)
 }
 
 /// A directory in the staging area was being built, was built and never put in place, or was taken out of its place.
-fn recover_staged(environment: &Environment, name: &str, directory: &Path) -> Result<(), InstallError> {
-    let removed = || staging::remove(directory);
+fn recover_staged(guard: &EnvironmentGuard, name: &str, directory: &Path) -> Result<(), InstallError> {
+    let removed = || staging::remove(guard, directory);
     let Some(generation) = name.strip_prefix("new-").and_then(|number| number.parse().ok()) else { return removed() };
     if staging::is_being_built(directory) {
         return removed();
     }
     match Receipt::read(directory) {
         Ok(Some(receipt)) if receipt.generation == generation => removed(),
-        Ok(Some(receipt)) => move_to_history(environment, directory, receipt.generation),
+        Ok(Some(receipt)) => move_to_history(guard, directory, receipt.generation),
         Ok(None) | Err(InstallError::Receipt { .. }) => {
             let mut entries = fs::read_dir(directory).map_err(InstallError::io("list", directory))?;
-            if entries.next().is_none() { removed() } else { set_aside(environment, directory, generation) }
+            if entries.next().is_none() { removed() } else { set_aside(guard, directory, generation) }
         }
         Err(error) => Err(error),
     }
 }
 
-fn finish_two_steps(environment: &Environment) -> Result<(), InstallError> {
+fn finish_two_steps(guard: &EnvironmentGuard) -> Result<(), InstallError> {
+    let environment = guard.environment();
     let note = environment.state().join(NOTE);
     if !fs::symlink_metadata(&note).is_ok_and(|metadata| metadata.is_file() && metadata.len() < NOTE_BYTES) {
         return Ok(());
@@ -246,9 +244,10 @@ fn finish_two_steps(environment: &Environment) -> Result<(), InstallError> {
     let complete = inside && Receipt::read(&source).ok().flatten().is_some();
     if complete && fs::symlink_metadata(environment.venv()).is_err() {
         let action = "put the new environment at";
-        platform::rename_new(&source, environment.venv()).map_err(InstallError::io(action, environment.venv()))?;
+        let renamed = guard.anchor().rename_new(&source, environment.venv());
+        renamed.map_err(InstallError::io(action, environment.venv()))?;
     }
-    fs::remove_file(&note).map_err(InstallError::io("remove", &note))
+    guard.anchor().remove_file(&note)
 }
 
 /// Returns the directories inside a directory with their names, sorted; none if it does not exist.

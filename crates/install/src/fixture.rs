@@ -143,7 +143,12 @@ impl World {
         plan(&self.intent(&selection, &lock_sha256, &Wanted::default()), receipt.as_ref())
     }
 
-    fn intent<'a>(&'a self, selection: &'a Selection, lock_sha256: &'a Sha256, wanted: &'a Wanted) -> Intent<'a> {
+    pub(crate) fn intent<'a>(
+        &'a self,
+        selection: &'a Selection,
+        lock_sha256: &'a Sha256,
+        wanted: &'a Wanted,
+    ) -> Intent<'a> {
         Intent {
             environment: &self.environment,
             interpreter: interpreter(),
@@ -187,7 +192,7 @@ impl World {
         self.placed(wheels, trees, method).map(|placed| placed.receipt)
     }
 
-    fn options(&self) -> StageOptions<'_> {
+    pub(crate) fn options(&self) -> StageOptions<'_> {
         StageOptions {
             link_mode: self.link_mode,
             bytecode: self.bytecode,

@@ -91,9 +91,9 @@ pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> 
         return Err(InstallError::NoGeneration { wanted: generation, known });
     };
     let receipt = check_complete(environment, chosen, &directory)?;
-    exchange::begin(environment)?;
-    let record = |receipt: &Receipt| append(environment, receipt, Some(at));
-    exchange::put_in_place(environment, &directory, receipt, Method::Best, record)
+    exchange::begin(guard)?;
+    let record = |receipt: &Receipt| append(guard, receipt, Some(at));
+    exchange::put_in_place(guard, &directory, receipt, Method::Best, record)
 }
 
 /// Checks that a former generation can take the environment's place: everything that its receipt lists is there, with its
@@ -165,19 +165,21 @@ pub(crate) fn next_number(environment: &Environment) -> Result<u64, InstallError
 }
 
 /// Removes the oldest former generations until `keep` are left.
-pub(crate) fn prune(environment: &Environment, keep: usize) -> Result<(), InstallError> {
+pub(crate) fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<(), InstallError> {
+    let environment = guard.environment();
     let found = former(environment)?;
     let surplus = &found[..found.len().saturating_sub(keep)];
     if surplus.is_empty() {
         return Ok(());
     }
     let discarded = environment.discarded();
-    crate::environment::create_private_directory(&discarded)?;
+    guard.anchor().make_directory(&discarded)?;
     for (number, directory) in surplus {
         // First out of the history, by one rename: what is half removed is no generation.
         let place = discarded.join(number.to_string());
-        fs::rename(directory, &place).map_err(InstallError::io("remove", directory))?;
+        guard.anchor().rename_new(directory, &place).map_err(InstallError::io("remove", directory))?;
     }
+    guard.anchor().check()?;
     remove_discarded(environment);
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! without `site`, to ask it what it is.
 
 mod ahead;
+mod anchor;
 mod base;
 mod bulk;
 mod bytecode;

@@ -1,7 +1,10 @@
 //! What differs between systems, kept small. Only the Linux half was run; the rest is thin.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
+
+use crate::disk::Directory;
 
 /// Returns machine, release and version of the running kernel, as Python's `platform` names them.
 #[cfg(unix)]
@@ -17,16 +20,19 @@ pub(crate) fn kernel() -> Option<[String; 3]> {
     None
 }
 
+/// An entry of an open directory.
+type Entry<'a> = (&'a Directory, &'a str);
+
 /// Exchanges two directories in one step.
 #[cfg(unix)]
-pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(io::Error::from)
+pub(crate) fn exchange((one, name): Entry<'_>, (other, its): Entry<'_>) -> io::Result<()> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    renameat_with(one, name, other, its, RenameFlags::EXCHANGE).map_err(io::Error::from)
 }
 
 /// No other system can: two steps, with a note.
 #[cfg(not(unix))]
-pub(crate) fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
+pub(crate) fn exchange(_one: Entry<'_>, _other: Entry<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -44,19 +50,80 @@ pub(crate) fn cannot_exchange(error: &io::Error) -> bool {
 }
 
 /// Renames a directory to a place where nothing is, not even an empty directory.
-pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_new((from, name): Entry<'_>, (to, new_name): Entry<'_>) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+        use rustix::fs::{RenameFlags, renameat_with};
+        match renameat_with(from, name, to, new_name, RenameFlags::NOREPLACE).map_err(io::Error::from) {
             Err(e) if cannot_exchange(&e) => {}
             result => return result,
         }
     }
-    if std::fs::symlink_metadata(to).is_ok() {
+    if to.facts(new_name).is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    std::fs::rename(from, to)
+    #[cfg(unix)]
+    return Ok(rustix::fs::renameat(from, name, to, new_name)?);
+    #[cfg(not(unix))]
+    std::fs::rename(from.path().join(name), to.path().join(new_name))
+}
+
+/// Removes an empty directory.
+pub(crate) fn remove_directory(parent: &Directory, name: &str) -> io::Result<()> {
+    #[cfg(unix)]
+    return Ok(rustix::fs::unlinkat(parent, name, rustix::fs::AtFlags::REMOVEDIR)?);
+    #[cfg(not(unix))]
+    std::fs::remove_dir(parent.path().join(name))
+}
+
+/// Opens a small file of our own for writing it anew, not through a link.
+pub(crate) fn open_note(parent: &Directory, name: &str) -> io::Result<File> {
+    #[cfg(unix)]
+    return open_own(parent, name, rustix::fs::OFlags::WRONLY.union(rustix::fs::OFlags::TRUNC));
+    #[cfg(not(unix))]
+    File::options().create(true).truncate(true).write(true).open(parent.path().join(name))
+}
+
+/// Opens a file of our own to read it and to add to it, not through a link.
+pub(crate) fn open_to_append(parent: &Directory, name: &str) -> io::Result<File> {
+    #[cfg(unix)]
+    return open_own(parent, name, rustix::fs::OFlags::RDWR.union(rustix::fs::OFlags::APPEND));
+    #[cfg(not(unix))]
+    File::options().create(true).read(true).append(true).open(parent.path().join(name))
+}
+
+#[cfg(unix)]
+fn open_own(parent: &Directory, name: &str, how: rustix::fs::OFlags) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = how.union(OFlags::CREATE).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o666))?))
+}
+
+/// Returns true if two open files are one.
+pub(crate) fn is_same_file(one: &File, other: &File) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (one, other) = (one.metadata()?, other.metadata()?);
+        Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+    }
+    // A directory in which a file is open cannot be renamed there.
+    #[cfg(not(unix))]
+    {
+        let _ = (one, other);
+        Ok(true)
+    }
+}
+
+/// Returns true if a path still leads to an open directory.
+pub(crate) fn is_directory_at(directory: &Directory, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        let (open, named) = (rustix::fs::fstat(directory)?, rustix::fs::stat(path)?);
+        Ok((open.st_dev, open.st_ino) == (named.st_dev, named.st_ino))
+    }
+    #[cfg(not(unix))]
+    Ok(directory.path() == path && path.is_dir())
 }
 
 /// Makes opening a file fail where a link is in its place.
@@ -71,7 +138,7 @@ pub(crate) fn not_through_a_link(options: &mut std::fs::OpenOptions) {
 }
 
 /// Returns true if a path still names an open file.
-pub(crate) fn is_still_at(file: &std::fs::File, path: &Path) -> bool {
+pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
@@ -88,7 +155,7 @@ pub(crate) fn is_still_at(file: &std::fs::File, path: &Path) -> bool {
 }
 
 /// Writes a small file of our own, whole, not through a link.
-pub(crate) fn write_note(path: &Path, bytes: &[u8]) -> io::Result<std::fs::File> {
+pub(crate) fn write_note(path: &Path, bytes: &[u8]) -> io::Result<File> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
     options.create(true).truncate(true).write(true);
@@ -100,7 +167,7 @@ pub(crate) fn write_note(path: &Path, bytes: &[u8]) -> io::Result<std::fs::File>
 
 /// Has the system begin to write a file to the disk, and does not wait: it is done long before anybody asks for it. What
 /// goes wrong shows when the disk is waited for.
-pub(crate) fn begin_writing(file: &std::fs::File) {
+pub(crate) fn begin_writing(file: &File) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -114,19 +181,34 @@ pub(crate) fn settle_files(directory: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            files.push(std::fs::File::open(entry.path())?);
+            files.push(File::open(entry.path())?);
         }
     }
     files.iter().for_each(begin_writing);
-    files.iter().try_for_each(std::fs::File::sync_all)?;
+    files.iter().try_for_each(File::sync_all)?;
     settle_directory(directory)
 }
 
 /// Waits until the names in a directory are on the disk.
 pub(crate) fn settle_directory(directory: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    return std::fs::File::open(directory)?.sync_all();
+    return File::open(directory)?.sync_all();
     // A directory cannot be opened like this there; its journal keeps the order of renames.
+    #[cfg(not(unix))]
+    {
+        let _ = directory;
+        Ok(())
+    }
+}
+
+/// Waits until the names in an open directory are on the disk.
+pub(crate) fn settle_opened(directory: &Directory) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        // What it is opened as serves to look things up, not to write them to the disk.
+        let flags = rustix::fs::OFlags::RDONLY.union(rustix::fs::OFlags::DIRECTORY).union(rustix::fs::OFlags::CLOEXEC);
+        File::from(rustix::fs::openat(directory, ".", flags, rustix::fs::Mode::empty())?).sync_all()
+    }
     #[cfg(not(unix))]
     {
         let _ = directory;

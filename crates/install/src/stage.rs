@@ -93,7 +93,7 @@ pub struct Staging<'g, 'a> {
     intent: &'a Intent<'a>,
     options: &'a StageOptions<'a>,
     generation: u64,
-    directory: StagingDirectory,
+    directory: StagingDirectory<'g>,
     ahead: Ahead,
 }
 
@@ -109,8 +109,8 @@ impl<'g, 'a> Staging<'g, 'a> {
     ) -> Result<Self, InstallError> {
         let environment = guard.environment();
         let generation = generations::next_number(environment)?;
-        exchange::begin(environment)?;
-        let directory = StagingDirectory::make(environment, generation)?;
+        exchange::begin(guard)?;
+        let directory = StagingDirectory::make(guard, generation)?;
         Ok(Self { guard, intent, options, generation, directory, ahead: Ahead::default() })
     }
 

@@ -4,25 +4,28 @@
 //! of the environment's place, whatever is inside. Only the former is ever removed.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::environment::create_private_directory;
 use crate::exchange::{self, Method, Placed};
 use crate::receipt::RECEIPT_DIRECTORY;
-use crate::{Environment, EnvironmentGuard, InstallError, Receipt, generations, ledger, platform};
+use crate::{EnvironmentGuard, InstallError, Receipt, generations, ledger, platform};
 
 /// A complete generation that is not in place yet. Dropping it removes it.
 #[derive(Debug)]
 pub struct Staged<'a> {
     guard: &'a EnvironmentGuard,
-    directory: StagingDirectory,
+    directory: StagingDirectory<'a>,
     receipt: Receipt,
     keep: usize,
 }
 
 impl<'a> Staged<'a> {
-    pub(crate) fn new(guard: &'a EnvironmentGuard, directory: StagingDirectory, receipt: Receipt, keep: usize) -> Self {
+    pub(crate) fn new(
+        guard: &'a EnvironmentGuard,
+        directory: StagingDirectory<'a>,
+        receipt: Receipt,
+        keep: usize,
+    ) -> Self {
         Self { guard, directory, receipt, keep }
     }
 
@@ -45,38 +48,38 @@ impl<'a> Staged<'a> {
     }
 
     pub(crate) fn exchange_by(mut self, method: Method) -> Result<Placed, InstallError> {
-        let environment = self.guard.environment();
+        let guard = self.guard;
         self.directory.complete()?;
-        let record = |receipt: &Receipt| ledger::reconcile(environment, Some(receipt));
-        let placed = exchange::put_in_place(environment, &self.directory.path, self.receipt, method, record)?;
+        let record = |receipt: &Receipt| ledger::reconcile(guard, Some(receipt));
+        let placed = exchange::put_in_place(guard, &self.directory.path, self.receipt, method, record)?;
         self.directory.is_kept = true;
         // What cannot be removed now is removed after the next install.
-        let _ = generations::prune(environment, self.keep);
+        let _ = generations::prune(guard, self.keep);
         Ok(placed)
     }
 }
 
 /// The directory of a generation that is being built; removed when dropped.
 #[derive(Debug)]
-pub(crate) struct StagingDirectory {
-    environment: Environment,
+pub(crate) struct StagingDirectory<'a> {
+    guard: &'a EnvironmentGuard,
     path: PathBuf,
     is_kept: bool,
 }
 
-impl StagingDirectory {
-    pub(crate) fn make(environment: &Environment, generation: u64) -> Result<Self, InstallError> {
-        let staging = environment.staging();
-        create_private_directory(&staging)?;
+impl<'a> StagingDirectory<'a> {
+    pub(crate) fn make(guard: &'a EnvironmentGuard, generation: u64) -> Result<Self, InstallError> {
+        let (anchor, staging) = (guard.anchor(), guard.environment().staging());
+        anchor.make_directory(&staging)?;
         let path = staging.join(exchange::staging_name(generation));
         // The lock is held and what a dying process left is put away, so nothing should be there.
         if fs::symlink_metadata(&path).is_ok() {
-            remove(&path)?;
+            remove(guard, &path)?;
         }
         let marker = marker(&path);
-        platform::write_note(&marker, b"").map_err(InstallError::io("write", &marker))?;
-        fs::create_dir(&path).map_err(InstallError::io("make the directory", &path))?;
-        Ok(Self { environment: environment.clone(), path, is_kept: false })
+        anchor.write_note(&marker, b"").map_err(InstallError::io("write", &marker))?;
+        anchor.make_directory(&path)?;
+        Ok(Self { guard, path, is_kept: false })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -93,17 +96,16 @@ impl StagingDirectory {
     fn complete(&self) -> Result<(), InstallError> {
         let receipt = self.path.join(RECEIPT_DIRECTORY);
         platform::settle_files(&receipt).map_err(InstallError::io("write to the disk", &receipt))?;
-        let marker = marker(&self.path);
-        fs::remove_file(&marker).map_err(InstallError::io("remove", &marker))
+        self.guard.anchor().remove_file(&marker(&self.path))
     }
 }
 
-impl Drop for StagingDirectory {
+impl Drop for StagingDirectory<'_> {
     fn drop(&mut self) {
         // Without the marker the directory may be what the exchange took out; the next lock looks.
         if !self.is_kept && is_being_built(&self.path) {
             // What stays is removed when the environment is locked next.
-            let _ = remove(&self.path).and_then(|()| exchange::finish(&self.environment));
+            let _ = remove(self.guard, &self.path).and_then(|()| exchange::finish(self.guard));
         }
     }
 }
@@ -114,13 +116,10 @@ pub(crate) fn is_being_built(directory: &Path) -> bool {
 }
 
 /// Removes a directory of the staging area, and then its marker.
-pub(crate) fn remove(directory: &Path) -> Result<(), InstallError> {
+pub(crate) fn remove(guard: &EnvironmentGuard, directory: &Path) -> Result<(), InstallError> {
+    guard.anchor().check()?;
     fs::remove_dir_all(directory).map_err(InstallError::io("remove", directory))?;
-    let marker = marker(directory);
-    match fs::remove_file(&marker) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(InstallError::io("remove", &marker)(e)),
-        _ => Ok(()),
-    }
+    guard.anchor().remove_file(&marker(directory))
 }
 
 fn marker(directory: &Path) -> PathBuf {

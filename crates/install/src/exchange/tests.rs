@@ -24,13 +24,18 @@ fn state(world: &World) -> PathBuf {
     world.environment.state().to_owned()
 }
 
+/// Leaves the note that a process leaves that dies at work.
+fn begin_unlocked(world: &World) {
+    std::fs::write(state(world).join(UNFINISHED), "").unwrap();
+}
+
 #[test]
 fn death_after_the_exchange_loses_no_generation() {
     let world = World::new();
     world.install(&wheel("1.0")).unwrap();
     world.install(&wheel("2.0")).unwrap();
     // As if the process had died between the exchange and moving the former environment to the history.
-    begin(&world.environment).unwrap();
+    begin_unlocked(&world);
     let staging = world.environment.staging().join("new-2");
     std::fs::rename(world.environment.generations().join("1"), &staging).unwrap();
     assert_eq!(version(&world).unwrap(), "2.0");
@@ -49,7 +54,7 @@ fn death_before_the_exchange_leaves_the_old_environment() {
     std::fs::rename(world.environment.venv(), staging.join("new-2")).unwrap();
     std::fs::rename(world.environment.generations().join("1"), world.environment.venv()).unwrap();
     std::fs::create_dir_all(staging.join("new-3/lib")).unwrap();
-    begin(&world.environment).unwrap();
+    begin_unlocked(&world);
     drop(world.environment.lock().unwrap());
     assert_eq!((generations(&world), version(&world).unwrap()), (vec!["1*".to_owned()], "1.0".to_owned()));
     assert_eq!(std::fs::read_dir(staging).unwrap().count(), 0);
@@ -62,8 +67,11 @@ fn death_during_a_rollback_is_made_up_for() {
     for number in ["1.0", "2.0"] {
         world.install(&wheel(number)).unwrap();
     }
-    begin(&world.environment).unwrap();
-    platform::exchange(&world.environment.generations().join("1"), world.environment.venv()).unwrap();
+    begin_unlocked(&world);
+    let between = world.home().join("between");
+    std::fs::rename(world.environment.venv(), &between).unwrap();
+    std::fs::rename(world.environment.generations().join("1"), world.environment.venv()).unwrap();
+    std::fs::rename(&between, world.environment.generations().join("1")).unwrap();
     drop(world.environment.lock().unwrap());
     assert_eq!(generations(&world), ["2", "1*"]);
     assert!(world.environment.generations().join("2").is_dir());
@@ -76,9 +84,9 @@ fn two_steps_do_what_one_does() {
     world.install(&wheel("2.0")).unwrap();
     let guard = world.environment.lock().unwrap();
     let former = world.environment.generations().join("1");
-    begin(&world.environment).unwrap();
+    begin(&guard).unwrap();
     let receipt = Receipt::read(&former).unwrap().unwrap();
-    let placed = put_in_place(&world.environment, &former, receipt, Method::Journalled, |_| Ok(())).unwrap();
+    let placed = put_in_place(&guard, &former, receipt, Method::Journalled, |_| Ok(())).unwrap();
     assert!(placed.untidy.is_none() && !is_unfinished(&world.environment));
     drop(guard);
     assert_eq!(
@@ -109,12 +117,12 @@ fn death_between_two_steps_is_made_up_for() {
     let world = World::new();
     world.install(&wheel("1.0")).unwrap();
     world.install(&wheel("2.0")).unwrap();
-    begin(&world.environment).unwrap();
+    begin_unlocked(&world);
     std::fs::write(state(&world).join(NOTE), "generations/1").unwrap();
     // Nothing has moved yet: the note is forgotten.
     drop(world.environment.lock().unwrap());
     assert_eq!(version(&world).unwrap(), "2.0");
-    begin(&world.environment).unwrap();
+    begin_unlocked(&world);
     std::fs::write(state(&world).join(NOTE), "generations/1").unwrap();
     std::fs::rename(world.environment.venv(), world.environment.generations().join("2")).unwrap();
     drop(world.environment.lock().unwrap());
@@ -130,7 +138,7 @@ fn a_note_that_leads_elsewhere_is_ignored() {
     let victim = World::new();
     victim.install(&wheel("1.0")).unwrap();
     std::fs::create_dir(state(&world)).unwrap();
-    begin(&world.environment).unwrap();
+    begin_unlocked(&world);
     std::fs::write(state(&world).join(NOTE), victim.environment.venv().to_str().unwrap()).unwrap();
     drop(world.environment.lock().unwrap());
     assert!(victim.environment.venv().exists() && !world.environment.venv().exists());
@@ -253,7 +261,7 @@ fn what_another_tool_made_is_kept_aside_and_never_lost() {
     }
     // As if the process had died between the exchange and setting it aside.
     std::fs::rename(world.environment.venv(), world.environment.staging().join("new-7")).unwrap();
-    begin(&world.environment).unwrap();
+    begin_unlocked(&world);
     drop(world.environment.lock().unwrap());
     assert!(world.environment.set_aside(7).join("precious.txt").exists());
 }
@@ -299,7 +307,11 @@ fn a_note_is_not_written_through_a_link() {
     let victim = world.home().join("victim");
     std::fs::write(&victim, "precious").unwrap();
     std::os::unix::fs::symlink(&victim, state(&world).join(UNFINISHED)).unwrap();
-    begin(&world.environment).unwrap_err();
+    world.environment.lock().unwrap_err();
+    std::fs::remove_file(state(&world).join(UNFINISHED)).unwrap();
+    let guard = world.environment.lock().unwrap();
+    std::os::unix::fs::symlink(&victim, state(&world).join(UNFINISHED)).unwrap();
+    begin(&guard).unwrap_err();
     assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
 }
 

@@ -10,7 +10,7 @@
 
 mod chain;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub use chain::{Ledger, LedgerProblem};
 pub(crate) use chain::{entry_of_line, lines};
 
 use crate::receipt::digest;
-use crate::{Change, Environment, InstallError, InstalledDistribution, Receipt};
+use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt};
 
 /// One line of the ledger: a generation was put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,23 +150,23 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, InstallError> {
 }
 
 /// Adds the environment's generation to the ledger, unless it is the last one there.
-pub(crate) fn reconcile(environment: &Environment, current: Option<&Receipt>) -> Result<(), InstallError> {
+pub(crate) fn reconcile(guard: &EnvironmentGuard, current: Option<&Receipt>) -> Result<(), InstallError> {
     match current {
-        Some(current) if last_recorded(environment)? != Some(current.generation) => append(environment, current, None),
+        Some(current) if last_recorded(guard.environment())? != Some(current.generation) => {
+            append(guard, current, None)
+        }
         _ => Ok(()),
     }
 }
 
 /// Adds a line for a generation that was just put in place. Only the holder of the environment's lock may call this.
 pub(crate) fn append(
-    environment: &Environment,
+    guard: &EnvironmentGuard,
     receipt: &Receipt,
     rolled_back_at: Option<&str>,
 ) -> Result<(), InstallError> {
-    let path = environment.state().join(LEDGER);
-    let mut options = OpenOptions::new();
-    options.create(true).read(true).append(true);
-    let mut ledger = options.open(&path).map_err(InstallError::io("open", &path))?;
+    let path = guard.environment().state().join(LEDGER);
+    let mut ledger = guard.anchor().open_to_append(&path).map_err(InstallError::io("open", &path))?;
     let end = End::of(&mut ledger).map_err(InstallError::io("read", &path))?;
     let entry = LedgerEntry::of(receipt, rolled_back_at);
     let line = entry.to_line(&digest(&end.last_line)).map_err(InstallError::io("write", &path))?;

@@ -143,9 +143,10 @@ fn lines_longer_than_what_is_read_of_the_end_are_chained_too() {
     let mut receipt = world.environment.receipt().unwrap().unwrap();
     let one = receipt.distributions[0].clone();
     receipt.distributions = vec![one; 3000];
+    let guard = world.environment.lock().unwrap();
     for generation in 2..5 {
         receipt.generation = generation;
-        append(&world.environment, &receipt, None).unwrap();
+        append(&guard, &receipt, None).unwrap();
         assert_eq!(last_recorded(&world.environment).unwrap(), Some(generation));
     }
     assert!(text(&world).lines().nth(1).unwrap().len() as u64 > TAIL_BYTES);
