@@ -47,7 +47,7 @@ const LOCAL_HANDS: usize = 2;
 /// Builds at once: each is one process that computes.
 const BUILDING_HANDS: usize = 2;
 /// Threads for big files: some unpack while the next files arrive.
-const BIG_HANDS: usize = 5;
+const BIG_HANDS: usize = 3;
 /// Big files that arrive at once: more would all arrive late, and nothing could be unpacked before.
 const BIG_ARRIVALS: usize = 2;
 /// Threads for the rest: they mostly wait for the network.
