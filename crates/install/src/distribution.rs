@@ -18,9 +18,10 @@ pub(crate) fn files<'a>(
     place: &Place,
 ) -> Result<Vec<Planned<'a>>, InstallError> {
     let (name, scheme) = (&part.selected.name, &interpreter.scheme);
+    let root = layout::root_of(&part.facts, scheme);
     let mut files = stored(part, position, interpreter)?;
     for script in part.tree.manifest().files.iter().filter(|it| part.facts.python_scripts.contains(&it.path)) {
-        let path = layout::place(&script.path, &part.facts, scheme, name)?;
+        let path = layout::place(&script.path, &part.facts, scheme, &root, name)?;
         let refused = |line| InstallError::ScriptOptions { package: name.clone(), path: path.to_string(), line };
         let text = place.script(&read_checked(part, script)?).map_err(refused)?;
         files.push(written(path, text, true, position));
@@ -42,11 +43,12 @@ pub(crate) fn stored<'a>(
     position: u32,
     interpreter: &Interpreter,
 ) -> Result<Vec<Planned<'a>>, InstallError> {
+    let root = layout::root_of(&part.facts, &interpreter.scheme);
     let all = &part.tree.manifest().files;
     let mut files = Vec::with_capacity(all.len() + 4);
     for stored in all.iter().filter(|stored| !part.facts.python_scripts.contains(&stored.path)) {
         files.push(Planned {
-            path: layout::place(&stored.path, &part.facts, &interpreter.scheme, &part.selected.name)?,
+            path: layout::place(&stored.path, &part.facts, &interpreter.scheme, &root, &part.selected.name)?,
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,
             executable: stored.executable,

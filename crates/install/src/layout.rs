@@ -7,17 +7,18 @@ use crate::receipt::RECEIPT_DIRECTORY;
 use crate::wheel_facts::{SchemeName, WheelFacts};
 use crate::{InstallError, SchemePaths};
 
-/// Returns the path inside the environment of a file of an unpacked wheel.
+/// Returns the path inside the environment of a file of an unpacked wheel, whose root scheme's directory is `root`.
 pub(crate) fn place(
     path: &ArchivePath,
     facts: &WheelFacts,
     scheme: &SchemePaths,
+    root: &str,
     package: &PackageName,
 ) -> Result<ArchivePath, InstallError> {
     let moved = facts.moved.get(path);
     let inside = moved.map_or(path, |moved| &moved.path);
     let joined = match moved.map(|moved| moved.scheme) {
-        None => format!("{}/{inside}", root_of(facts, scheme)),
+        None => [root, "/", inside.as_str()].concat(),
         Some(SchemeName::Data) => inside.to_string(),
         Some(SchemeName::Headers) => format!("{}/{package}/{inside}", scheme.headers),
         Some(SchemeName::Platlib) => format!("{}/{inside}", scheme.platlib),
@@ -51,7 +52,8 @@ pub(crate) fn through_link(path: String) -> String {
 
 fn check(path: &str, package: &PackageName) -> Result<ArchivePath, InstallError> {
     let reserved = || InstallError::Reserved { package: package.clone(), path: path.to_owned() };
-    if is_reserved(&path.to_lowercase(), package) {
+    // Most files are below `lib`, where nothing is reserved but the directory itself.
+    if !path.starts_with("lib/") && is_reserved(&path.to_lowercase(), package) {
         return Err(reserved());
     }
     // A path that is too long once it is joined cannot be made everywhere.

@@ -1,5 +1,6 @@
 //! RECORD of an installed distribution: every file that it brought or that was written for it, with digest and size.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -17,11 +18,9 @@ pub(crate) struct Row<'a> {
 /// RECORD itself (`own`) is listed without digest and size.
 pub(crate) fn text(rows: &[Row<'_>], own: &str, root: &str) -> String {
     let up = "../".repeat(root.split('/').count());
-    let relative = |path: &str| match path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')) {
-        Some(inside) => inside.to_owned(),
-        None => format!("{up}{path}"),
-    };
-    let mut lines: Vec<(String, Option<&Row<'_>>)> = rows.iter().map(|row| (relative(row.path), Some(row))).collect();
+    let relative = |path| relative(path, root, &up);
+    let mut lines: Vec<(Cow<'_, str>, Option<&Row<'_>>)> = Vec::with_capacity(rows.len() + 1);
+    lines.extend(rows.iter().map(|row| (relative(row.path), Some(row))));
     lines.push((relative(own), None));
     lines.sort_by(|a, b| a.0.cmp(&b.0));
     let mut text = String::with_capacity(lines.len() * 112);
@@ -38,6 +37,14 @@ pub(crate) fn text(rows: &[Row<'_>], own: &str, root: &str) -> String {
         }
     }
     text
+}
+
+/// Returns a path relative to `root`, which `up` leads out of.
+fn relative<'p>(path: &'p str, root: &str, up: &str) -> Cow<'p, str> {
+    match path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')) {
+        Some(inside) => Cow::Borrowed(inside),
+        None => Cow::Owned(format!("{up}{path}")),
+    }
 }
 
 fn push_field(text: &mut String, field: &str) {
