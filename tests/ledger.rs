@@ -103,3 +103,42 @@ fn a_torn_line_of_the_ledger_is_no_alarm() {
     project.sync().expect_code(0);
     project.pinfold("history").run().expect_code(0).expect_stderr("ledger-torn: line 4");
 }
+
+#[test]
+fn verify_finds_a_ledger_that_was_changed() {
+    let project = with_a_past();
+    project.write_manifest(&["a==1.0"], "", "");
+    project.installed();
+    project.pinfold("verify").run().expect_code(0);
+    let text = std::fs::read_to_string(ledger(&project)).expect("there is a ledger");
+    std::fs::write(ledger(&project), text.replacen("a-1.0-py3", "a-6.6-py3", 1)).expect("can write");
+    let line = "ledger-broken: ../.pinfold-.venv/ledger.jsonl: expected in line 2 that the line before has sha256 ";
+    for arguments in [&["verify"][..], &["verify", "--quick"]] {
+        drop(project.pinfold(arguments[0]).args(&arguments[1..]).run().expect_code(1).expect_stdout(line));
+    }
+    let report = json(&project.pinfold("verify").args(["--format", "json"]).run().expect_code(1));
+    let [finding] = report["findings"].as_array().expect("a list").as_slice() else { panic!("{report}") };
+    assert_eq!(finding["code"], "ledger-broken");
+    let sarif = json(&project.pinfold("verify").args(["--format", "sarif"]).run().expect_code(1));
+    let result = &sarif["runs"][0]["results"][0];
+    let place = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!((&result["ruleId"], &place["uriBaseId"]), (&"ledger-broken".into(), &"VENV".into()));
+    assert_eq!(place["uri"], "../.pinfold-.venv/ledger.jsonl");
+    // Nothing brings the past back, and nothing pretends to; what else is wrong is put right all the same.
+    let before = std::fs::read(ledger(&project)).expect("there is a ledger");
+    let left = project.pinfold("verify").arg("--repair").run().expect_code(1);
+    drop(left.expect_stderr("not repaired: the chain of the ledger does not hold"));
+    assert_eq!(std::fs::read(ledger(&project)).expect("there is a ledger"), before);
+    std::fs::remove_file(project.home.project().join(".venv/pyvenv.cfg")).expect("can remove");
+    let mended = project.pinfold("verify").arg("--repair").run().expect_code(1).expect_stderr("repaired: generation ");
+    drop(mended.expect_stderr("not repaired: the chain of the ledger does not hold"));
+    let left = project.pinfold("verify").run().expect_code(1);
+    assert_eq!(left.stdout.lines().count(), 1, "{left}");
+    // The controls: the true past, and a line that was never finished.
+    let now = std::fs::read_to_string(ledger(&project)).expect("there is a ledger");
+    let whole = now.replacen("a-6.6-py3", "a-1.0-py3", 1);
+    std::fs::write(ledger(&project), &whole).expect("can write");
+    project.pinfold("verify").run().expect_code(0);
+    std::fs::write(ledger(&project), whole + "{\"generation\":7,\"inst").expect("can write");
+    project.pinfold("verify").run().expect_code(0);
+}

@@ -83,7 +83,9 @@ fn no_rollback_leads_back_to_what_was_damaged() {
     project.installed();
     damage(&project);
     project.pinfold("verify").arg("--repair").run().expect_code(0);
-    project.pinfold("history").run().expect_code(0).expect_stdout("!    2  damaged: ");
+    let past = project.pinfold("history").run().expect_code(0).expect_stdout("!    2  damaged: ");
+    // Each is listed once, and none of those that are listed is counted among those that are gone.
+    assert_eq!((past.stdout.lines().count(), past.stderr.contains("no longer kept")), (3, false), "{past}");
     project.pinfold("rollback").arg("2").run().expect_refusal("damaged-generation");
     // Generation 2 is passed over: the one before it is the newest that is fine.
     project.pinfold("rollback").run().expect_code(0).expect_stderr("generation 1 ");

@@ -128,6 +128,11 @@ fn programs_are_told_of_phases_and_changes() {
     };
     assert_eq!(states("fetching"), ["begun", "done"]);
     assert_eq!(states("installing"), ["begun", "done"]);
+    // As many as the receipt lists.
+    let receipt = std::fs::read_to_string(project.home.project().join(".venv/.pinfold/receipt.json")).unwrap();
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    let installing = of("phase").into_iter().rfind(|event| event["phase"] == "installing").unwrap();
+    assert_eq!((&installing["done"], &installing["total"]), (&receipt["file_count"], &receipt["file_count"]));
     let changes: Vec<_> = of("change").into_iter().map(|it| (it["change"].clone(), it["name"].clone())).collect();
     let expected = [("added", "comes"), ("updated", "moves"), ("removed", "goes")];
     assert_eq!(changes, expected.map(|(change, name)| (json!(change), json!(name))));

@@ -36,6 +36,8 @@ pub(crate) struct Modules<'m> {
     pub(crate) owners: &'m [&'m PackageName],
     /// Where it is kept what sources compile to.
     pub(crate) kept: Option<&'m Path>,
+    /// Told the number of modules that were just compiled.
+    pub(crate) progress: &'m (dyn Fn(u64) + Sync),
 }
 
 /// Compiles every module and returns the files that this made. One that cannot be compiled is left to the interpreter,
@@ -59,6 +61,7 @@ pub(crate) fn compile(modules: &Modules<'_>, workers: usize) -> Result<Vec<Insta
             Some(code) => Some((write(path, &root, module, made, &code)?, made.magic, code.digest)),
             None => None,
         };
+        (modules.progress)(1);
         Ok((position, file))
     })?;
     let mut known = Known::read(modules.kept, interpreter);

@@ -100,12 +100,14 @@ impl Placer<'_> {
         self.make(directory).map_err(InstallError::io("make the directory", &path))?;
         let target = self.root.open_in(directory).map_err(InstallError::io("open", &path))?;
         let mut stamps = Vec::with_capacity(group.len());
+        let mut placed = 0;
         for file in group {
             let name = disk::split(file.path.as_str()).1;
             let look = || target.facts(name).map_err(InstallError::io("look at", &path.join(name)));
             let facts = match self.there.get(&file.path) {
                 Some(tree) if self.is_from(file, tree) => look()?,
                 there => {
+                    placed += 1;
                     if there.is_some() {
                         // Another distribution that brings the same bytes was chosen.
                         target.remove(name).map_err(InstallError::io("replace", &path.join(name)))?;
@@ -128,7 +130,7 @@ impl Placer<'_> {
             };
             stamps.push(Stamped::of(&facts));
         }
-        (self.placing.progress)(group.len() as u64);
+        (self.placing.progress)(placed);
         Ok(stamps)
     }
 

@@ -65,7 +65,7 @@ pub struct StageOptions<'a> {
     pub installed_at: &'a str,
     /// How many former generations are kept.
     pub keep: usize,
-    /// Told the number of files that were just placed.
+    /// Told the number of files that were just placed, or modules that were just compiled.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
@@ -158,7 +158,8 @@ impl<'g, 'a> Staging<'g, 'a> {
             (listing, None) => {
                 let owners: Vec<_> = parts.iter().map(|part| &part.selected.name).collect();
                 let (interpreter, kept) = (intent.interpreter, options.compiled);
-                let modules = Modules { root, interpreter, files: &listing.list.files, owners: &owners, kept };
+                let modules =
+                    Modules { root, interpreter, files: &listing.list.files, owners: &owners, kept, progress };
                 let made = compile::compile(&modules, THREADS)?;
                 let listing = listing.add(made);
                 let sha256 = listing.write(root)?;

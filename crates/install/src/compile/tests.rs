@@ -80,6 +80,7 @@ fn any_number_of_processes_makes_the_same_files() {
         files: &list.files,
         owners: &[&owner],
         kept: None,
+        progress: &|_| {},
     };
     let made = |workers: usize| {
         let mut files = compile(&modules, workers).unwrap();

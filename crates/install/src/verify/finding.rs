@@ -15,6 +15,8 @@ pub enum FindingCode {
     ForeignDistribution,
     /// The interpreter behind the environment is another than the one that it was made for.
     InterpreterChanged,
+    /// A line of the environment's ledger is not the one that was written, or not where it was.
+    LedgerBroken,
     /// A symbolic link that points elsewhere, or anything but a file where a file should be.
     LinkChanged,
     /// The lock is another than the one that was installed, or selects something else.
@@ -50,12 +52,13 @@ pub struct Finding {
 
 impl FindingCode {
     /// Every code, in alphabetical order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Added,
         Self::Changed,
         Self::ForeignBytecode,
         Self::ForeignDistribution,
         Self::InterpreterChanged,
+        Self::LedgerBroken,
         Self::LinkChanged,
         Self::LockChanged,
         Self::Missing,
@@ -74,6 +77,7 @@ impl FindingCode {
             Self::ForeignBytecode => "foreign-bytecode",
             Self::ForeignDistribution => "foreign-distribution",
             Self::InterpreterChanged => "interpreter-changed",
+            Self::LedgerBroken => "ledger-broken",
             Self::LinkChanged => "link-changed",
             Self::LockChanged => "lock-changed",
             Self::Missing => "missing",
@@ -97,6 +101,7 @@ impl FindingCode {
             Self::InterpreterChanged => {
                 "The interpreter behind the environment is another than the one that it was made for."
             }
+            Self::LedgerBroken => "The chain of the environment's ledger does not hold: its past was changed.",
             Self::LinkChanged => "A link points elsewhere, or something else is where a file or a link should be.",
             Self::LockChanged => "The lock is another than the one that was installed.",
             Self::Missing => "An installed file is gone.",

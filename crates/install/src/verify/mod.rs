@@ -37,9 +37,11 @@ use self::stamps::Stamped;
 use self::walk::Seen;
 #[cfg(target_os = "linux")]
 pub use self::watch::watch;
+use crate::ledger::LEDGER;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{
-    Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Receipt, ReceiptFiles, Relocation, bytecode,
+    Environment, InstallError, InstalledFile, InstalledLink, Interpreter, LedgerProblem, Receipt, ReceiptFiles,
+    Relocation, bytecode, ledger,
 };
 
 /// How thoroughly an environment is verified.
@@ -129,6 +131,7 @@ pub(crate) fn verify_held(
     options: &VerifyOptions<'_>,
 ) -> Result<Report, InstallError> {
     let mut report = Report { depth: options.depth, ..Report::default() };
+    past_holds(environment, &mut report)?;
     let header = match environment.receipt() {
         Ok(Some(receipt)) => receipt,
         Ok(None) => return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }),
@@ -216,6 +219,20 @@ fn interpreter_stays(interpreter: &Interpreter, report: &mut Report) {
         interpreter.version, stamp.size_bytes, stamp.mtime_ns
     );
     report.findings.push(Finding::new(FindingCode::InterpreterChanged, "", expected, found));
+}
+
+/// The ledger says what was in place before: whoever hides an installation changes it there. A line that a dying process
+/// left half written is none of it.
+fn past_holds(environment: &Environment, report: &mut Report) -> Result<(), InstallError> {
+    let state = environment.state().file_name().unwrap_or_default().to_string_lossy();
+    let path = format!("../{state}/{LEDGER}");
+    for problem in &ledger(environment)?.problems {
+        if let LedgerProblem::Broken { line, expected, found } = problem {
+            let expected = format!("in line {line} {expected}");
+            report.findings.push(Finding::new(FindingCode::LedgerBroken, &path, expected, found));
+        }
+    }
+    Ok(())
 }
 
 /// Without a receipt nothing else can be compared.

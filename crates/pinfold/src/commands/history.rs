@@ -27,7 +27,9 @@ pub(super) fn run(arguments: &History, world: &World, output: &Output) -> Result
 }
 
 fn as_text(past: &Past, all: bool, output: &Output) {
-    let (listed, unlisted): (Vec<_>, Vec<_>) = past.generations.iter().partition(|it| it.is_kept || all);
+    let (listed, mut unlisted): (Vec<_>, Vec<_>) = past.generations.iter().partition(|it| it.is_kept || all);
+    // A damaged one is still there, and has a line of its own.
+    unlisted.retain(|it| past.unreadable.iter().all(|damaged| damaged.generation != it.generation));
     listed.into_iter().for_each(|generation| output.result(&line(generation)));
     for damaged in &past.unreadable {
         output.result(&tame(&format!("! {:>4}  damaged: {}\n", damaged.generation, damaged.reason)));

@@ -83,6 +83,10 @@ pub fn repair(venv: &Path, lock: &Path, patience: Patience, world: &World, outpu
         guard.unmark_damaged(receipt.generation)?;
         return Ok(Repair { report, outcome: Outcome::Nothing });
     }
+    if report.findings.iter().all(|finding| finding.code == FindingCode::LedgerBroken) {
+        guard.unmark_damaged(receipt.generation)?;
+        return Ok(Repair { report, outcome: Outcome::Left(vec![LEDGER.to_owned()]) });
+    }
     let decisions = decisions(&report.findings);
     if !decisions.is_empty() {
         return Ok(Repair { report, outcome: Outcome::Left(decisions) });
@@ -199,8 +203,7 @@ impl Bench<'_> {
         };
         // A tree that was changed in the store was put aside while looking.
         let lacking = self.lacking(selection)?;
-        let reason = || vec![format!("{}: `pinfold sync` fetches what is missing", failure.headline)];
-        Ok(Err(if lacking.is_empty() { reason() } else { lacking }))
+        Ok(Err(if lacking.is_empty() { vec![failed(&failure)] } else { lacking }))
     }
 
     fn lacking(&self, selection: &Selection) -> Result<Vec<String>, Failure> {
@@ -235,10 +238,32 @@ impl Bench<'_> {
     }
 }
 
+/// Says why the store could not be used: with the system's reason, where that is what failed.
+fn failed(failure: &Failure) -> String {
+    let why: String = failure.details.iter().map(|(_, value)| format!(": {value}")).collect();
+    format!("{}{why}: `pinfold sync` fetches what is missing", failure.headline)
+}
+
 fn lacks(selected: &Selected) -> String {
     let artifact = &selected.artifact;
     format!("the store lacks `{}` (sha256 {}): `pinfold sync` fetches it", artifact.filename, artifact.sha256)
 }
 
+/// Why a broken ledger stays as it is.
+pub(crate) const LEDGER: &str =
+    "the chain of the ledger does not hold, and nothing brings the true past back; see `pinfold explain ledger-broken`";
 const NO_RECEIPT: &str =
     "without a receipt it is not known what was installed: move the environment away and run `pinfold sync`";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_reason_is_told_with_what_the_system_said() {
+        let failure = Failure::new(Exit::World, "failed to read `a`").with("cause", "Input/output error (os error 5)");
+        let expected = "failed to read `a`: Input/output error (os error 5): `pinfold sync` fetches what is missing";
+        assert_eq!(failed(&failure), expected);
+    }
+}

@@ -12,7 +12,8 @@ use std::thread;
 
 use pinfold_fetch::Fetcher;
 use pinfold_install::{
-    EnvironmentGuard, InstallError, Intent, Interpreter, StageOptions, Staged, Staging, check_wheel, unpack_wheel,
+    Bytecode, EnvironmentGuard, InstallError, Intent, Interpreter, StageOptions, Staged, Staging, check_wheel,
+    unpack_wheel,
 };
 use pinfold_lock::{Accepted, ArtifactKind, Direct, Selected, Selection};
 use pinfold_packaging::PackageName;
@@ -78,11 +79,11 @@ pub(crate) fn stage<'g>(
         bar.set_length(0);
         let staging = Staging::begin(guard, intent, &options)?;
         let ready = |selected: &Selected, tree: &StoredTree| {
-            bar.inc_length(tree.manifest().files.len() as u64);
+            bar.inc_length(steps(tree, options.bytecode));
             staging.place_ahead(selected, tree);
         };
         let trees = make(workshop, intent.selection, accepts, &ready)?;
-        bar.set_length(trees.values().map(|tree| tree.manifest().files.len() as u64).sum());
+        bar.set_length(trees.values().map(|tree| steps(tree, options.bytecode)).sum());
         Ok::<_, Failure>((staging.finish(&trees), trees))
     };
     let staged = match attempt()? {
@@ -93,8 +94,20 @@ pub(crate) fn stage<'g>(
         (staged, _) => staged,
     };
     let staged = staged?;
+    // Some files of a wheel are not installed, some belong to several, and some to none: now it is known how many there are.
+    bar.set_length(staged.receipt().file_count);
     bar.finish_and_clear();
     Ok(staged)
+}
+
+/// Returns about how many files are placed and made for a tree.
+fn steps(tree: &StoredTree, bytecode: Bytecode) -> u64 {
+    let files = &tree.manifest().files;
+    let modules = match bytecode {
+        Bytecode::Compile => files.iter().filter(|file| file.path.as_str().ends_with(".py")).count(),
+        Bytecode::Leave => 0,
+    };
+    (files.len() + modules) as u64
 }
 
 /// Makes the trees of everything that is selected, and tells `ready` of each as soon as others are still on their way.

@@ -7,12 +7,12 @@ mod watching;
 
 use std::time::Instant;
 
-use pinfold_install::{Depth, Report};
+use pinfold_install::{Depth, FindingCode, Report};
 
 use crate::cli::{ReportFormat, Verify};
 use crate::exit::{Exit, Failure};
 use crate::ops::environments::Patience;
-use crate::ops::repair::{Outcome, repair};
+use crate::ops::repair::{LEDGER, Outcome, repair};
 use crate::ops::verify::verify;
 use crate::output::{Output, human_bytes};
 use crate::world::World;
@@ -62,7 +62,11 @@ pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<
                 "repaired: generation {generation} was built from the store, checked byte by byte, and put in place; \
                  generation {damaged} is kept as damaged, and no rollback leads back to it"
             ));
-            return Ok(Exit::Done);
+            let has_broken_ledger = report.findings.iter().any(|finding| finding.code == FindingCode::LedgerBroken);
+            if has_broken_ledger {
+                output.warning(&format!("not repaired: {LEDGER}"));
+            }
+            return Ok(if has_broken_ledger { Exit::No } else { Exit::Done });
         }
         Some(Outcome::Nothing) | None => {}
     }

@@ -68,6 +68,9 @@ const fn help(code: FindingCode) -> &'static str {
         FindingCode::InterpreterChanged => {
             "If the interpreter was upgraded on purpose, `pinfold sync` makes the environment anew; else find out who did it."
         }
+        FindingCode::LedgerBroken => {
+            "`pinfold history` names the line. Find out who can write beside the environment; no repair brings the true past back."
+        }
         FindingCode::LockChanged => "`pinfold sync` installs the lock; `pinfold diff` says what changed in it.",
         _ => "Find out who changed the environment, then `pinfold verify --repair` puts it right from the store.",
     }
