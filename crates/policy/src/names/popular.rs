@@ -37,9 +37,31 @@ pub(super) fn leave_unpopular(names: &mut BTreeSet<&PackageName>) {
     }
     let popular: HashSet<&str> = {
         let wanted: HashSet<&str> = names.iter().map(|name| name.as_str()).collect();
-        NAMES.lines().filter(|name| wanted.contains(name)).collect()
+        // Most of the popular names are told from all of the wanted ones by their ends and lengths.
+        let mut lengths = [[0_u64; 256]; 2];
+        for name in &wanted {
+            let [first, last] = ends(name);
+            lengths[0][first] |= length_bit(name);
+            lengths[1][last] |= length_bit(name);
+        }
+        let may_be = |name: &&str| {
+            let [first, last] = ends(name);
+            lengths[0][first] & lengths[1][last] & length_bit(name) != 0
+        };
+        NAMES.split('\n').filter(may_be).filter(|name| wanted.contains(name)).collect()
     };
     names.retain(|name| !popular.contains(name.as_str()));
+}
+
+/// Returns the first and the last byte of a name.
+fn ends(name: &str) -> [usize; 2] {
+    let bytes = name.as_bytes();
+    [bytes.first(), bytes.last()].map(|byte| byte.map_or(0, |byte| usize::from(*byte)))
+}
+
+/// Returns the bit that stands for the length of a name.
+fn length_bit(name: &str) -> u64 {
+    1 << (name.len() % 64)
 }
 
 impl PopularNames {

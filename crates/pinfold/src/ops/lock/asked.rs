@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinfold_artifact::ArtifactFilename;
+use pinfold_artifact::Sha256;
 use pinfold_lock::{Asked, Asker};
 use pinfold_packaging::{ExtraName, MarkerEnvironment, MarkerTruth, PackageName, Requirement};
 use pinfold_resolve::{RootReason, Solution};
@@ -28,14 +28,15 @@ pub(super) fn asked(inputs: &Inputs, solutions: &[Solution], desk: &Desk) -> Ask
     for replacement in &inputs.overrides {
         asked.add(Asker::Overrides, inputs.text_of(replacement));
     }
-    // Most files serve several targets: each of their requirements is written once.
-    let mut written: BTreeSet<(&ArtifactFilename, usize)> = BTreeSet::new();
+    // Most files serve several targets, and most files of a version have one METADATA: each requirement is written once.
+    let mut written: BTreeSet<(Sha256, usize)> = BTreeSet::new();
     for solution in solutions {
         let environment = solution.target.marker_environment();
         let wanted = wanted_extras(inputs, solution, &environment, desk);
         for (name, chosen) in &solution.packages {
+            let Some(fact) = desk.metadata().get(&chosen.file.filename) else { continue };
             for (position, requirement) in holding(solution, name, &environment, &wanted, desk) {
-                if written.insert((&chosen.file.filename, position)) {
+                if written.insert((fact.sha256, position)) {
                     let by = Asker::Package(name.clone(), chosen.version.clone());
                     asked.add(by, requirement.to_string());
                 }
