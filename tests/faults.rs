@@ -110,8 +110,20 @@ fn is_at(files: &str, place: &str) -> bool {
 
 /// Returns true for calls that change nothing.
 fn looks(point: &Point) -> bool {
-    ["openat", "read", "pread64", "getdents64", "fstat", "flock", "statx", "newfstatat", "readlink", "readlinkat"]
-        .contains(&point.call)
+    [
+        "open",
+        "openat",
+        "read",
+        "pread64",
+        "getdents64",
+        "fstat",
+        "flock",
+        "statx",
+        "newfstatat",
+        "readlink",
+        "readlinkat",
+    ]
+    .contains(&point.call)
 }
 
 /// Calls whose failure does no harm, by name and place (a part of the path; with `=` all of it), each with the reason.
@@ -142,6 +154,13 @@ const HARMLESS: &[(&str, &str)] = &[
     ("openat(write)", ".pinfold-.venv/staging/new-N/lib"),
     // Directories that could not be made ahead are made again when files are placed in them.
     ("mkdirat", ".pinfold-.venv/staging/new-N/"),
+    // What cannot be placed while other files still arrive is placed, or told, when all are there.
+    ("linkat", ".pinfold-.venv/staging/new-N/lib"),
+    ("unlinkat", ".pinfold-.venv/staging/new-N/lib"),
+    // The number of the process stays in the lock file, which nobody holds any more.
+    ("ftruncate", ".pinfold-.venv/lock"),
+    // What is remembered of interpreters: the next run asks them again.
+    ("mkdir", "cache/interpreters"),
     // A temporary home of the interpreter that is asked what it is.
     ("rmdir", "tmp/pinfold-home-RANDOM"),
     ("unlinkat", "tmp/pinfold-home-RANDOM"),

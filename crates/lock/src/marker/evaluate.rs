@@ -48,7 +48,7 @@ impl Comparison {
             let value = version_of(self.key, question)?;
             Some(specifiers.contains(&value))
         });
-        if let Some(answer) = version {
+        if let Some(answer) = version.or_else(|| self.is_listed(question)) {
             return answer;
         }
         let value = text_of(self.key, question);
@@ -68,6 +68,24 @@ impl Comparison {
             | Operator::Less
             | Operator::LessEqual => false,
         }
+    }
+}
+
+impl Comparison {
+    /// Looks a version up in a list of versions: `python_version in '3.9 3.10'`. As text, `3.1` would be in it too. None if it
+    /// is no list of versions.
+    fn is_listed(&self, question: &Question<'_>) -> Option<bool> {
+        let wanted = match self.operator {
+            Operator::In => true,
+            Operator::NotIn => false,
+            _ => return None,
+        };
+        let value = version_of(self.key, question)?;
+        let mut parts = self.literal.split(' ').filter(|part| !part.is_empty()).peekable();
+        parts.peek()?;
+        let listed: Vec<bool> =
+            parts.map(|part| Some(Self::specifiers(Operator::Equal, part)?.contains(&value))).collect::<Option<_>>()?;
+        Some(listed.contains(&true) == wanted)
     }
 }
 

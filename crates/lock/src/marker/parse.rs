@@ -258,7 +258,7 @@ impl Node {
 }
 
 impl Comparison {
-    fn specifiers(operator: Operator, literal: &str) -> Option<Specifiers> {
+    pub(super) fn specifiers(operator: Operator, literal: &str) -> Option<Specifiers> {
         let literal = literal.trim();
         // A comma would make two clauses of one comparison, and `> '= 3'` another operator.
         if literal.contains(',') || literal.starts_with(['<', '>', '=', '!', '~']) {

@@ -36,6 +36,12 @@ fn compares_versions_as_versions_and_texts_as_texts() {
     check("implementation_version >= '3.10.4'", true);
     check("python_version in '3.9 3.10'", true);
     check("python_version not in '3.9, 3.11'", true);
+    // As text, `3.10` is in `3.10.2`, and `3.10.4` in `3.10.41`.
+    check("python_version in '3.10.2'", false);
+    check("python_version not in '3.10.2 3.11'", true);
+    check("python_full_version in '3.10.41 3.9'", false);
+    check("python_full_version in '3.10.41 3.10.4'", true);
+    check("python_version in ' 3.10.* '", true);
     check("'3.1' in python_version", true);
     check("'linux' in sys_platform", true);
     check("'win' not in sys_platform", true);

@@ -220,6 +220,14 @@ fn stable(name: &str) -> String {
     if let Some(rest) = name.strip_prefix("new-") {
         return format!("new-N{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
     }
+    // A file that is written beside its place is named for the process that writes it.
+    if let Some((stem, process)) = name.rsplit_once('.')
+        && stem.len() == DIGITS_OF_DIGEST
+        && stem.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && process.parse::<u32>().is_ok()
+    {
+        return format!("{stem}.PROCESS");
+    }
     let random = if name.starts_with(".tmp") { Some(3) } else { name.rfind(['.', '-']) };
     match random.map(|at| name.split_at(at + 1)) {
         Some((stem, ending)) if ending.len() == 6 && ending.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
@@ -260,6 +268,8 @@ fn lexical(path: &Path) -> PathBuf {
 
 /// What stands for the directory that the program is in.
 const HERE: u64 = libc::AT_FDCWD as u32 as u64;
+/// The digits of a SHA-256.
+const DIGITS_OF_DIGEST: usize = 64;
 /// The requests to share blocks with another file.
 const FICLONE: u64 = 0x4004_9409;
 const FICLONERANGE: u64 = 0x4020_940d;
@@ -270,6 +280,9 @@ mod tests {
 
     #[test]
     fn what_differs_from_run_to_run_is_taken_out() {
+        let digest = "3a".repeat(32);
+        assert_eq!(stable(&format!("{digest}.18726")), format!("{digest}.PROCESS"));
+        assert_eq!(stable(&digest), digest);
         for (name, expected) in [
             ("new-12", "new-N"),
             ("new-12.building", "new-N.building"),
