@@ -161,6 +161,9 @@ const HARMLESS: &[(&str, &str)] = &[
     ("ftruncate", ".pinfold-.venv/lock"),
     // What is remembered of interpreters: the next run asks them again.
     ("mkdir", "cache/interpreters"),
+    ("openat(write)", "cache/interpreters/"),
+    ("write", "cache/interpreters/"),
+    ("rename", "cache/interpreters/"),
     // A temporary home of the interpreter that is asked what it is.
     ("rmdir", "tmp/pinfold-home-RANDOM"),
     ("unlinkat", "tmp/pinfold-home-RANDOM"),

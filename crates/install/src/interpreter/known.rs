@@ -76,8 +76,8 @@ impl<'a> KnownInterpreters<'a> {
 
     fn keep(&self, program: &Path, answer: &Interpreter) -> std::io::Result<()> {
         let Some(place) = self.place(program) else { return Ok(()) };
-        // Whole or not at all: another process may be reading.
-        let fresh = place.with_extension(format!("{}.new", std::process::id()));
+        // Another process may be reading. Two that write at once have the same answer; what is half one is asked for again.
+        let fresh = place.with_extension("new");
         fs::write(&fresh, serde_json::to_vec(answer)?)?;
         fs::rename(&fresh, place)
     }
