@@ -22,6 +22,16 @@ pub(crate) struct Facts {
     pub(crate) owner: u32,
 }
 
+impl Facts {
+    /// Returns true if the file belongs to this user: whoever owns a file may change it, whatever its permissions are.
+    pub(crate) fn is_ours(&self) -> bool {
+        #[cfg(unix)]
+        return self.owner == rustix::process::geteuid().as_raw();
+        #[cfg(not(unix))]
+        true
+    }
+}
+
 /// What an entry of a directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {

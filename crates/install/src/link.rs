@@ -303,22 +303,11 @@ fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static str> {
     if facts.mtime_ns != stored.stamp.mtime_ns {
         return Some("it was written to");
     }
-    if !is_ours(facts) {
+    if !facts.is_ours() {
         return Some("it belongs to another user");
     }
     let mode = if stored.executable { 0o555 } else { 0o444 };
     (facts.mode != 0 && facts.mode != mode).then_some("its permissions are others")
-}
-
-/// Whoever owns a file may change it, whatever its permissions are.
-fn is_ours(facts: &Facts) -> bool {
-    #[cfg(unix)]
-    return facts.owner == rustix::process::geteuid().as_raw();
-    #[cfg(not(unix))]
-    {
-        let _ = facts;
-        true
-    }
 }
 
 /// Returns true if this way of placing files does not work here, and the next may.

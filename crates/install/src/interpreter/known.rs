@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::ArchivePath;
 
+use crate::disk::{Directory, Kind};
 use crate::receipt::digest;
 use crate::{Interpreter, InterpreterError};
 
@@ -66,11 +67,11 @@ impl<'a> KnownInterpreters<'a> {
 
     fn known(&self, program: &Path) -> Option<Interpreter> {
         let place = self.place(program)?;
-        let metadata = fs::symlink_metadata(&place).ok()?;
-        if !metadata.is_file() || metadata.len() > ANSWER_BYTES {
+        let facts = Directory::open(self.directory?).ok()?.facts(place.file_name()?.to_str()?).ok()?;
+        if facts.kind != Kind::File || !facts.is_ours() || facts.size_bytes > ANSWER_BYTES {
             return None;
         }
-        let known: Interpreter = serde_json::from_slice(&fs::read(place).ok()?).ok()?;
+        let known: Interpreter = serde_json::from_slice(&fs::read(&place).ok()?).ok()?;
         (known.is_program(program) && known.is_current() && is_sound(&known)).then_some(known)
     }
 
