@@ -61,20 +61,25 @@ impl Comparison {
             Operator::In => literal.contains(&value),
             Operator::NotEqual => value != literal,
             Operator::NotIn => !literal.contains(&value),
-            // The machine's value is no version: it has no order.
-            Operator::Compatible
-            | Operator::Greater
-            | Operator::GreaterEqual
-            | Operator::Less
-            | Operator::LessEqual => false,
+            // The machine's value is no version (a kernel's release seldom is one, and an unknown one is empty). Then the
+            // order is that of texts, as the specification says and as requirements are read.
+            Operator::Greater => value.as_str() > literal,
+            Operator::GreaterEqual => value.as_str() >= literal,
+            Operator::Less => value.as_str() < literal,
+            Operator::LessEqual => value.as_str() <= literal,
+            // Texts have no such order.
+            Operator::Compatible => false,
         }
     }
 }
 
 impl Comparison {
     /// Looks a version up in a list of versions: `python_version in '3.9 3.10'`. As text, `3.1` would be in it too. None if it
-    /// is no list of versions.
+    /// is no list of versions. A kernel's release is looked for as text: `'WSL' in platform_release`.
     fn is_listed(&self, question: &Question<'_>) -> Option<bool> {
+        if self.key == Key::PlatformRelease {
+            return None;
+        }
         let wanted = match self.operator {
             Operator::In => true,
             Operator::NotIn => false,

@@ -50,9 +50,36 @@ fn compares_versions_as_versions_and_texts_as_texts() {
     check("platform_system == 'Linux' and os_name == \"posix\"", true);
     check("platform_python_implementation != 'PyPy'", true);
     check("sys.platform == 'linux' and os.name == 'posix' and python_implementation == 'CPython'", true);
-    check("platform_release >= '20'", false);
+    // `6.1.0-18-amd64` is no version: as text, it is above `20`.
+    check("platform_release >= '20'", true);
+    check("platform_release < '20'", false);
+    check("platform_release ~= '6.1'", false);
+    check("platform_release not in '3.9 3.10'", true);
+    check("'amd64' in platform_release", true);
     check("platform_release == '6.1.0-18-amd64'", true);
     check("'SMP' in platform_version", true);
+}
+
+#[test]
+fn a_release_is_a_version_where_it_can_be_one() {
+    let check = |release: Option<&str>, text: &str, expected: bool| {
+        let mut environment = fixture::host(&fixture::target("linux-x86_64 3.10"), "3.10.4").environment;
+        environment.platform_release = release.map(str::to_owned);
+        let marker: LockMarker = text.parse().unwrap();
+        assert_eq!(marker.evaluate(&environment, &BTreeSet::new(), &BTreeSet::new()), expected, "{release:?} {text}");
+    };
+    // As text, `10` is below `9`.
+    check(Some("10.0"), "platform_release >= '9'", true);
+    check(Some("10.0-x"), "platform_release >= '9'", false);
+    check(Some("3.1"), "platform_release in '3.10 x'", true);
+    for unknown in [None, Some("")] {
+        check(unknown, "platform_release <= '2'", true);
+        check(unknown, "platform_release < '2'", true);
+        check(unknown, "platform_release >= '2'", false);
+        check(unknown, "platform_release > '2'", false);
+        check(unknown, "platform_release == '2'", false);
+        check(unknown, "platform_release != '2'", true);
+    }
 }
 
 #[test]
