@@ -61,14 +61,12 @@ impl Comparison {
             Operator::In => literal.contains(&value),
             Operator::NotEqual => value != literal,
             Operator::NotIn => !literal.contains(&value),
-            // The machine's value is no version (a kernel's release seldom is one, and an unknown one is empty). Then the
-            // order is that of texts, as the specification says and as requirements are read.
-            Operator::Greater => value.as_str() > literal,
-            Operator::GreaterEqual => value.as_str() >= literal,
-            Operator::Less => value.as_str() < literal,
-            Operator::LessEqual => value.as_str() <= literal,
-            // Texts have no such order.
-            Operator::Compatible => false,
+            // The machine's value is no version: it has no order, as in the `packaging` library and so in pip.
+            Operator::Compatible
+            | Operator::Greater
+            | Operator::GreaterEqual
+            | Operator::Less
+            | Operator::LessEqual => false,
         }
     }
 }
