@@ -158,7 +158,11 @@ impl Walk<'_> {
                 None => self.any_of(node.children().map(|(_, child)| child), interval),
             },
             MarkerTreeKind::Contains(node) => match self.text(node.key()) {
-                Some(text) => self.tree(&node.edge(text.contains(node.value())), interval),
+                Some(text) => {
+                    let comparison = node.value().strip_prefix(gate::RELEASE);
+                    let truth = comparison.map_or_else(|| text.contains(node.value()), |it| release_fits(text, it));
+                    self.tree(&node.edge(truth), interval)
+                }
                 None => self.any_of(node.children().map(|(_, child)| child), interval),
             },
             MarkerTreeKind::Extra(node) => {
@@ -230,6 +234,23 @@ impl PythonSpan {
             Some(below) => (start, Some(at_or_after(below.inner()))),
             None => (start, Some(following(start))),
         }
+    }
+}
+
+/// Compares a kernel's release: as versions where the marker names one, and then what is no version fits nothing but `!=`.
+fn release_fits(release: &str, comparison: &str) -> bool {
+    let value = comparison.trim_start_matches(['<', '=', '>', '!']);
+    let operator = &comparison[..comparison.len() - value.len()];
+    let versions = comparison.parse::<crate::Specifiers>().ok().zip(release.parse::<Version>().ok());
+    match (versions, operator) {
+        (Some((specifiers, version)), _) => specifiers.contains(&version),
+        (None, "==") => release == value,
+        (None, "!=") => release != value,
+        (None, _) if comparison.parse::<crate::Specifiers>().is_ok() => false,
+        (None, "<") => release < value,
+        (None, "<=") => release <= value,
+        (None, ">") => release > value,
+        (None, _) => release >= value,
     }
 }
 

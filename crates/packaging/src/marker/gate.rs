@@ -11,6 +11,7 @@
 //! | `python_version ~= '3.0'` | `>= '3.0' and == '3.*'` | it strips the zero, then panics |
 //! | `python_version in '3.7 3.7.1'` | `== '3.7' or == '3.7.1'` | one number of three parts makes it all false |
 //! | `python_full_version > '3.11.0a7'` | `>= '3.11.0'` | it drops the `a7`, then excludes 3.11.0 |
+//! | `platform_release >= '9'` | a question of its own | it orders texts, so that `>= '9' and < '10'` is never true |
 
 use std::ops::Range;
 
@@ -48,6 +49,9 @@ pub(super) fn gate(text: &str, start: usize, repairs: Option<&mut Vec<Repair>>) 
     }
     Ok(reader.gated)
 }
+
+/// Begins a comparison of the kernel's release that is handed on as a search; no quoted value may hold it.
+pub(super) const RELEASE: char = '\u{1}';
 
 struct Reader<'a, 'r> {
     text: &'a str,
@@ -344,6 +348,12 @@ impl<'a> Reader<'a, '_> {
             }
         } else {
             self.count(name, value);
+        }
+        if name == "platform_release" && !contains {
+            let operator = if turned { turn(operator) } else { operator };
+            self.gated.written.push_str(&format!("{name} {operator} '{value}'"));
+            self.gated.handed_on.push_str(&format!("'{RELEASE}{operator}{value}' in {name}"));
+            return Ok(());
         }
         match turned {
             true if contains => self.emit(&format!("'{value}' {operator} {name}")),

@@ -117,6 +117,8 @@ fn full_version_may_divide_the_span() {
 fn what_is_unknown_may_hold() {
     check("platform_release >= '20.0'", "true");
     check("platform_release >= '20.0' and sys_platform == 'darwin'", "false");
+    // As text, nothing is above `9` and below `10`.
+    check("platform_release >= '9' and platform_release < '10'", "true");
     check("'WSL' in platform_release or 'WSL' not in platform_release", "true");
     check("platform_version == 'a' and python_full_version < '3.10.8'", "divided at 3.10.8");
     let known = MarkerEnvironment { platform_release: Some("6.1-WSL".to_owned()), ..linux() };
