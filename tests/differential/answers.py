@@ -79,10 +79,36 @@ def as_list_of_versions(lhs, op, rhs):
     return any(Version(lhs) == Version(version) for version in rhs.split()) == (op == "in")
 
 
+class Machine(str):
+    """What a machine says of itself, told from what stands in a marker."""
+
+
+def is_version(text):
+    try:
+        return Version(text) is not None
+    except InvalidVersion:
+        return False
+
+
+def as_text(lhs, op, rhs, key):
+    """Equal or not as text, where one of the two releases of a kernel is no version."""
+    if key != "platform_release" or is_version(lhs) and is_version(rhs):
+        return None
+    return {"==": lhs == rhs, "!=": lhs != rhs}.get(op)
+
+
+def in_order(lhs, op, rhs, key):
+    """Texts have an order; a kernel's release has one too, unless the marker names a version."""
+    literal = rhs if isinstance(lhs, Machine) else lhs
+    if key in VERSIONS or key == "platform_release" and is_version(literal):
+        return None
+    return as_python_compares(lhs, op, rhs)
+
+
 VERSIONS = {"python_version", "python_full_version", "implementation_version"}
 READINGS = {
-    "release-is-text": lambda lhs, op, rhs, key: {"==": lhs == rhs, "!=": lhs != rhs}.get(op) if key == "platform_release" else None,
-    "text-order": lambda lhs, op, rhs, key: as_python_compares(lhs, op, rhs) if key not in VERSIONS else None,
+    "release-is-text": as_text,
+    "text-order": in_order,
     "version-list": lambda lhs, op, rhs, key: as_list_of_versions(lhs, op, rhs) if key in VERSIONS else None,
 }
 
@@ -99,8 +125,9 @@ def read_otherwise(question, names):
         return original(lhs, op, rhs, key=key)
 
     markers._eval_op = evaluate
+    environments = [{**it, "platform_release": Machine(it["platform_release"])} for it in question["environments"]]
     try:
-        return answer_marker(question)
+        return answer_marker({**question, "environments": environments})
     except REFUSALS as error:
         return {"error": str(error)}
     finally:
