@@ -239,8 +239,9 @@ impl PythonSpan {
 
 /// Compares a kernel's release: as versions where the marker names one, and then what is no version fits nothing but `!=`.
 fn release_fits(release: &str, comparison: &str) -> bool {
-    let value = comparison.trim_start_matches(['<', '=', '>', '!']);
-    let operator = &comparison[..comparison.len() - value.len()];
+    let operator =
+        ["<=", ">=", "==", "!=", "~=", "<", ">"].into_iter().find(|it| comparison.starts_with(it)).unwrap_or_default();
+    let value = &comparison[operator.len()..];
     let versions = comparison.parse::<crate::Specifiers>().ok().zip(release.parse::<Version>().ok());
     match (versions, operator) {
         (Some((specifiers, version)), _) => specifiers.contains(&version),

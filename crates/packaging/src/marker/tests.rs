@@ -124,6 +124,9 @@ fn what_is_unknown_may_hold() {
     let known = MarkerEnvironment { platform_release: Some("6.1-WSL".to_owned()), ..linux() };
     assert_eq!(evaluate("'WSL' in platform_release", &known), "true");
     assert_eq!(evaluate("'WSL' not in platform_release", &known), "false");
+    // A value may begin like an operator.
+    assert_eq!(evaluate("platform_release != '>>C'", &known), "true");
+    assert_eq!(evaluate("platform_release == '=C'", &known), "false");
     let pypy = MarkerEnvironment { implementation_name: "pypy".to_owned(), ..linux() };
     assert_eq!(evaluate("implementation_version >= '7.3'", &pypy), "true");
 }
