@@ -3,7 +3,7 @@
 use pinfold_artifact::{ArchivePath, Limits};
 
 use super::Method;
-use super::end::{End, MAX32};
+use super::end::{End, MAX32, hides_an_end};
 use super::fields::{u16_at, u32_at, u64_at, zip64_extra};
 use crate::ArchiveError;
 use crate::error::shown;
@@ -71,6 +71,9 @@ fn parse_entry(bytes: &[u8], offset: u64) -> Result<(Entry, &[u8]), ArchiveError
     let (header, rest) = bytes.split_at(length);
     let name = &header[HEADER_BYTES..HEADER_BYTES + name_length];
     let extra = &header[HEADER_BYTES + name_length..HEADER_BYTES + name_length + extra_length];
+    if hides_an_end(&header[length - comment_length..]) {
+        return Err(refused("a member's comment holds an end record"));
+    }
     if u16_at(header, 34) != 0 {
         return Err(refused("the archive is one of several parts"));
     }

@@ -29,7 +29,7 @@ impl End {
             return Err(refused("too short for a zip"));
         };
         let record = &tail[record_start..];
-        if !record.starts_with(b"PK\x05\x06") {
+        if !record.starts_with(RECORD) {
             return Err(refused("the last 22 bytes are no end record: a tail, a comment, a cut or no zip at all"));
         }
         if u16_at(record, 20) != 0 {
@@ -50,6 +50,7 @@ impl End {
             plain.agree(&wide, saturated).map_err(refused)?;
             (wide, total_bytes - END_BYTES as u64)
         } else {
+            refuse_hidden_locator(before).map_err(refused)?;
             (plain, total_bytes - RECORD_BYTES as u64)
         };
         if end.directory_start.checked_add(end.directory_bytes) != Some(directory_end) {
@@ -65,7 +66,7 @@ impl End {
             return Err(refused("a zip64 end record is needed and missing"));
         };
         let (record, locator) = before[record_start..].split_at(RECORD64_BYTES);
-        if !locator.starts_with(b"PK\x06\x07") || !record.starts_with(b"PK\x06\x06") {
+        if !locator.starts_with(LOCATOR64) || !record.starts_with(RECORD64) {
             return Err(refused("a zip64 end record is needed and not in its place"));
         }
         if u64_at(locator, 8) != total_bytes - END_BYTES as u64 {
@@ -96,6 +97,31 @@ impl End {
         if differs { Err("end record and zip64 end record disagree") } else { Ok(()) }
     }
 }
+
+/// Refuses a zip64 locator in the place where readers look for one, in front of an end record that does not ask for it.
+///
+/// The comment or an extra field of the last central header can hold one, with a zip64 end record and a second central
+/// directory before it: readers that look for the locator first, as Python's `zipfile` does, then see another archive
+/// than those that look at the end record first (ZW13).
+fn refuse_hidden_locator(before: &[u8]) -> Result<(), &'static str> {
+    let place = before.len().checked_sub(LOCATOR64_BYTES).map(|start| &before[start..]);
+    match place {
+        Some(place) if place.starts_with(LOCATOR64) => {
+            Err("a zip64 locator before an end record that does not ask for one")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns true if bytes of a header hold the signature of an end record, a zip64 end record or its locator: somebody
+/// hides a second end there, for readers that search for one (ZW11, ZW13).
+pub(super) fn hides_an_end(bytes: &[u8]) -> bool {
+    bytes.windows(4).any(|window| [RECORD, RECORD64, LOCATOR64].contains(&window))
+}
+
+const RECORD: &[u8] = b"PK\x05\x06";
+const RECORD64: &[u8] = b"PK\x06\x06";
+const LOCATOR64: &[u8] = b"PK\x06\x07";
 
 /// A 32-bit field that says "see the zip64 record".
 pub(super) const MAX32: u64 = u32::MAX as u64;

@@ -1,5 +1,7 @@
 //! Little-endian fields, and the list of extra fields of a header.
 
+use super::end::hides_an_end;
+
 /// Reads a field; the caller has checked the length of `bytes`.
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
@@ -34,6 +36,7 @@ pub(super) fn zip64_extra(mut extra: &[u8]) -> Result<Option<&[u8]>, &'static st
             ZIP64 => zip64 = Some(body),
             UNICODE_PATH => return Err("an extra field gives the member another name"),
             STRONG_ENCRYPTION | AES => return Err("an extra field announces encryption"),
+            _ if hides_an_end(body) => return Err("an extra field holds an end record"),
             _ => {}
         }
         extra = rest;

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read as _};
 
-use pinfold_testkit::{Descriptor, HostileZip, ZipMember};
+use pinfold_testkit::{Descriptor, HeaderFields, HostileZip, ZipMember};
 use proptest::prelude::*;
 
 use super::{Method, read_layout};
@@ -179,6 +179,52 @@ fn zw13_zip64_in_one_place_only() {
         plain().change("a/b.txt", |m| m.central(|f| f.extra = Some(b"\x01\0\x08\0........".to_vec()))),
         "archive-layout",
     );
+}
+
+/// Returns a second central directory of the first member alone, with zip64 end record and locator, to be put at `start`.
+fn second_end(archive: &[u8], start: usize) -> Vec<u8> {
+    let find = |signature: &[u8], from: usize| {
+        let at = archive[from..].windows(4).position(|window| window == signature);
+        from + at.expect("the signature is there")
+    };
+    let first = find(b"PK\x01\x02", 0);
+    let mut bytes = archive[first..find(b"PK\x01\x02", first + 4)].to_vec();
+    let directory_bytes = bytes.len() as u64;
+    bytes.extend_from_slice(b"PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0");
+    for number in [1, 1, directory_bytes, start as u64] {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    bytes.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+    bytes.extend_from_slice(&(start as u64 + directory_bytes).to_le_bytes());
+    bytes.extend_from_slice(&1_u32.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn zw13_a_second_end_in_the_last_central_header() {
+    let last = |change: &dyn Fn(&mut HeaderFields)| plain().change("a/b.txt", |member| member.central(change));
+    let two = plain().build();
+    // Where comment or extra fields of the last member begin: before the end record.
+    let start = two.len() - 22;
+    let with_comment = |bytes: Vec<u8>| last(&|fields| fields.comment = Some(bytes.clone()));
+    let with_extra = |bytes: Vec<u8>| last(&|fields| fields.extra = Some(bytes.clone()));
+    let hidden = second_end(&two, start);
+    check(with_comment(hidden), "archive-layout");
+    let hidden = second_end(&two, start + 4);
+    let length = u16::try_from(hidden.len()).expect("it is short").to_le_bytes();
+    check(with_extra([b"\x77\x77", &length[..], &hidden].concat()), "archive-layout");
+    // A locator over the border of two fields, where neither holds its signature.
+    check(
+        last(&|fields| {
+            fields.extra = Some(b"\x77\x77\x01\0P".to_vec());
+            fields.comment = Some([b"K\x06\x07", &[0; 16][..]].concat());
+        }),
+        "archive-layout",
+    );
+    check(with_comment(b"PK\x05\x06 and so on".to_vec()), "archive-layout");
+    // A comment and an extra field that hide nothing.
+    check(with_comment(b"PK, said the knight".to_vec()), "ok");
+    check(with_extra(b"\x77\x77\x04\0PK\x07\x08".to_vec()), "ok");
 }
 
 #[test]
