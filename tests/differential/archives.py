@@ -1,8 +1,8 @@
 """Random hostile archives, read by pinfold and by `zipfile`: `archives.py MEMBERS [SEED [NUMBER]]`.
 
-First one field of one header of a good wheel is changed at a time: every field of every header, to every one of some twenty values.
-Then come random ones: an archive is a good wheel in which a few bytes or header fields are changed, a piece is cut, doubled or put elsewhere, or two
-wheels are joined. Where pinfold accepts, Python must see the same names, and the same bytes wherever pinfold gives them out.
+First one field of one header of a good wheel is changed at a time: every field of every header and of both kinds of end records, and every number in an
+extra field, to every one of some twenty values. Then come random ones: an archive is a good wheel in which a few bytes or fields are changed, a piece is
+cut, doubled or put elsewhere, a second directory with an end of its own is hidden in a header, or two wheels are joined. Where pinfold accepts, Python must see the same names, and the same bytes wherever pinfold gives them out.
 Where pinfold refuses there is nothing to compare: Python reads much that is no wheel.
 """
 
@@ -32,7 +32,28 @@ def wheel(choose):
             info.external_attr = choose.choice([0, 0o100644, 0o100755]) << 16
             with archive.open(info, "w", force_zip64=choose.random() < 0.1) as member:
                 member.write((name + "\n").encode() * choose.choice([1, 1, 20]))
-    return bytearray(target.getvalue())
+    archive = bytearray(target.getvalue())
+    return widen(choose, archive) if choose.random() < 0.2 else archive
+
+
+def widen(choose, archive):
+    """Writes a zip64 end record and its locator, which some or all numbers of the end record ask for."""
+    end = archive.rfind(b"PK\x05\x06")
+    count, = struct.unpack_from("<H", archive, end + 10)
+    size, start = struct.unpack_from("<II", archive, end + 12)
+    wide = wide_end(count, size, start, end)
+    asked = choose.choice([(8, 10), (12,), (16,), (8, 10, 12, 16)])
+    for offset in asked:
+        width = 2 if offset < 12 else 4
+        archive[end + offset:end + offset + width] = b"\xff" * width
+    archive[end:end] = wide
+    return archive
+
+
+def wide_end(count, size, start, place):
+    """Returns a zip64 end record that is to stand at `place`, and its locator."""
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
+    return record + struct.pack("<4sIQI", b"PK\x06\x07", 0, place, 1)
 
 
 class Forward(io.RawIOBase):
@@ -69,42 +90,96 @@ FIELDS = [
                      (34, 2), (36, 2), (38, 4), (42, 4)]),
     (b"PK\x05\x06", [(0, 4), (4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4), (20, 2)]),
     (b"PK\x07\x08", [(0, 4), (4, 4), (8, 4), (12, 4)]),
+    (b"PK\x06\x06", [(0, 4), (4, 8), (12, 2), (14, 2), (16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8)]),
+    (b"PK\x06\x07", [(0, 4), (4, 4), (8, 8), (16, 4)]),
 ]
+# The headers that have extra fields: signature, where the length of the name stands, and where the name begins.
+WITH_EXTRA = [(b"PK\x03\x04", 26, 30), (b"PK\x01\x02", 28, 46)]
+
+
+def extra_numbers(archive):
+    """Yields offset and width of every number in the extra fields of every header: kind, length, and its contents by eights."""
+    for signature, lengths, fixed in WITH_EXTRA:
+        for header in headers(archive, signature):
+            if header + fixed > len(archive):
+                continue
+            name, extra = struct.unpack_from("<HH", archive, header + lengths)
+            at, end = header + fixed + name, min(header + fixed + name + extra, len(archive))
+            while at + 4 <= end:
+                length, = struct.unpack_from("<H", archive, at + 2)
+                yield from [(at, 2), (at + 2, 2)]
+                yield from ((number, 8) for number in range(at + 4, min(at + 4 + length, end) - 7, 8))
+                at += 4 + length
+
+
+def numbers(archive):
+    """Yields offset and width of every number in every header."""
+    for signature, fields in FIELDS:
+        for at in headers(archive, signature):
+            yield from ((at + offset, width) for offset, width in fields if at + offset + width <= len(archive))
+    yield from extra_numbers(archive)
 
 
 def each_field(archive):
     """Yields the archive with one field of one header changed, for every field, header and value."""
-    for signature, fields in FIELDS:
-        for at in headers(archive, signature):
-            for offset, width in fields:
-                field = slice(at + offset, at + offset + width)
-                old = int.from_bytes(archive[field], "little")
-                values = {value % (1 << 8 * width) for value in [*VALUES, old + 1, old - 1, *(old ^ (1 << bit) for bit in range(8 * width))]}
-                for value in sorted(values - {old}) if field.stop <= len(archive) else ():
-                    changed = bytearray(archive)
-                    changed[field] = value.to_bytes(width, "little")
-                    yield bytes(changed)
+    for at, width in numbers(archive):
+        field = slice(at, at + width)
+        old = int.from_bytes(archive[field], "little")
+        values = {value % (1 << 8 * width) for value in [*VALUES, old + 1, old - 1, *(old ^ (1 << bit) for bit in range(8 * width))]}
+        for value in sorted(values - {old}):
+            changed = bytearray(archive)
+            changed[field] = value.to_bytes(width, "little")
+            yield bytes(changed)
 
 
 def systematic():
-    """One field at a time over good wheels in the forms that writers use: plain, with descriptors, with zip64."""
+    """One field at a time over good wheels in the forms that writers use: plain, with descriptors, with zip64, with a zip64 end."""
     for seed in range(6):
-        yield from each_field(wheel(random.Random(seed)))
+        choose = random.Random(seed)
+        yield from each_field(wheel(choose))
+    for seed in range(4):
+        choose = random.Random(seed)
+        yield from each_field(widen(choose, wheel(choose)))
 
 
 def change_field(choose, archive):
-    """Changes a number in a local header, a central header, a descriptor or the end record."""
-    signature, fields = choose.choice(FIELDS)
-    places = list(headers(archive, signature))
+    """Changes a number in a header, in an extra field, or in one of the end records."""
+    # Each kind of header as often as the others: an archive has many of one kind and one of another.
+    kinds = [[(at + offset, width) for at in headers(archive, signature) for offset, width in fields] for signature, fields in FIELDS]
+    places = choose.choice([kind for kind in [*kinds, list(extra_numbers(archive))] if kind] or [[]])
+    places = [(at, width) for at, width in places if at + width <= len(archive)]
     if not places:
         return
-    (offset, width), at = choose.choice(fields), choose.choice(places)
-    field = slice(at + offset, at + offset + width)
-    if field.stop > len(archive):
-        return
+    at, width = choose.choice(places)
+    field = slice(at, at + width)
     old = int.from_bytes(archive[field], "little")
     new = choose.choice([choose.choice(VALUES), old + 1, old - 1, old ^ (1 << choose.randrange(8 * width))])
     archive[field] = (new % (1 << 8 * width)).to_bytes(width, "little")
+
+
+def hide(choose, archive):
+    """Puts a second directory with a second end into comment or extra fields of the last central header, or of another."""
+    end, places = archive.rfind(b"PK\x05\x06"), list(headers(archive, b"PK\x01\x02"))
+    if end < 0 or end + 22 > len(archive) or not places or places[-1] + 46 > end:
+        return
+    size, start = struct.unpack_from("<II", archive, end + 12)
+    at = choose.choice([places[-1]] * 3 + places)
+    name, extra, comment = struct.unpack_from("<HHH", archive, at + 28)
+    into = choose.choice([30, 32])
+    place = at + 46 + name + extra + (comment if into == 32 else 0)
+    second = bytes(archive[places[0]:choose.choice(places[1:] + [end])])
+    head = 4 if into == 30 else 0
+    hidden = second + choose.choice([
+        wide_end(second.count(b"PK\x01\x02"), len(second), place + head, place + head + len(second)),
+        struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1, 1, len(second), place + head, choose.choice([0, 22, 65])),
+    ])
+    if head:
+        hidden = struct.pack("<HH", 0x7777, len(hidden)) + hidden
+    if len(hidden) + max(extra, comment) > 0xFFFF or place > len(archive) or size + len(hidden) > 0xFFFFFFFF:
+        return
+    struct.pack_into("<I", archive, end + 12, size + len(hidden))
+    struct.pack_into("<H", archive, at + into, (extra if into == 30 else comment) + len(hidden))
+    archive[place:place] = hidden
 
 
 def change_name(choose, archive):
@@ -148,7 +223,7 @@ def recompute(choose, archive):
         struct.pack_into("<I", archive, at + 14, zlib.crc32(archive[start:start + size]))
 
 
-CHANGES = [change_byte, change_field, change_field, change_field, change_name, move, join, recompute]
+CHANGES = [change_byte, change_field, change_field, change_field, change_name, hide, move, join, recompute]
 
 
 def hostile(seed, number):
