@@ -1,8 +1,8 @@
 //! RECORD is checked and never repaired: a digest that lies, a file that it hides, a row without a file.
 
-use pinfold_testkit::{Index, WheelRecipe, sha256_record};
+use pinfold_testkit::{Index, WheelRecipe, sha256_hex, sha256_record};
 
-use super::{guarded, refuses_archive, want, wheel};
+use super::{guarded, refuses, refuses_archive, want, wheel};
 
 /// Locks and syncs each wheel, which must be refused with its code and name the member; without a code it must work.
 fn check(cases: Vec<(WheelRecipe, &str, &str)>) {
@@ -46,6 +46,51 @@ fn files_without_a_row_and_rows_without_a_file() {
         (recipe("bare").without_record(), "record-missing", "RECORD"),
         (recipe("noise").record_text("a,b\n"), "record-malformed", "RECORD"),
     ]);
+}
+
+/// Returns the `[[accept]]` entries of a message, with a reason.
+fn entries(stderr: &str) -> String {
+    let at = stderr.find("[[accept]]").expect("the message has an entry");
+    stderr[at..].replace("\n    ", "\n").replace('…', "compared with the tag on 2024-08-20")
+}
+
+#[test]
+fn a_record_that_is_wrong_needs_acceptance_of_each_file() {
+    let lying = recipe("lying")
+        .file("told.py", "x = 1\n")
+        .record_replace("told.py", &sha256_record(b"something else"), "")
+        .hidden_file("hidden.py", "y = 2\n");
+    let other = WheelRecipe::new("lying", "2.0").hidden_file("hidden.py", "y = 3\n");
+    let index = Index::new().sidecars().wheel_from(lying).wheel_from(other);
+    let project = guarded(index, &["lying==1.0"]);
+    project.lock();
+    // Both are told at once, with the digests of their bytes.
+    let (first, second) = (sha256_hex(b"x = 1\n"), sha256_hex(b"y = 2\n"));
+    let told = ["`hidden.py`", "record-mismatch", "unlisted-file", &first, &second];
+    let refused = refuses_archive(&project, "sync", "unlisted-file", &told);
+    let both = entries(&refused.stderr);
+    assert_eq!(both.matches("[[accept]]").count(), 2, "{both}");
+
+    // One of two is not enough.
+    let (one, _) = both.rsplit_once("[[accept]]").expect("there are two");
+    want(&project, &["lying==1.0"], one);
+    project.lock();
+    refuses_archive(&project, "sync", if one.contains("hidden") { "record-mismatch" } else { "unlisted-file" }, &[]);
+
+    want(&project, &["lying==1.0"], &both);
+    project.installed();
+    assert_eq!(project.python("import told, hidden; print(told.x + hidden.y)"), "3\n");
+    project.pinfold("verify").run().expect_code(0);
+
+    // An acceptance that was taken back holds no longer, although the store has the tree.
+    want(&project, &["lying==1.0"], "");
+    project.lock();
+    refuses(&project, "sync", "record-mismatch", &["told.py", &first, &second]);
+
+    // Other bytes under the accepted name are refused.
+    want(&project, &["lying==2.0"], &both);
+    project.lock();
+    refuses_archive(&project, "sync", "record-mismatch", &["hidden.py", &sha256_hex(b"y = 3\n")]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::PackageName;
 
 use crate::environment::ADOPTABLE;
-use crate::{Holder, InterpreterError, StartupFile};
+use crate::{Holder, InterpreterError, WheelFinding};
 
 /// Why an environment was not changed, or could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +118,18 @@ pub enum InstallError {
         /// What is wrong.
         reason: String,
     },
+    /// RECORD is wrong about single files: the maintainer may accept exactly these.
+    #[error("`{filename}` cannot be unpacked")]
+    Record {
+        /// The distribution.
+        package: PackageName,
+        /// The wheel.
+        filename: String,
+        /// Everything that RECORD is wrong about and nobody accepted, at least one.
+        files: Vec<WheelFinding>,
+        /// The first of it.
+        source: pinfold_unpack::ArchiveError,
+    },
     /// A distribution brings a file that would take the place of one of the environment's own.
     #[error("`{package}` installs `{path}`, which belongs to the environment itself")]
     Reserved {
@@ -155,7 +167,7 @@ pub enum InstallError {
         /// The distribution.
         package: PackageName,
         /// The files, at least one.
-        files: Vec<StartupFile>,
+        files: Vec<WheelFinding>,
     },
 }
 
@@ -163,7 +175,7 @@ impl InstallError {
     /// Returns the code of the refusal, or none where the world failed or the request was wrong.
     pub fn refusal_code(&self) -> Option<&str> {
         match self {
-            Self::Archive { source, .. } => source.refusal_code(),
+            Self::Archive { source, .. } | Self::Record { source, .. } => source.refusal_code(),
             Self::Conflict { .. } => Some("file-conflict"),
             Self::Damaged { .. } => Some("damaged-generation"),
             Self::Foreign { .. } => Some("foreign-environment"),
@@ -202,7 +214,7 @@ fn shown_list(numbers: &[u64]) -> String {
     numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn shown_files(files: &[StartupFile]) -> String {
+fn shown_files(files: &[WheelFinding]) -> String {
     let shown = files.iter().map(|file| format!("`{}` ({}, sha256 {})", file.path, file.code, file.sha256));
     shown.collect::<Vec<_>>().join(", ")
 }

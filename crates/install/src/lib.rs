@@ -60,7 +60,7 @@ pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, 
 pub use scripts::Relocation;
 pub use stage::{Bytecode, LinkMode, StageOptions, Staging, stage};
 pub use staging::Staged;
-pub use startup::{StartupFile, startup_files};
+pub use startup::{WheelFinding, startup_files};
 pub use unpack::{check_wheel, unpack_wheel};
 #[cfg(target_os = "linux")]
 pub use verify::watch;

@@ -1,4 +1,5 @@
-//! Files that take effect whenever the interpreter starts, and the maintainer's acceptance of them.
+//! What a wheel brings that only a decision of the maintainer lets in: files that take effect whenever the interpreter
+//! starts, and files of which RECORD says something else than the archive.
 //!
 //! One wheel with such a file runs its code in every program of the environment, imported or not: that is how the
 //! attack of 2026-03-24 on litellm 1.82.8 worked. Two of them are legitimate in Fooocus's closure, so the answer is not
@@ -8,15 +9,16 @@ use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_lock::Accepted;
 use pinfold_packaging::PackageName;
 use pinfold_store::TreeManifest;
-use pinfold_unpack::{Hazard, Scheme, WheelMember, executable_pth_lines};
+use pinfold_unpack::{Hazard, RecordException, RecordFault, Scheme, WheelMember, executable_pth_lines};
 
 use crate::wheel_facts::WheelFacts;
 
-/// A file of a wheel that takes effect whenever the interpreter starts, or that hides what it does.
+/// A file of a wheel that takes effect whenever the interpreter starts, that hides what it does, or that RECORD is wrong
+/// about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StartupFile {
-    /// `executable-pth`, `startup-hook` or `bytecode-only`.
+pub struct WheelFinding {
+    /// `executable-pth`, `startup-hook`, `bytecode-only`, or the code of a [`RecordFault`].
     pub code: String,
     /// Its path in the wheel.
     pub path: ArchivePath,
@@ -25,13 +27,30 @@ pub struct StartupFile {
 }
 
 /// Returns the files of an unpacked wheel that need an `[[accept]]` entry.
-pub fn startup_files(manifest: &TreeManifest) -> Vec<StartupFile> {
-    WheelFacts::of(manifest).map(|facts| facts.startup).unwrap_or_default()
+pub fn startup_files(manifest: &TreeManifest) -> Vec<WheelFinding> {
+    WheelFacts::of(manifest).map(|facts| facts.findings).unwrap_or_default()
+}
+
+/// Returns what a lock accepts of a package's RECORD.
+pub(crate) fn record_exceptions(package: &PackageName, accepts: &[Accepted]) -> Vec<RecordException> {
+    let own = accepts.iter().filter(|entry| entry.package == *package);
+    let exception = |entry: &Accepted| {
+        let fault = RecordFault::of_code(&entry.code)?;
+        Some(RecordException { fault, path: entry.path.clone()?, sha256: entry.sha256 })
+    };
+    own.filter_map(exception).collect()
+}
+
+impl From<&RecordException> for WheelFinding {
+    fn from(exception: &RecordException) -> Self {
+        let RecordException { fault, path, sha256 } = exception;
+        Self { code: fault.code().to_owned(), path: path.clone(), sha256: *sha256 }
+    }
 }
 
 /// Returns the files that no entry accepts: code, package, path and digest must all be the same.
-pub(crate) fn unaccepted(files: &[StartupFile], package: &PackageName, accepts: &[Accepted]) -> Vec<StartupFile> {
-    let accepted = |file: &&StartupFile| {
+pub(crate) fn unaccepted(files: &[WheelFinding], package: &PackageName, accepts: &[Accepted]) -> Vec<WheelFinding> {
+    let accepted = |file: &&WheelFinding| {
         accepts.iter().any(|entry| {
             entry.package == *package
                 && entry.code == file.code
@@ -107,7 +126,7 @@ mod tests {
     #[test]
     fn acceptance_is_for_exactly_these_bytes() {
         let sha256 = Sha256::from_bytes([1; 32]);
-        let file = StartupFile { code: "executable-pth".to_owned(), path: "a.pth".parse().unwrap(), sha256 };
+        let file = WheelFinding { code: "executable-pth".to_owned(), path: "a.pth".parse().unwrap(), sha256 };
         let entry = Accepted {
             code: "executable-pth".to_owned(),
             package: "a".parse().unwrap(),

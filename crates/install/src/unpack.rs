@@ -14,11 +14,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_lock::{Accepted, Selected};
 use pinfold_store::{Store, Stored, StoredTree, TreeFile, TreeManifest};
-use pinfold_unpack::{ArchiveError, Extractor, Scheme, WheelContents, WheelMember, read_wheel};
+use pinfold_unpack::{
+    ArchiveError, Extractor, RecordFault, Scheme, WheelContents, WheelMember, read_wheel_excepting, record_faults,
+};
 
 use crate::bulk::BulkFile;
 use crate::disk::{self, Directory};
-use crate::startup::{self, StartupFile};
+use crate::startup::{self, WheelFinding};
 use crate::wheel_facts::{self, Moved, SchemeName, WheelFacts};
 use crate::{InstallError, THREADS};
 
@@ -27,7 +29,8 @@ use crate::{InstallError, THREADS};
 /// `stored` is the wheel: the selected artifact itself, or what was built from it.
 ///
 /// # Errors
-/// [`InstallError::Archive`] for every hostile wheel, [`InstallError::Unaccepted`] for start-up files that no entry of
+/// [`InstallError::Archive`] for every hostile wheel, [`InstallError::Record`] for one whose RECORD is wrong about files
+/// that no entry of `accepts` names with their digest, [`InstallError::Unaccepted`] for start-up files that no entry of
 /// `accepts` names with code, package, path and digest, [`InstallError::Metadata`] if METADATA is not what the lock
 /// believed.
 pub fn unpack_wheel(
@@ -40,7 +43,7 @@ pub fn unpack_wheel(
     let known = known.and_then(|tree| WheelFacts::of(tree.manifest()).map(|facts| (tree, facts)));
     let (tree, facts) = match known {
         Some(known) => known,
-        None => unpack(store, stored, selected).map_err(|error| blame(store, stored, error))?,
+        None => unpack(store, stored, selected, accepts).map_err(|error| blame(store, stored, error))?,
     };
     check_facts(&facts, selected, accepts)?;
     Ok(tree)
@@ -62,15 +65,57 @@ fn check_facts(facts: &WheelFacts, selected: &Selected, accepts: &[Accepted]) ->
         let filename = selected.artifact.filename.clone();
         return Err(InstallError::Metadata { filename, expected, found: facts.metadata_sha256 });
     }
-    let files = startup::unaccepted(&facts.startup, &selected.name, accepts);
+    let files = startup::unaccepted(&facts.findings, &selected.name, accepts);
     if files.is_empty() { Ok(()) } else { Err(InstallError::Unaccepted { package: selected.name.clone(), files }) }
 }
 
-fn unpack(store: &Store, stored: &Stored, selected: &Selected) -> Result<(StoredTree, WheelFacts), InstallError> {
+fn unpack(
+    store: &Store,
+    stored: &Stored,
+    selected: &Selected,
+    accepts: &[Accepted],
+) -> Result<(StoredTree, WheelFacts), InstallError> {
+    unpack_strictly(store, stored, selected, accepts).map_err(|error| match error {
+        InstallError::Archive { filename, source } if RecordFault::of_error(&source).is_some() => {
+            explain_record(stored, selected, accepts, (filename, source))
+        }
+        error => error,
+    })
+}
+
+/// Finds everything that RECORD is wrong about, so that the maintainer can decide on all of it at once.
+fn explain_record(
+    stored: &Stored,
+    selected: &Selected,
+    accepts: &[Accepted],
+    (filename, source): (String, ArchiveError),
+) -> InstallError {
+    let read = |mut archive| {
+        record_faults(&mut archive, selected.name.as_str(), &selected.version.to_string()).unwrap_or_default()
+    };
+    // What else is wrong with it is no matter of RECORD, and nobody may accept it.
+    let faults = stored.open().map(read).unwrap_or_default();
+    let files: Vec<WheelFinding> = faults.iter().map(WheelFinding::from).collect();
+    let files = startup::unaccepted(&files, &selected.name, accepts);
+    if files.is_empty() {
+        return InstallError::Archive { filename, source };
+    }
+    InstallError::Record { package: selected.name.clone(), filename, files, source }
+}
+
+fn unpack_strictly(
+    store: &Store,
+    stored: &Stored,
+    selected: &Selected,
+    accepts: &[Accepted],
+) -> Result<(StoredTree, WheelFacts), InstallError> {
     let filename = selected.artifact.filename.to_string();
     let hostile = |source| InstallError::Archive { filename: filename.clone(), source };
+    let exceptions = startup::record_exceptions(&selected.name, accepts);
     let mut archive = stored.open()?;
-    let contents = read_wheel(&mut archive, selected.name.as_str(), &selected.version.to_string()).map_err(hostile)?;
+    let version = selected.version.to_string();
+    let contents =
+        read_wheel_excepting(&mut archive, selected.name.as_str(), &version, &exceptions).map_err(hostile)?;
     let mut facts = None;
     let tree = store.add_tree(stored, |directory| {
         let work = Unpacking::new(stored.path(), &archive, &contents, directory);
@@ -122,7 +167,7 @@ fn collect_facts(
         console,
         gui,
         python_scripts: BTreeSet::new(),
-        startup: Vec::new(),
+        findings: contents.excepted.iter().map(WheelFinding::from).collect(),
         metadata_sha256: contents.metadata_sha256,
     };
     for ((member, installed), sha256) in contents.members.iter().zip(installed).zip(digests) {
@@ -140,10 +185,10 @@ fn collect_facts(
         }
         let code = startup::code_of(member, || std::fs::read(&file)).map_err(failed)?;
         if let Some(code) = code.or_else(|| is_bytecode(path).then_some("bytecode-only")) {
-            facts.startup.push(StartupFile { code: code.to_owned(), path: path.clone(), sha256: *sha256 });
+            facts.findings.push(WheelFinding { code: code.to_owned(), path: path.clone(), sha256: *sha256 });
         }
     }
-    facts.startup.sort();
+    facts.findings.sort();
     Ok(facts)
 }
 

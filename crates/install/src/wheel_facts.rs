@@ -7,7 +7,7 @@ use pinfold_store::TreeManifest;
 use pinfold_unpack::{EntryPoint, EntryPoints, Scheme};
 use serde::{Deserialize, Serialize};
 
-use crate::StartupFile;
+use crate::WheelFinding;
 
 /// The facts. Files that are not named in `moved` belong to the root scheme, under their own path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +25,9 @@ pub(crate) struct WheelFacts {
     pub(crate) gui: Vec<Entry>,
     /// Scripts whose first line asks for the environment's interpreter.
     pub(crate) python_scripts: BTreeSet<ArchivePath>,
-    /// Files that need acceptance, sorted.
-    pub(crate) startup: Vec<StartupFile>,
+    /// What needs acceptance, sorted.
+    #[serde(rename = "startup")]
+    pub(crate) findings: Vec<WheelFinding>,
     /// Digest of METADATA.
     pub(crate) metadata_sha256: Sha256,
 }

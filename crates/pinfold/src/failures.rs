@@ -2,11 +2,13 @@
 //!
 //! Every variant is named: a new one must choose. The help never tells anyone to turn a check off.
 
+use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_build::BuildError;
 use pinfold_fetch::{FetchCause, FetchError};
-use pinfold_install::{Holder, InstallError, InterpreterError};
+use pinfold_install::{Holder, InstallError, InterpreterError, WheelFinding};
 use pinfold_lock::{ExportError, LockError, MergeError, SelectError, ValidateError};
 use pinfold_manifest::ManifestError;
+use pinfold_packaging::PackageName;
 use pinfold_store::StoreError;
 
 use crate::exit::{Exit, Failure};
@@ -134,18 +136,15 @@ impl From<InstallError> for Failure {
                 .help("pin another version of the package, or leave it out with `exclude` in the manifest, and lock again"),
             InstallError::Reserved { .. } => Self::of(Exit::Refused, &error)
                 .help("leave the package out with `exclude` in the manifest, and lock again"),
-            InstallError::Unaccepted { ref package, ref files } => {
-                let entries = files.iter().map(|file| {
-                    format!(
-                        "\n[[accept]]\ncode = \"{}\"\npackage = \"{package}\"\npath = \"{}\"\nsha256 = \"{}\"\nreason = \"…\"",
-                        file.code, file.path, file.sha256
-                    )
-                });
-                let entries: String = entries.collect();
-                Self::of(Exit::Refused, &error).help(format!(
-                    "read the file; if it does only what it should, write into the manifest and lock again:{entries}"
-                ))
-            }
+            InstallError::Record { ref package, ref files, .. } => Self::of(Exit::Refused, &error).help(format!(
+                "nothing of it was installed; tell the project's maintainers. Where you have examined exactly these bytes, write \
+                 into the manifest and lock again:{}",
+                accept_entries(package, files)
+            )),
+            InstallError::Unaccepted { ref package, ref files } => Self::of(Exit::Refused, &error).help(format!(
+                "read the file; if it does only what it should, write into the manifest and lock again:{}",
+                accept_entries(package, files)
+            )),
             InstallError::StoreChanged { .. } => Self::of(Exit::Refused, &error)
                 .help("run the same command again: the changed tree is unpacked anew; ask who can write to the cache"),
             InstallError::Busy { ref holder, waited, .. } => Self::of(Exit::World, &error)
@@ -201,6 +200,18 @@ impl From<BuildError> for Failure {
         };
         Self { code, ..failure }
     }
+}
+
+/// Returns the entries of the manifest that would accept what was found, and nothing else.
+fn accept_entries(package: &PackageName, files: &[WheelFinding]) -> String {
+    files.iter().map(|file| format!("\n{}", accept_entry(&file.code, package, &file.path, &file.sha256))).collect()
+}
+
+/// Returns the entry of the manifest that accepts exactly these bytes.
+pub(crate) fn accept_entry(code: &str, package: &PackageName, path: &ArchivePath, sha256: &Sha256) -> String {
+    format!(
+        "[[accept]]\ncode = \"{code}\"\npackage = \"{package}\"\npath = \"{path}\"\nsha256 = \"{sha256}\"\nreason = \"…\""
+    )
 }
 
 impl From<LockError> for Failure {

@@ -23,4 +23,7 @@ pub use extract::{Extractor, PIECE_BYTES, WHOLE_MEMBER_BYTES, extract};
 pub use fold::portable_fold;
 pub use hazard::{Hazard, executable_pth_lines};
 pub use layout::{Layout, Member, Method, read_layout};
-pub use wheel::{RecordDigest, Scheme, WheelContents, WheelInfo, WheelMember, read_wheel};
+pub use wheel::{
+    RecordDigest, RecordException, RecordFault, Scheme, WheelContents, WheelInfo, WheelMember, read_wheel,
+    read_wheel_excepting, record_faults,
+};

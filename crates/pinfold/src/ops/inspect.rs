@@ -13,10 +13,12 @@ use pinfold_install::{InstallError, check_wheel, unpack_wheel};
 use pinfold_lock::{Accepted, ArtifactKind, Lock, LockedFile, Package, Selected};
 use pinfold_packaging::{PackageName, Target, WheelFilename};
 use pinfold_store::{Readiness, Store, StoredTree};
+use pinfold_unpack::RecordFault;
 
 use super::hands::each;
 use super::lock::credentials;
 use crate::exit::{Exit, Failure};
+use crate::failures::accept_entry;
 use crate::output::Output;
 use crate::world::World;
 
@@ -137,10 +139,16 @@ fn findings_of(error: InstallError, wheel: &Selected) -> Result<Vec<Finding>, Fa
         reason,
     };
     match error {
-        InstallError::Unaccepted { files, .. } => Ok(files
+        InstallError::Record { files, .. } | InstallError::Unaccepted { files, .. } => Ok(files
             .into_iter()
             .map(|file| {
-                let reason = format!("`{}` takes effect whenever Python starts, or hides what it does", file.path);
+                let what = match RecordFault::of_code(&file.code) {
+                    Some(RecordFault::Mismatch) => "is not what RECORD says",
+                    Some(RecordFault::Unlisted) => "is not in RECORD",
+                    Some(RecordFault::WeakDigest) => "has no digest in RECORD that proves anything",
+                    None => "takes effect whenever Python starts, or hides what it does",
+                };
+                let reason = format!("`{}` {what}", file.path);
                 finding(&file.code, Some((file.path, file.sha256)), reason)
             })
             .collect()),
@@ -209,10 +217,7 @@ impl Finding {
     /// Returns the entry of the manifest that would allow exactly these bytes, if any may.
     pub fn accept_entry(&self) -> Option<String> {
         let (path, sha256) = self.acceptable.as_ref()?;
-        let Self { code, package, .. } = self;
-        Some(format!(
-            "[[accept]]\ncode = \"{code}\"\npackage = \"{package}\"\npath = \"{path}\"\nsha256 = \"{sha256}\"\nreason = \"…\"\n"
-        ))
+        Some(format!("{}\n", accept_entry(&self.code, &self.package, path, sha256)))
     }
 }
 

@@ -2,6 +2,7 @@
 //! the members both ways, `.data` directories with known schemes.
 
 mod dist_info;
+mod exception;
 mod record;
 mod scheme;
 #[cfg(test)]
@@ -11,8 +12,10 @@ use std::io::{Read, Seek, SeekFrom};
 
 use pinfold_artifact::{ArchivePath, Limits, Sha256};
 
+pub use exception::{RecordException, RecordFault};
+
 use crate::extract::sha256_of;
-use crate::{ArchiveError, EntryPoints, Extractor, Hazard, Member, read_layout};
+use crate::{ArchiveError, EntryPoints, Extractor, Hazard, Layout, Member, read_layout};
 
 /// A wheel whose layout, WHEEL and RECORD have been checked. The members' bytes are checked when they are extracted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct WheelContents {
     pub entry_points: EntryPoints,
     /// RECORD.jws and RECORD.p7s, if there are any: they need no digest and are reported as not verified (PEP 427).
     pub unverified_signatures: Vec<ArchivePath>,
+    /// The exceptions that it could not have been read without, sorted.
+    pub excepted: Vec<RecordException>,
 }
 
 /// What the WHEEL file says.
@@ -101,16 +106,24 @@ pub fn read_wheel<R: Read + Seek>(
     expected_name: &str,
     expected_version: &str,
 ) -> Result<WheelContents, ArchiveError> {
-    let layout = read_layout(archive)?;
-    let dist_info = dist_info::find(&layout)?;
-    dist_info::check_name(&dist_info, expected_name, expected_version)?;
+    read_wheel_excepting(archive, expected_name, expected_version, &[])
+}
+
+/// Reads a wheel as [`read_wheel`] does, but takes the word of an exception, where there is one, instead of RECORD's.
+///
+/// # Errors
+/// As [`read_wheel`].
+pub fn read_wheel_excepting<R: Read + Seek>(
+    archive: &mut R,
+    expected_name: &str,
+    expected_version: &str,
+    exceptions: &[RecordException],
+) -> Result<WheelContents, ArchiveError> {
     let mut extractor = Extractor::new();
-    let record_path = format!("{dist_info}/RECORD");
-    let Some(record) = layout.members.iter().find(|member| member.path.as_str() == record_path) else {
-        return Err(ArchiveError::RecordMissing { path: record_path });
-    };
-    let record = read_bounded(archive, &mut extractor, record, None)?;
-    let digests = record::agree(&record, &layout.members, &record_path)?;
+    let opened = Opened::read(archive, &mut extractor, expected_name, expected_version)?;
+    let Opened { layout, dist_info, record_path, record, mut verdict } = opened;
+    let excepted = verdict.except(exceptions, &layout.members, sha256_of(&record))?;
+    let digests = verdict.digests;
     let mut members = Vec::with_capacity(layout.members.len());
     for (member, digest) in layout.members.into_iter().zip(digests) {
         members.push(WheelMember::new(member, digest, &dist_info)?);
@@ -135,7 +148,84 @@ pub fn read_wheel<R: Read + Seek>(
     let unverified = |member: &&WheelMember| member.digest.is_none() && member.member.path.as_str() != record_path;
     let unverified_signatures = members.iter().filter(unverified).map(|m| m.member.path.clone()).collect();
     let metadata_sha256 = sha256_of(&metadata);
-    Ok(WheelContents { dist_info, members, info, metadata, metadata_sha256, entry_points, unverified_signatures })
+    Ok(WheelContents {
+        dist_info,
+        members,
+        info,
+        metadata,
+        metadata_sha256,
+        entry_points,
+        unverified_signatures,
+        excepted,
+    })
+}
+
+/// Returns the exceptions that a wheel could be read with, sorted: of every file that RECORD is wrong about, with its digest.
+///
+/// # Errors
+/// As [`read_wheel`], for everything that no exception is for.
+pub fn record_faults<R: Read + Seek>(
+    archive: &mut R,
+    expected_name: &str,
+    expected_version: &str,
+) -> Result<Vec<RecordException>, ArchiveError> {
+    let mut extractor = Extractor::new();
+    let Opened { layout, dist_info, record, verdict, .. } =
+        Opened::read(archive, &mut extractor, expected_name, expected_version)?;
+    let mut hash = |member: WheelMember| {
+        let failed = |source| ArchiveError::Io { doing: "a member", source };
+        archive.seek(SeekFrom::Start(member.member.data_start)).map_err(failed)?;
+        extractor.stream(&member, archive, &mut std::io::sink())
+    };
+    let mut faults = Vec::new();
+    for fault in verdict.faults {
+        let sha256 = match fault.position {
+            Some(position) => hash(WheelMember::new(layout.members[position].clone(), None, &dist_info)?)?,
+            None => sha256_of(&record),
+        };
+        faults.push(RecordException { fault: fault.fault, path: fault.path, sha256 });
+    }
+    for (member, digest) in layout.members.into_iter().zip(verdict.digests) {
+        match hash(WheelMember::new(member.clone(), digest, &dist_info)?) {
+            Ok(_) => {}
+            Err(ArchiveError::RecordMismatch { .. }) => {
+                let sha256 = hash(WheelMember::new(member.clone(), None, &dist_info)?)?;
+                faults.push(RecordException { fault: RecordFault::Mismatch, path: member.path, sha256 });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    faults.sort();
+    Ok(faults)
+}
+
+/// A wheel whose RECORD was read and compared.
+struct Opened {
+    layout: Layout,
+    dist_info: String,
+    record_path: String,
+    record: Vec<u8>,
+    verdict: record::Verdict,
+}
+
+impl Opened {
+    fn read<R: Read + Seek>(
+        archive: &mut R,
+        extractor: &mut Extractor,
+        expected_name: &str,
+        expected_version: &str,
+    ) -> Result<Self, ArchiveError> {
+        let layout = read_layout(archive)?;
+        let dist_info = dist_info::find(&layout)?;
+        dist_info::check_name(&dist_info, expected_name, expected_version)?;
+        let record_path = format!("{dist_info}/RECORD");
+        let Some(record) = layout.members.iter().find(|member| member.path.as_str() == record_path) else {
+            return Err(ArchiveError::RecordMissing { path: record_path });
+        };
+        let record = read_bounded(archive, extractor, record, None)?;
+        let verdict = record::compare(&record, &layout.members, &record_path)?;
+        Ok(Self { layout, dist_info, record_path, record, verdict })
+    }
 }
 
 /// Reads one file of `.dist-info`, with its RECORD digest if it has one.

@@ -6,19 +6,35 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pinfold_artifact::{ArchivePath, Sha256};
 
-use super::RecordDigest;
+use super::{RecordDigest, RecordException, RecordFault};
 use crate::error::shown;
 use crate::{ArchiveError, Member};
 
-/// Returns the digest of each member, in the order of the members; none for RECORD and its signatures.
-pub(super) fn agree(
-    record: &[u8],
-    members: &[Member],
-    record_path: &str,
-) -> Result<Vec<Option<RecordDigest>>, ArchiveError> {
+/// What RECORD says of the members.
+pub(super) struct Verdict {
+    /// The digest of each member, in the order of the members; none for RECORD, its signatures, and what is at fault.
+    pub(super) digests: Vec<Option<RecordDigest>>,
+    /// What is wrong, rows first, in their order.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Something that is wrong with one row, or with one member.
+pub(super) struct Fault {
+    pub(super) fault: RecordFault,
+    pub(super) path: ArchivePath,
+    /// The member; none where a row names none.
+    pub(super) position: Option<usize>,
+    pub(super) error: ArchiveError,
+}
+
+/// Compares RECORD with the members, both ways.
+///
+/// # Errors
+/// If RECORD cannot be read as one. What is wrong with a single file is a fault, not an error.
+pub(super) fn compare(record: &[u8], members: &[Member], record_path: &str) -> Result<Verdict, ArchiveError> {
     let positions: HashMap<&str, usize> =
         members.iter().enumerate().map(|(position, member)| (member.path.as_str(), position)).collect();
-    let mut digests = vec![None; members.len()];
+    let mut verdict = Verdict { digests: vec![None; members.len()], faults: Vec::new() };
     let mut listed = vec![false; members.len()];
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(record);
     let mut fields = csv::ByteRecord::new();
@@ -31,22 +47,72 @@ pub(super) fn agree(
         }
         let (path, digest, size) = split_row(&fields).map_err(malformed)?;
         let Some(&position) = positions.get(path) else {
-            path.parse::<ArchivePath>()?;
-            return Err(mismatch(path, "a file", "none"));
+            verdict.add(path.parse()?, None, mismatch(path, "a file", "none"))?;
+            continue;
         };
         if std::mem::replace(&mut listed[position], true) {
             return Err(malformed("a file is listed twice"));
         }
-        check_size(&members[position], size)?;
-        digests[position] = read_digest(path, digest, record_path)?;
-    }
-    for (member, listed) in members.iter().zip(listed) {
-        let path = member.path.as_str();
-        if !listed && path != record_path && !is_signature(path, record_path) {
-            return Err(ArchiveError::UnlistedFile { path: path.to_owned() });
+        match check_size(&members[position], size).and_then(|()| read_digest(path, digest, record_path)) {
+            Ok(digest) => verdict.digests[position] = digest,
+            Err(error) => verdict.add(members[position].path.clone(), Some(position), error)?,
         }
     }
-    Ok(digests)
+    for (position, member) in members.iter().enumerate().filter(|(position, _)| !listed[*position]) {
+        let path = member.path.as_str();
+        if path != record_path && !is_signature(path, record_path) {
+            let error = ArchiveError::UnlistedFile { path: path.to_owned() };
+            verdict.add(member.path.clone(), Some(position), error)?;
+        }
+    }
+    Ok(verdict)
+}
+
+impl Verdict {
+    /// Adds what an error is about, or returns the error if it is not about one file. RECORD says nothing of itself.
+    fn add(&mut self, path: ArchivePath, position: Option<usize>, error: ArchiveError) -> Result<(), ArchiveError> {
+        match RecordFault::of_error(&error) {
+            Some(fault) => self.faults.push(Fault { fault, path, position, error }),
+            None => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Puts exceptions in the place of what is at fault, and returns those that were needed.
+    ///
+    /// # Errors
+    /// The first fault that no exception is for.
+    pub(super) fn except(
+        &mut self,
+        exceptions: &[RecordException],
+        members: &[Member],
+        record_sha256: Sha256,
+    ) -> Result<Vec<RecordException>, ArchiveError> {
+        let mut needed = Vec::new();
+        for Fault { fault, path, position, error } in self.faults.drain(..) {
+            let is_it = |it: &&RecordException| {
+                it.fault == fault && it.path == path && (position.is_some() || it.sha256 == record_sha256)
+            };
+            let Some(exception) = exceptions.iter().find(is_it) else { return Err(error) };
+            needed.push(exception.clone());
+            if let Some(position) = position {
+                self.digests[position] = Some(RecordDigest::Sha256(exception.sha256));
+            }
+        }
+        // That a file's bytes are not what its row says shows only when they are unpacked.
+        for exception in exceptions.iter().filter(|it| it.fault == RecordFault::Mismatch) {
+            let position = members.iter().position(|member| member.path == exception.path);
+            let accepted = RecordDigest::Sha256(exception.sha256);
+            if let Some(digest) = position.and_then(|position| self.digests[position].as_mut())
+                && *digest != accepted
+            {
+                *digest = accepted;
+                needed.push(exception.clone());
+            }
+        }
+        needed.sort();
+        Ok(needed)
+    }
 }
 
 fn split_row(fields: &csv::ByteRecord) -> Result<(&str, &str, &str), &'static str> {

@@ -124,6 +124,84 @@ fn wi05_digests_that_prove_nothing() {
     check(plain().record_replace("a-1.0.dist-info/RECORD", &sha256_record(b"b"), ""), "record-mismatch");
 }
 
+/// Returns every fault of a wheel, and what becomes of it with exceptions for exactly these.
+#[track_caller]
+fn except(recipe: &WheelRecipe, expected: &[(RecordFault, &str, &[u8])]) -> WheelContents {
+    let archive = recipe.build();
+    let faults = record_faults(&mut Cursor::new(&archive), "a", "1.0").unwrap();
+    let expected: Vec<RecordException> = expected
+        .iter()
+        .map(|(fault, path, bytes)| RecordException {
+            fault: *fault,
+            path: path.parse().unwrap(),
+            sha256: pinfold_testkit::sha256(bytes),
+        })
+        .collect();
+    assert_eq!(faults, expected);
+    let read =
+        |exceptions: &[RecordException]| read_wheel_excepting(&mut Cursor::new(&archive), "a", "1.0", exceptions);
+    for (position, left_out) in faults.iter().enumerate() {
+        let mut fewer = faults.clone();
+        fewer.remove(position);
+        // Where bytes are not what a row says, extraction refuses them; everything else is refused at once.
+        match read(&fewer) {
+            Ok(wheel) => assert!(!wheel.excepted.contains(left_out)),
+            Err(error) => assert_eq!(RecordFault::of_error(&error), Some(left_out.fault)),
+        }
+    }
+    let wheel = read(&faults).unwrap();
+    assert_eq!(wheel.excepted, faults);
+    wheel
+}
+
+#[test]
+fn an_exception_stands_for_one_fault_and_its_bytes() {
+    use RecordFault::{Mismatch, Unlisted, WeakDigest};
+    except(&plain().record_replace("a/b.txt", &sha256_record(b"b"), "2"), &[(Mismatch, "a/b.txt", b"b")]);
+    except(&plain().record_replace("a/b.txt", "md5=XrY7u-Ae7tCTyyK7j1rNww", "1"), &[(WeakDigest, "a/b.txt", b"b")]);
+    except(&plain().record_replace("a/b.txt", "", ""), &[(WeakDigest, "a/b.txt", b"b")]);
+    except(&plain().hidden_file("a/hidden.py", "x"), &[(Unlisted, "a/hidden.py", b"x")]);
+    // A digest that lies shows only when the bytes are read.
+    let wheel = except(
+        &plain().record_replace("a/b.txt", &sha256_record(b"c"), "1").hidden_file("z.py", "z"),
+        &[(Mismatch, "a/b.txt", b"b"), (Unlisted, "z.py", b"z")],
+    );
+    let digest_of =
+        |path: &str| wheel.members.iter().find(|it| it.member.path.as_str() == path).unwrap().digest.clone();
+    let digest = |bytes: &[u8]| Some(RecordDigest::Sha256(pinfold_testkit::sha256(bytes)));
+    assert_eq!((digest_of("a/b.txt"), digest_of("z.py")), (digest(b"b"), digest(b"z")));
+    // What a row says of a file that is not there is accepted with the bytes of RECORD itself.
+    let gone = plain().record_add("a/gone.py", &sha256_record(b""), "0");
+    let archive = gone.build();
+    let faults = record_faults(&mut Cursor::new(&archive), "a", "1.0").unwrap();
+    assert_eq!(faults.iter().map(|it| (it.fault, it.path.as_str())).collect::<Vec<_>>(), [(Mismatch, "a/gone.py")]);
+    let other = RecordException { sha256: pinfold_testkit::sha256(b"other"), ..faults[0].clone() };
+    let read =
+        |it: &RecordException| read_wheel_excepting(&mut Cursor::new(&archive), "a", "1.0", std::slice::from_ref(it));
+    assert_eq!(read(&faults[0]).unwrap().excepted, faults);
+    assert_eq!(read(&other).unwrap_err().refusal_code(), Some("record-mismatch"));
+    // A control: nothing is wrong, so no exception is needed, and none for other bytes does any harm.
+    except(&plain(), &[]);
+}
+
+#[test]
+fn no_exception_is_for_what_is_wrong_with_the_archive_or_with_record_as_a_whole() {
+    for recipe in [plain().without_record(), plain().record_text("a,b\n"), plain().record_add("../x", "", "")] {
+        assert!(record_faults(&mut Cursor::new(recipe.build()), "a", "1.0").is_err());
+    }
+    let archive = plain().hidden_file("a/hidden.py", "x").build();
+    let other = RecordException {
+        fault: RecordFault::Unlisted,
+        path: "a/hidden.py".parse().unwrap(),
+        sha256: pinfold_testkit::sha256(b"other"),
+    };
+    let wheel = read_wheel_excepting(&mut Cursor::new(&archive), "a", "1.0", &[other]).unwrap();
+    let member = wheel.members.iter().find(|it| it.member.path.as_str() == "a/hidden.py").unwrap();
+    let data = archive[member.member.data_start as usize..].to_vec();
+    let refused = crate::extract(member, &mut data.as_slice(), &mut Vec::new()).unwrap_err();
+    assert_eq!(refused.refusal_code(), Some("record-mismatch"), "other bytes than those accepted");
+}
+
 #[test]
 fn wi07_a_row_that_leaves_the_archive() {
     for path in ["../../.ssh/x", "/etc/passwd", "C:\\x", "a\\b.txt"] {
