@@ -50,7 +50,7 @@ fn good_wheel_is_unpacked_with_its_facts() {
     assert_eq!(facts.console[0].attribute, "main");
     assert_eq!(facts.moved.len(), 2);
     assert_eq!(facts.python_scripts.len(), 1);
-    assert!(facts.startup.is_empty());
+    assert!(facts.findings.is_empty());
     assert!(facts.root_is_purelib);
 }
 
