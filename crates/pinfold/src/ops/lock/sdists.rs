@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
@@ -165,7 +165,7 @@ impl<'a> Sdists<'a> {
             requires_python: self.requires_python.clone(),
             accepts: self.accepts.clone(),
             common: self.common.clone(),
-            interpreter: OnceLock::new(),
+            interpreter: Mutex::default(),
         });
         self.yard = Some(Arc::clone(&yard));
         Ok(yard)

@@ -3,7 +3,7 @@
 //! A yard owns what a build needs, so that builds run on threads of their own while the index is still asked for other things.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 use pinfold_artifact::{ArchivePath, Origin, Sha256};
@@ -41,8 +41,8 @@ pub(super) struct Yard {
     pub(super) accepts: Vec<Accepted>,
     /// What a problem about build requirements shares with the application's own.
     pub(super) common: Problem,
-    /// The interpreter that builds, once it was asked what it is.
-    pub(super) interpreter: OnceLock<Interpreter>,
+    /// The interpreter that builds, once it was looked for: builds that begin together wait for one search.
+    pub(super) interpreter: Mutex<Option<Arc<Interpreter>>>,
 }
 
 /// Sources that are to be built, and what must come out.
@@ -123,13 +123,14 @@ impl Yard {
         let mut pinner = Pinner::new(Some(&self.fetcher), None, &none);
         let stored = self.stored(&sources.place, &store, &mut pinner)?;
         let system = requirements(&stored, sources.place.subdirectory()).map_err(Failure::from)?;
-        let host = host_target(self.interpreter()?)?;
+        let interpreter = self.interpreter()?;
+        let host = host_target(&interpreter)?;
         let workshop = Workshop {
             world: &self.world,
             store: &store,
             fetcher: &self.fetcher,
             output: &self.output,
-            interpreter: self.interpreter()?,
+            interpreter: &interpreter,
         };
         let mut desk = Desk::new(Arc::clone(&self.source), false, ProgressBar::hidden());
         let run = Run { workshop, stored: &stored, system: &system, host };
@@ -141,12 +142,14 @@ impl Yard {
         Ok(built)
     }
 
-    fn interpreter(&self) -> Result<&Interpreter, Failure> {
-        if self.interpreter.get().is_none() {
-            let found = self.world.interpreter(self.python.as_deref(), self.requires_python.as_ref())?;
-            let _ = self.interpreter.set(found);
+    fn interpreter(&self) -> Result<Arc<Interpreter>, Failure> {
+        // A search that panicked left none.
+        let mut interpreter = self.interpreter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = &*interpreter {
+            return Ok(Arc::clone(found));
         }
-        self.interpreter.get().ok_or_else(|| Failure::new(Exit::Bug, "an interpreter was found and lost"))
+        let found = self.world.interpreter(self.python.as_deref(), self.requires_python.as_ref())?;
+        Ok(Arc::clone(interpreter.insert(Arc::new(found))))
     }
 
     fn stored(&self, place: &SourcePlace, store: &Store, pinner: &mut Pinner<'_>) -> Result<Stored, Failure> {
