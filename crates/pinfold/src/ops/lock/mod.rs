@@ -419,7 +419,7 @@ fn check_hashes(inputs: &Inputs, resolutions: &[Resolution]) -> Result<(), Failu
             };
             let demanded: Vec<String> = demanded.iter().map(|digest| format!("sha256:{digest}")).collect();
             return Err(Failure::refused("hash-mismatch", format!("refused `{}`", resolved.file.filename))
-                .with("from", &resolved.file.url)
+                .with("from", resolved.file.url.without_query())
                 .with("expected", format!("{} (--hash)", demanded.join(" or ")))
                 .with("found", format!("sha256:{}", resolved.file.sha256))
                 .help(format!(
