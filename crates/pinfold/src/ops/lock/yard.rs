@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
-use pinfold_artifact::{ArchivePath, Origin, Sha256};
+use pinfold_artifact::{ArchivePath, Origin, SafeUrl, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, extra_requirements, metadata_of, requirements};
 use pinfold_fetch::Fetcher;
 use pinfold_install::Interpreter;
@@ -16,6 +16,7 @@ use pinfold_resolve::{Problem, Root, RootReason};
 use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
+use super::contested::Contested;
 use super::desk::{Builder, Desk, Sdist, Unsolved};
 use super::direct::Directs;
 use super::pin::Pinner;
@@ -94,6 +95,13 @@ impl SourcePlace {
         }
     }
 
+    const fn index(&self) -> Option<&SafeUrl> {
+        match self {
+            Self::Index { origin, .. } => Some(origin.index()),
+            Self::Stored { .. } => None,
+        }
+    }
+
     const fn subdirectory(&self) -> Option<&ArchivePath> {
         match self {
             Self::Index { .. } => None,
@@ -133,7 +141,8 @@ impl Yard {
             interpreter: &interpreter,
         };
         let mut desk = Desk::new(Arc::clone(&self.source), false, ProgressBar::hidden());
-        let run = Run { workshop, stored: &stored, system: &system, host };
+        let (what, index) = (format!("the build of {sources}"), sources.place.index().cloned());
+        let run = Run { workshop, stored: &stored, system: &system, host, what, index };
         let built = self.run_backend(&mut desk, &sources.expected, &run, &mut pinner)?;
         if let Some(kept) = self.kept_path(&sources.place)? {
             let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
@@ -166,7 +175,8 @@ impl Yard {
         run: &Run<'_>,
         pinner: &mut Pinner<'_>,
     ) -> Result<RecordedSdist, Unsolved> {
-        let tools = tools(&self.common, desk, &run.system.requires, &run.host, pinner)?;
+        let asker = Asker { what: run.what.clone(), index: run.index.as_ref() };
+        let tools = tools(&self.common, desk, (&asker, &run.system.requires), &run.host, pinner)?;
         let ask_metadata = |bench: &Workbench| Ok(metadata_of(run.stored, run.system, bench, expected)?);
         let (extra, metadata) = with_bench(&run.workshop, &tools, &self.accepts, |bench| {
             let extra = extra_requirements(run.stored, run.system, bench)?;
@@ -178,7 +188,7 @@ impl Yard {
         let metadata = match metadata {
             Some(metadata) => metadata,
             None => {
-                let tools = self::tools(&self.common, desk, &requires, &run.host, pinner)?;
+                let tools = self::tools(&self.common, desk, (&asker, &requires), &run.host, pinner)?;
                 with_bench(&run.workshop, &tools, &self.accepts, ask_metadata)?
             }
         };
@@ -223,16 +233,28 @@ struct Run<'a> {
     system: &'a BuildSystem,
     /// The machine that builds.
     host: Target,
+    /// What is built, for messages.
+    what: String,
+    /// Where it is from; none if no index has it.
+    index: Option<SafeUrl>,
+}
+
+/// Whose build requirements are resolved.
+pub(super) struct Asker<'a> {
+    /// What is built.
+    pub(super) what: String,
+    /// The index that it is from; none if no index has it.
+    pub(super) index: Option<&'a SafeUrl>,
 }
 
 /// Resolves and pins what a build needs on one target.
 ///
 /// # Errors
-/// [`Unsolved`] if the target has no solution for it.
+/// [`Unsolved`] if the target has no solution for it, or two indexes could claim what it needs.
 pub(super) fn tools(
     common: &Problem,
     desk: &mut Desk,
-    requires: &[Requirement],
+    (asker, requires): (&Asker<'_>, &[Requirement]),
     target: &Target,
     pinner: &mut Pinner<'_>,
 ) -> Result<Vec<BuildTool>, Unsolved> {
@@ -247,6 +269,12 @@ pub(super) fn tools(
         let headline = format!("the build requirements differ between patch releases of Python on {target}");
         return Err(Failure::new(Exit::No, headline).help("narrow `requires-python`").into());
     };
+    let mut contested = Contested::new(desk.source(), std::slice::from_ref(target), common.exclude_newer);
+    if let Some(index) = asker.index {
+        let names = requires.iter().map(|requirement| &requirement.name);
+        contested.want(index, &asker.what, names.filter(|name| solution.packages.contains_key(*name)));
+    }
+    contested.look(&solutions)?;
     let mut tools = Vec::new();
     for (name, chosen) in &solution.packages {
         if pinner.is_direct(&chosen.file) {
