@@ -430,6 +430,13 @@ impl Repository {
         String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
     }
 
+    /// Returns what serves the repository as plain files, below `/files/repo`.
+    pub(crate) fn served(&self) -> Index {
+        self.git(&["update-server-info"]);
+        let files = files_below(&std::path::Path::new(self.path()).join(".git"));
+        files.iter().fold(Index::new(), |index, (path, bytes)| index.file("repo", &format!("repo/{path}"), bytes))
+    }
+
     /// Writes a file of the work tree.
     pub(crate) fn write(&self, path: &str, contents: impl AsRef<[u8]>) {
         self.home.write(path, contents);
@@ -454,6 +461,21 @@ impl Repository {
     pub(crate) fn project(&self, revision: &str) -> Project {
         Project::with(index(), &[&self.requirement(revision)], "build = [\"tool\"]", "")
     }
+}
+
+/// Returns the files below a directory with their paths and bytes.
+pub(crate) fn files_below(directory: &std::path::Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("can list").flatten() {
+        let name = entry.file_name().into_string().expect("UTF-8");
+        if entry.path().is_dir() {
+            let below = files_below(&entry.path()).into_iter();
+            files.extend(below.map(|(path, bytes)| (format!("{name}/{path}"), bytes)));
+        } else {
+            files.push((name, std::fs::read(entry.path()).expect("can read")));
+        }
+    }
+    files
 }
 
 #[test]

@@ -71,6 +71,21 @@ fn a_check_writes_nothing_and_says_what_differs() {
 }
 
 #[test]
+fn a_manifest_that_was_edited_is_no_input_of_sync() {
+    let project = Project::new(versions().wheel("b", "2.0"), &["a<2"]);
+    let lock = project.lock();
+    for manifest in ["", "[project]\nname = \"other\"\ndependencies = [\"b\"]\n"] {
+        project.home.write("pinfold.toml", manifest);
+        project.sync().expect_code(0);
+        assert_eq!(project.python("import importlib.metadata as m; print(m.version('a'))"), "1.5\n");
+        assert_eq!(project.home.read("pylock.toml"), lock);
+    }
+    // The control: whoever has the manifest finds out.
+    project.write_manifest(&["a<2", "b"], "", "");
+    project.pinfold("lock").arg("--check").run().expect_code(1).expect_stdout("+ b 2.0");
+}
+
+#[test]
 fn constraints_narrow_overrides_replace_and_exclusions_leave_out() {
     let index = || versions().wheel("user", "1.0").requires("a>=1.5").requires("b").wheel("b", "1.0");
     check(index(), &["user"], "", "", &["a 2.0", "b 1.0", "user 1.0"]);

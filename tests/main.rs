@@ -19,6 +19,9 @@ mod direct;
 mod exit_codes;
 // Killed anywhere, a change of an environment leaves the old one or the new one.
 mod kill;
+// Which interpreter is taken where none is named.
+#[cfg(unix)]
+mod interpreters;
 // A lock explains itself, to people and to programs.
 mod explains;
 // A system call that fails ends the run, and leaves the old environment.

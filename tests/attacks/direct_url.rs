@@ -4,7 +4,7 @@
 use pinfold_testkit::{Fault, Index, Server, WheelRecipe};
 
 use super::{leaves, other_digit, refuses, refuses_bytes, wheel};
-use crate::direct::Repository;
+use crate::direct::{Repository, files_below};
 use crate::project::Project;
 
 fn served() -> Server {
@@ -285,14 +285,7 @@ fn a_package_of_an_index_that_names_a_url() {
 #[test]
 fn a_repository_that_redirects_to_another_host() {
     let repository = Repository::new();
-    repository.git(&["update-server-info"]);
-    let served = || {
-        let files = files_below(&std::path::Path::new(repository.path()).join(".git"));
-        files
-            .iter()
-            .fold(Index::new(), |index, (path, bytes)| index.file("repo", &format!("repo/{path}"), bytes))
-            .start()
-    };
+    let served = || repository.served().start();
     let (server, other) = (served(), served());
     let reference = format!("tool @ git+{}@v1", server.file_url("repo"));
     let project = Project::with(Index::new().wheel("lib", "1.0"), &[&reference], "build = [\"tool\"]", "");
@@ -305,19 +298,35 @@ fn a_repository_that_redirects_to_another_host() {
     assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
 }
 
-/// Returns the files below a directory with their paths and bytes.
-fn files_below(directory: &std::path::Path) -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory).expect("can list").flatten() {
-        let name = entry.file_name().into_string().expect("UTF-8");
-        if entry.path().is_dir() {
-            let below = files_below(&entry.path()).into_iter();
-            files.extend(below.map(|(path, bytes)| (format!("{name}/{path}"), bytes)));
-        } else {
-            files.push((name, std::fs::read(entry.path()).expect("can read")));
-        }
+#[test]
+fn a_login_for_a_repository_is_for_its_host_and_gets_into_no_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let repository = Repository::new();
+    let served = || repository.served().login("me", "s3cr3t").start();
+    let (server, other) = (served(), served());
+    let reference = format!("tool @ git+{}@v1", server.file_url("repo"));
+    let project = Project::with(Index::new().wheel("lib", "1.0"), &[&reference], "build = [\"tool\"]", "");
+    project.pinfold("lock").run().expect_code(4).expect_stderr(&server.file_url("repo")).expect_stderr("netrc");
+    let netrc = project.home.home().join(".netrc");
+    std::fs::write(&netrc, "machine 127.0.0.1 login me password s3cr3t\n").unwrap();
+    // A file that others may read is not used for a repository either.
+    std::fs::set_permissions(&netrc, std::fs::Permissions::from_mode(0o644)).unwrap();
+    project.pinfold("lock").run().expect_code(3).expect_stderr("error[exposed-secret]");
+    std::fs::set_permissions(&netrc, std::fs::Permissions::from_mode(0o600)).unwrap();
+    // It does not follow a redirect.
+    server.fault_on("/files/repo/info/refs", Fault::RedirectTo(other.file_url("repo/info/refs")));
+    project.pinfold("lock").run().expect_code(4);
+    assert!(other.requests().is_empty(), "the login went along");
+    server.heal();
+    project.installed();
+    assert_eq!(project.python("import tool; print(tool.__version__)"), "1.0\n");
+    let basic = "Basic bWU6czNjcjN0";
+    assert!(server.requests().iter().any(|request| request.header("authorization") == Some(basic)));
+    let files = files_below(project.home.path()).into_iter().filter(|(path, _)| path != "home/.netrc");
+    for (path, bytes) in files {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("s3cr3t") && !text.contains(basic), "it is in {path}");
     }
-    files
 }
 
 #[test]

@@ -25,6 +25,12 @@ fn route(project: &Project, second: &Server, packages: &[&str]) {
     project.write_manifest(&["app"], "", &route);
 }
 
+/// Routes the packages to the second index and locks anew, which must succeed.
+fn route_to_second(project: &Project, second: &Server, packages: &[&str]) {
+    route(project, second, packages);
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+}
+
 #[test]
 fn a_routed_name_is_asked_of_its_index_only() {
     let (project, second) = torn(Index::new().wheel("torch", "2.0"));
@@ -43,17 +49,80 @@ fn a_routed_name_is_asked_of_its_index_only() {
 }
 
 #[test]
-fn a_dependency_of_a_routed_package_stays_with_its_own_index() {
-    let second = Index::new().wheel("torch", "2.0").requires("numpy").wheel("numpy", "9.0+evil");
+fn a_dependency_of_a_routed_package_that_two_indexes_have() {
+    let second = Index::new().wheel("torch", "2.0").requires("numpy").wheel("numpy", "9.0");
     let (project, second) = torn(second);
+    let parts =
+        ["error[ambiguous-origin]", "name: numpy", "needed by: torch 2.0", &second.url(), &project.server.url()];
+    leaves(&project, "lock", 3, &["artifacts"], &parts);
+    assert!(second.requests_to("app").is_empty(), "the routed index was asked for what none of its packages needs");
+
+    // The control: once it is written down where the name belongs, it is taken from there and nobody else is asked.
+    let url = second.url();
+    let route =
+        format!("packages = [\"numpy\"]\n[[index]]\nname = \"second\"\nurl = \"{url}\"\npackages = [\"torch\"]\n");
+    project.write_manifest(&["app"], "", &route);
+    second.forget_requests();
     let lock = project.lock();
     assert!(lock.contains(&project.server.file_url(&wheel("numpy", "1.0"))), "{lock}");
     assert!(second.requests_to("numpy").is_empty(), "the routed index was asked for a name that is not its own");
+    route_to_second(&project, &second, &["torch", "numpy"]);
+    assert!(project.home.read("pylock.toml").contains(&second.file_url(&wheel("numpy", "9.0"))));
+}
 
-    // The control: routed, it is taken from there.
-    route(&project, &second, &["torch", "numpy"]);
-    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
-    assert!(project.home.read("pylock.toml").contains(&second.url().replace("simple/", "files/numpy-9.0")));
+#[test]
+fn a_dependency_of_a_routed_package_that_only_the_default_index_has() {
+    let (project, second) = torn(Index::new().wheel("torch", "2.0").requires("numpy").project("numpy"));
+    let lock = project.lock();
+    assert!(lock.contains(&project.server.file_url(&wheel("numpy", "1.0"))), "{lock}");
+    assert!(!second.requests_to("/simple/numpy/").is_empty(), "nobody looked whether the name is contested");
+
+    // An index that does not say whether it has the name is no index that does not have it.
+    project.forget_cache();
+    second.fault_on("/simple/numpy/", Fault::Status(403));
+    leaves(&project, "lock", 4, &["artifacts"], &[&second.page_url("numpy"), "torch 2.0 needs it", "`[[index]]`"]);
+    second.heal();
+    assert_eq!(project.lock(), lock);
+}
+
+#[test]
+fn what_a_routed_index_adds_after_the_cutoff_contests_nothing() {
+    let (early, late) = ("2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z");
+    let default = Index::new().wheel("app", "1.0").uploaded(early).requires("torch");
+    let default = default.wheel("numpy", "1.0").uploaded(early);
+    let torch = Index::new().wheel("torch", "2.0").uploaded(early).requires("numpy");
+    let (project, second) = (Project::new(default, &["app"]), torch.clone().start());
+    let url = second.url();
+    let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{url}\"\npackages = [\"torch\"]\n");
+    project.write_manifest(&["app"], "exclude-newer = \"2024-08-20T00:00:00Z\"", &route);
+    project.lock();
+    second.forget_requests();
+    project.pinfold("lock").arg("--offline").run().expect_code(0);
+    project.pinfold("lock").run().expect_code(0);
+    assert!(second.requests_to("numpy").is_empty(), "it was asked again for what cannot have changed");
+
+    second.update(&torch.clone().wheel("numpy", "9.0").uploaded(late));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    // The control: before the cutoff it counts, though the lock is there already.
+    second.update(&torch.wheel("numpy", "9.0").uploaded(early));
+    project.pinfold("lock").arg("--check").run().expect_code(3).expect_stderr("error[ambiguous-origin]");
+}
+
+#[test]
+fn a_build_tool_of_a_routed_sdist_that_two_indexes_have() {
+    let sdist = SdistRecipe::new("a", "1.0").build_requires("tool>=1");
+    let second = Index::new().sdist_from(sdist).wheel("tool", "1.0").start();
+    let project = Project::new(Index::new().wheel("tool", "9.0"), &["a"]);
+    let manifest = |packages: &[&str]| {
+        let url = second.url();
+        let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{url}\"\npackages = {packages:?}\n");
+        project.write_manifest(&["a"], "build = [\"a\"]", &route);
+    };
+    manifest(&["a"]);
+    let parts = ["error[ambiguous-origin]", "name: tool", "needed by: the build of a 1.0", &second.url()];
+    leaves(&project, "lock", 3, &["trees"], &parts);
+    manifest(&["a", "tool"]);
+    assert!(project.lock().contains(&second.file_url(&wheel("tool", "1.0"))));
 }
 
 #[test]

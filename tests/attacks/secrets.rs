@@ -98,6 +98,44 @@ fn a_url_with_a_secret_is_not_taken_into_the_lock() {
 }
 
 #[test]
+fn a_login_that_no_header_can_carry_is_told_and_not_shown() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let run = |variables: &[(&str, &str)]| {
+        let start = project.pinfold("lock");
+        variables.iter().fold(start, |run, (name, value)| run.env(name, format!("{SECRET}{value}"))).run()
+    };
+    let (token, user, password) =
+        ("PINFOLD_INDEX_MAIN_TOKEN", "PINFOLD_INDEX_MAIN_USERNAME", "PINFOLD_INDEX_MAIN_PASSWORD");
+    for (variables, named) in [
+        (&[(token, "\n")][..], token),
+        (&[(token, " x")][..], token),
+        (&[(user, ":x")][..], user),
+        (&[(user, "x"), (password, "\r\nX-Header: y")][..], password),
+    ] {
+        let failed = run(variables).expect_code(2).expect_stderr(named);
+        assert!(!format!("{failed}").contains(SECRET), "{failed}");
+    }
+    assert!(project.server.requests().is_empty());
+    // The control: as they are meant.
+    run(&[(user, "x"), (password, " with a blank, ä")]).expect_code(0);
+    assert!(project.server.requests().iter().all(|request| request.header("authorization").is_some()));
+}
+
+#[test]
+fn a_signed_url_of_a_page_is_not_taken_into_the_lock() {
+    let linked =
+        |query: &str| Index::new().wheel("a", "1.0").link(&format!("../../files/{}?{query}", wheel("a", "1.0")));
+    let project = Project::new(linked(&format!("X-Amz-Signature={SECRET}")), &["a"]);
+    let run = project.pinfold("lock").run().expect_code(3).expect_stderr("error[exposed-secret]");
+    let run = run.expect_stderr(&wheel("a", "1.0")).expect_stderr("`X-Amz-Signature`").expect_stderr("help: ");
+    assert!(!format!("{run}").contains(SECRET), "{run}");
+    assert!(!project.home.has("pylock.toml"));
+    // The control: a query that is no credential is part of the file's URL.
+    project.server.update(&linked("download=1"));
+    assert!(project.lock().contains("?download=1"));
+}
+
+#[test]
 fn the_login_that_pip_is_set_up_with_stays_pips() {
     let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);
     let url = format!("url = \"{}\"", project.server.url());

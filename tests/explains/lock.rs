@@ -132,3 +132,22 @@ fn a_name_that_resembles_a_popular_one_is_warned_of_when_it_first_enters() {
     let again = project.pinfold("lock").arg("--upgrade").run().expect_code(0);
     assert!(!again.stderr.contains("resembles"), "{again}");
 }
+
+#[test]
+fn a_name_that_does_not_exist_is_compared_with_popular_ones() {
+    let project = Project::new(index(), &["reqests"]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr("did you mean `requests`");
+    project.write_manifest(&["in-house-zzyzx"], "", "");
+    let run = project.pinfold("lock").run().expect_code(1).expect_stderr("no project in-house-zzyzx");
+    assert!(!run.stderr.contains("did you mean"), "{run}");
+}
+
+#[test]
+fn a_version_that_a_routed_index_does_not_have_is_told_as_such() {
+    let project = Project::new(Index::new().wheel("torch", "3.0"), &["torch>=3"]);
+    let second = Index::new().wheel("torch", "2.0").start();
+    let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{}\"\npackages = [\"torch\"]\n", second.url());
+    project.write_manifest(&["torch>=3"], "", &route);
+    let only = format!("the only version of torch is 2.0, on {}, the only index that is asked for it", second.url());
+    project.pinfold("lock").run().expect_code(1).expect_stderr(&only);
+}

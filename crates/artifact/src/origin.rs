@@ -134,7 +134,8 @@ impl Origin {
         }
         let found = url.file_host().map_or_else(|| "file://".to_owned(), |host| host.to_string());
         let own = self.index.file_host().map_or_else(|| "file://".to_owned(), |host| host.to_string());
-        let hosts = std::iter::once(own).chain(self.file_hosts.iter().map(FileHost::to_string));
+        let others = self.file_hosts.iter().map(FileHost::to_string).filter(|host| *host != own);
+        let hosts = std::iter::once(own.clone()).chain(others);
         Err(OriginError::ForeignHost {
             found,
             index: self.index.clone(),
@@ -160,6 +161,14 @@ mod tests {
         {
             assert_eq!(origin().check(&url.parse().unwrap()), Ok(()), "{url}");
         }
+    }
+
+    #[test]
+    fn each_allowed_host_is_named_once() {
+        let hosts = ["index.example", "files.index.example"].map(|host| host.parse::<FileHost>().unwrap());
+        let origin = Origin::new(&"https://index.example/simple".parse().unwrap(), hosts);
+        let message = origin.check(&"https://evil.example/a.whl".parse().unwrap()).unwrap_err().to_string();
+        assert!(message.ends_with("allowed: https://index.example, https://files.index.example"), "{message}");
     }
 
     #[test]

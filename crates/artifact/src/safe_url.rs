@@ -74,6 +74,24 @@ impl SafeUrl {
         Self(url)
     }
 
+    /// Returns this URL without query and fragment, for a message: a signed URL carries its signature in the query.
+    pub fn without_query(&self) -> Self {
+        let mut url = self.0.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        Self(url)
+    }
+
+    /// Returns the key of the query that looks as if its value were a credential, escaped and cut for a message.
+    pub fn secret_in_query(&self) -> Option<String> {
+        let secret = |key: &str| {
+            let key = key.to_ascii_lowercase();
+            SECRET_KEYS.contains(&key.as_str()) || SECRET_ENDINGS.iter().any(|end| key.ends_with(end))
+        };
+        let key = self.0.query_pairs().map(|(key, _)| key).find(|key| secret(key))?;
+        Some(key.chars().take(80).flat_map(char::escape_debug).collect())
+    }
+
     /// Returns the URL of another path on the same host, without query and fragment.
     pub fn with_path(&self, path: &str) -> Self {
         let mut url = self.0.clone();
@@ -124,6 +142,12 @@ impl SafeUrl {
         (!segment.is_empty()).then(|| percent_decoded(segment))
     }
 }
+
+/// Keys of a query under which servers take credentials.
+const SECRET_KEYS: [&str; 8] =
+    ["apikey", "api_key", "auth", "credential", "key", "sig", "x-amz-credential", "x-goog-credential"];
+/// How other such keys end.
+const SECRET_ENDINGS: [&str; 4] = ["token", "signature", "password", "secret"];
 
 /// Refuses what the URL parser would mend in its own way, and other programs in theirs: `https:/host`, `https:\\host`,
 /// `https:///host`, line breaks and tabs.
@@ -233,6 +257,22 @@ mod tests {
         check("file:///tmp/x", Ok("file:///tmp/x"));
         check("ftp://a.example/x", Err(UrlError::Scheme { found: "ftp".to_owned() }));
         check("data:text/plain,x", Err(UrlError::Scheme { found: "data".to_owned() }));
+    }
+
+    #[test]
+    fn a_query_that_is_a_credential_is_seen_and_can_be_left_out() {
+        for (query, expected) in [
+            ("", None),
+            ("?download=1&keyboard=x", None),
+            ("?X-Amz-Signature=5", Some("X-Amz-Signature")),
+            ("?a=b&private_TOKEN=5", Some("private_TOKEN")),
+            ("?sig=5#frag", Some("sig")),
+            ("?%1b%5btoken=5", Some("\\u{1b}[token")),
+        ] {
+            let url: SafeUrl = format!("https://a.example/x.whl{query}").parse().unwrap();
+            assert_eq!(url.secret_in_query().as_deref(), expected, "{query}");
+            assert_eq!(url.without_query().as_str(), "https://a.example/x.whl");
+        }
     }
 
     #[test]

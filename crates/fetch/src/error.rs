@@ -183,7 +183,7 @@ pub enum FetchCause {
 
 impl FetchError {
     pub(crate) fn new(url: &SafeUrl, attempts: u32, cause: impl Into<FetchCause>) -> Self {
-        Self { url: Box::new(without_query(url)), attempts, cause: cause.into() }
+        Self { url: Box::new(url.without_query()), attempts, cause: cause.into() }
     }
 
     /// Returns true if pinfold declined for security; otherwise the world failed and a retry may help.
@@ -246,14 +246,6 @@ impl From<StoreError> for FetchCause {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
-}
-
-/// A signed URL carries its signature in the query.
-fn without_query(url: &SafeUrl) -> SafeUrl {
-    let mut bare = url.as_url().clone();
-    bare.set_query(None);
-    bare.set_fragment(None);
-    SafeUrl::try_from(bare).unwrap_or_else(|_| url.without_fragment())
 }
 
 fn attempts_text(attempts: u32) -> String {

@@ -9,14 +9,13 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine;
 use pinfold_artifact::{FileHost, Limits, Origin, SafeUrl};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Proxy, Response, StatusCode, redirect};
 use tokio::runtime::Runtime;
 
 use crate::retry::Setback;
-use crate::{FetchCause, FetchSettings, Pieces, ProxySettings, Secret, Timing};
+use crate::{FetchCause, FetchSettings, Pieces, ProxySettings, Timing};
 
 /// The client and the runtime that it lives in.
 #[derive(Debug)]
@@ -158,14 +157,7 @@ impl Remote {
     fn authorization(&self, url: &SafeUrl) -> Option<HeaderValue> {
         let host = url.file_host()?;
         let credential = self.settings.credentials.iter().find(|credential| credential.host == host)?;
-        let text = match &credential.secret {
-            Secret::Basic { user, password } => {
-                let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-                format!("Basic {pair}")
-            }
-            Secret::Bearer(token) => format!("Bearer {token}"),
-        };
-        let mut value = HeaderValue::from_str(&text).ok()?;
+        let mut value = HeaderValue::from_str(&credential.secret.authorization()).ok()?;
         value.set_sensitive(true);
         Some(value)
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine as _;
 use pinfold_artifact::{FileHost, Limits};
 
 /// How to reach the world.
@@ -95,6 +96,18 @@ pub enum Secret {
         /// The token.
         String,
     ),
+}
+
+impl Secret {
+    /// Returns the value of the header that sends it (`Authorization`).
+    pub fn authorization(&self) -> String {
+        match self {
+            Self::Basic { user, password } => {
+                format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
+            }
+            Self::Bearer(token) => format!("Bearer {token}"),
+        }
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -266,7 +266,7 @@ fn read_source(body: &str, directory: &str) -> Result<ReferenceSource, String> {
     }
     if body.contains("://") {
         let url: SafeUrl = body.parse().map_err(|error: UrlError| error.to_string())?;
-        if let Some(key) = secret_in_query(&url) {
+        if let Some(key) = url.secret_in_query() {
             return Err(format!("`{key}` in the URL's query looks like a credential, and a lock must not hold one"));
         }
         return Ok(ReferenceSource::Url(url));
@@ -343,21 +343,6 @@ fn has_word_for_port(url: &str) -> bool {
     let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
     authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.bytes().all(|b| b.is_ascii_digit()))
 }
-
-/// Returns the key of the query that looks as if its value were a credential.
-fn secret_in_query(url: &SafeUrl) -> Option<String> {
-    let mut pairs = url.as_url().query_pairs();
-    let secret = |key: &str| {
-        let key = key.to_ascii_lowercase();
-        SECRET_KEYS.contains(&key.as_str())
-            || ["token", "signature", "password", "secret"].iter().any(|end| key.ends_with(end))
-    };
-    pairs.find(|(key, _)| secret(key)).map(|(key, _)| key.chars().take(80).flat_map(char::escape_debug).collect())
-}
-
-/// Keys of a URL's query under which servers take credentials.
-const SECRET_KEYS: [&str; 8] =
-    ["apikey", "api_key", "auth", "credential", "key", "sig", "x-amz-credential", "x-goog-credential"];
 
 #[cfg(test)]
 mod tests;

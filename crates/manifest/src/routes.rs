@@ -96,6 +96,11 @@ impl Routes {
         &self.indexes[self.routed.get(name).copied().unwrap_or(self.default)]
     }
 
+    /// Returns true if the maintainer wrote down which index a project belongs to.
+    pub fn is_routed(&self, name: &PackageName) -> bool {
+        self.routed.contains_key(name)
+    }
+
     /// Returns the index that serves the projects that none lists.
     pub fn default_index(&self) -> &IndexEntry {
         &self.indexes[self.default]
@@ -175,6 +180,9 @@ mod tests {
             assert_eq!(routes.index_of(&package.parse().unwrap()).name, expected, "{package}");
         }
         assert_eq!(routes.default_index().name, "main");
+        assert!(routes.is_routed(&"torch_vision".parse().unwrap()) && !routes.is_routed(&"numpy".parse().unwrap()));
+        let written = Routes::new(&[index("main", &["numpy"], true), index("torch", &["torch"], false)]).unwrap();
+        assert!(written.is_routed(&"numpy".parse().unwrap()), "to the default index, by a decision");
         assert_eq!(Routes::new(&[index("only", &[], false)]).unwrap().default_index().name, "only");
     }
 

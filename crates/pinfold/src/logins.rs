@@ -17,7 +17,7 @@ use crate::world::variable;
 /// none.
 ///
 /// # Errors
-/// Exit 2 if the netrc cannot be read, exit 3 if it has a login for one of the indexes and others may read it.
+/// Exit 2 if the netrc cannot be read or a variable cannot be sent, exit 3 if the netrc has a login for one of the indexes and others may read it.
 pub(crate) fn logins<'i>(
     indexes: impl IntoIterator<Item = (Option<&'i str>, &'i SafeUrl)>,
     connectivity: Connectivity,
@@ -29,7 +29,7 @@ pub(crate) fn logins<'i>(
     let mut found = Vec::new();
     for (name, url) in indexes {
         let Some(host) = url.file_host() else { continue };
-        if let Some(secret) = name.and_then(index_secret) {
+        if let Some(secret) = name.map(index_secret).transpose()?.flatten() {
             found.push(Credential { host, secret });
             continue;
         }
@@ -47,14 +47,35 @@ pub(crate) fn logins<'i>(
 
 /// Returns the credentials that the environment gives for the index with this name:
 /// `PINFOLD_INDEX_<NAME>_TOKEN`, or `PINFOLD_INDEX_<NAME>_USERNAME` and `…_PASSWORD`.
-fn index_secret(name: &str) -> Option<Secret> {
+///
+/// # Errors
+/// Exit 2 for what no header can carry: it would be left out, and the answer be that the login is wrong.
+fn index_secret(name: &str) -> Result<Option<Secret>, Failure> {
     let name: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-    let of = |key: &str| variable(&format!("PINFOLD_INDEX_{name}_{key}")).filter(|value| !value.is_empty());
-    if let Some(token) = of("TOKEN") {
-        return Some(Secret::Bearer(token));
+    let of = |key: &str| {
+        let key = format!("PINFOLD_INDEX_{name}_{key}");
+        Some((variable(&key).filter(|value| !value.is_empty())?, key))
+    };
+    let unsendable = |key: &str, problem: &str| {
+        let help = "a line break at the end often comes from the file that it was read from";
+        Err(Failure::new(Exit::Input, format!("`{key}` cannot be sent: {problem}")).help(help))
+    };
+    if let Some((token, key)) = of("TOKEN") {
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return unsendable(&key, "a token is ASCII without blanks and line breaks");
+        }
+        return Ok(Some(Secret::Bearer(token)));
     }
-    Some(Secret::Basic { user: of("USERNAME")?, password: of("PASSWORD").unwrap_or_default() })
+    let Some((user, key)) = of("USERNAME") else { return Ok(None) };
+    if user.contains(|c: char| c == ':' || c.is_control()) {
+        return unsendable(&key, "a user name has no colon and no line break");
+    }
+    let password = of("PASSWORD");
+    if let Some((_, key)) = password.as_ref().filter(|(password, _)| password.contains(char::is_control)) {
+        return unsendable(key, "a password has no line break");
+    }
+    Ok(Some(Secret::Basic { user, password: password.map(|(password, _)| password).unwrap_or_default() }))
 }
 
 /// The netrc of whoever runs pinfold.

@@ -149,8 +149,11 @@ impl<'f> Projects<'f> {
         self.facts.project_count()
     }
 
-    /// Returns true if projects of more than one index were looked at.
+    /// Returns true if there is more than one index, or projects of more than one were looked at.
     pub(crate) fn have_several_indexes(&self) -> bool {
+        if self.facts.has_several_indexes() {
+            return true;
+        }
         let known = self.known.borrow();
         let mut indexes = known.values().flatten().map(|project| project.origin().index());
         let first = indexes.next();

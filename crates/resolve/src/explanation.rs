@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use pinfold_artifact::Limits;
-use pinfold_packaging::Version;
+use pinfold_packaging::{PackageName, Version};
 use pubgrub::{DerivationTree, Derived, External};
 use version_ranges::Ranges;
 
@@ -28,6 +28,7 @@ use words::Words;
 pub struct Explanation {
     sentences: Vec<String>,
     hints: Vec<String>,
+    unknown: BTreeSet<PackageName>,
 }
 
 impl Explanation {
@@ -39,6 +40,11 @@ impl Explanation {
     /// Returns what is in the way, and what could be written instead.
     pub fn hints(&self) -> &[String] {
         &self.hints
+    }
+
+    /// Returns the projects that are needed, do not exist, and have a name that is like none of those that do.
+    pub const fn unknown(&self) -> &BTreeSet<PackageName> {
+        &self.unknown
     }
 }
 
@@ -72,6 +78,7 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
     let order = Order::of(&tree);
     let mut hints = Hints::new(run);
     order.facts.iter().for_each(|(fact, role)| hints.read(fact, *role));
+    let unknown = hints.unknown();
     let (hints, cuts) = hints.finish();
     let mut story = Story::new(&words);
     order.steps.iter().for_each(|step| story.tell(step));
@@ -85,7 +92,7 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
         let left_out = sentences.len() - room;
         sentences.splice(HEAD..HEAD + left_out, [format!("({left_out} sentences are left out.)")]);
     }
-    let explanation = Explanation { sentences: sentences.into_iter().map(cut).collect(), hints };
+    let explanation = Explanation { sentences: sentences.into_iter().map(cut).collect(), hints, unknown };
     Explained { explanation, cuts }
 }
 
@@ -103,7 +110,7 @@ pub(crate) fn explain_effort(run: &Run<'_, '_>) -> Explanation {
     } else {
         vec![format!("a narrower requirement or a constraint on {} makes the search shorter", names.join(", "))]
     };
-    Explanation { sentences, hints }
+    Explanation { sentences, hints, unknown: BTreeSet::new() }
 }
 
 /// The steps of a derivation, each after those that it rests on, and the facts at its ends; everything once.

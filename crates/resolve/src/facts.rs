@@ -15,6 +15,8 @@ pub struct Facts {
     metadata: HashMap<FileKey, MetadataFact>,
     /// Some metadata cannot be read, which is rare.
     has_unreadable: bool,
+    /// Projects belong to several indexes.
+    has_several_indexes: bool,
 }
 
 /// What is known of one file's metadata.
@@ -73,6 +75,16 @@ impl Facts {
     pub fn add_unreadable(&mut self, key: FileKey, reason: &str) {
         self.has_unreadable = true;
         self.metadata.insert(key, MetadataFact::Unreadable(reason.into()));
+    }
+
+    /// Adds that projects belong to several indexes, though none of another one may have been looked at.
+    pub const fn add_several_indexes(&mut self) {
+        self.has_several_indexes = true;
+    }
+
+    /// Returns true if it is known that projects belong to several indexes.
+    pub(crate) const fn has_several_indexes(&self) -> bool {
+        self.has_several_indexes
     }
 
     /// Returns true if the metadata of any file is known to be unreadable.

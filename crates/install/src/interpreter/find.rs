@@ -1,8 +1,11 @@
 //! The search for an interpreter on a PATH.
 //!
 //! The user's own choice comes first: `python3`, then `python`, in every directory. Only then is a particular `python3.X`
-//! looked for, newest first. Shims that answer for no version are passed over; the versions that such a shim chooses from
-//! are looked at themselves. Relative directories are ignored: an interpreter must not come from where one happens to be.
+//! looked for, newest first. What a directory of shims stands for is looked at in its place, and shims whose versions cannot be
+//! found are asked. Relative directories are ignored: an interpreter must not come from where one happens to be.
+//!
+//! Each look costs a program that is started, so whatever can be known without one is: an interpreter that was asked before, and
+//! one whose own name (`python3.9`, behind the link `python3`) says that it does not fit. The latter is asked last.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -10,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use pinfold_packaging::{PythonMinor, Specifiers};
 
+use super::shims::{Shims, is_shims};
 use crate::{Interpreter, InterpreterError, KnownInterpreters};
 
 impl Interpreter {
@@ -28,12 +32,12 @@ impl KnownInterpreters<'_> {
     /// # Errors
     /// [`InterpreterError::NotFound`], with what was looked at.
     pub fn find(&self, requires_python: Option<&Specifiers>) -> Result<Interpreter, InterpreterError> {
+        let minors = requires_python.map(PythonMinor::all_in);
+        let candidates = candidates(self.search_path(), minors.as_deref().unwrap_or_default());
+        let (may_fit, do_not): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|candidate| candidate.may_fit(minors.as_deref()));
         let mut rejected = Vec::new();
-        let mut seen = BTreeSet::new();
-        for program in candidates(self.search_path(), requires_python) {
-            if !seen.insert(std::fs::canonicalize(&program).unwrap_or_else(|_| program.clone())) && !is_shim(&program) {
-                continue;
-            }
+        for Candidate { program, .. } in may_fit.into_iter().chain(do_not) {
             match self.probe(&program) {
                 Ok(found) if requires_python.is_none_or(|wanted| wanted.contains(&found.version)) => return Ok(found),
                 Ok(found) => rejected.push((program, format!("is {}", found.version))),
@@ -46,47 +50,55 @@ impl KnownInterpreters<'_> {
     }
 }
 
-/// Returns the programs to ask, in order. They exist.
-fn candidates(search_path: &OsStr, requires_python: Option<&Specifiers>) -> Vec<PathBuf> {
+/// A program that may be an interpreter. It exists.
+struct Candidate {
+    /// Where it was found.
+    program: PathBuf,
+    /// What that leads to.
+    leads_to: PathBuf,
+}
+
+impl Candidate {
+    /// Returns false if the program's own name says that it is of another version.
+    fn may_fit(&self, minors: Option<&[PythonMinor]>) -> bool {
+        let name = self.leads_to.file_name().and_then(OsStr::to_str);
+        let name = name.map(|name| name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name));
+        let Some(version) = name.and_then(|name| name.strip_prefix("python")) else { return true };
+        match version.parse::<PythonMinor>() {
+            Ok(minor) => minors.is_none_or(|minors| minors.contains(&minor)),
+            Err(_) => !version.starts_with('2'),
+        }
+    }
+}
+
+/// Returns the programs to look at, in order, each once however many links lead to it.
+fn candidates(search_path: &OsStr, minors: &[PythonMinor]) -> Vec<Candidate> {
     let directories: Vec<PathBuf> = std::env::split_paths(search_path).filter(|path| path.is_absolute()).collect();
-    let mut minors = match requires_python {
-        Some(wanted) => PythonMinor::all_in(wanted),
-        None => Vec::new(),
-    };
-    minors.reverse();
     let general = ["python3", "python"].map(str::to_owned);
-    let particular: Vec<String> = minors.iter().map(|minor| format!("python{minor}")).collect();
+    let particular: Vec<String> = minors.iter().rev().map(|minor| format!("python{minor}")).collect();
     let mut programs = Vec::new();
     for names in [&general[..], &particular[..]] {
         for directory in &directories {
-            programs.extend(names.iter().map(|name| program_in(directory, name)));
+            let places = Shims::of(directory).map_or_else(|| vec![directory.clone()], |shims| shims.chosen());
+            programs.extend(places.iter().flat_map(|place| names.iter().map(|name| program_in(place, name))));
         }
     }
-    for directory in directories.iter().filter(|directory| directory.ends_with("shims")) {
-        for bin in version_directories(directory) {
-            programs.extend(particular.iter().map(|name| program_in(&bin, name)));
-        }
+    for bin in directories.iter().filter_map(|directory| Shims::of(directory)).flat_map(|shims| shims.all()) {
+        programs.extend(particular.iter().map(|name| program_in(&bin, name)));
     }
-    programs.retain(|program| program.is_file());
-    programs
+    let mut seen = BTreeSet::new();
+    let existing = programs.into_iter().filter(|program| program.is_file()).map(|program| {
+        let leads_to = std::fs::canonicalize(&program).unwrap_or_else(|_| program.clone());
+        Candidate { program, leads_to }
+    });
+    existing.filter(|it| seen.insert(it.leads_to.clone()) || is_shim(&it.program)).collect()
 }
 
 fn program_in(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// Returns true for a shim, whose manager goes by the name under which it is started: several may be one file.
 fn is_shim(program: &Path) -> bool {
-    program.parent().is_some_and(|directory| directory.ends_with("shims"))
-}
-
-/// Returns the `bin` directories of the versions that a directory of shims chooses from, newest name first.
-fn version_directories(shims: &Path) -> Vec<PathBuf> {
-    let Some(versions) = shims.parent().map(|root| root.join("versions")) else {
-        return Vec::new();
-    };
-    let entries = std::fs::read_dir(versions).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path().join("bin")).collect();
-    found.sort();
-    found.reverse();
-    found
+    program.parent().is_some_and(is_shims)
 }

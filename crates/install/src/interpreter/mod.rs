@@ -6,6 +6,7 @@ mod find;
 mod known;
 mod libc;
 mod probe;
+mod shims;
 
 pub use error::InterpreterError;
 pub use facts::{Interpreter, Libc, SchemePaths, Stamp as ProgramStamp};

@@ -126,6 +126,62 @@ fn failing_shims_are_passed_over() {
     assert_eq!(Interpreter::find(&search, Some(&wanted)).unwrap().version, python.version);
 }
 
+/// A program that leaves a mark whenever it is started, and then is another one.
+fn marking(directory: &Path, name: &str, mark: &Path, then: &Path) -> PathBuf {
+    script(
+        directory,
+        name,
+        &format!("#!/bin/sh\necho started >> '{}'\nexec '{}' \"$@\"\n", mark.display(), then.display()),
+    )
+}
+
+#[test]
+fn shims_are_not_run_where_it_can_be_read_what_they_stand_for() {
+    let (home, python) = (tempfile::tempdir().unwrap(), own());
+    let (shims, mark) = (home.path().join("shims"), home.path().join("mark"));
+    for name in
+        ["python3", "python", &format!("python{}", pinfold_packaging::PythonMinor::of(&python.version).unwrap())]
+    {
+        marking(&shims, name, &mark, &python.base_executable);
+    }
+    let wanted = format!("=={}", python.version).parse().unwrap();
+    let search = shims.clone().into_os_string();
+    // The control: without versions beside it, a shim is all that there is.
+    Interpreter::find(&search, Some(&wanted)).unwrap();
+    assert!(mark.exists());
+    fs::remove_file(&mark).unwrap();
+    for version in ["chosen", "zz-other"] {
+        let bin = home.path().join("versions").join(version).join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        std::os::unix::fs::symlink(&python.base_executable, bin.join("python3")).unwrap();
+    }
+    fs::write(home.path().join("version"), "chosen\n").unwrap();
+    for requires in [None, Some(&wanted)] {
+        let found = Interpreter::find(&search, requires).unwrap();
+        assert_eq!(found.executable, home.path().join("versions/chosen/bin/python3"));
+    }
+    assert!(!mark.exists());
+}
+
+#[test]
+fn what_a_name_rules_out_is_asked_last() {
+    let (home, python) = (tempfile::tempdir().unwrap(), own());
+    let (first, second, mark) = (home.path().join("first"), home.path().join("second"), home.path().join("mark"));
+    let old = marking(&first, "python3.6", &mark, &python.base_executable);
+    std::os::unix::fs::symlink(&old, first.join("python3")).unwrap();
+    fs::create_dir(&second).unwrap();
+    std::os::unix::fs::symlink(&python.base_executable, second.join("python3")).unwrap();
+    let wanted = format!("=={}", python.version).parse().unwrap();
+    let search = std::env::join_paths([&first, &second]).unwrap();
+    assert_eq!(Interpreter::find(&search, Some(&wanted)).unwrap().executable, second.join("python3"));
+    assert!(!mark.exists(), "nothing was started that cannot fit");
+    // A name is no proof: where nothing else fits, it is asked, and so it is where any version will do.
+    assert!(Interpreter::find(first.as_os_str(), Some(&wanted)).is_ok());
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "started\n");
+    assert!(Interpreter::find(&search, None).is_ok());
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "started\nstarted\n");
+}
+
 #[test]
 fn unwanted_versions_are_named() {
     let home = tempfile::tempdir().unwrap();

@@ -3,7 +3,8 @@
 //! A repository is hostile input, and git is a program that runs what configuration, attributes and hooks name. So it is given
 //! no configuration but ours, one transport, no credentials to ask for, and never a work tree: commits are fetched into an empty
 //! bare repository without templates, and files are read out of it as the raw objects that they are. No filter, hook, submodule
-//! or checkout takes part. Nothing of it but the files of the commit outlives the call.
+//! or checkout takes part. A login for a repository over `https` is the netrc's, as for any other file by URL; it reaches git in its
+//! environment, for the repository's own host, and only where git asks that host. Nothing of it but the files of the commit outlives the call.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -12,10 +13,12 @@ use std::time::Duration;
 
 use pinfold_artifact::{ArchivePath, CommitId, GitRevision, GitUrl, Limits};
 use pinfold_build::{PackedTree, TreeEntry, TreeError, pack};
+use pinfold_fetch::{Connectivity, Credential};
 use pinfold_sandbox::{Command, Finished, SandboxError};
 use tempfile::TempDir;
 
 use crate::exit::{Exit, Failure};
+use crate::logins::logins;
 use crate::world::{World, variable};
 
 /// One repository.
@@ -23,6 +26,8 @@ pub(crate) struct Git<'a> {
     world: &'a World,
     url: &'a GitUrl,
     program: PathBuf,
+    /// Which setting of git sends a login to the repository's host, and that login.
+    login: Option<(String, String)>,
 }
 
 /// The files of a commit.
@@ -58,7 +63,7 @@ impl<'a> Git<'a> {
     /// Finds the program.
     ///
     /// # Errors
-    /// Exit 2 if there is none on the search path.
+    /// Exit 2 if there is none on the search path, or the netrc cannot be read; exit 3 if others may read it.
     pub(crate) fn new(world: &'a World, url: &'a GitUrl) -> Result<Self, Failure> {
         let name = if cfg!(windows) { "git.exe" } else { "git" };
         let mut places = std::env::split_paths(&world.search_path).filter(|place| place.is_absolute());
@@ -68,7 +73,7 @@ impl<'a> Git<'a> {
                 .with("repository", url)
                 .help("install git, or require a released file instead of a repository")
         })?;
-        Ok(Self { world, url, program })
+        Ok(Self { world, url, program, login: login(url)? })
     }
 
     /// Finds the commit that a revision is now.
@@ -173,7 +178,10 @@ impl<'a> Git<'a> {
         Err(self.failed(doing, &end_of(finished)).help(match self.url.transport() {
             "ssh" => "pinfold gives ssh the user's agent and known hosts, and lets it ask for nothing",
             "file" => "the repository must be there, and belong to you",
-            _ => "a repository that needs a login is fetched over git+ssh; one that has moved by its new URL",
+            _ => {
+                "a login comes from your netrc, for exactly this host, or over git+ssh from the agent; a repository that has \
+                 moved is fetched by its new URL"
+            }
         }))
     }
 
@@ -302,6 +310,9 @@ impl<'a> Git<'a> {
         command.arguments.extend(arguments.iter().map(OsString::from));
         command.directory = place.map(Path::to_owned);
         command.environment = self.environment(place);
+        if matches!(arguments, ["fetch" | "ls-remote", ..]) {
+            command.environment.extend(self.login_environment());
+        }
         command.stdin = stdin;
         command.time_limit = Duration::from_millis(Limits::REPOSITORY_MS);
         command.output_limit_bytes = limit;
@@ -314,6 +325,15 @@ impl<'a> Git<'a> {
             }
             _ => Failure::of(Exit::World, &error).with("repository", self.url),
         })
+    }
+
+    /// Returns what makes git log in. On the command line every user of the machine could read it.
+    fn login_environment(&self) -> impl Iterator<Item = (OsString, OsString)> {
+        let setting = |(key, value): &(String, String)| {
+            let pairs = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", key), ("GIT_CONFIG_VALUE_0", value)];
+            pairs.map(|(name, value)| (name.into(), value.into()))
+        };
+        self.login.iter().flat_map(setting)
     }
 
     fn environment(&self, place: Option<&Path>) -> BTreeMap<OsString, OsString> {
@@ -346,6 +366,19 @@ impl<'a> Git<'a> {
         }
         variables.into_iter().map(|(name, value)| (name.into(), value)).collect()
     }
+}
+
+/// Returns the setting of git that sends the netrc's login to the host of a repository and to no other, and the header.
+fn login(url: &GitUrl) -> Result<Option<(String, String)>, Failure> {
+    if !matches!(url.transport(), "http" | "https") {
+        return Ok(None);
+    }
+    let Some(url) = url.origin_url() else { return Ok(None) };
+    let found = logins([(None, &url)], Connectivity::Online)?;
+    let setting = |login: Credential| {
+        (format!("http.{}/.extraHeader", login.host), format!("Authorization: {}", login.secret.authorization()))
+    };
+    Ok(found.into_iter().next().map(setting))
 }
 
 /// What is at each path of a commit; of a file the object that holds it.

@@ -110,6 +110,12 @@ impl<'r, 'f> Hints<'r, 'f> {
         self.hints.entry((name.clone(), kind, detail)).or_default().extend(version);
     }
 
+    /// Returns the projects that do not exist and have a name that is like none of those that do.
+    pub(super) fn unknown(&self) -> BTreeSet<PackageName> {
+        let absent = self.hints.keys().filter(|(_, kind, _)| *kind == Kind::Absent).map(|(name, ..)| name);
+        absent.filter(|name| self.near(name).is_none()).cloned().collect()
+    }
+
     /// Returns the hints, and where `Requires-Python` divides the target.
     pub(super) fn finish(self) -> (Vec<String>, BTreeSet<Version>) {
         let mut hints = Vec::new();
@@ -205,13 +211,8 @@ impl<'r, 'f> Hints<'r, 'f> {
     fn absent_text(&self, name: &PackageName) -> String {
         let index = self.run.projects.find(name).map(|project| project.origin().index().to_string());
         let missing = format!("there is no project {name} on {}", index.unwrap_or_default());
-        let known = self.run.projects.existing().into_iter();
-        let near = known
-            .map(|other| (strsim::damerau_levenshtein(name.as_str(), other.as_str()), other))
-            .filter(|(distance, other)| *distance > 0 && *distance <= 2 && *distance * 3 <= other.as_str().len())
-            .min();
-        match near {
-            Some((_, other)) => format!("{missing}; did you mean `{other}`?"),
+        match self.near(name) {
+            Some(other) => format!("{missing}; did you mean `{other}`?"),
             None if self.run.projects.have_several_indexes() => {
                 format!(
                     "{missing}, and no other index is asked for it: `packages` of an index says which names are its own"
@@ -219,6 +220,15 @@ impl<'r, 'f> Hints<'r, 'f> {
             }
             None => missing,
         }
+    }
+
+    /// Returns the project with the name that is most like this one, if one is like it.
+    fn near(&self, name: &PackageName) -> Option<&'f PackageName> {
+        let known = self.run.projects.existing().into_iter();
+        let near = known
+            .map(|other| (strsim::damerau_levenshtein(name.as_str(), other.as_str()), other))
+            .filter(|(distance, other)| *distance > 0 && *distance <= 2 && *distance * 3 <= other.as_str().len());
+        near.min().map(|(_, other)| other)
     }
 }
 

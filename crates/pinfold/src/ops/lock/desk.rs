@@ -158,8 +158,12 @@ impl Desk {
             let answer = asking.answer(&question).map(Some);
             (question, answer)
         });
+        let mut facts = Facts::new();
+        if source.indexes().all().len() > 1 {
+            facts.add_several_indexes();
+        }
         Self {
-            facts: Facts::new(),
+            facts,
             source,
             near,
             far,

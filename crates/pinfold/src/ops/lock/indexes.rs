@@ -111,6 +111,11 @@ impl Indexes {
         index.ok_or_else(|| Failure::new(Exit::Bug, format!("no index is known under the name `{routed}`")))
     }
 
+    /// Returns true if the maintainer wrote down which index a project belongs to.
+    pub(super) fn is_routed(&self, name: &PackageName) -> bool {
+        self.routes.is_routed(name)
+    }
+
     /// Returns the name of the index that unrouted projects belong to.
     pub(super) fn default_name(&self) -> &str {
         &self.routes.default_index().name

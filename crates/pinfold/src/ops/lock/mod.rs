@@ -7,6 +7,7 @@
 mod agree;
 mod ahead;
 mod asked;
+mod contested;
 mod crew;
 mod desk;
 pub(crate) mod direct;
@@ -36,8 +37,10 @@ use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Credential, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
 use pinfold_packaging::{PackageName, Version};
+use pinfold_policy::names::PopularNames;
 use pinfold_resolve::{Problem, Solution, Warning};
 
+use self::contested::Contested;
 use self::desk::{Desk, Unsolved};
 use self::direct::Directs;
 use self::first_seen::FirstSeen;
@@ -203,6 +206,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     })?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;
+    Contested::new(&opened.source, &inputs.targets, cutoff).look(&solutions)?;
     let mut pinner = Pinner::new(opened.fetcher.as_deref(), former, &directs);
     pinner.take_replaced(&request.decisions.replaced);
     pinner.tell_apart(opened.source.indexes().first_seen());
@@ -419,7 +423,7 @@ fn check_hashes(inputs: &Inputs, resolutions: &[Resolution]) -> Result<(), Failu
             };
             let demanded: Vec<String> = demanded.iter().map(|digest| format!("sha256:{digest}")).collect();
             return Err(Failure::refused("hash-mismatch", format!("refused `{}`", resolved.file.filename))
-                .with("from", &resolved.file.url)
+                .with("from", resolved.file.url.without_query())
                 .with("expected", format!("{} (--hash)", demanded.join(" or ")))
                 .with("found", format!("sha256:{}", resolved.file.sha256))
                 .help(format!(
@@ -487,10 +491,23 @@ fn no_solution(unsolved: Unsolved) -> Failure {
         Unsolved::NoSolution(target, why) => {
             let mut failure = Failure::new(Exit::No, format!("there is no solution for {target}"));
             failure.details.extend(why.sentences().iter().map(|sentence| ("why", sentence.clone())));
-            if !why.hints().is_empty() {
-                failure.help = Some(why.hints().join("\n"));
+            let hints: Vec<String> = why.hints().iter().cloned().chain(popular_neighbours(why.unknown())).collect();
+            if !hints.is_empty() {
+                failure.help = Some(hints.join("\n"));
             }
             failure
         }
     }
+}
+
+/// Says which popular project may have been meant by a name that no project has.
+fn popular_neighbours(unknown: &BTreeSet<PackageName>) -> Vec<String> {
+    if unknown.is_empty() {
+        return Vec::new();
+    }
+    let popular = PopularNames::load();
+    let neighbours = unknown.iter().filter_map(|name| popular.lookalike(name));
+    neighbours
+        .map(|found| format!("did you mean `{}`, which is popular, by `{}`?", found.popular, found.name))
+        .collect()
 }

@@ -104,10 +104,11 @@ impl<'a> Pinner<'a> {
         }
         origin.check(&url).map_err(|e| {
             Failure::refused("origin-mismatch", format!("refused `{}`: its host is not of its index", file.filename))
-                .with("from", &url)
+                .with("from", url.without_query())
                 .with("cause", e)
                 .help("if the index has moved its files on purpose, add the host to `file-hosts` of the index")
         })?;
+        refuse_signed(file, &url)?;
         let (size_bytes, sha256) = match (file.size_bytes, file.sha256) {
             (Some(size), Some(sha256)) => (size, sha256),
             (_, expected) => self.compute(file, &url, origin, expected)?,
@@ -155,7 +156,7 @@ impl<'a> Pinner<'a> {
         let (size, found, _bytes) = fetcher.digest(origin, url, limit)?;
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(Failure::refused("hash-mismatch", format!("refused `{}`", file.filename))
-                .with("from", url)
+                .with("from", url.without_query())
                 .with("expected", format!("sha256:{expected} (the index page)"))
                 .with("found", format!("sha256:{found}"))
                 .help("the index serves other bytes than it names; tell who runs it"));
@@ -172,11 +173,26 @@ impl<'a> Pinner<'a> {
             "file-replaced",
             format!("refused `{}`: it was replaced since it was locked", file.filename),
         )
-        .with("from", file.url.to_safe_url())
+        .with("from", file.url.to_safe_url().without_query())
         .with("expected", format!("sha256:{expected} (the present lock)"))
         .with("found", format!("sha256:{found}"))
         .help("a released file never changes; ask the project what happened before anyone installs it"))
     }
+}
+
+/// Refuses a URL that is a credential: whoever has the lock could use it, and when it ends nobody could sync.
+fn refuse_signed(file: &PageFile, url: &SafeUrl) -> Result<(), Failure> {
+    let Some(key) = url.secret_in_query() else { return Ok(()) };
+    Err(Failure::refused(
+        "exposed-secret",
+        format!("refused to lock `{}`: the URL that its index gives carries a credential", file.filename),
+    )
+    .with("from", url.without_query())
+    .with("expected", "a URL that everybody may know who has the lock")
+    .with("found", format!("`{key}` in its query"))
+    .help(
+        "such a URL works for whoever has it, until it ends; ask who runs the index for lasting URLs, behind a login",
+    ))
 }
 
 fn reach(reasons: &BTreeSet<RootReason>) -> Reach {

@@ -65,8 +65,9 @@ pub(super) fn fetched(world: &World, fetcher: &Fetcher, file: &PageFile, origin:
     }
     let none = Directs::default();
     let stored = stored(fetcher, &world.store()?, &mut Pinner::new(Some(fetcher), None, &none), file, origin)?;
-    let bytes = pinfold_build::pkg_info(&stored)
-        .map_err(|error| Failure::from(error).with("file", &file.filename).with("from", file.url.to_safe_url()))?;
+    let bytes = pinfold_build::pkg_info(&stored).map_err(|error| {
+        Failure::from(error).with("file", &file.filename).with("from", file.url.to_safe_url().without_query())
+    })?;
     let binding = bytes.filter(|bytes| binding(bytes).is_some());
     let (sha256, headers) = match &binding {
         Some(bytes) => (Sha256::from_bytes(sha2::Sha256::digest(bytes).into()), dependency_headers(bytes)),

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ use super::inputs::Inputs;
 use super::pin::Pinner;
 use super::recording::{RecordedSdist, Recording};
 use super::source::{MetadataFact, Source, missing};
-use super::yard::{SourcePlace, Sources, Yard, tools};
+use super::yard::{Asker, SourcePlace, Sources, Yard, tools};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::world::World;
@@ -110,7 +110,9 @@ impl<'a> Sdists<'a> {
                     );
                 };
                 let requires = parsed(&known.requires, &file.filename)?;
-                let requires = tools(&self.common, desk, &requires, &solution.target, pinner)?;
+                let what = format!("the build of {name} {}", chosen.version);
+                let asker = Asker { what, index: Some(chosen.origin.index()) };
+                let requires = tools(&self.common, desk, (&asker, &requires), &solution.target, pinner)?;
                 let recipe = BuildRecipe {
                     name: name.clone(),
                     version: chosen.version.clone(),
@@ -165,7 +167,7 @@ impl<'a> Sdists<'a> {
             requires_python: self.requires_python.clone(),
             accepts: self.accepts.clone(),
             common: self.common.clone(),
-            interpreter: OnceLock::new(),
+            interpreter: Mutex::default(),
         });
         self.yard = Some(Arc::clone(&yard));
         Ok(yard)

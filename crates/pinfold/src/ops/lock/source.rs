@@ -288,7 +288,7 @@ impl MetadataFact {
             "metadata-mismatch",
             format!("refused `{}`: its METADATA is of another release", file.filename),
         )
-        .with("from", file.url.to_safe_url())
+        .with("from", file.url.to_safe_url().without_query())
         .with("expected", format!("{name} {version}"))
         .with("found", format!("{} {}", self.metadata.name, self.metadata.version))
         .help("do not lock this file; tell the project's maintainers"))
@@ -302,7 +302,7 @@ pub(super) fn missing(what: &str) -> Failure {
 
 fn foreign_file(file: &PageFile, url: &SafeUrl, error: &pinfold_artifact::OriginError) -> Failure {
     Failure::refused("origin-mismatch", format!("refused `{}`: its host is not of its index", file.filename))
-        .with("from", url)
+        .with("from", url.without_query())
         .with("cause", error)
         .help("if the index has moved its files on purpose, add the host to `file-hosts` of the index in the manifest")
 }
@@ -361,7 +361,7 @@ fn sidecar(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -
     let found = Sha256::from_bytes(sha2::Sha256::digest(&bytes).into());
     if let Some(expected) = expected.filter(|expected| *expected != found) {
         return Err(Failure::refused("metadata-hash-mismatch", format!("refused the metadata of `{}`", file.filename))
-            .with("from", &beside)
+            .with("from", beside.without_query())
             .with("expected", format!("sha256:{expected} (the index page)"))
             .with("found", format!("sha256:{found}"))
             .help("the index contradicts itself; lock again later, and tell who runs it if it stays so"));

@@ -300,7 +300,7 @@ impl Finding {
             self.change.code(),
             format!("refused `{}`: it {}", self.file.filename, self.change.what()),
         )
-        .with("from", &self.file.url)
+        .with("from", self.file.url.without_query())
         .with("page", &self.page)
         .with("expected", format!("{expected} (the present lock)"))
         .with("found", found);

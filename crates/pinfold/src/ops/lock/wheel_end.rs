@@ -27,7 +27,7 @@ pub(super) fn metadata(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin
     if let Some(expected) = file.size_bytes.filter(|expected| *expected != first.total_bytes) {
         // What was read is of another file than the one that would be locked: the page is old, or it lies.
         return Err(Failure::refused("size-mismatch", format!("refused `{}`", file.filename))
-            .with("from", url)
+            .with("from", url.without_query())
             .with("expected", format!("{expected} bytes (the index page)"))
             .with("found", format!("{} bytes", first.total_bytes))
             .help(
@@ -44,7 +44,7 @@ fn whole(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -> 
     let (total_bytes, found, mut wheel) = fetcher.digest(origin, url, limit)?;
     if let Some(expected) = file.sha256.filter(|expected| *expected != found) {
         return Err(Failure::refused("hash-mismatch", format!("refused `{}`", file.filename))
-            .with("from", url)
+            .with("from", url.without_query())
             .with("expected", format!("sha256:{expected} (the index page)"))
             .with("found", format!("sha256:{found}"))
             .help(
@@ -106,5 +106,8 @@ const MOST_READS: usize = 4;
 
 fn bad_wheel(file: &PageFile, url: &SafeUrl, error: &ArchiveError) -> Failure {
     let failure = Failure { code: error.refusal_code().map(str::to_owned), ..Failure::of(Exit::Refused, error) };
-    failure.with("file", &file.filename).with("from", url).help("do not lock this file; tell the project's maintainers")
+    failure
+        .with("file", &file.filename)
+        .with("from", url.without_query())
+        .help("do not lock this file; tell the project's maintainers")
 }

@@ -3,10 +3,10 @@
 //! A yard owns what a build needs, so that builds run on threads of their own while the index is still asked for other things.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
-use pinfold_artifact::{ArchivePath, Origin, Sha256};
+use pinfold_artifact::{ArchivePath, Origin, SafeUrl, Sha256};
 use pinfold_build::{BuildSystem, Expected, Workbench, extra_requirements, metadata_of, requirements};
 use pinfold_fetch::Fetcher;
 use pinfold_install::Interpreter;
@@ -16,6 +16,7 @@ use pinfold_resolve::{Problem, Root, RootReason};
 use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
+use super::contested::Contested;
 use super::desk::{Builder, Desk, Sdist, Unsolved};
 use super::direct::Directs;
 use super::pin::Pinner;
@@ -41,8 +42,8 @@ pub(super) struct Yard {
     pub(super) accepts: Vec<Accepted>,
     /// What a problem about build requirements shares with the application's own.
     pub(super) common: Problem,
-    /// The interpreter that builds, once it was asked what it is.
-    pub(super) interpreter: OnceLock<Interpreter>,
+    /// The interpreter that builds, once it was looked for: builds that begin together wait for one search.
+    pub(super) interpreter: Mutex<Option<Arc<Interpreter>>>,
 }
 
 /// Sources that are to be built, and what must come out.
@@ -94,6 +95,13 @@ impl SourcePlace {
         }
     }
 
+    const fn index(&self) -> Option<&SafeUrl> {
+        match self {
+            Self::Index { origin, .. } => Some(origin.index()),
+            Self::Stored { .. } => None,
+        }
+    }
+
     const fn subdirectory(&self) -> Option<&ArchivePath> {
         match self {
             Self::Index { .. } => None,
@@ -123,16 +131,18 @@ impl Yard {
         let mut pinner = Pinner::new(Some(&self.fetcher), None, &none);
         let stored = self.stored(&sources.place, &store, &mut pinner)?;
         let system = requirements(&stored, sources.place.subdirectory()).map_err(Failure::from)?;
-        let host = host_target(self.interpreter()?)?;
+        let interpreter = self.interpreter()?;
+        let host = host_target(&interpreter)?;
         let workshop = Workshop {
             world: &self.world,
             store: &store,
             fetcher: &self.fetcher,
             output: &self.output,
-            interpreter: self.interpreter()?,
+            interpreter: &interpreter,
         };
         let mut desk = Desk::new(Arc::clone(&self.source), false, ProgressBar::hidden());
-        let run = Run { workshop, stored: &stored, system: &system, host };
+        let (what, index) = (format!("the build of {sources}"), sources.place.index().cloned());
+        let run = Run { workshop, stored: &stored, system: &system, host, what, index };
         let built = self.run_backend(&mut desk, &sources.expected, &run, &mut pinner)?;
         if let Some(kept) = self.kept_path(&sources.place)? {
             let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
@@ -141,12 +151,14 @@ impl Yard {
         Ok(built)
     }
 
-    fn interpreter(&self) -> Result<&Interpreter, Failure> {
-        if self.interpreter.get().is_none() {
-            let found = self.world.interpreter(self.python.as_deref(), self.requires_python.as_ref())?;
-            let _ = self.interpreter.set(found);
+    fn interpreter(&self) -> Result<Arc<Interpreter>, Failure> {
+        // A search that panicked left none.
+        let mut interpreter = self.interpreter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = &*interpreter {
+            return Ok(Arc::clone(found));
         }
-        self.interpreter.get().ok_or_else(|| Failure::new(Exit::Bug, "an interpreter was found and lost"))
+        let found = self.world.interpreter(self.python.as_deref(), self.requires_python.as_ref())?;
+        Ok(Arc::clone(interpreter.insert(Arc::new(found))))
     }
 
     fn stored(&self, place: &SourcePlace, store: &Store, pinner: &mut Pinner<'_>) -> Result<Stored, Failure> {
@@ -163,7 +175,8 @@ impl Yard {
         run: &Run<'_>,
         pinner: &mut Pinner<'_>,
     ) -> Result<RecordedSdist, Unsolved> {
-        let tools = tools(&self.common, desk, &run.system.requires, &run.host, pinner)?;
+        let asker = Asker { what: run.what.clone(), index: run.index.as_ref() };
+        let tools = tools(&self.common, desk, (&asker, &run.system.requires), &run.host, pinner)?;
         let ask_metadata = |bench: &Workbench| Ok(metadata_of(run.stored, run.system, bench, expected)?);
         let (extra, metadata) = with_bench(&run.workshop, &tools, &self.accepts, |bench| {
             let extra = extra_requirements(run.stored, run.system, bench)?;
@@ -175,7 +188,7 @@ impl Yard {
         let metadata = match metadata {
             Some(metadata) => metadata,
             None => {
-                let tools = self::tools(&self.common, desk, &requires, &run.host, pinner)?;
+                let tools = self::tools(&self.common, desk, (&asker, &requires), &run.host, pinner)?;
                 with_bench(&run.workshop, &tools, &self.accepts, ask_metadata)?
             }
         };
@@ -220,16 +233,28 @@ struct Run<'a> {
     system: &'a BuildSystem,
     /// The machine that builds.
     host: Target,
+    /// What is built, for messages.
+    what: String,
+    /// Where it is from; none if no index has it.
+    index: Option<SafeUrl>,
+}
+
+/// Whose build requirements are resolved.
+pub(super) struct Asker<'a> {
+    /// What is built.
+    pub(super) what: String,
+    /// The index that it is from; none if no index has it.
+    pub(super) index: Option<&'a SafeUrl>,
 }
 
 /// Resolves and pins what a build needs on one target.
 ///
 /// # Errors
-/// [`Unsolved`] if the target has no solution for it.
+/// [`Unsolved`] if the target has no solution for it, or two indexes could claim what it needs.
 pub(super) fn tools(
     common: &Problem,
     desk: &mut Desk,
-    requires: &[Requirement],
+    (asker, requires): (&Asker<'_>, &[Requirement]),
     target: &Target,
     pinner: &mut Pinner<'_>,
 ) -> Result<Vec<BuildTool>, Unsolved> {
@@ -244,6 +269,12 @@ pub(super) fn tools(
         let headline = format!("the build requirements differ between patch releases of Python on {target}");
         return Err(Failure::new(Exit::No, headline).help("narrow `requires-python`").into());
     };
+    let mut contested = Contested::new(desk.source(), std::slice::from_ref(target), common.exclude_newer);
+    if let Some(index) = asker.index {
+        let names = requires.iter().map(|requirement| &requirement.name);
+        contested.want(index, &asker.what, names.filter(|name| solution.packages.contains_key(*name)));
+    }
+    contested.look(&solutions)?;
     let mut tools = Vec::new();
     for (name, chosen) in &solution.packages {
         if pinner.is_direct(&chosen.file) {
