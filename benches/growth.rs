@@ -165,6 +165,7 @@ impl Universe {
             constraints: Vec::new(),
             overrides: Vec::new(),
             exclude: BTreeSet::new(),
+            locked: BTreeMap::new(),
             preferences: BTreeMap::new(),
             prerelease: Prerelease::IfNecessary,
             strategy: Strategy::Highest,

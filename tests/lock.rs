@@ -1,6 +1,6 @@
 //! `lock` turns what is asked for into one lock: the same inputs give the same bytes, and every rule of the manifest holds.
 
-use pinfold_testkit::{Fault, Index, PageFormats, TempHome, WheelRecipe, sha256_hex};
+use pinfold_testkit::{Fault, Index, PageFormats, Python, TempHome, WheelRecipe, sha256_hex};
 
 use crate::project::{PINFOLD, Project};
 
@@ -52,6 +52,33 @@ fn versions_are_kept_until_an_upgrade_is_asked_for() {
     // A version that is no longer asked for is not kept.
     project.write_manifest(&["a<2", "b"], "", "");
     assert_eq!(entries(&project.lock()), ["a 1.0", "b 2.0"]);
+}
+
+/// A version that only some targets have is theirs: of another's it must not be moved away.
+#[test]
+fn each_target_keeps_its_own_version() {
+    let project = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    let asked = ["a<2; sys_platform == 'win32'", "a>=2; sys_platform == 'linux'"];
+    let project = Project::with(Index::new().wheel("a", "1.0").wheel("a", "2.0"), &asked, project, "");
+    let first = project.lock();
+    assert_eq!(entries(&first), ["a 1.0; sys_platform == 'win32'", "a 2.0; sys_platform == 'linux'"]);
+    let later = || Index::new().wheel("a", "1.0").wheel("a", "2.0").wheel("a", "1.5").wheel("a", "2.5");
+    project.server.update(&later());
+    project.forget_cache();
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    assert_eq!(project.lock(), first);
+    // A new target takes a version that is locked, and the others stay.
+    project.write_manifest(&[&asked[..], &["a"]].concat(), THREE, "");
+    let expected = ["a 1.0; sys_platform == 'win32'", "a 2.0; sys_platform != 'win32'"];
+    let found = entries(&project.lock());
+    assert_eq!(
+        found.iter().map(|entry| &entry[..5]).collect::<Vec<_>>(),
+        expected.map(|entry| &entry[..5]),
+        "{found:?}"
+    );
+    project.pinfold("lock").args(["--upgrade-package", "a"]).run().expect_code(0);
+    let found = entries(&project.home.read("pylock.toml"));
+    assert_eq!(found.iter().map(|entry| &entry[..5]).collect::<Vec<_>>(), ["a 1.5", "a 2.5"], "{found:?}");
 }
 
 #[test]
@@ -120,6 +147,33 @@ fn a_span_becomes_a_moment_that_stays_until_an_upgrade() {
     assert_eq!(entries(&project.home.read("pylock.toml")), ["a 2.0"]);
 }
 
+/// A manifest may leave out the first patch releases of a Python, and then nothing has to serve them.
+#[test]
+fn patch_releases_that_the_manifest_leaves_out_need_no_answer() {
+    let minor = &Python::found().minor;
+    let index = || {
+        let index = Index::new().wheel("a", "1.0").requires_python(&format!(">={minor}.2"));
+        index.wheel("b", "1.0").requires(&format!("c; python_full_version < '{minor}.2'"))
+    };
+    let manifest = |project: &Project, requires: &str| {
+        project.write_manifest(&["a", "b"], "", "");
+        let text = project.home.read("pinfold.toml").replace(&format!("\"=={minor}.*\""), &format!("{requires:?}"));
+        project.home.write("pinfold.toml", text);
+    };
+    let project = Project::new(index(), &["a", "b"]);
+    project.pinfold("lock").run().expect_code(1).expect_stderr(&format!("(<{minor}.2)"));
+    manifest(&project, &format!(">={minor}.2,<{minor}.99"));
+    let lock = project.lock();
+    assert_eq!(entries(&lock), ["a 1.0", "b 1.0"]);
+    assert!(lock.contains(&format!("requires-python = \">={minor}.2,<{minor}.99\"")), "{lock}");
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.sync().expect_code(0);
+    // This machine's Python is none of these.
+    manifest(&project, &format!("=={minor}.50"));
+    project.lock();
+    project.sync().expect_code(2).expect_stderr(&format!("{minor}.50"));
+}
+
 #[test]
 fn pre_releases_come_only_where_the_rule_lets_them() {
     let index = || {
@@ -135,6 +189,26 @@ fn pre_releases_come_only_where_the_rule_lets_them() {
         let project = Project::with(index(), &[dependency], &rule(name), "");
         project.pinfold("lock").run().expect_code(1).expect_stderr("there is no solution");
     }
+}
+
+/// Whether a project has a final release does not hang on the systems that a lock is for, nor on what is remembered of a page.
+#[test]
+fn a_final_release_for_another_system_keeps_pre_releases_back() {
+    let index = || Index::new().wheel("a", "1.0").tag("py3-none-win_amd64").wheel("a", "2.0rc1");
+    for targets in ["targets = [\"linux-x86_64\"]", "targets = [\"linux-x86_64\", \"windows-x86_64\"]"] {
+        let project = Project::with(index(), &["a"], targets, "");
+        for _ in 0..2 {
+            project.pinfold("lock").run().expect_code(1).expect_stderr("a 2.0rc1 is a pre-release");
+        }
+        project.write_manifest(&["a>=2.0rc1"], targets, "");
+        assert_eq!(entries(&project.lock()), ["a 2.0rc1"]);
+    }
+    // What was recorded for one system tells the same.
+    let project = Project::with(index(), &["a>=2.0rc1"], "targets = [\"linux-x86_64\"]", "");
+    project.pinfold("lock").args(["--record", "recorded.json"]).run().expect_code(0);
+    project.write_manifest(&["a"], "targets = [\"linux-x86_64\"]", "");
+    let replayed = project.pinfold("lock").args(["--replay", "recorded.json"]).run();
+    replayed.expect_code(1).expect_stderr("a 2.0rc1 is a pre-release");
 }
 
 #[test]
@@ -343,6 +417,36 @@ fn requirements_files_are_locked_without_a_manifest() {
     };
     lock(&digest).expect_code(0);
     lock(&"0".repeat(64)).expect_refusal("hash-mismatch").expect_stderr(&digest).expect_stderr("--hash");
+}
+
+/// Whoever names a digest demands it, in whichever file.
+#[test]
+fn hashes_of_a_constraints_file_are_demands() {
+    let project = Project::with(Index::new().wheel("a", "1.0"), &["a"], "constraints = [\"narrow.txt\"]", "");
+    let digest = sha256_hex(&project.server.file_bytes("a-1.0-py3-none-any.whl"));
+    let lock = |digest: &str| {
+        project.home.write("narrow.txt", format!("a==1.0 --hash=sha256:{digest}\n"));
+        project.pinfold("lock").run()
+    };
+    lock(&digest).expect_code(0);
+    lock(&"0".repeat(64)).expect_refusal("hash-mismatch").expect_stderr(&digest).expect_stderr("--hash");
+    project.home.write("narrow.txt", "a[x]<2\n");
+    project.pinfold("lock").run().expect_code(2).expect_stderr("narrow.txt:1:1").expect_stderr("cannot ask for extras");
+}
+
+/// An index would answer with another project of that name (dependency confusion).
+#[test]
+fn a_requirements_file_does_not_require_the_application() {
+    let index = Index::new().wheel("demo", "1.0").wheel("a", "1.0");
+    let project = Project::with(index, &["a"], "requirements = [\"r.txt\"]", "");
+    for line in ["demo", "Demo[x]>=1"] {
+        project.home.write("r.txt", format!("a\n{line}\n"));
+        let run = project.pinfold("lock").run().expect_code(2);
+        run.expect_stderr("`demo` is the application's own name").expect_stderr("r.txt:2:1");
+        assert!(!project.home.project().join("pylock.toml").exists());
+    }
+    project.home.write("r.txt", "a\ndemo-more; sys_platform == 'none'\n");
+    assert_eq!(entries(&project.lock()), ["a 1.0"]);
 }
 
 #[test]

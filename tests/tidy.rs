@@ -328,13 +328,23 @@ fn every_code_is_explained() {
 
 #[test]
 fn every_attack_names_its_test() {
+    every_row_names_tests("docs/attacks.md", 4, 10);
+}
+
+#[test]
+fn every_kind_of_scenario_names_its_test() {
+    every_row_names_tests("docs/scenarios.md", 2, 100);
+}
+
+/// Checks that in each row of so many columns the last one names tests, and that they exist.
+fn every_row_names_tests(page: &str, columns: usize, rows_at_least: usize) {
     let rust = files().into_iter().filter(|path| path.ends_with(".rs"));
     let tests: BTreeSet<(String, String)> = rust.flat_map(|path| test_names(&path)).collect();
     let mut broken = Vec::new();
-    let mut attacks = 0;
-    for row in table_rows(&read("docs/attacks.md")) {
-        let [id, _, _, named] = row.as_slice() else { continue };
-        attacks += 1;
+    let mut rows = 0;
+    for row in table_rows(&read(page)).into_iter().filter(|row| row.len() == columns) {
+        let (Some(id), Some(named)) = (row.first(), row.last()) else { continue };
+        rows += 1;
         let named: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
         if named.is_empty() {
             broken.push(format!("{id} names no test"));
@@ -346,8 +356,8 @@ fn every_attack_names_its_test() {
             }
         }
     }
-    assert!(attacks > 10, "docs/attacks.md has no table of attacks");
-    check("every row of docs/attacks.md names a test that exists", broken);
+    assert!(rows >= rows_at_least, "{page} has only {rows} rows that name tests");
+    check(&format!("every row of {page} names a test that exists"), broken);
 }
 
 /// Returns the tests of a file as room and name; the room of an end-to-end test is `promises`.

@@ -22,6 +22,14 @@ fn a_reason_for_yanking() {
     is_tame(&run.stderr);
 }
 
+/// Where there is no solution the reason stands among the hints.
+#[test]
+fn a_reason_for_yanking_in_a_hint() {
+    let project = guarded(Index::new().wheel("a", "1.0").yanked(HOSTILE), &["a"]);
+    let run = project.pinfold("lock").args(["--color", "always"]).run().expect_code(1).expect_stderr("is yanked (bad");
+    is_tame(&run.stderr);
+}
+
 #[test]
 fn a_reason_for_quarantine() {
     let project = guarded(Index::new().wheel("a", "1.0").status("quarantined", Some(HOSTILE)), &["a"]);

@@ -12,7 +12,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
-use pinfold_packaging::{ExtraName, GroupName, Specifiers, Version};
+use pinfold_packaging::{ExtraName, GroupName, ReleaseComparison, Specifiers, Version};
 
 pub use parse::LockMarkerError;
 
@@ -55,8 +55,18 @@ pub(crate) struct Comparison {
     key: Key,
     operator: Operator,
     literal: String,
-    /// Operator and literal as PEP 440 reads them, where both the key and the literal are versions.
-    specifiers: Option<Specifiers>,
+    meaning: Meaning,
+}
+
+/// What operator and literal mean for the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Meaning {
+    /// They compare a kernel's release.
+    Release(ReleaseComparison),
+    /// They compare texts.
+    Text,
+    /// They compare versions.
+    Versions(Specifiers),
 }
 
 /// A key of the environment whose value is a text or a version.
@@ -140,7 +150,7 @@ impl Comparison {
     /// Returns the key and the version that it is compared with, if it is compared with one.
     pub(crate) fn version_literal(&self) -> Option<(Key, Version)> {
         let version = self.literal.trim().trim_end_matches(".*").parse().ok()?;
-        self.specifiers.as_ref().map(|_| (self.key, version))
+        matches!(self.meaning, Meaning::Versions(_)).then_some((self.key, version))
     }
 }
 
@@ -177,10 +187,7 @@ impl Key {
 
     /// Returns true where PEP 508 compares versions; a release of a kernel is one only sometimes.
     pub(crate) const fn is_version(self) -> bool {
-        matches!(
-            self,
-            Self::ImplementationVersion | Self::PlatformRelease | Self::PythonFullVersion | Self::PythonVersion
-        )
+        matches!(self, Self::ImplementationVersion | Self::PythonFullVersion | Self::PythonVersion)
     }
 }
 

@@ -135,6 +135,12 @@ pub enum ManifestErrorKind {
         /// What to do about it.
         instead: String,
     },
+    /// The application requires a project of its own name.
+    #[error("`{name}` is the application's own name; an index would give another project of that name")]
+    OwnName {
+        /// The name.
+        name: PackageName,
+    },
     /// A requirement is none.
     #[error(transparent)]
     Requirement(#[from] RequirementError),
@@ -274,6 +280,7 @@ impl ManifestError {
             }
             ManifestErrorKind::NotFixed { instead, .. } => Some((*instead).to_owned()),
             ManifestErrorKind::Option { instead, .. } => Some(instead.clone()),
+            ManifestErrorKind::OwnName { .. } => Some(OWN_NAME.to_owned()),
             ManifestErrorKind::UnknownInclude { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("the nearest that exists is `{nearest}`"))
             }
@@ -298,6 +305,9 @@ impl std::error::Error for ManifestError {
     }
 }
 
+/// What to do where the application seems to require itself.
+pub(crate) const OWN_NAME: &str =
+    "leave it out; or, if the project of the index is meant, give the application another `name`";
 /// How deep requirements files may include each other.
 pub(crate) const NESTED_FILES: usize = 32;
 /// How many files one requirements file may include, in all.

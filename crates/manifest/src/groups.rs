@@ -170,7 +170,11 @@ impl<'s> Expansion<'s, '_> {
         collected: &mut Collected,
     ) -> Result<(), ManifestError> {
         let value = &requirement.value.requirement;
-        if self.application.as_ref() != Some(&value.name) || value.extras.is_empty() {
+        let is_own = self.application.as_ref() == Some(&value.name);
+        if is_own && value.extras.is_empty() && requirement.value.reference.is_none() {
+            return Err(self.document.error(range.clone(), ManifestErrorKind::OwnName { name: value.name.clone() }));
+        }
+        if !is_own || value.extras.is_empty() {
             self.total += 1;
             if self.total > INCLUDED_REQUIREMENTS {
                 return Err(self.document.error(range.clone(), ManifestErrorKind::IncludeDepth));

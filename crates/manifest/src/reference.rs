@@ -100,13 +100,13 @@ pub(crate) fn parse(text: &str, directory: &str) -> Result<Requested, Requiremen
     check_length(text)?;
     let after = &text[written.end..];
     let more = after.trim_start_matches([' ', '\t']);
-    if !more.is_empty() && !more.starts_with(';') {
+    if !more.is_empty() && !more.starts_with(';') && !text[written.clone()].ends_with(';') {
         // A second reference, or versions, would say another thing than the first one.
         let start = text.len() - more.len();
         return Err(error("expected `;` or the end after what the requirement names".to_owned(), start..text.len()));
     }
-    let requirement = Requirement::parse(&rest)?;
     let reference = read(&text[written.clone()], directory).map_err(|problem| problem.at(written.start))?;
+    let requirement = Requirement::parse(&rest)?;
     Ok(Requested { requirement, reference: Some(reference) })
 }
 

@@ -19,7 +19,7 @@ mod target;
 mod version;
 
 pub use filename::{BuildTag, DistributionFilename, FilenameError, SdistFilename, SdistFormat, WheelFilename};
-pub use marker::{Marker, MarkerEnvironment, MarkerTruth, PythonSpan};
+pub use marker::{Marker, MarkerEnvironment, MarkerTruth, PythonSpan, ReleaseComparison};
 pub use metadata::{Contradiction, Metadata, MetadataError};
 pub use name::{ExtraName, GroupName, NameError, PackageName};
 pub use requirement::{Repair, Requirement, RequirementError, RequirementErrorKind};

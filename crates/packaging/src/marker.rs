@@ -4,6 +4,7 @@
 //! ever evaluated: walking the diagram adds nothing to the diagrams that the crate keeps for the life of the process.
 
 mod gate;
+mod release;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,8 @@ use std::str::FromStr;
 
 use pep508_rs::{MarkerTree, MarkerTreeKind, MarkerValueString, MarkerValueVersion};
 use version_ranges::Ranges;
+
+pub use release::ReleaseComparison;
 
 use crate::requirement::RequirementErrorKind;
 use crate::{ExtraName, Repair, RequirementError, Version};
@@ -159,8 +162,12 @@ impl Walk<'_> {
             },
             MarkerTreeKind::Contains(node) => match self.text(node.key()) {
                 Some(text) => {
-                    let comparison = node.value().strip_prefix(gate::RELEASE);
-                    let truth = comparison.map_or_else(|| text.contains(node.value()), |it| release_fits(text, it));
+                    let question =
+                        node.value().strip_prefix(gate::QUESTION).and_then(|it| it.split_once(gate::QUESTION));
+                    let truth = match question {
+                        Some((sign, value)) => answers(node.key(), text, sign, value),
+                        None => text.contains(node.value()),
+                    };
                     self.tree(&node.edge(truth), interval)
                 }
                 None => self.any_of(node.children().map(|(_, child)| child), interval),
@@ -237,21 +244,16 @@ impl PythonSpan {
     }
 }
 
-/// Compares a kernel's release: as versions where the marker names one, and then what is no version fits nothing but `!=`.
-fn release_fits(release: &str, comparison: &str) -> bool {
-    let operator =
-        ["<=", ">=", "==", "!=", "~=", "<", ">"].into_iter().find(|it| comparison.starts_with(it)).unwrap_or_default();
-    let value = &comparison[operator.len()..];
-    let versions = comparison.parse::<crate::Specifiers>().ok().zip(release.parse::<Version>().ok());
-    match (versions, operator) {
-        (Some((specifiers, version)), _) => specifiers.contains(&version),
-        (None, "==") => release == value,
-        (None, "!=") => release != value,
-        (None, _) if comparison.parse::<crate::Specifiers>().is_ok() => false,
-        (None, "<") => release < value,
-        (None, "<=") => release <= value,
-        (None, ">") => release > value,
-        (None, _) => release >= value,
+/// Answers a comparison that is a question of its own.
+fn answers(key: &MarkerValueString, text: &str, sign: &str, value: &str) -> bool {
+    if *key == MarkerValueString::PlatformRelease {
+        return ReleaseComparison::new(sign, value).is_ok_and(|comparison| comparison.holds(text));
+    }
+    match sign {
+        "<" => text < value,
+        "<=" => text <= value,
+        ">" => text > value,
+        _ => text >= value,
     }
 }
 

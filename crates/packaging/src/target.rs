@@ -2,7 +2,7 @@
 //!
 //! A target describes machines that are elsewhere, so every value is written here and none is asked of the running machine.
 //! A system's floor is the oldest libc or macOS that it promises to serve. A Python minor version means every patch
-//! release of it; a marker that tells patch releases apart divides the target in two.
+//! release of it that the application allows; a marker that tells patch releases apart divides the target in two.
 
 use std::fmt;
 use std::str::FromStr;
@@ -117,6 +117,24 @@ impl Target {
     /// Makes the target of every patch release of a Python minor version on a system.
     pub fn new(system: System, python: PythonMinor) -> Self {
         Self { system, python, at_least: python.first(), below: python.end() }
+    }
+
+    /// Makes the targets of those patch releases that the specifiers allow: `>=3.10.4` leaves the end of 3.10.
+    pub fn all_in(system: System, python: PythonMinor, requires_python: &Specifiers) -> Vec<Self> {
+        let whole = Self::new(system, python);
+        let release = |patch| Version::from_release([python.major.into(), python.minor.into(), patch]);
+        let allows = |patch: &u64| requires_python.contains(&release(*patch));
+        let patches: Vec<u64> = (0..=PythonMinor::LARGEST_PATCH).collect();
+        let runs = patches.chunk_by(|one, next| allows(one) == allows(next));
+        let part = |run: &[u64]| {
+            let (first, last) = (run.first()?, run.last()?);
+            allows(first).then(|| Self {
+                at_least: if *first == 0 { whole.at_least.clone() } else { release(*first) },
+                below: if *last == PythonMinor::LARGEST_PATCH { whole.below.clone() } else { release(last + 1) },
+                ..whole.clone()
+            })
+        };
+        runs.filter_map(part).collect()
     }
 
     /// Returns the system.

@@ -81,7 +81,7 @@ impl Output {
             text.push_str(&format!("\n  {label}: {}", indented(value, 4)));
         }
         if let Some(help) = &failure.help {
-            text.push_str(&format!("\n  {HELP}help{HELP:#}: {}", tame(help)));
+            text.push_str(&format!("\n  {HELP}help{HELP:#}: {}", indented(help, 8)));
         }
         let mut fields: Vec<(&str, &str)> =
             failure.details.iter().map(|(label, value)| (*label, value.as_str())).collect();

@@ -135,7 +135,7 @@ impl<'r, 'f> Walk<'r, 'f> {
             let Some(project) = self.run.projects.find(name) else { continue };
             let own: Vec<&&Demand> = demands.iter().filter(|demand| demand.name == *name).collect();
             let constraint = prepared.directions.get(name).and_then(|own| own.constraint.as_ref());
-            let is_kept = prepared.problem.preferences.get(name) == Some(chosen);
+            let is_kept = prepared.problem.preferred(name).any(|version| version == chosen);
             let better = if is_kept { Vec::new() } else { project.unreadable_before(chosen, &self.run.knobs.permits) };
             for (version, file, reason) in better {
                 let is_asked_for = own.iter().all(|demand| demand.range.contains(version))

@@ -249,11 +249,13 @@ impl<'f> Project<'f> {
 
     /// Returns the best candidate in a range.
     pub(crate) fn best(&self, range: &Ranges<Version>, permits: &Permits) -> Best<'f> {
-        if let Some(position) = self.preferred(range)
-            && self.welcome(position, permits).is_ok()
-            && let Some(best) = self.checked(position)
-        {
-            return best;
+        for version in self.prepared.problem.preferred(&self.name).filter(|version| range.contains(version)) {
+            if let Some(position) = self.page().and_then(|page| page.position(version))
+                && self.welcome(position, permits).is_ok()
+                && let Some(best) = self.checked(position)
+            {
+                return best;
+            }
         }
         for welcome in [Welcome::First, Welcome::Last] {
             for position in self.order(range) {
@@ -393,12 +395,6 @@ impl<'f> Project<'f> {
         self.metadata_obstacle(fact).is_none().then_some(Best::Known(version))
     }
 
-    fn preferred(&self, range: &Ranges<Version>) -> Option<usize> {
-        let version = self.prepared.problem.preferences.get(&self.name)?;
-        let position = self.page()?.position(version)?;
-        range.contains(version).then_some(position)
-    }
-
     /// Returns the positions in a range in the order in which they are tried.
     fn order(&self, range: &Ranges<Version>) -> impl Iterator<Item = usize> + use<> {
         self.ordered(self.segments(range))
@@ -443,9 +439,9 @@ impl<'f> Project<'f> {
         }
         if let Some(reason) = &file.yanked {
             let pinned = self.directions.is_some_and(|own| own.pins.iter().any(|pin| pin.contains(version)));
-            let preferred = self.prepared.problem.preferences.get(&self.name) == Some(version);
+            let locked = self.prepared.problem.locked.get(&self.name).is_some_and(|own| own.contains(version));
             let permitted = || permits.yanked.contains(&(self.name.clone(), version.clone()));
-            if !(pinned || preferred || permitted()) {
+            if !(pinned || locked || permitted()) {
                 return Err(Obstacle::Yanked(reason.clone()));
             }
             welcome = Welcome::Last;

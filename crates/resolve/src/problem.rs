@@ -20,7 +20,9 @@ pub struct Problem {
     pub overrides: Vec<Requirement>,
     /// Projects that are dropped, whoever requires them.
     pub exclude: BTreeSet<PackageName>,
-    /// Versions that are taken where they fit: the previous lock's, and those of targets resolved before.
+    /// Versions of the previous lock, those of this target first. They are taken where they fit, yanked or not.
+    pub locked: BTreeMap<PackageName, Vec<Version>>,
+    /// Versions that targets resolved before chose. They are taken where they are candidates and none of `locked` fits.
     pub preferences: BTreeMap<PackageName, Version>,
     /// Which pre-releases are candidates.
     pub prerelease: Prerelease,
@@ -54,6 +56,13 @@ pub enum RootReason {
     Extra(ExtraName),
     /// A dependency group.
     Group(GroupName),
+}
+
+impl Problem {
+    /// Returns the versions of a project that are better than any other, the best first.
+    pub(crate) fn preferred(&self, name: &PackageName) -> impl Iterator<Item = &Version> + use<'_> {
+        self.locked.get(name).into_iter().flatten().chain(self.preferences.get(name))
+    }
 }
 
 impl fmt::Display for RootReason {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pinfold_packaging::{ExtraName, GroupName, MarkerEnvironment, Version};
 
-use super::{Comparison, Key, LockMarker, Membership, Node, Operator};
+use super::{Comparison, Key, LockMarker, Meaning, Membership, Node, Operator};
 
 /// What a marker is asked about.
 struct Question<'a> {
@@ -44,24 +44,27 @@ fn holds(node: &Node, question: &Question<'_>) -> bool {
 
 impl Comparison {
     fn holds(&self, question: &Question<'_>) -> bool {
-        let version = self.specifiers.as_ref().and_then(|specifiers| {
-            let value = version_of(self.key, question)?;
-            Some(specifiers.contains(&value))
-        });
-        if let Some(answer) = version.or_else(|| self.is_listed(question)) {
-            return answer;
-        }
         let value = text_of(self.key, question);
+        match &self.meaning {
+            Meaning::Release(comparison) => comparison.holds(&value),
+            Meaning::Text => self.is_listed(question).unwrap_or_else(|| self.holds_of_text(&value)),
+            Meaning::Versions(specifiers) => {
+                version_of(self.key, question).is_some_and(|version| specifiers.contains(&version))
+            }
+        }
+    }
+
+    fn holds_of_text(&self, value: &str) -> bool {
         let literal = self.literal.as_str();
         match self.operator {
             Operator::Contains => value.contains(literal),
             Operator::ContainsNot => !value.contains(literal),
             Operator::Equal => value == literal,
             Operator::Identical => value.eq_ignore_ascii_case(literal),
-            Operator::In => literal.contains(&value),
+            Operator::In => literal.contains(value),
             Operator::NotEqual => value != literal,
-            Operator::NotIn => !literal.contains(&value),
-            // The machine's value is no version: it has no order, as in the `packaging` library and so in pip.
+            Operator::NotIn => !literal.contains(value),
+            // No text has an order; such a comparison is refused when it is read.
             Operator::Compatible
             | Operator::Greater
             | Operator::GreaterEqual
@@ -69,15 +72,10 @@ impl Comparison {
             | Operator::LessEqual => false,
         }
     }
-}
 
-impl Comparison {
     /// Looks a version up in a list of versions: `python_version in '3.9 3.10'`. As text, `3.1` would be in it too. None if it
     /// is no list of versions. A kernel's release is looked for as text: `'WSL' in platform_release`.
     fn is_listed(&self, question: &Question<'_>) -> Option<bool> {
-        if self.key == Key::PlatformRelease {
-            return None;
-        }
         let wanted = match self.operator {
             Operator::In => true,
             Operator::NotIn => false,
@@ -92,11 +90,11 @@ impl Comparison {
     }
 }
 
+/// Returns the value of a key that is a version.
 fn version_of(key: Key, question: &Question<'_>) -> Option<Version> {
     match key {
         Key::PythonVersion => Some(question.environment.python_version.clone()),
         Key::ImplementationVersion | Key::PythonFullVersion => Some(question.python.clone()),
-        Key::PlatformRelease => question.environment.platform_release.as_deref()?.parse().ok(),
         _ => None,
     }
 }

@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use pinfold_artifact::Limits;
-use pinfold_packaging::Specifiers;
+use pinfold_packaging::{ReleaseComparison, Specifiers};
 
-use super::{Comparison, Key, LockMarker, Membership, Node, Operator};
+use super::{Comparison, Key, LockMarker, Meaning, Membership, Node, Operator};
 
 /// Why a text is no marker that a lock may have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -236,18 +236,18 @@ fn compare_literal(literal: &str, operator: Operator, name: &str, written: &str)
 }
 
 fn compare_key(key: Key, operator: Operator, literal: &str, written: &str) -> Result<Node, LockMarkerError> {
-    let specifiers = match operator {
-        Operator::Contains | Operator::ContainsNot | Operator::In | Operator::NotIn => None,
-        Operator::Identical if key.is_version() => None,
-        Operator::Equal | Operator::NotEqual if !key.is_version() => None,
+    let no_version = || undefined(written, "the text is no version");
+    let meaning = match operator {
+        Operator::Contains | Operator::ContainsNot | Operator::In | Operator::NotIn => Meaning::Text,
+        Operator::Identical if key.is_version() || key == Key::PlatformRelease => Meaning::Text,
+        _ if key == Key::PlatformRelease => {
+            Meaning::Release(ReleaseComparison::new(operator.as_str(), literal).map_err(|_| no_version())?)
+        }
+        Operator::Equal | Operator::NotEqual if !key.is_version() => Meaning::Text,
         _ if !key.is_version() => return Err(undefined(written, "only versions have an order")),
-        _ => match Comparison::specifiers(operator, literal) {
-            None if key == Key::PlatformRelease && matches!(operator, Operator::Equal | Operator::NotEqual) => None,
-            None => return Err(undefined(written, "the text is no version")),
-            found => found,
-        },
+        _ => Meaning::Versions(Comparison::specifiers(operator, literal).ok_or_else(no_version)?),
     };
-    Ok(Node::Compare(Comparison { key, operator, literal: literal.to_owned(), specifiers }))
+    Ok(Node::Compare(Comparison { key, operator, literal: literal.to_owned(), meaning }))
 }
 
 impl Node {

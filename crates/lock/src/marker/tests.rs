@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pinfold_artifact::Limits;
+use pinfold_packaging::MarkerTruth;
 use proptest::prelude::*;
 
 use super::*;
@@ -80,6 +81,39 @@ fn a_release_is_a_version_where_it_can_be_one() {
         check(unknown, "platform_release == '2'", false);
         check(unknown, "platform_release != '2'", true);
     }
+}
+
+/// What a lock says of a release is what the requirement said that it was made of: one reader must not refuse what the other
+/// reads, nor read it otherwise.
+#[test]
+fn a_release_means_the_same_in_a_requirement() {
+    let signs = ["==", "!=", "<", "<=", ">", ">=", "~="];
+    let values =
+        ["9", "6.1", " 6.1 ", "6.*", "6.1+x", "old", "", "6.1.0-18-amd64", "=6", "6,<7", "1!0", "v6.1.0", "6 1"];
+    let releases = ["6.1.0-18-amd64", "6.1", "10.0", "", "old", "6,<7", "=6", " 6.1 "];
+    let (mut read, mut refused) = (0, 0);
+    for text in signs.iter().flat_map(|sign| {
+        values.iter().flat_map(move |value| {
+            [format!("platform_release {sign} '{value}'"), format!("'{value}' {sign} platform_release")]
+        })
+    }) {
+        let of_lock = text.parse::<LockMarker>();
+        let of_requirement = text.parse::<pinfold_packaging::Marker>();
+        assert_eq!(of_lock.is_ok(), of_requirement.is_ok(), "{text}: {of_lock:?} {of_requirement:?}");
+        let (Ok(of_lock), Ok(of_requirement)) = (of_lock, of_requirement) else {
+            refused += 1;
+            continue;
+        };
+        read += 1;
+        for release in releases {
+            let mut environment = fixture::host(&fixture::target("linux-x86_64 3.10"), "3.10.4").environment;
+            environment.platform_release = Some(release.to_owned());
+            let truth = of_lock.evaluate(&environment, &BTreeSet::new(), &BTreeSet::new());
+            let expected = if truth { MarkerTruth::True } else { MarkerTruth::False };
+            assert_eq!(of_requirement.evaluate(&environment, &BTreeSet::new()), expected, "{text} of {release:?}");
+        }
+    }
+    assert!(read > 80 && refused > 50, "{read} read, {refused} refused");
 }
 
 #[test]

@@ -648,3 +648,36 @@ b = ["x"]"#,
   = help: the nearest that exists is `b`"#,
     );
 }
+
+/// An index would give another project of that name (dependency confusion).
+#[test]
+fn the_application_does_not_require_its_own_name() {
+    check(
+        r#"[project]
+name = "My_App"
+dependencies = ["a", "my-app>=1"]"#,
+        r#"`my-app` is the application's own name; an index would give another project of that name
+ --> pinfold.toml:3:22
+  |
+3 | dependencies = ["a", "my-app>=1"]
+  |                      ^^^^^^^^^^^
+  = help: leave it out; or, if the project of the index is meant, give the application another `name`"#,
+    );
+    check(
+        r#"[project]
+name = "app"
+[groups]
+dev = ["app"]"#,
+        r#"`app` is the application's own name; an index would give another project of that name
+ --> pinfold.toml:4:8
+  |
+4 | dev = ["app"]
+  |        ^^^^^
+  = help: leave it out; or, if the project of the index is meant, give the application another `name`"#,
+    );
+    let read = |text: &str| Manifest::parse_toml(text, "pinfold.toml").map(drop);
+    // Where it is said which files it is, nobody is asked.
+    assert_eq!(read("[project]\nname = 'app'\ndependencies = ['app @ ./src']"), Ok(()));
+    assert_eq!(read("[project]\nname = 'app'\ndependencies = ['app-more']\nconstraints = ['app<2']"), Ok(()));
+    assert_eq!(read("[project]\ndependencies = ['app']"), Ok(()));
+}

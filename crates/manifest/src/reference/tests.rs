@@ -131,6 +131,10 @@ fn a_reference_stands_alone() {
         let blanks = " ".repeat(text.len() - rest.len());
         check(text, &format!("{text}\n{blanks}{} {reason}", "^".repeat(rest.len())));
     }
+    check(
+        "a @ ./x; os_name == 'nt'",
+        "a @ ./x; os_name == 'nt'\n       ^ put a blank before `;`: it could belong to the URL",
+    );
 }
 
 /// Whatever is written, the answer is a value or an error whose place is in the text, and what is read prints as it reads.

@@ -12,12 +12,14 @@
 //! | `python_version in '3.7 3.7.1'` | `== '3.7' or == '3.7.1'` | one number of three parts makes it all false |
 //! | `python_full_version > '3.11.0a7'` | `>= '3.11.0'` | it drops the `a7`, then excludes 3.11.0 |
 //! | `platform_release >= '9'` | a question of its own | it orders texts, so that `>= '9' and < '10'` is never true |
+//! | `platform_version >= '9'` | the same | what no target knows must not be decided by another comparison |
 
 use std::ops::Range;
 
 use pep440_rs::Operator;
 use pinfold_artifact::Limits;
 
+use super::release::{ReleaseComparison, join};
 use crate::requirement::{RequirementError, RequirementErrorKind};
 use crate::specifiers::{Clause, mend, read_clause};
 use crate::version::shown;
@@ -50,8 +52,8 @@ pub(super) fn gate(text: &str, start: usize, repairs: Option<&mut Vec<Repair>>) 
     Ok(reader.gated)
 }
 
-/// Begins a comparison of the kernel's release that is handed on as a search; no quoted value may hold it.
-pub(super) const RELEASE: char = '\u{1}';
+/// Stands before and behind the operator of a comparison that is handed on as a search; no quoted value may hold it.
+pub(super) const QUESTION: char = '\u{1}';
 
 struct Reader<'a, 'r> {
     text: &'a str,
@@ -336,8 +338,13 @@ impl<'a> Reader<'a, '_> {
         turned: bool,
         span: Range<usize>,
     ) -> Result<(), RequirementError> {
-        if operator == "~=" {
-            return Err(self.error(format!("`~=` compares versions, and `{name}` is text"), span));
+        let is_release = name == "platform_release";
+        if operator == "~=" && (turned || !is_release) {
+            let reason = match is_release {
+                true => "the variable must stand before this comparison".to_owned(),
+                false => format!("`~=` compares versions, and `{name}` is text"),
+            };
+            return Err(self.error(reason, span));
         }
         let contains = matches!(operator, "in" | "not in");
         if contains || kind == Kind::FreeText {
@@ -349,17 +356,21 @@ impl<'a> Reader<'a, '_> {
         } else {
             self.count(name, value);
         }
-        if name == "platform_release" && !contains {
-            let operator = if turned { turn(operator) } else { operator };
-            self.gated.written.push_str(&format!("{name} {operator} '{value}'"));
-            self.gated.handed_on.push_str(&format!("'{RELEASE}{operator}{value}' in {name}"));
+        if turned && contains {
+            self.emit(&format!("'{value}' {operator} {name}"));
             return Ok(());
         }
-        match turned {
-            true if contains => self.emit(&format!("'{value}' {operator} {name}")),
-            true => self.emit(&format!("{name} {} '{value}'", turn(operator))),
-            false => self.emit(&format!("{name} {operator} '{value}'")),
+        let operator = if turned { turn(operator) } else { operator };
+        let is_ordered = !matches!(operator, "==" | "!=" | "in" | "not in");
+        if is_release && !contains || kind == Kind::FreeText && is_ordered {
+            if is_release {
+                ReleaseComparison::new(operator, value).map_err(|reason| self.error(reason, span))?;
+            }
+            self.gated.written.push_str(&format!("{name} {operator} '{value}'"));
+            self.gated.handed_on.push_str(&format!("'{QUESTION}{operator}{QUESTION}{value}' in {name}"));
+            return Ok(());
         }
+        self.emit(&format!("{name} {operator} '{value}'"));
         Ok(())
     }
 
@@ -449,14 +460,6 @@ impl<'a> Reader<'a, '_> {
         self.gated.handed_on.push_str(&format!("({})", comparisons.join(connective)));
         Ok(())
     }
-}
-
-/// Puts operator and version together. A version that begins like an operator would make another one: `> '= 3'`.
-fn join(operator: &str, version: &str) -> Result<String, String> {
-    if version.starts_with(['<', '>', '=', '!', '~']) {
-        return Err(format!("`{}` is no version", shown(version)));
-    }
-    Ok(format!("{operator}{version}"))
 }
 
 /// Returns the operator with its sides exchanged.

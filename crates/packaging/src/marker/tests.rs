@@ -127,8 +127,46 @@ fn what_is_unknown_may_hold() {
     // A value may begin like an operator.
     assert_eq!(evaluate("platform_release != '>>C'", &known), "true");
     assert_eq!(evaluate("platform_release == '=C'", &known), "false");
+    assert_eq!(evaluate("platform_version < '=C'", &known), "true");
+    // Nor is one such comparison decided by another: who reads versions finds one between these two.
+    check("platform_version >= '9' and platform_version < '10'", "true");
+    check("platform_version >= '9' and platform_version < '10' and sys_platform == 'win32'", "false");
     let pypy = MarkerEnvironment { implementation_name: "pypy".to_owned(), ..linux() };
     assert_eq!(evaluate("implementation_version >= '7.3'", &pypy), "true");
+}
+
+#[test]
+fn releases_are_ordered_by_versions_only() {
+    let evaluate = |text: &str, release: &str| {
+        evaluate(text, &MarkerEnvironment { platform_release: Some(release.to_owned()), ..linux() })
+    };
+    for (text, release, expected) in [
+        ("platform_release >= '9'", "10.0", "true"),
+        ("'9' <= platform_release", "10.0", "true"),
+        ("platform_release ~= '6.1'", "6.9", "true"),
+        ("platform_release ~= '6.1'", "7", "false"),
+        ("platform_release == '6.*'", "6.1", "true"),
+        ("platform_release >= '9'", "10.0-amd64", "false"),
+        ("platform_release < '9'", "10.0-amd64", "false"),
+        ("platform_release != '9'", "10.0-amd64", "true"),
+        ("platform_release == '10.0-amd64'", "10.0-amd64", "true"),
+        ("platform_release == '6,<7'", "6", "false"),
+    ] {
+        assert_eq!(evaluate(text, release), expected, "{text} of {release}");
+    }
+    for text in [
+        "platform_release >= 'old'",
+        "'old' > platform_release",
+        "platform_release < ''",
+        "platform_release ~= '6'",
+        "platform_release >= '6.*'",
+        "platform_release > '6,7'",
+        "platform_release > '=6'",
+        "'6.1' ~= platform_release",
+        "platform_version ~= '6.1'",
+    ] {
+        refuse(text);
+    }
 }
 
 #[test]

@@ -82,3 +82,24 @@ fn environments_are_what_cpython_reports() {
         assert_eq!((environment.platform_release, environment.platform_version), (None, None));
     }
 }
+
+#[test]
+fn requires_python_leaves_parts_of_a_minor_version() {
+    let check = |specifiers: &str, expected: &[&str]| {
+        let parts =
+            Target::all_in("linux-x86_64".parse().unwrap(), "3.10".parse().unwrap(), &specifiers.parse().unwrap());
+        let texts: Vec<String> =
+            parts.iter().map(|part| part.to_string().replacen("linux-x86_64 python ", "", 1)).collect();
+        assert_eq!(texts, expected, "{specifiers}");
+    };
+    check(">=3.8", &["3.10"]);
+    check(">=3.10,<3.11", &["3.10"]);
+    check("==3.10.*", &["3.10"]);
+    check(">=3.10.0", &["3.10"]);
+    check(">=3.10.4", &["3.10 (>=3.10.4)"]);
+    check(">3.10.4,<3.11", &["3.10 (>=3.10.5)"]);
+    check("<3.10.9", &["3.10 (<3.10.9)"]);
+    check("==3.10.7", &["3.10 (>=3.10.7,<3.10.8)"]);
+    check("!=3.10.0,!=3.10.2", &["3.10 (>=3.10.1,<3.10.2)", "3.10 (>=3.10.3)"]);
+    check(">=3.11", &[]);
+}

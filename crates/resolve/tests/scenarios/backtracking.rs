@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::universe::ask;
+use crate::universe::{ask, check};
 
 #[test]
 fn an_older_version_fits() {
@@ -230,4 +230,44 @@ fn names_are_normalised() {
     a 1.0
     some-name-x 1.0
     "#);
+}
+
+#[test]
+fn every_version_pins_another_that_cannot_be_used() {
+    let universe = "
+        a 1.0 -> gone
+        a 2.0
+        b 1.0 -> a==1.0
+        b 2.0 -> a==1.0
+        b 3.0 -> a==1.0
+        ";
+    check(universe, "a\nb", "no solution");
+    check(universe, "a", "a 2.0");
+}
+
+/// The newest `b` works with the older `a`; that the older `b` does not work at all need not be found out.
+#[test]
+fn the_project_that_another_pins_gives_way() {
+    let universe = "
+        a 1.0
+        a 2.0
+        b 1.0 -> gone
+        b 2.0 -> a==1.0
+        ";
+    for question in ["a\nb", "b\na"] {
+        check(universe, question, "a 1.0, b 2.0");
+    }
+}
+
+/// Only the oldest release knows no bound. It must not be the way out, neither of the project itself nor of one below it.
+#[test]
+fn a_release_from_before_the_bound_is_no_way_out() {
+    let bounded = |name: &str| -> String {
+        let newer = (0..10).map(|patch| format!("{name} 2.{patch} -> a==1.0\n"));
+        newer.chain([format!("{name} 1.0 -> old\n"), "a 1.0\na 2.0\nold 1.0\n".to_owned()]).collect()
+    };
+    for question in ["a\nb", "b\na"] {
+        check(&bounded("b"), question, "a 1.0, b 2.9");
+        check(&format!("b 1.0 -> inner\n{}", bounded("inner")), question, "a 1.0, b 1.0, inner 2.9");
+    }
 }

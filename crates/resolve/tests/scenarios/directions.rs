@@ -228,6 +228,22 @@ fn preferences_are_kept_where_they_fit() {
     "#);
 }
 
+/// A lock may have several versions of a project, each for some targets.
+#[test]
+fn the_first_locked_version_that_fits_is_kept() {
+    let universe = "
+        a 1.0
+        a 1.5
+        a 2.0
+        a 2.5
+        ";
+    let locked = "locked: a 1.0\nlocked: a 2.0\nprefer: a 1.5";
+    assert_snapshot!(ask(universe, &format!("a\n{locked}")), @"a 1.0");
+    assert_snapshot!(ask(universe, &format!("a>1\n{locked}")), @"a 2.0");
+    assert_snapshot!(ask(universe, &format!("a>1,!=2.0\n{locked}")), @"a 1.5");
+    assert_snapshot!(ask(universe, &format!("a>2\n{locked}")), @"a 2.5");
+}
+
 #[test]
 fn a_preference_counts_more_than_the_strategy() {
     let universe = "

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::universe::ask;
+use crate::universe::{ask, check};
 
 #[test]
 fn a_public_version_is_met_by_its_local_versions() {
@@ -162,4 +162,24 @@ fn local_versions_of_a_post_release() {
     hint: the newest version of a is 1.0.post1+cu
     "#);
     assert_snapshot!(ask(universe, "a==1.0.post1"), @"a 1.0.post1+cu");
+}
+
+/// What a package needs is met as what the maintainer asks for is.
+#[test]
+fn local_versions_below_a_package() {
+    for (needs, expected) in [
+        ("c==2.0", "a 1.0, c 2.0+foo"),
+        ("c>=2.0", "a 1.0, c 2.0+foo"),
+        ("c<=2.0", "a 1.0, c 2.0+foo"),
+        ("c>2.0", "no solution"),
+        ("c<2.0", "no solution"),
+    ] {
+        check(&format!("a 1.0 -> {needs}\nc 2.0+foo"), "a", expected);
+    }
+    // The plain version has no wheel for this system; of the others the greatest is taken.
+    let confounding = "a 1.0 -> c==2.0\nc 2.0 wheel=py3-none-macosx_10_0_ppc64\nc 2.0+bar\nc 2.0+foo";
+    check(confounding, "a", "a 1.0, c 2.0+foo");
+    // An sdist of the plain version changes nothing: the local version is the greater one.
+    let with_source = "c 1.2 wheel=py3-none-macosx_10_0_ppc64 sdist\nc 1.2+foo";
+    check(with_source, "c==1.2\nbuild: c", "c 1.2+foo");
 }

@@ -17,6 +17,7 @@ mod origins;
 mod prereleases;
 mod pythons;
 mod solution;
+mod splits;
 mod taste;
 mod universe;
 mod versions;

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::universe::ask;
+use crate::universe::{ask, check};
 
 #[test]
 fn a_pre_release_is_not_taken_while_there_is_a_final_release() {
@@ -274,4 +274,31 @@ fn python_requirements_that_name_pre_releases_of_python() {
         a 1.0 python=>=3.10.0rc1
         ";
     assert_snapshot!(ask(universe, "a"), @"a 1.0");
+}
+
+#[test]
+fn a_requirement_that_names_one_takes_finals_too() {
+    let bounds = "a 0.1\na 0.2\na 0.2a1\na 0.2a2\na 0.2a3\na 0.3";
+    for (universe, question, expected) in [
+        ("a 0.1a1\na 0.2a1\na 0.3a1", "a<0.2", "a 0.1a1"),
+        ("a 0.1\na 0.2a1\na 0.3", "a<0.2", "a 0.1"),
+        ("a 0.1\na 0.2a1\na 0.3", "a<0.2\nprerelease: allow", "a 0.1"),
+        (bounds, "a<0.2a2", "a 0.2a1"),
+        ("a 0.1\na 0.2\na 0.3", "a>=0.1a1", "a 0.3"),
+        ("a 0.1a1\na 0.2a1\na 0.3a1", "a>=0.1a1", "a 0.3a1"),
+        ("a 0.1\na 0.2a1\na 0.3\na 1.0a1", "a>=0.1a1", "a 1.0a1"),
+        ("a 0.1\na 1.0a1", "a>0.1\nprerelease: allow", "a 1.0a1"),
+    ] {
+        check(universe, question, expected);
+    }
+    let below = "a 0.1 -> b>0.1\nb 0.1\nb 1.0a1";
+    check(below, "a", "no solution");
+    check(below, "a\nb>0.0a1", "a 0.1, b 1.0a1");
+    let pinned = "a 1.0 -> c==2.0b1\nb 1.0 -> c>=1.0,<=3.0\nc 1.0\nc 2.0b1";
+    check(pinned, "a\nb\nc>=0.0a1", "a 1.0, b 1.0, c 2.0b1");
+    // Of many, the final release fits one and the pre-releases the other.
+    let many: String = (1..10).map(|n| format!("c 2.0a{n}\nc 2.0b{n}\n")).collect();
+    let holes = format!("a 1.0 -> c>1.0,!=2.0a5,!=2.0b1,<2.0b5\nb 1.0 -> c>=1.0,<=3.0\nc 1.0\n{many}");
+    check(&holes, "a\nb", "a 1.0, b 1.0, c 2.0b4");
+    check(&holes, "a\nb\nprerelease: explicit", "no solution");
 }

@@ -204,3 +204,23 @@ fn requires_python_holds_in_full() {
         check(&format!("a 2.0 python={python} metapython=>=3\na 1.0"), "a", expected);
     }
 }
+
+#[test]
+fn a_python_that_does_not_exist_is_needed() {
+    check("a 1.0 python=>=3.30", "a", "no solution");
+    // None of many, and only one that is asked for is not.
+    let many: String = (0..6).map(|n| format!("a 2.{n} python=>=3.11\na 3.{n} python=>=3.12\n")).collect();
+    check(&many, "a", "no solution");
+    check(&format!("a 1.0\n{many}"), "a>=2", "no solution");
+    check(&format!("a 1.0\n{many}"), "a", "a 1.0");
+}
+
+/// The machine that locks has no part in it: only the Python of the target counts, for sdists too.
+#[test]
+fn an_sdist_needs_the_targets_python() {
+    let universe = "a 1.0 sdist python=>=3.10\na 2.0 python=>=3.12";
+    check(universe, "a\nbuild: a\ntarget: linux-x86_64 3.11", "a 1.0");
+    check(universe, "a\nbuild: a\ntarget: linux-x86_64 3.9", "no solution");
+    check("a 1.0 python=>=3.9.4", "a\ntarget: linux-x86_64 3.9", "divide 3.9.4");
+    check("a 1.0 python=>=3.9.0", "a\ntarget: linux-x86_64 3.9", "a 1.0");
+}

@@ -247,6 +247,7 @@ pub(crate) fn problem(text: &str) -> Problem {
         constraints: Vec::new(),
         overrides: Vec::new(),
         exclude: BTreeSet::new(),
+        locked: BTreeMap::new(),
         preferences: BTreeMap::new(),
         prerelease: Prerelease::IfNecessary,
         strategy: Strategy::Highest,
@@ -285,6 +286,10 @@ fn set(problem: &mut Problem, word: &str, value: &str) {
         "constraint" => problem.constraints.push(Requirement::parse(value).unwrap()),
         "override" => problem.overrides.push(Requirement::parse(value).unwrap()),
         "exclude" => drop(problem.exclude.insert(value.parse().unwrap())),
+        "locked" => {
+            let (name, version) = value.split_once(' ').unwrap();
+            problem.locked.entry(name.parse().unwrap()).or_default().push(version.parse().unwrap());
+        }
         "prefer" => {
             let (name, version) = value.split_once(' ').unwrap();
             problem.preferences.insert(name.parse().unwrap(), version.parse().unwrap());

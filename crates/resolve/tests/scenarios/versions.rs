@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::universe::ask;
+use crate::universe::{ask, check};
 
 #[test]
 fn an_epoch_outranks_every_release() {
@@ -76,6 +76,32 @@ fn below_a_post_release() {
         a 1.0.post1
         ";
     assert_snapshot!(ask(universe, "a<1.0.post1"), @"a 1.0");
+}
+
+/// PEP 440: `>` takes no local version of the version itself, and `==` no other post-release.
+#[test]
+fn post_releases_and_local_versions() {
+    for (universe, question, expected) in [
+        ("a 1.2.post1", "a", "a 1.2.post1"),
+        ("a 1.2.post1", "a>=1.2", "a 1.2.post1"),
+        ("a 1.2.post1", "a<1.3", "a 1.2.post1"),
+        ("a 1.2.post1", "a<=1.2", "no solution"),
+        ("a 1.2.post1", "a<1.2", "no solution"),
+        ("a 1.2.post1", "a==1.2", "no solution"),
+        ("a 1.2\na 1.2.post0", "a==1.2.post0", "a 1.2.post0"),
+        ("a 1.2\na 1.2.post1", "a==1.2.post0", "no solution"),
+        ("a 1.2.post0\na 1.2.post1", "a>=1.2.post0", "a 1.2.post1"),
+        ("a 1.2.post0\na 1.2.post1", "a>1.2.post0", "a 1.2.post1"),
+        ("a 1.2.post1\na 1.2.post0", "a>1.2.post2", "no solution"),
+        ("a 1.2.post1\na 1.2.post1+local", "a>1.2", "no solution"),
+        ("a 1.2.post1\na 1.2.post1+local", "a>1.2.post1", "no solution"),
+        ("a 1.2+local", "a>1.2", "no solution"),
+        ("a 1.2+local", "a>=1.2", "a 1.2+local"),
+        ("a 1.2+local", "a<=1.2", "a 1.2+local"),
+        ("a 1.2+local", "a<1.2", "no solution"),
+    ] {
+        check(universe, question, expected);
+    }
 }
 
 #[test]

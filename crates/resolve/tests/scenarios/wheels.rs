@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::universe::ask;
+use crate::universe::{ask, check};
 
 #[test]
 fn the_wheel_of_the_target_is_taken() {
@@ -285,6 +285,16 @@ fn no_binary_takes_no_wheel() {
     "#);
     assert_snapshot!(ask(universe, "a\nno-binary: a\nbuild: a"), @"a 1.0 (sdist)");
     assert_snapshot!(ask(universe, "a\nno-binary: b"), @"a 2.0");
+}
+
+#[test]
+fn other_implementations_have_wheels_of_their_own() {
+    for tags in ["py3-graalpy240_310_native-any", "graalpy310-none-any", "pp310-pypy310_pp73-any", "ip310-none-any"] {
+        check(&format!("a 1.0 wheel={tags}"), "a", "no solution");
+        check(&format!("a 2.0 wheel={tags}\na 1.0"), "a", "a 1.0");
+    }
+    let found = ask("a 1.0 wheel=cp310-cp310-manylinux_2_17_x86_64.manylinux2014_x86_64 wheel=py3-none-any", "a");
+    assert!(found.contains("manylinux2014_x86_64.whl"), "{found}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::universe::ask;
+use crate::universe::{ask, check};
 
 #[test]
 fn only_yanked_versions_exist() {
@@ -71,14 +71,13 @@ fn a_wildcard_or_a_range_is_no_exact_pin() {
     "#);
 }
 
-/// The former lock's versions are preferences.
 #[test]
 fn a_locked_yanked_version_is_kept() {
     let universe = "
         a 1.0 yanked
         a 2.0
         ";
-    assert_snapshot!(ask(universe, "a\nprefer: a 1.0"), @r#"
+    assert_snapshot!(ask(universe, "a\nlocked: a 1.0"), @r#"
     a 1.0
     warning: `a` 1.0 was yanked
     "#);
@@ -90,7 +89,28 @@ fn a_locked_yanked_version_that_no_longer_fits_is_dropped() {
         a 1.0 yanked
         a 2.0
         ";
-    assert_snapshot!(ask(universe, "a>1\nprefer: a 1.0"), @"a 2.0");
+    assert_snapshot!(ask(universe, "a>1\nlocked: a 1.0"), @"a 2.0");
+}
+
+/// What one target pins is lent to the next, and no reason to take what was withdrawn there.
+#[test]
+fn a_yanked_version_that_another_target_pins_is_not_taken() {
+    let universe = "
+        a 1.0
+        a 2.0 yanked
+        b 1.0 -> a==2.0; sys_platform == 'linux' | a
+        ";
+    let targets = "target: linux-x86_64 3.10\ntarget: windows-x86_64 3.10";
+    for question in [format!("a==2.0; sys_platform == 'linux'\na\n{targets}"), format!("b\n{targets}")] {
+        let text = ask(universe, &question);
+        let (linux, windows) = text.split_once("windows-x86_64").unwrap();
+        assert!(linux.contains("a 2.0") && windows.contains("a 1.0") && !windows.contains("2.0"), "{text}");
+    }
+    // Where the lock has it already, it stays.
+    assert_snapshot!(ask(universe, "a\nlocked: a 2.0\ntarget: windows-x86_64 3.10"), @r#"
+    a 2.0
+    warning: `a` 2.0 was yanked
+    "#);
 }
 
 #[test]
@@ -163,4 +183,13 @@ fn lowest_and_yanked() {
         a 2.0
         ";
     assert_snapshot!(ask(universe, "a\nstrategy: lowest"), @"a 2.0");
+}
+
+/// One package is content with any, another pins what was withdrawn: then the pin decides, whoever writes it.
+#[test]
+fn a_pin_on_a_yanked_version_beside_a_range() {
+    let universe = "a 1.0 -> c==2.0\nb 1.0 -> c>=1.0,<=3.0\nc 1.0\nc 2.0 yanked\nc 3.0";
+    check(universe, "a\nb", "a 1.0, b 1.0, c 2.0");
+    check(universe, "a\nb\nc==2.0", "a 1.0, b 1.0, c 2.0");
+    check(universe, "b", "b 1.0, c 3.0");
 }

@@ -1,4 +1,4 @@
-//! Targets agree on versions wherever they can.
+//! Targets agree on versions wherever they can, and keep those that the earlier lock has for them.
 //!
 //! Each target lends its choices to the next, which settles most of it. Where a later target cannot follow, because the version
 //! has no file for it, an earlier one may still be able to follow the later: the targets that chose apart are asked once more,
@@ -7,24 +7,55 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinfold_packaging::{PackageName, Strategy, Version};
+use pinfold_lock::{Lock, Package};
+use pinfold_packaging::{PackageName, Strategy, Target, Version};
 use pinfold_resolve::Solution;
 
+use super::Keep;
 use super::desk::Unsolved;
 
 /// Versions that are preferred, by project.
 pub(super) type Preferences = BTreeMap<PackageName, Version>;
+
+/// The entries of the earlier lock whose versions are kept, by project.
+pub(super) type Kept<'l> = BTreeMap<&'l PackageName, Vec<&'l Package>>;
+
+/// Returns what is kept of the earlier lock.
+pub(super) fn kept<'l>(former: Option<&'l Lock>, keep: &Keep) -> Kept<'l> {
+    let Keep::AllBut(moving) = keep else { return Kept::new() };
+    let mut kept = Kept::new();
+    for package in former.into_iter().flat_map(|lock| &lock.packages).filter(|one| !moving.contains(&one.name)) {
+        kept.entry(&package.name).or_default().push(package);
+    }
+    kept
+}
+
+/// Returns the versions of the earlier lock as a target prefers them: its own before those of other targets, and of these the
+/// newest first.
+pub(super) fn kept_for(target: &Target, former: Option<&Lock>, kept: &Kept<'_>) -> BTreeMap<PackageName, Vec<Version>> {
+    let is_own = |package: &Package| former.is_some_and(|lock| lock.applies_on(package, target.clone()).is_some());
+    let versions = |packages: &[&Package]| -> Vec<Version> {
+        let mut order: Vec<_> = packages.iter().filter_map(|it| Some((is_own(it), it.version.as_ref()?))).collect();
+        order.sort_unstable_by(|a, b| b.cmp(a));
+        order.into_iter().map(|(_, version)| version.clone()).collect()
+    };
+    let of_one = |packages: &[&Package]| packages.iter().filter_map(|it| it.version.clone()).collect();
+    let each = |(name, packages): (&&PackageName, &Vec<&Package>)| {
+        ((*name).clone(), if packages.len() > 1 { versions(packages) } else { of_one(packages) })
+    };
+    kept.iter().map(each).collect()
+}
 
 /// Asks again where targets chose apart. Projects of which an earlier lock has a version keep it: they are in `kept`.
 ///
 /// # Errors
 /// Those of `solve`.
 pub(super) fn agree(
-    kept: &Preferences,
+    kept: &Kept<'_>,
     strategy: Strategy,
     solve: &mut dyn FnMut(Preferences) -> Result<Vec<Solution>, Unsolved>,
 ) -> Result<Vec<Solution>, Unsolved> {
-    let first = solve(kept.clone())?;
+    let first = solve(Preferences::new())?;
     let before = names(&first);
     let mut wanted = apart(&first, strategy);
     wanted.retain(|name, _| !kept.contains_key(name));
@@ -32,7 +63,7 @@ pub(super) fn agree(
         if wanted.is_empty() {
             break;
         }
-        let again = solve(kept.iter().chain(&wanted).map(|(name, version)| (name.clone(), version.clone())).collect())?;
+        let again = solve(wanted.clone())?;
         let after = names(&again);
         let count = wanted.len();
         wanted.retain(|name, _| !after.contains(name));

@@ -604,6 +604,7 @@ mod tests {
             constraints: Vec::new(),
             overrides: vec![Requirement::parse("replaced==2.0").unwrap()],
             exclude: BTreeSet::from(["excluded".parse().unwrap()]),
+            locked: BTreeMap::new(),
             preferences: BTreeMap::new(),
             prerelease: Default::default(),
             strategy: Default::default(),

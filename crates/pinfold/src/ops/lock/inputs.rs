@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
-    Cutoff, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, Sourced, UploadTime, read_requirements,
+    Cutoff, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced, UploadTime,
+    read_constraints, read_requirements,
 };
 use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
@@ -179,27 +180,50 @@ impl Inputs {
 
     fn read_files(&mut self) -> Result<(), Failure> {
         for file in self.manifest.requirement_files.clone() {
-            let read = self.read_file(&file)?;
-            self.take(&read.requirements, &Role::Root(RootReason::Base))?;
-            self.take(&read.constraints, &Role::Constraint)?;
-            for (name, digests) in read.hashes {
-                self.hashes.entry(name).or_default().extend(digests);
-            }
+            let read = self.read_file(&file, &Role::Root(RootReason::Base))?;
+            self.check_names(&read.requirements)?;
+            self.take_file(read)?;
         }
         for file in self.manifest.constraint_files.clone() {
-            let read = self.read_file(&file)?;
-            self.take(&read.requirements, &Role::Constraint)?;
-            self.take(&read.constraints, &Role::Constraint)?;
+            let read = self.read_file(&file, &Role::Constraint)?;
+            self.take_file(read)?;
         }
         Ok(())
     }
 
-    fn read_file(&self, name: &Sourced<String>) -> Result<pinfold_manifest::RequirementsFile, Failure> {
+    fn take_file(&mut self, read: RequirementsFile) -> Result<(), Failure> {
+        self.take(&read.requirements, &Role::Root(RootReason::Base))?;
+        self.take(&read.constraints, &Role::Constraint)?;
+        for (name, digests) in read.hashes {
+            self.hashes.entry(name).or_default().extend(digests);
+        }
+        Ok(())
+    }
+
+    /// Refuses a requirement on the application's own name, which an index would answer with another project (dependency
+    /// confusion).
+    fn check_names(&self, requirements: &[Sourced<Requested>]) -> Result<(), Failure> {
+        let own: Option<PackageName> = self.manifest.name.as_ref().and_then(|name| name.parse().ok());
+        let is_own = |one: &&Sourced<Requested>| {
+            one.value.reference.is_none() && own.as_ref() == Some(&one.value.requirement.name)
+        };
+        let Some(found) = requirements.iter().find(is_own) else { return Ok(()) };
+        let headline = format!("`{}` is the application's own name", found.value.requirement.name);
+        Err(Failure::new(Exit::Input, headline)
+            .with("asked for by", format!("{} ({}:{}:{})", found.value, found.file, found.line, found.column))
+            .help("the application's own extras are named in the manifest; if the project of the index is meant, give the application another `name`"))
+    }
+
+    fn read_file(&self, name: &Sourced<String>, role: &Role) -> Result<RequirementsFile, Failure> {
         let mut read = |file: &str| -> Result<String, String> {
             let text = crate::ops::read_text(&self.directory.join(file), Limits::MANIFEST_BYTES, "requirements file");
             text.map_err(|failure| failure.details.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(": "))
         };
-        read_requirements(&name.value, &mut read, &variable).map_err(|error| {
+        let file = match role {
+            Role::Constraint => read_constraints(&name.value, &mut read, &variable),
+            Role::Override | Role::Root(_) => read_requirements(&name.value, &mut read, &variable),
+        };
+        file.map_err(|error| {
             let is_itself = error.place().line == 0 && error.place().file == name.value;
             let failure = Failure::from(error);
             match name.line {
@@ -227,7 +251,7 @@ impl Inputs {
         &self,
         target: &Target,
         cutoff: Option<Timestamp>,
-        preferences: BTreeMap<PackageName, Version>,
+        locked: BTreeMap<PackageName, Vec<Version>>,
     ) -> Problem {
         Problem {
             target: target.clone(),
@@ -235,7 +259,8 @@ impl Inputs {
             constraints: self.constraints.clone(),
             overrides: self.overrides.clone(),
             exclude: self.manifest.exclude.clone(),
-            preferences,
+            locked,
+            preferences: BTreeMap::new(),
             prerelease: self.manifest.prerelease,
             strategy: self.manifest.resolution,
             exclude_newer: cutoff,
@@ -357,10 +382,17 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
     minors.dedup();
     if minors.is_empty() {
         let requires = manifest.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
-        return Err(Failure::new(Exit::Input, format!("no minor version of Python 3 meets `{requires}`")));
+        return Err(Failure::new(Exit::Input, format!("no minor version of Python 3 meets `{requires}`"))
+            .help("write `requires-python` so that it allows a release of 3.6 to 3.15, or give --python-version X.Y"));
     }
     let mut systems = manifest.targets.clone();
     systems.sort();
     systems.dedup();
-    Ok(systems.iter().flat_map(|system| minors.iter().map(|minor| Target::new(*system, *minor))).collect())
+    // What is given by a flag is given whole.
+    let requires = manifest.requires_python.as_ref().filter(|_| request.python_versions.is_empty());
+    let parts = |system: System, minor| match requires {
+        Some(requires) => Target::all_in(system, minor, requires),
+        None => vec![Target::new(system, minor)],
+    };
+    Ok(systems.iter().flat_map(|system| minors.iter().flat_map(|minor| parts(*system, *minor))).collect())
 }

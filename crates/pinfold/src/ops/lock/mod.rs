@@ -377,14 +377,12 @@ fn solve(
     desk: &mut Desk,
     sdists: &mut Sdists<'_>,
 ) -> Result<Vec<Solution>, Unsolved> {
-    let preferences = kept_versions(former, &request.keep);
     let names: BTreeSet<PackageName> = former.iter().flat_map(|lock| &lock.packages).map(|p| p.name.clone()).collect();
-    let problems: Vec<Problem> =
-        inputs.targets.iter().map(|target| inputs.problem(target, cutoff, preferences.clone())).collect();
+    let kept = agree::kept(former, &request.keep);
+    let pose = |target| inputs.problem(target, cutoff, agree::kept_for(target, former, &kept));
+    let problems: Vec<Problem> = inputs.targets.iter().map(pose).collect();
     desk.crawl_ahead(&problems, &names);
-    agree::agree(&preferences, inputs.manifest.resolution, &mut |preferences| {
-        solve_each(&problems, preferences, desk, sdists)
-    })
+    agree::agree(&kept, inputs.manifest.resolution, &mut |preferences| solve_each(&problems, preferences, desk, sdists))
 }
 
 fn solve_each(
@@ -405,13 +403,6 @@ fn solve_each(
     }
     solutions.sort_by(|a, b| a.target.cmp(&b.target));
     Ok(solutions)
-}
-
-fn kept_versions(former: Option<&Lock>, keep: &Keep) -> BTreeMap<PackageName, Version> {
-    let Keep::AllBut(moving) = keep else { return BTreeMap::new() };
-    let packages = former.into_iter().flat_map(|lock| &lock.packages);
-    let kept = packages.filter(|package| !moving.contains(&package.name));
-    kept.filter_map(|package| Some((package.name.clone(), package.version.clone()?))).collect()
 }
 
 /// Holds the files against the digests that a requirements file demands.

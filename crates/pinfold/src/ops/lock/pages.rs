@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use pinfold_artifact::{SafeUrl, Sha256};
+use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
 use pinfold_fetch::{Fetcher, Freshness, Page, PageReply};
 use pinfold_packaging::{DistributionFilename, PackageName, PageFile, PageFormat, Releases, SimplePage, Tags, Target};
 use sha2::Digest;
@@ -41,13 +41,12 @@ impl Relevance {
         let names: Vec<String> = targets.iter().map(Target::to_string).collect();
         let text = format!("{} {cutoff:?}", names.join(","));
         let digest = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
-        format!("page-3-{}", digest.short())
+        format!("page-4-{}", digest.short())
     }
 
-    /// Returns true if a resolution can depend on the file.
+    /// Returns true if a resolution can choose the file.
     pub(super) fn keeps(&self, file: &PageFile) -> bool {
-        let early = |cutoff| file.upload_time.is_some_and(|uploaded| uploaded <= cutoff);
-        self.cutoff.is_none_or(early)
+        self.is_early(file)
             && match &file.distribution {
                 DistributionFilename::Sdist(_) => true,
                 DistributionFilename::Wheel(wheel) => self.tags().iter().any(|tags| tags.rank(wheel).is_some()),
@@ -56,6 +55,22 @@ impl Relevance {
 }
 
 impl Relevance {
+    /// Returns the file of a page that bears witness to a final release, where none that can be chosen does: whether a project has
+    /// one decides about its pre-releases, on which system ever it can be used.
+    pub(super) fn witness<'p>(&self, files: impl Iterator<Item = &'p PageFile>) -> Option<&'p ArtifactFilename> {
+        let finals = |file: &&PageFile| !file.distribution.version().is_prerelease() && self.is_early(file);
+        let finals: Vec<&PageFile> = files.filter(finals).collect();
+        if finals.iter().any(|file| self.keeps(file)) {
+            return None;
+        }
+        finals.into_iter().map(|file| &file.filename).min()
+    }
+
+    fn is_early(&self, file: &PageFile) -> bool {
+        let early = |cutoff| file.upload_time.is_some_and(|uploaded| uploaded <= cutoff);
+        self.cutoff.is_none_or(early)
+    }
+
     /// Returns the name of the pack in which everything of this kind is kept together.
     pub(super) fn pack_name(&self) -> &str {
         &self.kind
@@ -153,7 +168,8 @@ pub(super) fn fetched(
     };
     serials.hold(fetcher, &origin, url, page.last_serial)?;
     if let Some(relevance) = relevance {
-        page.files.retain(|file| relevance.keeps(file));
+        let witness = relevance.witness(page.files.iter()).cloned();
+        page.files.retain(|file| relevance.keeps(file) || witness.as_ref() == Some(&file.filename));
         page.skipped.clear();
     }
     let releases = Releases::from(page);

@@ -340,7 +340,8 @@ pub(super) fn of(
             .entry(index.name.clone())
             .or_insert_with(|| RecordedIndex { url: shown, projects: BTreeMap::new() });
         let rule = if index.upload_time == UploadTime::FirstSeen { &timeless } else { &relevance };
-        let matters = |file: &PageFile| rule.keeps(file);
+        let witness = page.as_ref().and_then(|page| rule.witness(page.files.iter()));
+        let matters = |file: &PageFile| rule.keeps(file) || witness == Some(&file.filename);
         let page = page.as_ref().map(|page| RecordedPage::of(page, &page_url, matters, |file| pinner.computed(file)));
         recorded.projects.insert(name.clone(), page);
     }

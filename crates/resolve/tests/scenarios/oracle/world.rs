@@ -159,7 +159,7 @@ impl World {
         lines.extend(self.overrides.iter().map(|need| format!("override: {}", need.text())));
         lines.extend(self.excludes_d.then(|| "exclude: d".to_owned()));
         lines.extend(self.builds.then(|| "build: *".to_owned()));
-        lines.extend(self.prefers.then(|| "prefer: a 1\nprefer: b 2".to_owned()));
+        lines.extend(self.prefers.then(|| "locked: a 1\nprefer: b 2".to_owned()));
         lines.push(format!("strategy: {}", self.strategy));
         lines.push(format!("prerelease: {}", PRERELEASES[self.prerelease]));
         lines.push(format!("target: {}", TARGETS[target]));
@@ -213,7 +213,7 @@ impl World {
     fn is_candidate(&self, name: usize, position: usize, target: usize) -> bool {
         let constraints = self.of(&self.constraints, name, target);
         let constrained = constraints.iter().any(|one| !self.meets(name, position, one.specifier));
-        let preferred = self.prefers && name < 2 && position == name;
+        let is_locked = self.prefers && name == 0 && position == 0;
         let usable = match self.releases[name][position].kind {
             Kind::Final => true,
             Kind::Missing => false,
@@ -223,7 +223,7 @@ impl World {
             Kind::WindowsOnly => target == 1,
             Kind::Yanked => {
                 let pins = |need: &Need| need.is_exact() && self.meets(name, position, need.specifier);
-                preferred || self.said(name, target).iter().any(pins)
+                is_locked || self.said(name, target).iter().any(pins)
             }
         };
         usable && !constrained
