@@ -2,15 +2,19 @@
 
     cargo build --release -p pinfold
     python3 benches/growth_sync.py target/release/pinfold [--svg docs/growth-sync.svg] [--runs 3] [--largest 30000]
+    python3 benches/growth_sync.py target/release/pinfold --memory
 
 The wheels are made up, the same on every machine, and served on loopback by this script. Measured are a cold store (everything is
 fetched, checked, unpacked and linked), a warm one (a new environment of what the store has) and a run that finds nothing to do. The
 time is that of the processor, children included, so that other work on the machine does not count; the wall's is printed beside it.
 Nothing is compared with other tools here: `compare.py` does that.
+
+With `--memory` it is peak memory that is measured, of a cold sync of one wheel with one file that gets bigger and bigger: it must not grow.
 """
 
 import argparse
 import base64
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -37,6 +41,27 @@ def row(path, data):
     return f"{path},sha256={digest},{len(data)}\n"
 
 
+def big_wheel(directory, name, mebibytes):
+    """Writes a wheel with one big file, which deflates to about three quarters."""
+    info, path = f"{name}-1.0.dist-info", directory / f"{name}-1.0-py3-none-any.whl"
+    block = base64.b64encode(hashlib.shake_256(b"block").digest(3 << 18))
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        told = zipfile.ZipInfo(f"{name}/big.bin", (2024, 1, 1, 0, 0, 0))
+        told.compress_type, told.file_size = zipfile.ZIP_DEFLATED, mebibytes << 20
+        with archive.open(told, "w") as member:
+            for _ in range(mebibytes):
+                member.write(block)
+                digest.update(block)
+        others = {f"{name}/__init__.py": b"",
+                  f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
+                  f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: growth\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+        big = base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
+        record = f"{name}/big.bin,sha256={big},{mebibytes << 20}\n" + "".join(row(path, data) for path, data in others.items())
+        for member, data in {**others, f"{info}/RECORD": (record + f"{info}/RECORD,,\n").encode()}.items():
+            archive.writestr(zipfile.ZipInfo(member, (2024, 1, 1, 0, 0, 0)), data)
+
+
 def wheel(directory, name, files):
     """Writes a wheel whose files are spread over directories of fifty."""
     info = f"{name}-1.0.dist-info"
@@ -59,13 +84,20 @@ def index(root, packages, files):
     """Writes an index of so many packages that have so many files together."""
     names = [f"package{number}" for number in range(packages)]
     for position, name in enumerate(names):
-        page = root / "simple" / name
-        page.mkdir(parents=True)
         share = files // packages + (position < files % packages)
-        path = wheel(page, name, share)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        (page / "index.html").write_text(f'<!DOCTYPE html><a href="{path.name}#sha256={digest}">{path.name}</a>\n')
+        publish(root, name, lambda page: wheel(page, name, share))
     return names
+
+
+def publish(root, name, write):
+    """Writes a project's page, and the one wheel on it."""
+    page = root / "simple" / name
+    page.mkdir(parents=True)
+    write(page)
+    path, = page.iterdir()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    (page / "index.html").write_text(f'<!DOCTYPE html><a href="{path.name}#sha256={digest}">{path.name}</a>\n')
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -95,12 +127,12 @@ def timed(command, environment):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
 
 
-def measure(pinfold, packages, files, runs):
-    """Returns the medians of processor and wall time of each kind. Each run has directories of its own, removed at the very end."""
-    taken = {kind: [] for kind in KINDS}
+@contextlib.contextmanager
+def project(pinfold, write):
+    """Makes a locked project of what `write` publishes; yields its directory, the command as far as the cache, and its environment."""
     with tempfile.TemporaryDirectory(prefix="growth-", ignore_cleanup_errors=True) as place:
         place = pathlib.Path(place)
-        names = index(place / "index", packages, files)
+        names = write(place / "index")
         server = serve(place / "index")
         minor = "%d.%d" % sys.version_info[:2]
         (place / "pinfold.toml").write_text(
@@ -109,13 +141,36 @@ def measure(pinfold, packages, files, runs):
         environment = {"PATH": os.environ["PATH"], "HOME": str(place)}
         tool = [pinfold, "-C", str(place), "--quiet", "--cache-dir"]
         timed([*tool, str(place / "cache"), "lock"], environment)
+        yield place, tool, environment
+        server.shutdown()
+        subprocess.run(["chmod", "-R", "u+w", str(place)], check=True)
+
+
+def peak_memory(pinfold, mebibytes):
+    """Returns the peak memory, in MiB, of a cold sync of one wheel with one file of that size."""
+    def write(root):
+        publish(root, "big", lambda page: big_wheel(page, "big", mebibytes))
+        return ["big"]
+
+    with project(pinfold, write) as (place, tool, environment):
+        command = [*tool, str(place / "cold"), "sync", "--python", sys.executable]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)} failed with {process.returncode}")
+        return usage.ru_maxrss / 1024
+
+
+def measure(pinfold, packages, files, runs):
+    """Returns the medians of processor and wall time of each kind. Each run has directories of its own, removed at the very end."""
+    taken = {kind: [] for kind in KINDS}
+    with project(pinfold, lambda root: index(root, packages, files)) as (place, tool, environment):
         for run in range(runs):
             cache = str(place / f"cache{run}")
             for kind, venv in [("cold", "one"), ("warm", "two"), ("nothing", "two")]:
                 sync = [*tool, cache, "sync", "--python", sys.executable, "--venv", str(place / f"{venv}{run}")]
                 taken[kind].append(timed(sync, environment))
-        server.shutdown()
-        subprocess.run(["chmod", "-R", "u+w", str(place)], check=True)
     return {kind: tuple(statistics.median(values) for values in zip(*times)) for kind, times in taken.items()}
 
 
@@ -185,8 +240,13 @@ def main():
     parser.add_argument("--svg")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--largest", type=int, default=30000, help="files of the largest set")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory by the size of one file, and nothing else")
     given = parser.parse_args()
     pinfold = str(pathlib.Path(given.pinfold).resolve())
+    if given.memory:
+        for mebibytes in (16, 128, 1024, 3072):
+            print(f"{mebibytes:9,} MiB in one file: peak of {peak_memory(pinfold, mebibytes):4.0f} MiB", flush=True)
+        return
     sizes = [size for size in (100, 300, 1000, 3000, 10000, 30000) if size <= given.largest]
     print(f"{'packages':>9} {'files':>9} " + " ".join(f"{WORDS[kind]:>19}" for kind in KINDS) + "   processor (wall) seconds")
     by_files = table(pinfold, sizes, given.runs, lambda size: (PACKAGES, size))

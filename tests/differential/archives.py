@@ -37,12 +37,12 @@ def wheel(choose):
 
 
 def widen(choose, archive):
-    """Writes a zip64 end record and its locator, which some or all numbers of the end record ask for."""
+    """Writes a zip64 end record and its locator, which some, all or (as `zipfile` does it from 2 GiB on) no numbers of the end record ask for."""
     end = archive.rfind(b"PK\x05\x06")
     count, = struct.unpack_from("<H", archive, end + 10)
     size, start = struct.unpack_from("<II", archive, end + 12)
     wide = wide_end(count, size, start, end)
-    asked = choose.choice([(8, 10), (12,), (16,), (8, 10, 12, 16)])
+    asked = choose.choice([(), (8, 10), (12,), (16,), (8, 10, 12, 16)])
     for offset in asked:
         width = 2 if offset < 12 else 4
         archive[end + offset:end + offset + width] = b"\xff" * width

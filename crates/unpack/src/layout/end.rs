@@ -45,12 +45,11 @@ impl End {
         };
         let before = &tail[..record_start];
         let saturated = [plain.entries == 0xffff, plain.directory_bytes == MAX32, plain.directory_start == MAX32];
-        let (end, directory_end) = if saturated.contains(&true) {
+        let (end, directory_end) = if saturated.contains(&true) || holds_locator(before) {
             let wide = Self::parse_wide(before, total_bytes)?;
             plain.agree(&wide, saturated).map_err(refused)?;
             (wide, total_bytes - END_BYTES as u64)
         } else {
-            refuse_hidden_locator(before).map_err(refused)?;
             (plain, total_bytes - RECORD_BYTES as u64)
         };
         if end.directory_start.checked_add(end.directory_bytes) != Some(directory_end) {
@@ -98,19 +97,15 @@ impl End {
     }
 }
 
-/// Refuses a zip64 locator in the place where readers look for one, in front of an end record that does not ask for it.
+/// Returns true if a zip64 locator stands where readers look for one.
 ///
-/// The comment or an extra field of the last central header can hold one, with a zip64 end record and a second central
-/// directory before it: readers that look for the locator first, as Python's `zipfile` does, then see another archive
-/// than those that look at the end record first (ZW13).
-fn refuse_hidden_locator(before: &[u8]) -> Result<(), &'static str> {
+/// It need not be asked for: Python's `zipfile` writes one from 2 GiB on, where the end record still has room. Then both say
+/// the same. But the comment or an extra field of the last central header can hold one too, with a zip64 end record and a
+/// second central directory before it: readers that look for the locator first then see another archive than those that
+/// look at the end record first (ZW13). Such a directory does not end where both records say that it does.
+fn holds_locator(before: &[u8]) -> bool {
     let place = before.len().checked_sub(LOCATOR64_BYTES).map(|start| &before[start..]);
-    match place {
-        Some(place) if place.starts_with(LOCATOR64) => {
-            Err("a zip64 locator before an end record that does not ask for one")
-        }
-        _ => Ok(()),
-    }
+    place.is_some_and(|place| place.starts_with(LOCATOR64))
 }
 
 /// Returns true if bytes of a header hold the signature of an end record, a zip64 end record or its locator: somebody

@@ -166,8 +166,11 @@ fn zw13_zip64_in_one_place_only() {
     let wide = || plain().zip64().entries(0xffff, 0xffff).central_offset(u32::MAX).central_bytes(u32::MAX);
     check(wide(), "ok");
     check(plain().zip64().entries(0xffff, 0xffff), "ok");
-    // Not announced by the end record: some readers believe it, some do not.
-    check(plain().zip64(), "archive-layout");
+    // Not asked for by the end record, as `zipfile` writes it from 2 GiB on: both must say the same.
+    check(plain().zip64(), "ok");
+    check(plain().zip64().entries(1, 1), "archive-layout");
+    check(plain().zip64().central_offset(1), "archive-layout");
+    check(plain().zip64().central_bytes(1), "archive-layout");
     check(wide().locator_offset(0), "archive-layout");
     check(wide().extensible([0; 56]), "archive-layout");
     check(wide().entries(1, 1), "archive-layout");
@@ -225,6 +228,78 @@ fn zw13_a_second_end_in_the_last_central_header() {
     // A comment and an extra field that hide nothing.
     check(with_comment(b"PK, said the knight".to_vec()), "ok");
     check(with_extra(b"\x77\x77\x04\0PK\x07\x08".to_vec()), "ok");
+}
+
+/// An archive with a stored member of zeros that are nowhere.
+struct Sparse {
+    head: Vec<u8>,
+    hole_bytes: u64,
+    tail: Vec<u8>,
+    position: u64,
+}
+
+impl Sparse {
+    fn end(&self) -> u64 {
+        self.head.len() as u64 + self.hole_bytes + self.tail.len() as u64
+    }
+
+    fn byte(&self, position: u64) -> u8 {
+        let behind = self.head.len() as u64 + self.hole_bytes;
+        let (bytes, at) = if position < behind { (&self.head, position) } else { (&self.tail, position - behind) };
+        bytes.get(usize::try_from(at).unwrap_or(usize::MAX)).copied().unwrap_or(0)
+    }
+}
+
+impl std::io::Read for Sparse {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = (self.end() - self.position).min(buffer.len() as u64);
+        for byte in &mut buffer[..count as usize] {
+            *byte = self.byte(self.position);
+            self.position += 1;
+        }
+        Ok(count as usize)
+    }
+}
+
+impl std::io::Seek for Sparse {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.position = match to {
+            std::io::SeekFrom::Start(position) => position,
+            std::io::SeekFrom::Current(by) => self.position.checked_add_signed(by).unwrap(),
+            std::io::SeekFrom::End(by) => self.end().checked_add_signed(by).unwrap(),
+        };
+        Ok(self.position)
+    }
+}
+
+/// The wheels of torch are of this size: between 2 and 4 GiB `zipfile` writes a zip64 end that nothing asks for.
+#[test]
+fn archives_beyond_two_gibibytes_are_read_with_and_without_a_zip64_end() {
+    let hole_bytes = 0x9000_0000_u64;
+    let sizes = |fields: &mut HeaderFields| {
+        (fields.packed_bytes, fields.unpacked_bytes) = (Some(hole_bytes as u32), Some(hole_bytes as u32));
+    };
+    let member = ZipMember::new("a.bin", "").stored().both(sizes);
+    let local_bytes = 30 + 5;
+    let directory_start = local_bytes + hole_bytes;
+    let archive = |zip: HostileZip| {
+        let zip = zip.central_offset(directory_start as u32);
+        let mut head = zip.build();
+        let tail = head.split_off(local_bytes as usize);
+        Sparse { head, hole_bytes, tail, position: 0 }
+    };
+    let plain = || HostileZip::new().member(member.clone());
+    assert_eq!(read_layout(&mut archive(plain())).unwrap().members[0].unpacked_bytes, hole_bytes);
+    let mut wide = archive(plain().zip64());
+    // The recipe counts what is in memory only: directory and record are behind the hole.
+    let record = wide.tail.windows(4).position(|window| window == b"PK\x06\x06").unwrap();
+    let record_start = directory_start + record as u64;
+    wide.tail[record + 48..record + 56].copy_from_slice(&directory_start.to_le_bytes());
+    wide.tail[record + 56 + 8..record + 56 + 16].copy_from_slice(&record_start.to_le_bytes());
+    assert_eq!(read_layout(&mut wide).unwrap().members[0].unpacked_bytes, hole_bytes);
+    wide.position = 0;
+    wide.tail[record + 48] ^= 1;
+    assert_eq!(read_layout(&mut wide).unwrap_err().refusal_code(), Some("archive-layout"));
 }
 
 #[test]
