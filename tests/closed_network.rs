@@ -79,3 +79,44 @@ fn nobody_listens_any_more() {
     project.sync().expect_code(0);
     project.pinfold("verify").run().expect_code(0);
 }
+
+/// Two big files arrive at a time, the others wait for their turn: when one of the two fails, nobody asks for another.
+#[test]
+fn nothing_that_waits_is_asked_for_after_a_failure() {
+    let names = ["one", "two", "three", "four", "five"];
+    let index = names.iter().fold(Index::new(), |index, name| index.wheel(name, "1.0"));
+    let project = Project::new(index, &names);
+    let lock = project.lock();
+    let asked = |project: &Project| {
+        // Whoever gets less than was promised asks for the rest: it is the files that are counted.
+        let files = project.server.requests_to(".whl").into_iter().map(|request| request.path);
+        let files = files.collect::<std::collections::BTreeSet<_>>();
+        project.server.forget_requests();
+        files
+    };
+    // The lock says of each that it is big, and none is.
+    let (mut lied, mut number) = (String::new(), 0_u64);
+    for line in lock.split_inclusive('\n') {
+        let size = line.split_once("size = ").map(|(before, rest)| (before, rest.trim_start_matches(char::is_numeric)));
+        match size {
+            Some((before, rest)) => {
+                number += 1;
+                lied += &format!("{before}size = {}{rest}", (64 << 20) + number);
+            }
+            None => lied += line,
+        }
+    }
+    assert_eq!(number, 5, "{lock}");
+    project.home.write("pylock.toml", &lied);
+    names
+        .iter()
+        .for_each(|name| project.server.fault_on(&format!("/files/{name}-1.0-py3-none-any.whl"), Fault::Delay(200)));
+    asked(&project);
+    project.sync().expect_code(3).expect_stderr("error[size-mismatch]");
+    let begun = asked(&project);
+    assert!((1..=2).contains(&begun.len()), "{begun:?}");
+    // The control: the truth is told, and every file is asked for.
+    project.home.write("pylock.toml", &lock);
+    project.sync().expect_code(0);
+    assert_eq!(asked(&project).len(), 5);
+}

@@ -204,11 +204,22 @@ fn a_running_interpreter_keeps_what_it_has_open() {
     assert_eq!(rest, ["1.0|data 1.0", "late 2.0", "False"]);
 }
 
-/// Whenever the process dies, what another tool made is whole: still in its place, or set aside.
 #[cfg(unix)]
 #[test]
 fn nothing_is_lost_when_adopting_is_interrupted() {
-    use pinfold_testkit::{Meddling, Watching, announce_skipped};
+    adopting_is_interrupted(pinfold_testkit::Lacking::Nothing);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_lost_when_adopting_in_two_steps_is_interrupted() {
+    adopting_is_interrupted(pinfold_testkit::Lacking::Exchange);
+}
+
+/// Whenever the process dies, what another tool made is whole: still in its place, or set aside.
+#[cfg(unix)]
+fn adopting_is_interrupted(lacking: pinfold_testkit::Lacking) {
+    use pinfold_testkit::{Lacking, Meddling, Watching, announce_skipped};
     let project = Project::new(versions(), &["a==1.0"]);
     project.lock();
     let (root, venv) = (project.home.project(), project.home.project().join(".venv"));
@@ -223,17 +234,18 @@ fn nothing_is_lost_when_adopting_is_interrupted() {
     };
     let adopt = || project.pinfold("sync").arg("--adopt");
     prepare();
-    let traced = match adopt().traced(Watching::Changes, None) {
+    let traced = match adopt().traced_on(lacking, Watching::Changes, None) {
         Ok(traced) => traced,
         Err(reason) => return announce_skipped("killing while adopting", &reason),
     };
     traced.finished.expect_code(0);
+    let mut between = 0;
     let is_move = |call: &str| call.starts_with("rename") || call.starts_with("unlink") || call.starts_with("rmdir");
     let points = traced.points.iter().filter(|it| is_move(it.call) && it.files.contains(".venv")).collect::<Vec<_>>();
     assert!(points.len() >= 3, "{points:?}");
     for point in points {
         prepare();
-        let killed = adopt().traced(Watching::Changes, Some((point, Meddling::Kill))).unwrap();
+        let killed = adopt().traced_on(lacking, Watching::Changes, Some((point, Meddling::Kill))).unwrap();
         let context = format!("killed before {point}: {}", killed.finished);
         let kept = || {
             let aside = std::fs::read_dir(state(&project)).unwrap().flatten().map(|entry| entry.path());
@@ -241,10 +253,13 @@ fn nothing_is_lost_when_adopting_is_interrupted() {
             places.any(|place| place.join("precious.txt").exists() && place.join("pyvenv.cfg").exists())
         };
         let is_new = venv.join(".pinfold/receipt.json").exists();
-        assert!(is_new != venv.join("precious.txt").exists(), "{context}");
-        adopt().run().expect_code(0);
+        let is_old = venv.join("precious.txt").exists();
+        between += usize::from(!is_new && !is_old && !venv.exists() && kept());
+        assert!(is_new != is_old || lacking == Lacking::Exchange && !venv.exists() && kept(), "{context}");
+        adopt().traced_on(lacking, Watching::Changes, None).unwrap().finished.expect_code(0);
         assert!(kept() && venv.join(".pinfold/receipt.json").exists(), "{context}");
         project.pinfold("verify").run().expect_code(0);
     }
     assert!(root.join("pylock.toml").exists());
+    assert_eq!(between > 0, lacking == Lacking::Exchange, "{between} between two renames");
 }

@@ -40,6 +40,9 @@ mod secrets;
 mod shadowed_programs;
 // Wheels that run at every start of the interpreter.
 mod startup_hooks;
+// Directories that become links while pinfold works in them.
+#[cfg(unix)]
+mod swapped_directory;
 // Locks that were edited.
 mod tampered_lock;
 // Text that drives the terminal.

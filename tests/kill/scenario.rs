@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::Sha256;
 use pinfold_store::Store;
-use pinfold_testkit::{Finished, Index, Pinfold, Python, WheelRecipe, sha256};
+use pinfold_testkit::{
+    Finished, Index, Lacking, Meddling, Pinfold, Point, Python, Traced, Watching, WheelRecipe, sha256,
+};
 
 use crate::project::Project;
 
@@ -27,6 +29,8 @@ pub(crate) struct Scenario {
     locks: (Option<&'static str>, &'static str),
     /// The new environment, but for what differs each time.
     new: Tree,
+    /// What the system cannot do: then two renames do what one exchange does elsewhere, with nothing in place in between.
+    lacking: Lacking,
 }
 
 /// Which environment is there.
@@ -101,6 +105,35 @@ impl Scenario {
         Self::new("repair", prepare, REPAIR, REPAIR, (None, OLD))
     }
 
+    /// The first environment, in the place of an empty directory, on a system that cannot exchange two directories.
+    pub(crate) fn first_install_in_two_steps() -> Self {
+        let prepare = |project: &Project| {
+            forget(project, ".venv");
+            forget(project, ".pinfold-.venv");
+            fs::create_dir(project.home.project().join(".venv")).expect("can make a directory");
+        };
+        Self::new("first install in two steps", prepare, SYNC_NEW, SYNC_NEW, (None, NEW)).lacking(Lacking::Exchange)
+    }
+
+    /// As [`Scenario::update_by_copies`], but with links, on a system that cannot exchange two directories.
+    pub(crate) fn update_in_two_steps() -> Self {
+        let prepare = |project: &Project| {
+            forget(project, GENERATIONS);
+            [SYNC_OLD, SYNC_NEW, SYNC_OLD, SYNC_NEW, SYNC_OLD].iter().for_each(|command| done(project, command));
+        };
+        Self::new("update in two steps", prepare, SYNC_NEW, SYNC_NEW, (Some(OLD), NEW)).lacking(Lacking::Exchange)
+    }
+
+    /// As [`Scenario::rollback`], on a system that has no call for anything but a plain rename.
+    pub(crate) fn rollback_in_two_steps() -> Self {
+        let scenario = Self::rollback();
+        Self { name: "rollback in two steps", ..scenario }.lacking(Lacking::RenameFlags)
+    }
+
+    fn lacking(self, lacking: Lacking) -> Self {
+        Self { lacking, ..self }
+    }
+
     fn new(
         name: &'static str,
         prepare: fn(&Project),
@@ -109,7 +142,8 @@ impl Scenario {
         locks: (Option<&'static str>, &'static str),
     ) -> Self {
         let project = project();
-        let mut scenario = Self { name, project, prepare, command, again, locks, new: Tree::new() };
+        let lacking = Lacking::Nothing;
+        let mut scenario = Self { name, project, prepare, command, again, locks, new: Tree::new(), lacking };
         // Everything is fetched once, so that a scenario in which the store is full begins as all its repetitions do.
         done(&scenario.project, SYNC_NEW);
         scenario.prepare();
@@ -128,6 +162,38 @@ impl Scenario {
     /// The command that is interrupted.
     pub(crate) fn command(&self) -> Pinfold<'_> {
         command(&self.project, self.command)
+    }
+
+    /// Runs the command that is interrupted under a tracer, on a system that can as much as the scenario's.
+    pub(crate) fn traced(&self, watching: Watching, meddle: Option<(&Point, Meddling<'_>)>) -> Result<Traced, String> {
+        self.command().traced_on(self.lacking, watching, meddle)
+    }
+
+    /// Returns true if the environments cannot be exchanged in one step.
+    pub(crate) fn is_in_two_steps(&self) -> bool {
+        self.lacking != Lacking::Nothing
+    }
+
+    /// Runs a command in peace, on a system that can as much as the scenario's.
+    fn in_peace(&self, command: Pinfold<'_>) -> Finished {
+        if !self.is_in_two_steps() {
+            return command.run();
+        }
+        command.traced_on(self.lacking, Watching::Changes, None).expect("it could be traced a moment ago").finished
+    }
+
+    /// Where two renames are needed, there is a moment in which the environment is in neither place: then any command that
+    /// reads the history finishes what was begun. True if this was such a moment.
+    pub(crate) fn settle(&self, before: &Tree, context: &str) -> bool {
+        let is_between = self.is_in_two_steps() && !before.is_empty() && !self.project.home.has(".venv");
+        if is_between {
+            let settled = self.in_peace(command(&self.project, &["history"]));
+            assert!(
+                settled.code == 0 && self.project.home.has(".venv"),
+                "{context}\nnothing was made up for: {settled}"
+            );
+        }
+        is_between
     }
 
     /// Returns the environment that is there.
@@ -168,10 +234,8 @@ impl Scenario {
                 compared(&self.new, &now)
             );
         }
-        assert!(
-            !before.is_empty() || found == Found::New || !self.project.home.has(".venv"),
-            "{context}\nan empty environment"
-        );
+        let may_be_empty = self.is_in_two_steps() || !self.project.home.has(".venv");
+        assert!(!before.is_empty() || found == Found::New || may_be_empty, "{context}\nan empty environment");
         if found == Found::New || self.locks.0.is_some() {
             let verified = self.verify(found);
             assert!(verified.code == 0, "{context}\n{verified}");
@@ -186,7 +250,7 @@ impl Scenario {
 
     /// Runs the command once more, in peace: the new environment, the old one in the history, a store that is whole.
     pub(crate) fn goes_on(&self, before: &Tree, context: &str) {
-        let again = command(&self.project, self.again).run();
+        let again = self.in_peace(command(&self.project, self.again));
         assert!(again.code == 0, "{context}\nthe next run failed: {again}");
         assert!(self.found(before, context) == Found::New, "{context}\nthe next run did nothing: {again}");
         self.history_has(before, context);

@@ -2,27 +2,24 @@
 //!
 //! A path can be led elsewhere at any time: whoever may rename the directory that the environment is in can put a link in
 //! its place. What is open stays what it is. So everything that puts an environment in its place, takes it out, or notes
-//! that, goes by a path's name below one of the open directories; the path itself is only for people. Before anything is
-//! begun the paths are looked at, too: pinfold refuses rather than works on a directory that nobody finds any more.
+//! that, removes what is no longer needed, or reads a receipt to decide on one of these, goes by a path's name below one of
+//! the open directories; the path itself is only for people. Before anything is begun the paths are looked at, too: pinfold
+//! refuses rather than works on a directory that nobody finds any more.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
-use crate::disk::{Directory, Kind};
-use crate::{InstallError, platform};
+use crate::disk::{self, Contents, Directory, Kind, Opened};
+use crate::{InstallError, Receipt, platform};
 
 /// The directory that an environment is in, and pinfold's own beside the environment.
 #[derive(Debug)]
 pub(crate) struct Anchor {
     parent: Opened,
-    state: Opened,
-}
-
-#[derive(Debug)]
-struct Opened {
-    directory: Directory,
-    path: PathBuf,
+    state: PathBuf,
+    /// None if there is none, and nobody holds its lock.
+    opened: Option<Directory>,
 }
 
 impl Anchor {
@@ -31,15 +28,28 @@ impl Anchor {
     /// # Errors
     /// [`InstallError::Foreign`] if the lock that is held is not there.
     pub(crate) fn open(state: &Path, lock: (&str, &File)) -> Result<Self, InstallError> {
-        let (parent, name) = state.parent().zip(state.file_name()).ok_or_else(|| replaced(state))?;
-        let directory = Directory::open(parent).map_err(InstallError::io("open", parent))?;
-        let opened = directory.open_in(&name.to_string_lossy()).map_err(InstallError::io("open", state))?;
-        let held = opened.open_file(lock.0).and_then(|file| platform::is_same_file(&file, lock.1));
+        let (parent, name) = split(state)?;
+        let parent = Opened::at(parent).map_err(InstallError::io("open", parent))?;
+        let directory = parent.directory.open_in(&name).map_err(InstallError::io("open", state))?;
+        let held = directory.open_file(lock.0).and_then(|file| platform::is_same_file(&file, lock.1));
         if !held.map_err(InstallError::io("open", &state.join(lock.0)))? {
             return Err(replaced(state));
         }
-        let parent = Opened { directory, path: parent.to_owned() };
-        Ok(Self { parent, state: Opened { directory: opened, path: state.to_owned() } })
+        Ok(Self { parent, state: state.to_owned(), opened: Some(directory) })
+    }
+
+    /// Opens the directory of `state`, and `state` in it if it is there, to read what is in them.
+    ///
+    /// # Errors
+    /// [`InstallError::Io`].
+    pub(crate) fn to_read(state: &Path) -> Result<Self, InstallError> {
+        let (parent, name) = split(state)?;
+        let parent = Opened::at(parent).map_err(InstallError::io("open", parent))?;
+        let opened = match parent.directory.open_in(&name) {
+            Err(error) if is_absence(&error) => None,
+            opened => Some(opened.map_err(InstallError::io("open", state))?),
+        };
+        Ok(Self { parent, state: state.to_owned(), opened })
     }
 
     /// Refuses if the paths no longer lead to what was opened.
@@ -47,7 +57,8 @@ impl Anchor {
     /// # Errors
     /// [`InstallError::Foreign`].
     pub(crate) fn check(&self) -> Result<(), InstallError> {
-        for Opened { directory, path } in [&self.parent, &self.state] {
+        let state = self.opened.as_ref().map(|opened| (opened, &self.state));
+        for (directory, path) in [(&self.parent.directory, &self.parent.path)].into_iter().chain(state) {
             match platform::is_directory_at(directory, path) {
                 Ok(true) => {}
                 Ok(false) => return Err(replaced(path)),
@@ -56,6 +67,52 @@ impl Anchor {
             }
         }
         Ok(())
+    }
+
+    /// Opens a directory; a link in its place is none.
+    pub(crate) fn open_directory(&self, path: &Path) -> io::Result<Opened> {
+        let directory = self.at(path, Directory::open_in)?;
+        Ok(Opened { directory, path: path.to_owned() })
+    }
+
+    /// Returns true if there is something, whatever it is.
+    ///
+    /// # Errors
+    /// [`InstallError::Io`] if that cannot be found out.
+    pub(crate) fn has(&self, path: &Path) -> Result<bool, InstallError> {
+        match self.at(path, Directory::facts) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(InstallError::io("look at", path)(error)),
+        }
+    }
+
+    /// Reads a small file of our own, through no link.
+    pub(crate) fn read_own(&self, path: &Path, limit: u64) -> io::Result<Contents> {
+        self.at(path, |parent, name| disk::read_own(parent, name, limit))
+    }
+
+    /// Returns the directories inside a directory with their names, sorted; none if it does not exist.
+    ///
+    /// # Errors
+    /// [`InstallError::Io`].
+    pub(crate) fn subdirectories(&self, path: &Path) -> Result<Vec<(String, PathBuf)>, InstallError> {
+        match self.open_directory(path).and_then(|opened| opened.subdirectories()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            found => found.map_err(InstallError::io("list", path)),
+        }
+    }
+
+    /// Reads the header of the receipt of the environment in a directory; none if there is none, or no directory.
+    ///
+    /// # Errors
+    /// As [`Receipt::read`].
+    pub(crate) fn receipt(&self, path: &Path) -> Result<Option<Receipt>, InstallError> {
+        match self.open_directory(path) {
+            Ok(opened) => Receipt::read_in(&opened),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(InstallError::io("open", path)(error)),
+        }
     }
 
     /// Renames to where nothing is, not even an empty directory.
@@ -88,7 +145,12 @@ impl Anchor {
 
     /// Removes an empty directory.
     pub(crate) fn remove_directory(&self, path: &Path) -> io::Result<()> {
-        self.at(path, platform::remove_directory)
+        self.at(path, Directory::remove_directory)
+    }
+
+    /// Removes a directory with everything in it, and goes into nothing that takes a directory's place meanwhile.
+    pub(crate) fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        self.at(path, Directory::remove_tree)
     }
 
     /// Removes a file, if it is there.
@@ -132,17 +194,29 @@ impl Anchor {
         if path.parent() == Some(&self.parent.path) {
             return act(&self.parent.directory, &name);
         }
-        let inside = path.strip_prefix(&self.state.path).map_err(|_| ErrorKind::InvalidInput)?;
+        let inside = path.strip_prefix(&self.state).map_err(|_| ErrorKind::InvalidInput)?;
+        let state = self.opened.as_ref().ok_or(ErrorKind::NotFound)?;
         let mut between = inside.parent().into_iter().flat_map(Path::components);
         let mut directory = None;
         between.try_for_each(|part| {
             let Component::Normal(part) = part else { return Err(io::Error::from(ErrorKind::InvalidInput)) };
             let part = part.to_str().ok_or(ErrorKind::InvalidInput)?;
-            directory = Some(directory.as_ref().unwrap_or(&self.state.directory).open_in(part)?);
+            directory = Some(directory.as_ref().unwrap_or(state).open_in(part)?);
             Ok(())
         })?;
-        act(directory.as_ref().unwrap_or(&self.state.directory), &name)
+        act(directory.as_ref().unwrap_or(state), &name)
     }
+}
+
+/// Returns the directory that pinfold's own is in, and the name of that.
+fn split(state: &Path) -> Result<(&Path, String), InstallError> {
+    let (parent, name) = state.parent().zip(state.file_name()).ok_or_else(|| replaced(state))?;
+    Ok((parent, name.to_string_lossy().into_owned()))
+}
+
+/// Returns true if there is nothing, or no directory.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound)
 }
 
 fn replaced(path: &Path) -> InstallError {

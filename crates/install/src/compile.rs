@@ -19,7 +19,7 @@ use pinfold_packaging::{PackageName, PythonMinor};
 
 use crate::disk::{self, Directory};
 use crate::receipt::digest;
-use crate::verify::compiler::{Compiler, Made, Task, read_source};
+use crate::verify::compiler::{Compiler, Made, TIME_LIMIT, Task, read_source};
 use crate::verify::known::{Key, Known, Way};
 use crate::verify::marshal::{self, Canonical, Layout};
 use crate::{InstallError, InstalledFile, Interpreter, InterpreterError, bytecode, layout};
@@ -40,8 +40,8 @@ pub(crate) struct Modules<'m> {
     pub(crate) progress: &'m (dyn Fn(u64) + Sync),
 }
 
-/// Compiles every module and returns the files that this made. One that cannot be compiled is left to the interpreter,
-/// which says so when it is imported.
+/// Compiles every module and returns the files that this made. One of which the interpreter says that it cannot be compiled
+/// is left to it: it says so again when that is imported.
 pub(crate) fn compile(modules: &Modules<'_>, workers: usize) -> Result<Vec<InstalledFile>, InstallError> {
     let Modules { root: path, interpreter, .. } = *modules;
     let minor = PythonMinor::of(&interpreter.version);
@@ -54,10 +54,12 @@ pub(crate) fn compile(modules: &Modules<'_>, workers: usize) -> Result<Vec<Insta
     let tag = format!("cpython-{}{}", minor.major(), minor.minor());
     let found = modules.find(&tag);
     let tasks: Vec<Task<'_>> = found.iter().map(Module::task).collect();
-    let compiler = Compiler { root: &root, interpreter, workers };
+    let compiler = Compiler { root: &root, interpreter, workers, time_limit: TIME_LIMIT };
     let made = compiler.run(&tasks, &|position, made| {
         let module = &found[position];
-        let file = match code(interpreter, layout, module, made)? {
+        let unreadable = |_| compiler.unreadable(module.source.path.as_str());
+        let code = made.code.map(|code| marshal::canonical(code, layout)).transpose().map_err(unreadable)?;
+        let file = match code {
             Some(code) => Some((write(path, &root, module, made, &code)?, made.magic, code.digest)),
             None => None,
         };
@@ -128,21 +130,6 @@ impl<'m> Modules<'m> {
             None => InstallError::io("read", &disk::below(self.root, path))(ErrorKind::InvalidData.into()),
         }
     }
-}
-
-/// Returns the code in the form in which it is written.
-fn code(
-    interpreter: &Interpreter,
-    layout: Layout,
-    module: &Module<'_>,
-    made: &Made<'_>,
-) -> Result<Option<Canonical>, InstallError> {
-    let Some(code) = made.code else { return Ok(None) };
-    let unreadable = |_| InterpreterError::Answer {
-        path: interpreter.base_executable.clone(),
-        reason: format!("the code that it makes of `{}` cannot be read", module.source.path),
-    };
-    Ok(Some(marshal::canonical(code, layout).map_err(unreadable)?))
 }
 
 /// Writes the bytecode of a source.

@@ -2,8 +2,67 @@
 //! through a link that somebody puts in place meanwhile.
 
 use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+/// An open directory with its path, which is for people: what is done goes by the directory.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) directory: Directory,
+    pub(crate) path: PathBuf,
+}
+
+impl Opened {
+    /// Opens the directory at a path; a link in its place is none.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self { directory: Directory::open(path)?, path: path.to_owned() })
+    }
+
+    /// Returns the directories in it with their names, sorted.
+    pub(crate) fn subdirectories(&self) -> io::Result<Vec<(String, PathBuf)>> {
+        let entries = self.directory.entries()?.into_iter().filter(|(_, kind)| *kind == Kind::Directory);
+        let named = entries.map(|(name, _)| (name.to_string_lossy().into_owned(), self.path.join(name)));
+        let mut found: Vec<_> = named.collect();
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// What reading a small file of our own came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// What is in it.
+    Bytes(Vec<u8>),
+    /// There is none.
+    Gone,
+    /// Something else is in its place, a link for one.
+    Irregular,
+    /// It has more than it may.
+    TooLarge,
+}
+
+/// Reads a regular file of an open directory, through no link, if it has no more bytes than this.
+pub(crate) fn read_own(directory: &Directory, name: &str, limit: u64) -> io::Result<Contents> {
+    let file = match directory.open_file(name) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Contents::Gone),
+        Err(error) => {
+            let is_irregular = directory.facts(name).is_ok_and(|facts| facts.kind != Kind::File);
+            return if is_irregular { Ok(Contents::Irregular) } else { Err(error) };
+        }
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(Contents::Irregular);
+    }
+    let mut bytes = Vec::new();
+    if metadata.len() <= limit {
+        bytes.reserve(usize::try_from(metadata.len()).unwrap_or(0));
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+    }
+    let is_too_large = metadata.len().max(bytes.len() as u64) > limit;
+    Ok(if is_too_large { Contents::TooLarge } else { Contents::Bytes(bytes) })
+}
 
 /// What the file system says about an entry, without following it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +92,7 @@ impl Facts {
 }
 
 /// What an entry of a directory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Directory,
     File,
@@ -60,12 +119,15 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 
 #[cfg(unix)]
 mod unix {
+    use std::ffi::{CStr, CString, OsStr, OsString};
     use std::fs::File;
     use std::io;
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-    use std::path::Path;
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    use std::path::{Path, PathBuf};
 
-    use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+    use rustix::fs::{AtFlags, Dir, DirEntry, FileType, Mode, OFlags};
+    use rustix::io::Errno;
 
     use super::{Facts, Kind};
 
@@ -77,17 +139,78 @@ mod unix {
     const HANDLE: OFlags = OFlags::PATH;
     #[cfg(not(target_os = "linux"))]
     const HANDLE: OFlags = OFlags::RDONLY;
+    /// A directory, through no link.
+    const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
     impl Directory {
+        /// Opens the directory at a path; a link in its place is no directory.
         pub(crate) fn open(path: &Path) -> io::Result<Self> {
-            let flags = HANDLE.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-            Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
+            Ok(Self(rustix::fs::open(path, HANDLE.union(DIRECTORY), Mode::empty()).map_err(no_link)?))
         }
 
         /// Opens a directory below this one; empty is this one.
         pub(crate) fn open_in(&self, path: &str) -> io::Result<Self> {
-            let flags = HANDLE.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-            Ok(Self(rustix::fs::openat(&self.0, if path.is_empty() { "." } else { path }, flags, Mode::empty())?))
+            let path = if path.is_empty() { "." } else { path };
+            Ok(Self(rustix::fs::openat(&self.0, path, HANDLE.union(DIRECTORY), Mode::empty()).map_err(no_link)?))
+        }
+
+        /// Opens this directory for what a handle does not serve: to list it, or to wait until it is on the disk.
+        pub(crate) fn readable(&self) -> io::Result<File> {
+            Ok(File::from(rustix::fs::openat(&self.0, ".", OFlags::RDONLY.union(DIRECTORY), Mode::empty())?))
+        }
+
+        /// Returns what is in this directory, sorted by name.
+        pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+            let mut entries = Vec::new();
+            for entry in Dir::new(self.readable()?)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                if [c".", c".."].contains(&name) {
+                    continue;
+                }
+                let kind = match entry.file_type() {
+                    FileType::Unknown => match self.facts_of(name) {
+                        Err(Errno::NOENT) => continue,
+                        facts => facts?.kind,
+                    },
+                    kind => kind_of(kind),
+                };
+                entries.push((OsString::from_vec(name.to_bytes().to_vec()), kind));
+            }
+            entries.sort();
+            Ok(entries)
+        }
+
+        /// Returns what a link points at.
+        pub(crate) fn read_link(&self, name: &str) -> io::Result<PathBuf> {
+            let target = rustix::fs::readlinkat(&self.0, name, Vec::new())?;
+            Ok(OsStr::from_bytes(target.to_bytes()).into())
+        }
+
+        /// Removes an empty directory.
+        pub(crate) fn remove_directory(&self, name: &str) -> io::Result<()> {
+            Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+        }
+
+        /// Removes a directory with everything in it. Each directory is opened from the one that it is in, through no link,
+        /// and emptied by what was opened: whatever takes its place meanwhile is not gone into, and stays.
+        pub(crate) fn remove_tree(&self, name: &str) -> io::Result<()> {
+            let name = CString::new(name)?;
+            let mut levels = vec![Level::open(self.0.as_fd(), &name).map_err(no_link)?];
+            while let Some(level) = levels.last_mut() {
+                match level.next()? {
+                    Some(entry) => {
+                        let inside = level.remove(&entry)?;
+                        levels.extend(inside);
+                    }
+                    None => {
+                        let Some(Level { name, .. }) = levels.pop() else { break };
+                        let parent = levels.last().map_or(Ok(self.0.as_fd()), |parent| parent.listing.fd())?;
+                        unless_gone(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR))?;
+                    }
+                }
+            }
+            Ok(())
         }
 
         pub(crate) fn make_directory(&self, path: &str) -> io::Result<()> {
@@ -129,13 +252,12 @@ mod unix {
         }
 
         pub(crate) fn facts(&self, name: &str) -> io::Result<Facts> {
+            Ok(self.facts_of(name)?)
+        }
+
+        fn facts_of(&self, name: impl rustix::path::Arg) -> rustix::io::Result<Facts> {
             let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            let kind = match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => Kind::Directory,
-                FileType::RegularFile => Kind::File,
-                FileType::Symlink => Kind::Link,
-                _ => Kind::Other,
-            };
+            let kind = kind_of(FileType::from_raw_mode(stat.st_mode));
             let seconds = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
             #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "16 bits on macOS"))]
             let mode = u32::from(stat.st_mode) & 0o7777;
@@ -156,6 +278,61 @@ mod unix {
         }
     }
 
+    /// A directory that is being emptied.
+    struct Level {
+        name: CString,
+        listing: Dir,
+    }
+
+    impl Level {
+        fn open(parent: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<Self> {
+            let opened = rustix::fs::openat(parent, name, OFlags::RDONLY.union(DIRECTORY), Mode::empty())?;
+            Ok(Self { name: name.to_owned(), listing: Dir::new(opened)? })
+        }
+
+        fn next(&mut self) -> rustix::io::Result<Option<DirEntry>> {
+            let is_inside = |entry: &DirEntry| ![c".", c".."].contains(&entry.file_name());
+            self.listing.by_ref().find(|entry| entry.as_ref().map_or(true, is_inside)).transpose()
+        }
+
+        /// Removes an entry, or opens it if it is a directory.
+        fn remove(&self, entry: &DirEntry) -> rustix::io::Result<Option<Self>> {
+            let (directory, name) = (self.listing.fd()?, entry.file_name());
+            if matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
+                match Self::open(directory, name) {
+                    Err(Errno::NOENT) => return Ok(None),
+                    // It is something else by now.
+                    Err(Errno::LOOP | Errno::NOTDIR) => {}
+                    opened => return opened.map(Some),
+                }
+            }
+            unless_gone(rustix::fs::unlinkat(directory, name, AtFlags::empty()))?;
+            Ok(None)
+        }
+    }
+
+    /// Somebody else removed it: that is what was wanted.
+    fn unless_gone(removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
+        match removed {
+            Err(Errno::NOENT) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Systems differ in what they call a link where a directory is asked for.
+    fn no_link(error: Errno) -> Errno {
+        if error == Errno::LOOP { Errno::NOTDIR } else { error }
+    }
+
+    fn kind_of(kind: FileType) -> Kind {
+        match kind {
+            FileType::Directory => Kind::Directory,
+            FileType::RegularFile => Kind::File,
+            FileType::Symlink => Kind::Link,
+            _ => Kind::Other,
+        }
+    }
+
     /// Gives a new file the blocks of another, where the file system shares blocks.
     pub(crate) fn reflink(from: &File, to: &File) -> io::Result<()> {
         #[cfg(target_os = "linux")]
@@ -170,7 +347,8 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
-    use std::fs::{self, File, OpenOptions};
+    use std::ffi::OsString;
+    use std::fs::{self, File, FileType, OpenOptions};
     use std::io;
     use std::path::{Path, PathBuf};
 
@@ -200,6 +378,28 @@ mod other {
             fs::create_dir(self.0.join(path))
         }
 
+        pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+            let entry = |entry: io::Result<fs::DirEntry>| {
+                let entry = entry?;
+                Ok((entry.file_name(), kind_of(entry.file_type()?)))
+            };
+            let mut entries = fs::read_dir(&self.0)?.map(entry).collect::<io::Result<Vec<_>>>()?;
+            entries.sort();
+            Ok(entries)
+        }
+
+        pub(crate) fn read_link(&self, name: &str) -> io::Result<PathBuf> {
+            fs::read_link(self.0.join(name))
+        }
+
+        pub(crate) fn remove_directory(&self, name: &str) -> io::Result<()> {
+            fs::remove_dir(self.0.join(name))
+        }
+
+        pub(crate) fn remove_tree(&self, name: &str) -> io::Result<()> {
+            fs::remove_dir_all(self.0.join(name))
+        }
+
         /// Reserves no room: only speed would gain from it.
         pub(crate) fn reserve(_file: &File, _size_bytes: u64) {}
 
@@ -225,15 +425,19 @@ mod other {
 
         pub(crate) fn facts(&self, name: &str) -> io::Result<Facts> {
             let metadata = fs::symlink_metadata(self.0.join(name))?;
-            let kind = match metadata.file_type() {
-                kind if kind.is_symlink() => Kind::Link,
-                kind if kind.is_dir() => Kind::Directory,
-                kind if kind.is_file() => Kind::File,
-                _ => Kind::Other,
-            };
+            let kind = kind_of(metadata.file_type());
             let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             let mtime_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
             Ok(Facts { kind, size_bytes: metadata.len(), mtime_ns, inode: 0, mode: 0, owner: 0 })
+        }
+    }
+
+    fn kind_of(kind: FileType) -> Kind {
+        match kind {
+            kind if kind.is_symlink() => Kind::Link,
+            kind if kind.is_dir() => Kind::Directory,
+            kind if kind.is_file() => Kind::File,
+            _ => Kind::Other,
         }
     }
 
@@ -251,7 +455,7 @@ pub(crate) use unix::{Directory, reflink};
 pub(crate) fn make_directories<'a>(root: &Directory, directories: impl Iterator<Item = &'a str>) -> io::Result<()> {
     for directory in directories {
         match root.make_directory(directory) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             result => result?,
         }
     }
@@ -275,6 +479,74 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
 }
 
 /// Returns an absolute path with a relative one of slashes below it.
-pub(crate) fn below(root: &Path, path: &str) -> std::path::PathBuf {
+pub(crate) fn below(root: &Path, path: &str) -> PathBuf {
     if path.is_empty() { root.to_owned() } else { root.join(path) }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_is_removed_and_nothing_that_it_points_at() {
+        let home = tempfile::tempdir().unwrap();
+        let (victim, tree) = (home.path().join("victim"), home.path().join("tree"));
+        fs::create_dir_all(victim.join("inside")).unwrap();
+        fs::write(victim.join("precious"), "x").unwrap();
+        let deep = tree.join(vec!["d"; 200].join("/"));
+        fs::create_dir_all(&deep).unwrap();
+        symlink(&victim, tree.join("to-directory")).unwrap();
+        symlink(victim.join("precious"), deep.join("to-file")).unwrap();
+        symlink("nowhere", tree.join("to-nothing")).unwrap();
+        (0..2_000).for_each(|number| fs::write(tree.join(format!("file-{number}")), "").unwrap());
+        let parent = Directory::open(home.path()).unwrap();
+        parent.remove_tree("tree").unwrap();
+        assert!(!tree.exists() && victim.join("inside").exists() && victim.join("precious").exists());
+        // A link, and a file, are no trees.
+        symlink(&victim, &tree).unwrap();
+        for name in ["tree", "victim/precious"] {
+            assert_eq!(parent.remove_tree(name).unwrap_err().kind(), ErrorKind::NotADirectory, "{name}");
+        }
+        assert_eq!(parent.remove_tree("gone").unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(fs::symlink_metadata(&tree).unwrap().is_symlink() && victim.join("precious").exists());
+    }
+
+    #[test]
+    fn only_a_regular_file_of_a_bounded_size_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        fs::write(path("file"), "12345").unwrap();
+        fs::create_dir(path("directory")).unwrap();
+        symlink("file", path("link")).unwrap();
+        let _listening = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        let directory = Directory::open(home.path()).unwrap();
+        let read = |name: &str, limit: u64| read_own(&directory, name, limit).unwrap();
+        assert_eq!(read("file", 5), Contents::Bytes(b"12345".to_vec()));
+        assert_eq!(read("file", 4), Contents::TooLarge);
+        assert_eq!(read("gone", 5), Contents::Gone);
+        for name in ["directory", "link", "socket"] {
+            assert_eq!(read(name, 5), Contents::Irregular, "{name}");
+        }
+    }
+
+    #[test]
+    fn lists_by_name_what_is_inside() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("b"), "").unwrap();
+        fs::create_dir(home.path().join("c")).unwrap();
+        symlink("c", home.path().join("a")).unwrap();
+        let opened = Opened::at(home.path()).unwrap();
+        let found: Vec<(String, Kind)> = (opened.directory.entries().unwrap().into_iter())
+            .map(|(name, kind)| (name.into_string().unwrap(), kind))
+            .collect();
+        let expected = [("a", Kind::Link), ("b", Kind::File), ("c", Kind::Directory)];
+        assert_eq!(found, expected.map(|(name, kind)| (name.to_owned(), kind)));
+        assert_eq!(opened.subdirectories().unwrap(), [("c".to_owned(), home.path().join("c"))]);
+        assert_eq!(opened.directory.read_link("a").unwrap(), Path::new("c"));
+        assert_eq!(Opened::at(&home.path().join("a")).unwrap_err().kind(), ErrorKind::NotADirectory);
+    }
 }

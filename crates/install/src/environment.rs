@@ -4,11 +4,12 @@
 //! itself is never reached through a link: a link could lead the exchange anywhere.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::anchor::Anchor;
+use crate::disk::{Directory, Kind, Opened};
 use crate::waiting::{self, Waiting};
 use crate::{InstallError, Receipt, exchange, generations, ledger, platform, scripts};
 
@@ -115,10 +116,7 @@ impl Environment {
     /// # Errors
     /// [`InstallError::Foreign`] if something is there that pinfold did not make.
     pub fn receipt(&self) -> Result<Option<Receipt>, InstallError> {
-        match self.occupant()? {
-            Occupant::Ours(receipt) => Ok(Some(*receipt)),
-            Occupant::Empty | Occupant::Foreign | Occupant::Nothing => Ok(None),
-        }
+        self.occupant().map(Occupant::into_receipt)
     }
 
     /// Returns true if another tool made what is there, and it is to be set aside.
@@ -130,27 +128,30 @@ impl Environment {
     }
 
     /// Looks at what is in the environment's place.
-    pub(crate) fn occupant(&self) -> Result<Occupant, InstallError> {
+    fn occupant(&self) -> Result<Occupant, InstallError> {
+        self.occupant_of(Opened::at(&self.venv))
+    }
+
+    /// Looks at what was opened in the environment's place.
+    fn occupant_of(&self, opened: io::Result<Opened>) -> Result<Occupant, InstallError> {
         let foreign = |reason| InstallError::Foreign { path: self.venv.clone(), reason };
-        let metadata = match fs::symlink_metadata(&self.venv) {
-            Ok(metadata) => metadata,
+        let failed = |action| InstallError::io(action, &self.venv);
+        let opened = match opened {
+            Ok(opened) => opened,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Occupant::Nothing),
-            Err(e) => return Err(InstallError::io("look at", &self.venv)(e)),
+            Err(e) if e.kind() == ErrorKind::NotADirectory => {
+                let is_link = fs::symlink_metadata(&self.venv).map_err(failed("look at"))?.is_symlink();
+                return Err(foreign(if is_link { IS_LINK } else { "it is a file" }));
+            }
+            Err(e) => return Err(failed("open")(e)),
         };
-        if metadata.is_symlink() {
-            return Err(foreign("it is a symbolic link, which is never followed"));
-        }
-        if !metadata.is_dir() {
-            return Err(foreign("it is a file"));
-        }
-        if let Some(receipt) = Receipt::read(&self.venv)? {
+        if let Some(receipt) = Receipt::read_in(&opened)? {
             return Ok(Occupant::Ours(Box::new(receipt)));
         }
-        let mut entries = fs::read_dir(&self.venv).map_err(InstallError::io("list", &self.venv))?;
-        if entries.next().is_none() {
+        if opened.directory.entries().map_err(failed("list"))?.is_empty() {
             return Ok(Occupant::Empty);
         }
-        match (is_virtual_environment(&self.venv), self.adoption) {
+        match (is_virtual_environment(&opened.directory), self.adoption) {
             (true, Adoption::SetAside) => Ok(Occupant::Foreign),
             (true, Adoption::Refuse) => Err(foreign(ADOPTABLE)),
             (false, _) => Err(foreign("it has no receipt and is no virtual environment")),
@@ -175,8 +176,8 @@ impl Environment {
         let anchor = Anchor::open(&self.state, (LOCK_FILE, &lock))?;
         let guard = EnvironmentGuard { environment: self.clone(), lock, anchor };
         exchange::recover(&guard)?;
-        generations::remove_discarded(self);
-        let current = self.receipt()?;
+        generations::remove_discarded(&guard);
+        let current = guard.receipt()?;
         ledger::reconcile(&guard, current.as_ref())?;
         Ok(guard)
     }
@@ -205,21 +206,6 @@ impl Environment {
             platform::write_note(&ignore, IGNORE).map_err(InstallError::io("write", &ignore))?;
         }
         waiting::lock(&self.state.join(LOCK_FILE), &self.venv, waiting)
-    }
-
-    /// Removes pinfold's own directory, if there is nothing in it but what locking makes. What cannot be removed stays.
-    fn remove_empty_state(&self) -> std::io::Result<()> {
-        let mut names = fs::read_dir(&self.state)?.map(|entry| entry.map(|entry| entry.file_name()));
-        if !names.all(|name| name.is_ok_and(|name| [IGNORE_FILE, LOCK_FILE, STAGING].iter().any(|own| name == *own))) {
-            return Ok(());
-        }
-        match fs::remove_dir(self.staging()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        fs::remove_file(self.state.join(IGNORE_FILE))?;
-        fs::remove_file(self.state.join(LOCK_FILE))?;
-        fs::remove_dir(&self.state)
     }
 
     /// Tidies up what a killed process left, if one did: where nothing else is to be done, or before the history is read.
@@ -262,6 +248,45 @@ impl EnvironmentGuard {
     pub(crate) const fn anchor(&self) -> &Anchor {
         &self.anchor
     }
+
+    /// Reads the receipt's header, as [`Environment::receipt`] does, in the directory that was opened when it was locked.
+    ///
+    /// # Errors
+    /// As [`Environment::receipt`].
+    pub fn receipt(&self) -> Result<Option<Receipt>, InstallError> {
+        self.occupant().map(Occupant::into_receipt)
+    }
+
+    /// Looks at what is in the environment's place.
+    pub(crate) fn occupant(&self) -> Result<Occupant, InstallError> {
+        self.environment.occupant_of(self.anchor.open_directory(self.environment.venv()))
+    }
+
+    /// Removes pinfold's own directory, if there is nothing in it but what locking makes. What cannot be removed stays.
+    fn remove_empty_state(&self) -> io::Result<()> {
+        let (state, anchor) = (self.environment.state(), &self.anchor);
+        let entries = anchor.open_directory(state)?.directory.entries()?;
+        if !entries.iter().all(|(name, _)| [IGNORE_FILE, LOCK_FILE, STAGING].iter().any(|own| name == *own)) {
+            return Ok(());
+        }
+        match anchor.remove_directory(&self.environment.staging()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let opened = anchor.open_directory(state)?.directory;
+        opened.remove(IGNORE_FILE)?;
+        opened.remove(LOCK_FILE)?;
+        anchor.remove_directory(state)
+    }
+}
+
+impl Occupant {
+    fn into_receipt(self) -> Option<Receipt> {
+        match self {
+            Self::Ours(receipt) => Some(*receipt),
+            Self::Empty | Self::Foreign | Self::Nothing => None,
+        }
+    }
 }
 
 impl Drop for EnvironmentGuard {
@@ -269,7 +294,7 @@ impl Drop for EnvironmentGuard {
         // Nobody holds it any more; and who changed nothing leaves nothing.
         let _ = self.lock.set_len(0);
         if self.anchor.check().is_ok() {
-            let _ = self.environment.remove_empty_state();
+            let _ = self.remove_empty_state();
         }
     }
 }
@@ -290,26 +315,24 @@ pub(crate) fn create_private_directory(path: &Path) -> Result<bool, InstallError
 
 /// Refuses a link to anywhere among pinfold's own things.
 fn refuse_links(state: &Path) -> Result<(), InstallError> {
-    let failed = || InstallError::io("list", state);
-    for entry in fs::read_dir(state).map_err(failed())? {
-        let entry = entry.map_err(failed())?;
-        if entry.file_type().map_err(failed())?.is_symlink() {
-            return Err(InstallError::Foreign {
-                path: entry.path(),
-                reason: "it is a link among pinfold's own things",
-            });
+    let entries = Opened::at(state).and_then(|opened| opened.directory.entries());
+    match entries.map_err(InstallError::io("list", state))?.into_iter().find(|(_, kind)| *kind == Kind::Link) {
+        Some((name, _)) => {
+            let reason = "it is a link among pinfold's own things";
+            Err(InstallError::Foreign { path: state.join(name), reason })
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Returns true for what the standard library's `venv` and its like make: `pyvenv.cfg` is what makes an environment one.
-pub(crate) fn is_virtual_environment(directory: &Path) -> bool {
-    fs::symlink_metadata(directory.join("pyvenv.cfg")).is_ok_and(|metadata| metadata.is_file())
+pub(crate) fn is_virtual_environment(directory: &Directory) -> bool {
+    directory.facts("pyvenv.cfg").is_ok_and(|facts| facts.kind == Kind::File)
 }
 
 /// Why something is refused that may be adopted.
 pub(crate) const ADOPTABLE: &str = "another tool made this virtual environment";
+const IS_LINK: &str = "it is a symbolic link, which is never followed";
 const IGNORE: &[u8] = b"*\n";
 const IGNORE_FILE: &str = ".gitignore";
 const STAGING: &str = "staging";

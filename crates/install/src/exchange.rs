@@ -6,10 +6,10 @@
 //! `staging/new-N` with receipt N was never put in place, with another receipt it is the former environment, with none it
 //! was another tool's (while it is built, `new-N.building` is beside it); `generations/K` whose receipt says M is the environment that K took the place of.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::disk::{Contents, Opened};
 use crate::environment::{Occupant, is_virtual_environment};
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt, platform, staging};
 
@@ -49,13 +49,13 @@ pub(crate) fn is_unfinished(environment: &Environment) -> bool {
 }
 
 /// Puts the directory `source`, which has this receipt, in the environment's place, and then `record`s it. What was there
-/// goes into the history, or is set aside.
+/// goes into the history, or is set aside. Something else that has taken the place of `source` meanwhile is put back.
 ///
 /// # Errors
 /// Only while the former environment is in place, or was put back.
 pub(crate) fn put_in_place(
     guard: &EnvironmentGuard,
-    source: &Path,
+    source: &Opened,
     receipt: Receipt,
     method: Method,
     record: impl FnOnce(&Receipt) -> Result<(), InstallError>,
@@ -73,55 +73,72 @@ pub(crate) fn put_in_place(
 /// Exchanges the directories. Returns how putting away what was there went.
 fn exchange(
     guard: &EnvironmentGuard,
-    source: &Path,
+    source: &Opened,
     generation: u64,
     method: Method,
 ) -> Result<Result<(), InstallError>, InstallError> {
     let (environment, anchor) = (guard.environment(), guard.anchor());
     let venv = environment.venv();
-    let occupant = environment.occupant()?;
+    let occupant = guard.occupant()?;
+    let path = &source.path;
     if occupant == Occupant::Nothing {
-        let renamed = anchor.rename_new(source, venv);
-        return renamed.map(Ok).map_err(InstallError::io("put the new environment at", venv));
+        anchor.rename_new(path, venv).map_err(InstallError::io("put the new environment at", venv))?;
+        return check_placed(guard, source).map(Ok).inspect_err(|_| drop(anchor.rename_new(venv, path)));
     }
     if method == Method::Journalled {
         return in_two_steps(guard, source, generation, &occupant);
     }
-    match anchor.exchange(source, venv) {
+    match anchor.exchange(path, venv) {
         Ok(()) => {}
         Err(e) if platform::cannot_exchange(&e) => return in_two_steps(guard, source, generation, &occupant),
         Err(e) => return Err(InstallError::io("put the new environment in the place of", venv)(e)),
     }
-    let expected = is_what_was_there(source, &occupant);
+    let expected = check_placed(guard, source).and_then(|()| is_what_was_there(guard, path, &occupant));
     if !matches!(expected, Ok(true)) {
-        anchor.exchange(source, venv).map_err(InstallError::io("put back", venv))?;
+        anchor.exchange(path, venv).map_err(InstallError::io("put back", venv))?;
         return expected.and_then(|_| Err(replaced(venv)));
     }
-    Ok(put_away(guard, source, generation, &occupant))
+    Ok(put_away(guard, path, generation, &occupant))
+}
+
+/// Refuses if what is in the environment's place now is not the directory that was built or looked at.
+fn check_placed(guard: &EnvironmentGuard, source: &Opened) -> Result<(), InstallError> {
+    let venv = guard.environment().venv();
+    match guard
+        .anchor()
+        .open_directory(venv)
+        .and_then(|it| platform::is_same_directory(&it.directory, &source.directory))
+    {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(replaced(&source.path)),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(replaced(&source.path)),
+        Err(error) => Err(InstallError::io("look at", venv)(error)),
+    }
 }
 
 /// Returns true if a directory is what was in the environment's place when it was looked at. Somebody may have put
 /// something else there since, a link to elsewhere for one; that is neither history nor pinfold's to remove.
-fn is_what_was_there(directory: &Path, occupant: &Occupant) -> Result<bool, InstallError> {
-    let metadata = fs::symlink_metadata(directory).map_err(InstallError::io("look at", directory))?;
-    if !metadata.is_dir() {
-        return Ok(false);
-    }
-    let receipt = match Receipt::read(directory) {
+fn is_what_was_there(guard: &EnvironmentGuard, directory: &Path, occupant: &Occupant) -> Result<bool, InstallError> {
+    let opened = match guard.anchor().open_directory(directory) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(false),
+        Err(error) => return Err(InstallError::io("open", directory)(error)),
+    };
+    let receipt = match Receipt::read_in(&opened) {
         Err(InstallError::Receipt { .. }) => None,
         result => result?,
     };
     Ok(match occupant {
-        Occupant::Empty => fs::read_dir(directory).map_err(InstallError::io("list", directory))?.next().is_none(),
-        Occupant::Foreign => receipt.is_none() && is_virtual_environment(directory),
+        Occupant::Empty => opened.directory.entries().map_err(InstallError::io("list", directory))?.is_empty(),
+        Occupant::Foreign => receipt.is_none() && is_virtual_environment(&opened.directory),
         Occupant::Nothing => false,
         Occupant::Ours(former) => receipt.is_some_and(|receipt| receipt == **former),
     })
 }
 
-fn replaced(venv: &Path) -> InstallError {
-    let reason = "it was replaced while the new environment was put in its place";
-    InstallError::Foreign { path: venv.to_owned(), reason }
+fn replaced(path: &Path) -> InstallError {
+    let reason = "it was replaced while the new environment was put in place";
+    InstallError::Foreign { path: path.to_owned(), reason }
 }
 
 /// Puts what was in the environment's place where it belongs; `generation` took its place.
@@ -159,27 +176,30 @@ fn move_to_history(guard: &EnvironmentGuard, directory: &Path, generation: u64) 
 /// The former environment out, the new one in; a note first, so that the second half can be made up for.
 fn in_two_steps(
     guard: &EnvironmentGuard,
-    source: &Path,
+    source: &Opened,
     generation: u64,
     occupant: &Occupant,
 ) -> Result<Result<(), InstallError>, InstallError> {
-    let (environment, anchor) = (guard.environment(), guard.anchor());
+    let (environment, anchor, path) = (guard.environment(), guard.anchor(), &source.path);
     let (venv, note) = (environment.venv(), environment.state().join(NOTE));
-    if !is_what_was_there(venv, occupant)? {
+    if !is_what_was_there(guard, venv, occupant)? {
         return Err(replaced(venv));
     }
-    let relative = source.strip_prefix(environment.state()).unwrap_or(source);
+    let relative = path.strip_prefix(environment.state()).unwrap_or(path);
     let written = anchor.write_note(&note, relative.to_string_lossy().as_bytes()).and_then(|file| file.sync_all());
     written.map_err(InstallError::io("write", &note))?;
     put_away(guard, venv, generation, occupant)?;
-    if let Err(error) = anchor.rename_new(source, venv) {
+    let renamed = anchor.rename_new(path, venv).map_err(InstallError::io("put the new environment at", venv));
+    let placed =
+        renamed.and_then(|()| check_placed(guard, source).inspect_err(|_| drop(anchor.rename_new(venv, path))));
+    if let Err(error) = placed {
         // Nothing is in place now. The former environment goes back if it can; the next lock puts the new one in otherwise.
         if let Some(former) = place_of(environment, generation, occupant)
             && anchor.rename_new(&former, venv).is_ok()
         {
             let _stays_if_it_must = anchor.remove_file(&note);
         }
-        return Err(InstallError::io("put the new environment at", venv)(error));
+        return Err(error);
     }
     Ok(anchor.remove_file(&note))
 }
@@ -195,17 +215,17 @@ fn place_of(environment: &Environment, generation: u64, occupant: &Occupant) -> 
 
 /// Puts everything in its place that a killed process left elsewhere. Only the holder of the lock may call this.
 pub(crate) fn recover(guard: &EnvironmentGuard) -> Result<(), InstallError> {
-    let environment = guard.environment();
-    if fs::symlink_metadata(environment.state().join(UNFINISHED)).is_err() {
+    let (environment, anchor) = (guard.environment(), guard.anchor());
+    if !anchor.has(&environment.state().join(UNFINISHED))? {
         return Ok(());
     }
     finish_two_steps(guard)?;
-    for (name, directory) in subdirectories(&environment.staging())? {
+    for (name, directory) in anchor.subdirectories(&environment.staging())? {
         recover_staged(guard, &name, &directory)?;
     }
-    for (name, directory) in subdirectories(&environment.generations())? {
+    for (name, directory) in anchor.subdirectories(&environment.generations())? {
         // One that cannot be read is no reason to do nothing: nobody can go back to it.
-        if let Ok(Some(receipt)) = Receipt::read(&directory)
+        if let Ok(Some(receipt)) = anchor.receipt(&directory)
             && name != receipt.generation.to_string()
         {
             move_to_history(guard, &directory, receipt.generation)?;
@@ -218,54 +238,49 @@ pub(crate) fn recover(guard: &EnvironmentGuard) -> Result<(), InstallError> {
 fn recover_staged(guard: &EnvironmentGuard, name: &str, directory: &Path) -> Result<(), InstallError> {
     let removed = || staging::remove(guard, directory);
     let Some(generation) = name.strip_prefix("new-").and_then(|number| number.parse().ok()) else { return removed() };
-    if staging::is_being_built(directory) {
+    if staging::is_being_built(guard, directory)? {
         return removed();
     }
-    match Receipt::read(directory) {
+    match guard.anchor().receipt(directory) {
         Ok(Some(receipt)) if receipt.generation == generation => removed(),
         Ok(Some(receipt)) => move_to_history(guard, directory, receipt.generation),
         Ok(None) | Err(InstallError::Receipt { .. }) => {
-            let mut entries = fs::read_dir(directory).map_err(InstallError::io("list", directory))?;
-            if entries.next().is_none() { removed() } else { set_aside(guard, directory, generation) }
+            let entries = guard.anchor().open_directory(directory).and_then(|opened| opened.directory.entries());
+            let entries = entries.map_err(InstallError::io("list", directory))?;
+            if entries.is_empty() { removed() } else { set_aside(guard, directory, generation) }
         }
         Err(error) => Err(error),
     }
 }
 
 fn finish_two_steps(guard: &EnvironmentGuard) -> Result<(), InstallError> {
-    let environment = guard.environment();
+    let (environment, anchor) = (guard.environment(), guard.anchor());
     let note = environment.state().join(NOTE);
-    if !fs::symlink_metadata(&note).is_ok_and(|metadata| metadata.is_file() && metadata.len() < NOTE_BYTES) {
-        return Ok(());
-    }
-    let relative = fs::read_to_string(&note).map_err(InstallError::io("read", &note))?;
+    let relative = match anchor.read_own(&note, NOTE_BYTES).map_err(InstallError::io("read", &note))? {
+        Contents::Bytes(bytes) => String::from_utf8(bytes).unwrap_or_default(),
+        Contents::Gone | Contents::Irregular | Contents::TooLarge => return Ok(()),
+    };
     let source = environment.state().join(&relative);
     let inside = Path::new(&relative).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    let complete = inside && Receipt::read(&source).ok().flatten().is_some();
-    if complete && fs::symlink_metadata(environment.venv()).is_err() {
+    let receipt = match inside.then(|| anchor.receipt(&source)) {
+        None | Some(Err(InstallError::Receipt { .. })) => None,
+        // What cannot be read now is no reason to forget it.
+        Some(result) => result?,
+    };
+    if receipt.is_some() && !anchor.has(environment.venv())? {
         let action = "put the new environment at";
-        let renamed = guard.anchor().rename_new(&source, environment.venv());
+        let renamed = anchor.rename_new(&source, environment.venv());
         renamed.map_err(InstallError::io(action, environment.venv()))?;
     }
-    guard.anchor().remove_file(&note)
+    anchor.remove_file(&note)
 }
 
 /// Returns the directories inside a directory with their names, sorted; none if it does not exist.
 pub(crate) fn subdirectories(directory: &Path) -> Result<Vec<(String, PathBuf)>, InstallError> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(InstallError::io("list", directory)(e)),
-    };
-    let read = |entry: io::Result<fs::DirEntry>| {
-        let entry = entry?;
-        let is_directory = entry.file_type()?.is_dir();
-        Ok(is_directory.then(|| (entry.file_name().to_string_lossy().into_owned(), entry.path())))
-    };
-    let found: io::Result<Vec<_>> = entries.map(read).collect();
-    let mut found: Vec<_> = found.map_err(InstallError::io("list", directory))?.into_iter().flatten().collect();
-    found.sort();
-    Ok(found)
+    match Opened::at(directory).and_then(|opened| opened.subdirectories()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        found => found.map_err(InstallError::io("list", directory)),
+    }
 }
 
 /// Returns the name under which a generation is built.

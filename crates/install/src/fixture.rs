@@ -30,6 +30,8 @@ pub(crate) struct World {
     /// Where an install keeps what sources compile to.
     pub(crate) compiled: Option<PathBuf>,
     pub(crate) relocation: Relocation,
+    /// What environments are made for.
+    pub(crate) interpreter: Interpreter,
     /// How many former generations are kept.
     pub(crate) keep: usize,
     /// Whether packages are locked by URL, without an index.
@@ -63,6 +65,7 @@ impl World {
             bytecode: Bytecode::Leave,
             compiled: None,
             relocation: Relocation::Fixed,
+            interpreter: interpreter().clone(),
             keep: StageOptions::KEEP,
             by_url: false,
         }
@@ -151,7 +154,7 @@ impl World {
     ) -> Intent<'a> {
         Intent {
             environment: &self.environment,
-            interpreter: interpreter(),
+            interpreter: &self.interpreter,
             lock_sha256,
             selection,
             wanted,

@@ -7,7 +7,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Directory, Kind};
+use crate::anchor::Anchor;
+use crate::disk::{Kind, Opened};
 use crate::exchange::{self, Method, Placed};
 use crate::ledger::{append, last_recorded};
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles, Relocation};
@@ -35,9 +36,10 @@ pub struct Unreadable {
 /// # Errors
 /// [`InstallError`] if the environment's own receipt cannot be read, or a directory.
 pub fn history(environment: &Environment) -> Result<Vec<Generation>, InstallError> {
-    let readable = |(_, directory): (u64, PathBuf)| Receipt::read(&directory).ok().flatten();
-    let fine = former(environment)?.into_iter().filter(|(number, _)| !environment.is_marked_damaged(*number));
-    let former = fine.filter_map(readable);
+    let anchor = Anchor::to_read(environment.state())?;
+    let readable = |(_, directory): (u64, PathBuf)| anchor.receipt(&directory).ok().flatten();
+    let former = former(&anchor, environment)?.into_iter();
+    let former = former.filter(|(number, _)| !environment.is_marked_damaged(*number)).filter_map(readable);
     let mut found: Vec<Generation> = former.map(|receipt| Generation { current: false, receipt }).collect();
     found.extend(environment.receipt()?.map(|receipt| Generation { current: true, receipt }));
     found.sort_by_key(|generation| std::cmp::Reverse(generation.receipt.generation));
@@ -49,9 +51,10 @@ pub fn history(environment: &Environment) -> Result<Vec<Generation>, InstallErro
 /// # Errors
 /// [`InstallError::Io`] if they cannot be listed.
 pub fn unreadable(environment: &Environment) -> Result<Vec<Unreadable>, InstallError> {
-    let mut found: Vec<Unreadable> = former(environment)?
+    let anchor = Anchor::to_read(environment.state())?;
+    let mut found: Vec<Unreadable> = former(&anchor, environment)?
         .into_iter()
-        .filter_map(|(generation, directory)| match Receipt::read(&directory) {
+        .filter_map(|(generation, directory)| match anchor.receipt(&directory) {
             _ if environment.is_marked_damaged(generation) => {
                 Some(Unreadable { generation, reason: FOUND_DAMAGED.to_owned() })
             }
@@ -66,9 +69,9 @@ pub fn unreadable(environment: &Environment) -> Result<Vec<Unreadable>, InstallE
 }
 
 /// Returns numbers and directories of the former generations, oldest first.
-fn former(environment: &Environment) -> Result<Vec<(u64, PathBuf)>, InstallError> {
+fn former(anchor: &Anchor, environment: &Environment) -> Result<Vec<(u64, PathBuf)>, InstallError> {
     let numbered = |(name, path): (String, PathBuf)| name.parse().ok().map(|number: u64| (number, path));
-    let found = exchange::subdirectories(&environment.generations())?;
+    let found = anchor.subdirectories(&environment.generations())?;
     let mut found: Vec<(u64, PathBuf)> = found.into_iter().filter_map(numbered).collect();
     found.sort();
     Ok(found)
@@ -80,8 +83,8 @@ fn former(environment: &Environment) -> Result<Vec<(u64, PathBuf)>, InstallError
 /// [`InstallError::NoGeneration`] if there is none, [`InstallError::Damaged`] if it is not complete.
 pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> Result<Placed, InstallError> {
     let environment = guard.environment();
-    let current = environment.receipt()?.map(|receipt| receipt.generation);
-    let former = former(environment)?;
+    let current = guard.receipt()?.map(|receipt| receipt.generation);
+    let former = former(guard.anchor(), environment)?;
     let known: Vec<u64> = former.iter().map(|(number, _)| *number).collect();
     let chosen = former.into_iter().rfind(|(number, _)| match generation {
         Some(wanted) => *number == wanted,
@@ -90,15 +93,17 @@ pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> 
     let Some((chosen, directory)) = chosen else {
         return Err(InstallError::NoGeneration { wanted: generation, known });
     };
-    let receipt = check_complete(environment, chosen, &directory)?;
+    let opened = guard.anchor().open_directory(&directory).map_err(InstallError::io("open", &directory))?;
+    let receipt = check_complete(environment, chosen, &opened)?;
     exchange::begin(guard)?;
     let record = |receipt: &Receipt| append(guard, receipt, Some(at));
-    exchange::put_in_place(guard, &directory, receipt, Method::Best, record)
+    exchange::put_in_place(guard, &opened, receipt, Method::Best, record)
 }
 
 /// Checks that a former generation can take the environment's place: everything that its receipt lists is there, with its
 /// size and permissions, and it was made for this place. The bytes are not read: `verify` does that.
-fn check_complete(environment: &Environment, generation: u64, directory: &Path) -> Result<Receipt, InstallError> {
+fn check_complete(environment: &Environment, generation: u64, opened: &Opened) -> Result<Receipt, InstallError> {
+    let Opened { directory: root, path: directory } = opened;
     let damaged = |path: &str, problem: String| InstallError::Damaged { generation, path: path.to_owned(), problem };
     if environment.is_marked_damaged(generation) {
         return Err(damaged("environment", FOUND_DAMAGED.to_owned()));
@@ -107,7 +112,7 @@ fn check_complete(environment: &Environment, generation: u64, directory: &Path) 
         InstallError::Receipt { path, reason } => damaged(&path.display().to_string(), reason),
         other => other,
     };
-    let receipt = Receipt::read(directory).map_err(unreadable)?;
+    let receipt = Receipt::read_in(opened).map_err(unreadable)?;
     let receipt = receipt.ok_or_else(|| damaged(&directory.display().to_string(), "it has no receipt".to_owned()))?;
     if receipt.generation != generation {
         return Err(damaged("receipt", format!("it is of generation {}", receipt.generation)));
@@ -119,12 +124,11 @@ fn check_complete(environment: &Environment, generation: u64, directory: &Path) 
     if fs::metadata(base).is_err() {
         return Err(damaged("interpreter", format!("`{}` is gone", base.display())));
     }
-    let list = ReceiptFiles::read(directory).map_err(unreadable)?;
+    let list = ReceiptFiles::read_in(opened).map_err(unreadable)?;
     let Some((list, sha256)) = list else { return Err(damaged("files.json", "it is gone".to_owned())) };
     if sha256 != receipt.files_sha256 {
         return Err(damaged("files.json", format!("its sha256 is {sha256}, expected {}", receipt.files_sha256)));
     }
-    let root = Directory::open(directory).map_err(InstallError::io("open", directory))?;
     for file in &list.files {
         let problem = match root.facts(file.path.as_str()) {
             Err(e) if is_absence(&e) => e.to_string(),
@@ -139,9 +143,10 @@ fn check_complete(environment: &Environment, generation: u64, directory: &Path) 
         return Err(damaged(file.path.as_str(), problem));
     }
     for link in &list.links {
-        let path = directory.join(link.path.as_str());
-        let found = match fs::read_link(&path) {
-            Err(e) if !is_absence(&e) => return Err(InstallError::io("read the link", &path)(e)),
+        let found = match root.read_link(link.path.as_str()) {
+            Err(e) if !is_absence(&e) => {
+                return Err(InstallError::io("read the link", &directory.join(link.path.as_str()))(e));
+            }
             found => found,
         };
         if !found.is_ok_and(|target| target == Path::new(&link.target)) {
@@ -157,9 +162,10 @@ fn is_absence(error: &io::Error) -> bool {
 }
 
 /// Returns the number of the next generation.
-pub(crate) fn next_number(environment: &Environment) -> Result<u64, InstallError> {
-    let current = environment.receipt()?.map_or(0, |receipt| receipt.generation);
-    let former = former(environment)?.last().map_or(0, |(number, _)| *number);
+pub(crate) fn next_number(guard: &EnvironmentGuard) -> Result<u64, InstallError> {
+    let environment = guard.environment();
+    let current = guard.receipt()?.map_or(0, |receipt| receipt.generation);
+    let former = former(guard.anchor(), environment)?.last().map_or(0, |(number, _)| *number);
     let recorded = last_recorded(environment)?.unwrap_or(0);
     Ok(current.max(former).max(recorded) + 1)
 }
@@ -167,7 +173,7 @@ pub(crate) fn next_number(environment: &Environment) -> Result<u64, InstallError
 /// Removes the oldest former generations until `keep` are left.
 pub(crate) fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<(), InstallError> {
     let environment = guard.environment();
-    let found = former(environment)?;
+    let found = former(guard.anchor(), environment)?;
     let surplus = &found[..found.len().saturating_sub(keep)];
     if surplus.is_empty() {
         return Ok(());
@@ -179,17 +185,13 @@ pub(crate) fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<(), Install
         let place = discarded.join(number.to_string());
         guard.anchor().rename_new(directory, &place).map_err(InstallError::io("remove", directory))?;
     }
-    guard.anchor().check()?;
-    remove_discarded(environment);
+    remove_discarded(guard);
     Ok(())
 }
 
 /// Removes what was taken out of the history. What cannot be removed now is removed another time.
-pub(crate) fn remove_discarded(environment: &Environment) {
-    let discarded = environment.discarded();
-    if fs::symlink_metadata(&discarded).is_ok_and(|metadata| metadata.is_dir()) {
-        let _ = fs::remove_dir_all(&discarded);
-    }
+pub(crate) fn remove_discarded(guard: &EnvironmentGuard) {
+    let _ = guard.anchor().remove_tree(&guard.environment().discarded());
 }
 
 /// Why a generation is not gone back to that looks complete.

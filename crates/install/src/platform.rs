@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::disk::Directory;
+use crate::disk::{Directory, Kind};
 
 /// Returns machine, release and version of the running kernel, as Python's `platform` names them.
 #[cfg(unix)]
@@ -68,14 +68,6 @@ pub(crate) fn rename_new((from, name): Entry<'_>, (to, new_name): Entry<'_>) -> 
     std::fs::rename(from.path().join(name), to.path().join(new_name))
 }
 
-/// Removes an empty directory.
-pub(crate) fn remove_directory(parent: &Directory, name: &str) -> io::Result<()> {
-    #[cfg(unix)]
-    return Ok(rustix::fs::unlinkat(parent, name, rustix::fs::AtFlags::REMOVEDIR)?);
-    #[cfg(not(unix))]
-    std::fs::remove_dir(parent.path().join(name))
-}
-
 /// Opens a small file of our own for writing it anew, not through a link.
 pub(crate) fn open_note(parent: &Directory, name: &str) -> io::Result<File> {
     #[cfg(unix)]
@@ -124,6 +116,21 @@ pub(crate) fn is_directory_at(directory: &Directory, path: &Path) -> io::Result<
     }
     #[cfg(not(unix))]
     Ok(directory.path() == path && path.is_dir())
+}
+
+/// Returns true if two open directories are one.
+pub(crate) fn is_same_directory(one: &Directory, other: &Directory) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        let (one, other) = (rustix::fs::fstat(one)?, rustix::fs::fstat(other)?);
+        Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+    }
+    // A directory that was moved cannot be told from another by its path, which is all there is.
+    #[cfg(not(unix))]
+    {
+        let _ = (one, other);
+        Ok(true)
+    }
 }
 
 /// Makes opening a file fail where a link is in its place.
@@ -176,39 +183,21 @@ pub(crate) fn begin_writing(file: &File) {
 
 /// Waits until the files of a directory are on the disk, and the directory itself. On a file system with a journal that
 /// carries all that was linked, made and renamed before.
-pub(crate) fn settle_files(directory: &Path) -> io::Result<()> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            files.push(File::open(entry.path())?);
-        }
-    }
+pub(crate) fn settle_files(directory: &Directory) -> io::Result<()> {
+    let entries = directory.entries()?.into_iter();
+    let names = entries.filter(|(_, kind)| *kind == Kind::File).map(|(name, _)| name);
+    let open = |name: std::ffi::OsString| directory.open_file(&name.to_string_lossy());
+    let files = names.map(open).collect::<io::Result<Vec<_>>>()?;
     files.iter().for_each(begin_writing);
     files.iter().try_for_each(File::sync_all)?;
-    settle_directory(directory)
-}
-
-/// Waits until the names in a directory are on the disk.
-pub(crate) fn settle_directory(directory: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    return File::open(directory)?.sync_all();
-    // A directory cannot be opened like this there; its journal keeps the order of renames.
-    #[cfg(not(unix))]
-    {
-        let _ = directory;
-        Ok(())
-    }
+    settle_opened(directory)
 }
 
 /// Waits until the names in an open directory are on the disk.
 pub(crate) fn settle_opened(directory: &Directory) -> io::Result<()> {
     #[cfg(unix)]
-    {
-        // What it is opened as serves to look things up, not to write them to the disk.
-        let flags = rustix::fs::OFlags::RDONLY.union(rustix::fs::OFlags::DIRECTORY).union(rustix::fs::OFlags::CLOEXEC);
-        File::from(rustix::fs::openat(directory, ".", flags, rustix::fs::Mode::empty())?).sync_all()
-    }
+    return directory.readable()?.sync_all();
+    // A directory cannot be opened like this there; its journal keeps the order of renames.
     #[cfg(not(unix))]
     {
         let _ = directory;

@@ -12,6 +12,7 @@ use pinfold_artifact::{ArchivePath, ArtifactFilename, SafeUrl, Sha256};
 use pinfold_packaging::{ExtraName, GroupName, PackageName, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{self, Contents, Kind, Opened};
 use crate::{InstallError, Interpreter, LinkMode, LockAsOf, Relocation};
 
 /// The header of a receipt.
@@ -124,7 +125,12 @@ impl Receipt {
     /// # Errors
     /// [`InstallError::Receipt`] if it cannot be understood.
     pub fn read(venv: &Path) -> Result<Option<Self>, InstallError> {
-        let path = venv.join(RECEIPT_DIRECTORY).join(RECEIPT_FILE);
+        open(venv)?.map_or(Ok(None), |venv| Self::read_in(&venv))
+    }
+
+    /// As [`Receipt::read`], of the environment in an open directory.
+    pub(crate) fn read_in(venv: &Opened) -> Result<Option<Self>, InstallError> {
+        let path = venv.path.join(RECEIPT_DIRECTORY).join(RECEIPT_FILE);
         let Some(bytes) = read_bounded(venv, RECEIPT_FILE, RECEIPT_BYTES)? else {
             return Ok(None);
         };
@@ -153,13 +159,21 @@ impl Receipt {
 impl ReceiptFiles {
     /// Reads the list of files of the environment in a directory, with the digest of its text; none if there is none.
     pub(crate) fn read(venv: &Path) -> Result<Option<(Self, Sha256)>, InstallError> {
-        let path = venv.join(RECEIPT_DIRECTORY).join(FILES_FILE);
-        let Some(bytes) = read_bounded(venv, FILES_FILE, FILES_BYTES)? else {
-            return Ok(None);
-        };
+        open(venv)?.map_or(Ok(None), |venv| Self::read_in(&venv))
+    }
+
+    /// As [`ReceiptFiles::read`], of the environment in an open directory.
+    pub(crate) fn read_in(venv: &Opened) -> Result<Option<(Self, Sha256)>, InstallError> {
+        let path = venv.path.join(RECEIPT_DIRECTORY).join(FILES_FILE);
+        let Some(bytes) = Self::read_bytes(venv)? else { return Ok(None) };
         let damaged = |e: serde_json::Error| InstallError::Receipt { path: path.clone(), reason: e.to_string() };
         let files = serde_json::from_slice(&bytes).map_err(damaged)?;
         Ok(Some((files, digest(&bytes))))
+    }
+
+    /// Reads the text of the list of files of the environment in an open directory; none if there is none.
+    pub(crate) fn read_bytes(venv: &Opened) -> Result<Option<Vec<u8>>, InstallError> {
+        read_bounded(venv, FILES_FILE, FILES_BYTES)
     }
 
     /// Returns the text of the list, one entry per line.
@@ -192,28 +206,35 @@ fn other_schema(bytes: &[u8]) -> Option<String> {
     (schema != Receipt::SCHEMA).then(|| format!("its schema is {schema}, this pinfold reads {}", Receipt::SCHEMA))
 }
 
-/// Reads a regular file of the receipt, through no link; none if it does not exist.
-fn read_bounded(venv: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, InstallError> {
-    let path = venv.join(RECEIPT_DIRECTORY).join(name);
-    let damaged = |reason: &str| InstallError::Receipt { path: path.clone(), reason: reason.to_owned() };
-    let kind_of = |path: &Path| match std::fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(metadata)),
+/// Opens the directory of an environment; none if there is none.
+fn open(venv: &Path) -> Result<Option<Opened>, InstallError> {
+    match Opened::at(venv) {
+        Ok(opened) => Ok(Some(opened)),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(InstallError::io("look at", path)(e)),
+        Err(e) => Err(InstallError::io("open", venv)(e)),
+    }
+}
+
+/// Reads a regular file of the receipt, through no link; none if it does not exist.
+fn read_bounded(venv: &Opened, name: &str, limit: u64) -> Result<Option<Vec<u8>>, InstallError> {
+    let directory = venv.path.join(RECEIPT_DIRECTORY);
+    let path = directory.join(name);
+    let damaged = |reason: &str| Err(InstallError::Receipt { path: path.clone(), reason: reason.to_owned() });
+    let opened = match venv.directory.open_in(RECEIPT_DIRECTORY) {
+        Ok(opened) => opened,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            let is_link = venv.directory.facts(RECEIPT_DIRECTORY).is_ok_and(|facts| facts.kind == Kind::Link);
+            return if is_link { damaged("its directory is a link") } else { Ok(None) };
+        }
+        Err(e) => return Err(InstallError::io("open", &directory)(e)),
     };
-    match kind_of(&venv.join(RECEIPT_DIRECTORY))? {
-        Some(metadata) if metadata.is_symlink() => return Err(damaged("its directory is a link")),
-        Some(_) => {}
-        None => return Ok(None),
+    match disk::read_own(&opened, name, limit).map_err(InstallError::io("read", &path))? {
+        Contents::Bytes(bytes) => Ok(Some(bytes)),
+        Contents::Gone => Ok(None),
+        Contents::Irregular => damaged("it is no regular file"),
+        Contents::TooLarge => damaged("it is too large"),
     }
-    let Some(metadata) = kind_of(&path)? else { return Ok(None) };
-    if !metadata.is_file() {
-        return Err(damaged("it is no regular file"));
-    }
-    if metadata.len() > limit {
-        return Err(damaged("it is too large"));
-    }
-    std::fs::read(&path).map(Some).map_err(InstallError::io("read", &path))
 }
 
 /// Returns the SHA-256 of bytes.

@@ -107,8 +107,7 @@ impl<'g, 'a> Staging<'g, 'a> {
         intent: &'a Intent<'a>,
         options: &'a StageOptions<'a>,
     ) -> Result<Self, InstallError> {
-        let environment = guard.environment();
-        let generation = generations::next_number(environment)?;
+        let generation = generations::next_number(guard)?;
         exchange::begin(guard)?;
         let directory = StagingDirectory::make(guard, generation)?;
         Ok(Self { guard, intent, options, generation, directory, ahead: Ahead::default() })

@@ -3,9 +3,10 @@
 //! While it is built, a marker is beside it: what a dying process left unfinished can then be told from what was taken out
 //! of the environment's place, whatever is inside. Only the former is ever removed.
 
-use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::disk::Opened;
 use crate::exchange::{self, Method, Placed};
 use crate::receipt::RECEIPT_DIRECTORY;
 use crate::{EnvironmentGuard, InstallError, Receipt, generations, ledger, platform};
@@ -39,6 +40,11 @@ impl<'a> Staged<'a> {
         self.directory.path()
     }
 
+    /// Returns it, as it was opened when it was made.
+    pub(crate) const fn opened(&self) -> &Opened {
+        &self.directory.opened
+    }
+
     /// Puts the generation in place by one rename; the former one becomes history.
     ///
     /// # Errors
@@ -51,7 +57,7 @@ impl<'a> Staged<'a> {
         let guard = self.guard;
         self.directory.complete()?;
         let record = |receipt: &Receipt| ledger::reconcile(guard, Some(receipt));
-        let placed = exchange::put_in_place(guard, &self.directory.path, self.receipt, method, record)?;
+        let placed = exchange::put_in_place(guard, &self.directory.opened, self.receipt, method, record)?;
         self.directory.is_kept = true;
         // What cannot be removed now is removed after the next install.
         let _ = generations::prune(guard, self.keep);
@@ -63,7 +69,7 @@ impl<'a> Staged<'a> {
 #[derive(Debug)]
 pub(crate) struct StagingDirectory<'a> {
     guard: &'a EnvironmentGuard,
-    path: PathBuf,
+    opened: Opened,
     is_kept: bool,
 }
 
@@ -73,52 +79,64 @@ impl<'a> StagingDirectory<'a> {
         anchor.make_directory(&staging)?;
         let path = staging.join(exchange::staging_name(generation));
         // The lock is held and what a dying process left is put away, so nothing should be there.
-        if fs::symlink_metadata(&path).is_ok() {
+        if anchor.has(&path)? {
             remove(guard, &path)?;
         }
         let marker = marker(&path);
         anchor.write_note(&marker, b"").map_err(InstallError::io("write", &marker))?;
-        anchor.make_directory(&path)?;
-        Ok(Self { guard, path, is_kept: false })
+        Ok(Self { guard, opened: make(guard, path)?, is_kept: false })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.opened.path
     }
 
     /// Removes what is in it.
     pub(crate) fn empty(&mut self) -> Result<(), InstallError> {
-        fs::remove_dir_all(&self.path).map_err(InstallError::io("remove", &self.path))?;
-        fs::create_dir(&self.path).map_err(InstallError::io("make the directory", &self.path))
+        let path = self.opened.path.clone();
+        self.guard.anchor().remove_tree(&path).map_err(InstallError::io("remove", &path))?;
+        self.opened = make(self.guard, path)?;
+        Ok(())
     }
 
     /// Says that everything is written, once it is on the disk: a loss of power must find the old environment or this one.
     fn complete(&self) -> Result<(), InstallError> {
-        let receipt = self.path.join(RECEIPT_DIRECTORY);
-        platform::settle_files(&receipt).map_err(InstallError::io("write to the disk", &receipt))?;
-        self.guard.anchor().remove_file(&marker(&self.path))
+        let Opened { directory, path } = &self.opened;
+        let settled = directory.open_in(RECEIPT_DIRECTORY).and_then(|receipt| platform::settle_files(&receipt));
+        settled.map_err(InstallError::io("write to the disk", &path.join(RECEIPT_DIRECTORY)))?;
+        self.guard.anchor().remove_file(&marker(path))
     }
 }
 
 impl Drop for StagingDirectory<'_> {
     fn drop(&mut self) {
         // Without the marker the directory may be what the exchange took out; the next lock looks.
-        if !self.is_kept && is_being_built(&self.path) {
+        let path = &self.opened.path;
+        if !self.is_kept && is_being_built(self.guard, path).unwrap_or(false) {
             // What stays is removed when the environment is locked next.
-            let _ = remove(self.guard, &self.path).and_then(|()| exchange::finish(self.guard));
+            let _ = remove(self.guard, path).and_then(|()| exchange::finish(self.guard));
         }
     }
 }
 
+/// Makes an empty directory and opens it; one that is there already is an error.
+fn make(guard: &EnvironmentGuard, path: PathBuf) -> Result<Opened, InstallError> {
+    let anchor = guard.anchor();
+    if !anchor.make_directory(&path)? {
+        return Err(InstallError::io("make the directory", &path)(ErrorKind::AlreadyExists.into()));
+    }
+    anchor.open_directory(&path).map_err(InstallError::io("open", &path))
+}
+
 /// Returns true if a directory of the staging area was never completed.
-pub(crate) fn is_being_built(directory: &Path) -> bool {
-    fs::symlink_metadata(marker(directory)).is_ok()
+pub(crate) fn is_being_built(guard: &EnvironmentGuard, directory: &Path) -> Result<bool, InstallError> {
+    guard.anchor().has(&marker(directory))
 }
 
 /// Removes a directory of the staging area, and then its marker.
 pub(crate) fn remove(guard: &EnvironmentGuard, directory: &Path) -> Result<(), InstallError> {
     guard.anchor().check()?;
-    fs::remove_dir_all(directory).map_err(InstallError::io("remove", directory))?;
+    guard.anchor().remove_tree(directory).map_err(InstallError::io("remove", directory))?;
     guard.anchor().remove_file(&marker(directory))
 }
 

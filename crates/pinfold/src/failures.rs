@@ -113,6 +113,11 @@ impl From<InterpreterError> for Failure {
             InterpreterError::Answer { .. } | InterpreterError::NotFound { .. } | InterpreterError::System { .. } => {
                 Exit::Input
             }
+            InterpreterError::Compile { .. } | InterpreterError::Died { .. } => {
+                return Self::of(Exit::World, &error).help(
+                    "nothing was changed; see to it that there is memory enough and that nobody stops the interpreter, and run the same command again",
+                );
+            }
             InterpreterError::Run { .. } => Exit::World,
         };
         Self::of(exit, &error).help("name an interpreter with --python")
@@ -272,5 +277,22 @@ impl From<ExportError> for Failure {
                 Self::of(Exit::No, &error).help("install from the lock itself: `pinfold sync`")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interpreter_that_was_killed_is_the_world_and_names_the_module() {
+        let path = std::path::PathBuf::from("/usr/bin/python3");
+        let (module, how) = ("lib/a/more.py".to_owned(), "signal: 9 (SIGKILL)".to_owned());
+        let failure = Failure::from(InstallError::from(InterpreterError::Died { path, module, how }));
+        assert_eq!((failure.exit, failure.code.as_deref()), (Exit::World, None));
+        let expected = "`/usr/bin/python3` ended while it compiled `lib/a/more.py`, twice: signal: 9 (SIGKILL)";
+        assert_eq!(failure.headline, expected);
+        let help = failure.help.unwrap_or_default();
+        assert!(help.contains("memory") && !help.contains("--python"), "{help}");
     }
 }

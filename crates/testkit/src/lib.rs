@@ -37,6 +37,6 @@ pub use runner::{Finished, Pinfold, Running};
 pub use sdist::SdistRecipe;
 pub use server::Server;
 pub use tar::{HostileTar, TarEntry};
-pub use trace::{Failing, Meddling, Point, Traced, Watching, announce_skipped};
+pub use trace::{Failing, Lacking, Meddling, Point, Traced, Watching, announce_skipped};
 pub use wheel::WheelRecipe;
 pub use zip::{Descriptor, HeaderFields, HostileZip, ZipMember};

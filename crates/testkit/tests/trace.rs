@@ -1,9 +1,10 @@
-//! The tracer does what it says: it sees the calls, kills at the chosen one, makes the chosen one fail.
+//! The tracer does what it says: it sees the calls, kills at the chosen one, makes the chosen one fail, lets somebody else act
+//! before it, and hides what a system could not do.
 
-use pinfold_testkit::{Failing, Meddling, Point, TempHome, Traced, Watching, announce_skipped};
+use pinfold_testkit::{Failing, Lacking, Meddling, Point, TempHome, Traced, Watching, announce_skipped};
 
 /// Writes two files and removes one, with a program of the system.
-fn shell(home: &TempHome, watching: Watching, meddle: Option<(&Point, Meddling)>) -> Option<Traced> {
+fn shell(home: &TempHome, watching: Watching, meddle: Option<(&Point, Meddling<'_>)>) -> Option<Traced> {
     let script = "echo one > first; echo two > second; cat first > third";
     match home.pinfold("/bin/sh").args(["-c", script]).traced(watching, meddle) {
         Ok(traced) => Some(traced),
@@ -59,4 +60,36 @@ fn the_chosen_call_fails_and_the_program_goes_on() {
         assert!(told.split('|').any(|told| failed.finished.stderr.contains(told)), "{}", failed.finished);
         assert!(other.has("third"), "the shell should have gone on: {}", failed.finished);
     }
+}
+
+#[test]
+fn somebody_else_acts_just_before_the_chosen_call() {
+    let (home, other) = (TempHome::new(), TempHome::new());
+    let Some(traced) = shell(&home, Watching::Changes, None) else { return };
+    let second = point(&traced, "openat(write)", "project/second");
+    let seen = std::cell::Cell::new((false, true));
+    let act = || seen.set((other.has("first"), other.has("second")));
+    let acted = shell(&other, Watching::Changes, Some((&second, Meddling::Act(&act)))).expect("it worked a moment ago");
+    assert!(acted.met && acted.finished.code == 0, "{}", acted.finished);
+    assert_eq!((seen.get(), other.read("second")), ((true, false), "two\n".to_owned()));
+}
+
+#[test]
+fn a_call_that_the_system_does_not_have_is_done_without() {
+    let home = TempHome::new();
+    let moved = |lacking: Lacking, from: &str, to: &str| {
+        let script = format!("exec mv {from} {to}");
+        let run = home.pinfold("/bin/sh").args(["-c", &script]);
+        run.traced_on(lacking, Watching::Changes, None)
+    };
+    home.write("first", "one");
+    let traced = match moved(Lacking::Nothing, "first", "second") {
+        Ok(traced) => traced,
+        Err(reason) => return announce_skipped("the tracer", &reason),
+    };
+    let _moved = point(&traced, "renameat2", "project/first project/second");
+    let traced = moved(Lacking::RenameFlags, "second", "third").expect("it worked a moment ago");
+    assert!(traced.finished.code == 0 && home.has("third") && !home.has("second"), "{}", traced.finished);
+    assert!(!traced.points.iter().any(|point| point.call == "renameat2"), "{:#?}", traced.points);
+    assert!(traced.points.iter().any(|point| point.call.starts_with("rename")), "{:#?}", traced.points);
 }

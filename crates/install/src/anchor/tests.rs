@@ -142,13 +142,14 @@ fn directories_of_our_own_that_become_links_lead_nowhere() {
     let swap = Swap::new();
     let guard = swap.world.environment.lock().unwrap();
     let generations = swap.world.environment.generations();
-    let receipt = Receipt::read(&generations.join("1")).unwrap().unwrap();
+    let opened = guard.anchor().open_directory(&generations.join("1")).unwrap();
+    let receipt = Receipt::read_in(&opened).unwrap().unwrap();
     fs::rename(&generations, swap.world.home().join("generations")).unwrap();
     symlink(swap.victim.join(".pinfold-.venv/generations"), &generations).unwrap();
     let before = snapshot(&swap.victim);
     begin(&guard).unwrap();
     for method in [Method::Best, Method::Journalled] {
-        put_in_place(&guard, &generations.join("1"), receipt.clone(), method, |_| Ok(())).unwrap_err();
+        put_in_place(&guard, &opened, receipt.clone(), method, |_| Ok(())).unwrap_err();
         assert_eq!(swap.version(&swap.place).unwrap(), "2.0", "{method:?}");
     }
     guard.anchor().make_directory(&generations).unwrap_err();
@@ -174,4 +175,70 @@ fn a_lock_that_is_held_elsewhere_opens_nothing() {
     is_refused(super::Anchor::open(swap.world.environment.state(), ("lock", &lock)));
     let lock = fs::File::open(swap.place.join(".pinfold-.venv/lock")).unwrap();
     super::Anchor::open(swap.world.environment.state(), ("lock", &lock)).unwrap().check().unwrap();
+}
+
+#[test]
+fn what_is_removed_is_what_was_opened() {
+    let swap = Swap::new();
+    let environment = &swap.world.environment;
+    let guard = environment.lock().unwrap();
+    for place in [&swap.place, &swap.victim] {
+        let state = place.join(".pinfold-.venv");
+        fs::create_dir_all(state.join("staging/new-3/lib")).unwrap();
+        fs::create_dir(state.join("discarded")).unwrap();
+        fs::rename(state.join("generations/1"), state.join("discarded/1")).unwrap();
+    }
+    let before = snapshot(&swap.victim);
+    swap.swap();
+    generations::remove_discarded(&guard);
+    guard.anchor().remove_tree(&environment.staging().join("new-3")).unwrap();
+    assert!(!swap.moved.join(".pinfold-.venv/discarded").exists());
+    assert!(!swap.moved.join(".pinfold-.venv/staging/new-3").exists());
+    assert_eq!(snapshot(&swap.victim), before);
+    // A directory of our own that is a link is none; what it leads to stays.
+    symlink(swap.victim.join(".pinfold-.venv/discarded"), swap.moved.join(".pinfold-.venv/discarded")).unwrap();
+    generations::remove_discarded(&guard);
+    assert_eq!(snapshot(&swap.victim), before);
+    // The same by path would have removed what is the victim's.
+    fs::remove_dir_all(environment.discarded()).unwrap();
+    assert!(snapshot(&swap.victim) != before);
+}
+
+#[test]
+fn what_is_read_is_in_what_was_opened() {
+    let swap = Swap::new();
+    let environment = &swap.world.environment;
+    let guard = environment.lock().unwrap();
+    // The victim's receipts say something else.
+    let receipt = |directory: &str| swap.victim.join(directory).join(".pinfold/receipt.json");
+    for directory in [".venv", ".pinfold-.venv/generations/1"] {
+        let text = fs::read_to_string(receipt(directory)).unwrap();
+        let (number, other) = if directory == ".venv" { (2, 7) } else { (1, 6) };
+        let (from, to) = (format!("\"generation\": {number},"), format!("\"generation\": {other},"));
+        assert!(text.contains(&from), "{text}");
+        fs::write(receipt(directory), text.replace(&from, &to)).unwrap();
+    }
+    swap.swap();
+    assert_eq!(guard.receipt().unwrap().unwrap().generation, 2);
+    let former = guard.anchor().receipt(&environment.generations().join("1"));
+    assert_eq!(former.unwrap().unwrap().generation, 1);
+    assert_eq!(generations::next_number(&guard).unwrap(), 3);
+    // By path it would be the victim's.
+    assert_eq!(environment.receipt().unwrap().unwrap().generation, 7);
+    // Who holds no lock opened nothing beforehand; but where the environment is, there was no link when it was named.
+    let not_followed = |name: &str| {
+        let error = generations::history(environment).unwrap_err();
+        assert!(matches!(&error, InstallError::Io { path, .. } if path.ends_with(name)), "{error}");
+    };
+    not_followed("place");
+    fs::remove_file(&swap.place).unwrap();
+    fs::rename(&swap.moved, &swap.place).unwrap();
+    fs::rename(environment.generations(), swap.world.home().join("moved")).unwrap();
+    symlink(swap.victim.join(".pinfold-.venv/generations"), environment.generations()).unwrap();
+    not_followed("generations");
+    // The control: without links they are read.
+    fs::remove_file(environment.generations()).unwrap();
+    fs::rename(swap.world.home().join("moved"), environment.generations()).unwrap();
+    let found = generations::history(environment).unwrap();
+    assert_eq!(found.iter().map(|it| it.receipt.generation).collect::<Vec<_>>(), [2, 1]);
 }

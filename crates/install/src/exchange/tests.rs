@@ -1,5 +1,7 @@
 //! Renames that are interrupted at every point, and directories that are not pinfold's.
 
+use std::fs;
+
 use pinfold_testkit::WheelRecipe;
 
 use super::*;
@@ -86,13 +88,45 @@ fn two_steps_do_what_one_does() {
     let former = world.environment.generations().join("1");
     begin(&guard).unwrap();
     let receipt = Receipt::read(&former).unwrap().unwrap();
-    let placed = put_in_place(&guard, &former, receipt, Method::Journalled, |_| Ok(())).unwrap();
+    let opened = guard.anchor().open_directory(&former).unwrap();
+    let placed = put_in_place(&guard, &opened, receipt, Method::Journalled, |_| Ok(())).unwrap();
     assert!(placed.untidy.is_none() && !is_unfinished(&world.environment));
     drop(guard);
     assert_eq!(
         (generations(&world), version(&world).unwrap()),
         (vec!["2".to_owned(), "1*".to_owned()], "1.0".to_owned())
     );
+}
+
+/// The generation that was looked at is swapped for something else before it is put in place.
+#[test]
+fn what_takes_the_place_of_a_generation_is_put_back() {
+    for (method, wanted) in [(Method::Best, true), (Method::Journalled, true), (Method::Best, false)] {
+        let world = World::new();
+        world.install(&wheel("1.0")).unwrap();
+        world.install(&wheel("2.0")).unwrap();
+        let guard = world.environment.lock().unwrap();
+        let former = world.environment.generations().join("1");
+        let opened = guard.anchor().open_directory(&former).unwrap();
+        let receipt = Receipt::read_in(&opened).unwrap().unwrap();
+        let (moved, victim) = (world.home().join("moved"), world.home().join("victim"));
+        fs::rename(&former, &moved).unwrap();
+        fs::create_dir(&victim).unwrap();
+        std::os::unix::fs::symlink(&victim, &former).unwrap();
+        if !wanted {
+            fs::remove_dir_all(world.environment.venv()).unwrap();
+        }
+        begin(&guard).unwrap();
+        let error = put_in_place(&guard, &opened, receipt.clone(), method, |_| Ok(())).unwrap_err();
+        assert!(matches!(&error, InstallError::Foreign { path, .. } if *path == former), "{error}");
+        assert_eq!(version(&world).as_deref(), wanted.then_some("2.0"));
+        assert!(fs::symlink_metadata(&former).unwrap().is_symlink());
+        // The control: what was looked at is put in place.
+        fs::remove_file(&former).unwrap();
+        fs::rename(&moved, &former).unwrap();
+        put_in_place(&guard, &opened, receipt, method, |_| Ok(())).unwrap();
+        assert_eq!(version(&world).unwrap(), "1.0");
+    }
 }
 
 #[test]
@@ -272,15 +306,16 @@ fn what_comes_between_is_put_back() {
     world.install(&wheel("1.0")).unwrap();
     world.install(&wheel("2.0")).unwrap();
     let former = world.environment.generations().join("1");
-    let occupant = world.environment.occupant().unwrap();
-    assert!(is_what_was_there(world.environment.venv(), &occupant).unwrap());
+    let guard = world.environment.lock().unwrap();
+    let (venv, occupant) = (world.environment.venv(), guard.occupant().unwrap());
+    assert!(is_what_was_there(&guard, venv, &occupant).unwrap());
     for other in [Occupant::Empty, Occupant::Foreign, Occupant::Nothing] {
-        assert!(!is_what_was_there(world.environment.venv(), &other).unwrap());
+        assert!(!is_what_was_there(&guard, venv, &other).unwrap());
     }
-    assert!(!is_what_was_there(&former, &occupant).unwrap());
+    assert!(!is_what_was_there(&guard, &former, &occupant).unwrap());
     let link = world.home().join("link");
-    std::os::unix::fs::symlink(world.environment.venv(), &link).unwrap();
-    assert!(!is_what_was_there(&link, &occupant).unwrap());
+    std::os::unix::fs::symlink(venv, &link).unwrap();
+    assert!(!is_what_was_there(&guard, &link, &occupant).unwrap());
 }
 
 #[test]

@@ -15,6 +15,24 @@ pub enum InterpreterError {
         /// What is wrong.
         reason: String,
     },
+    /// The program could not be run to compile modules, or took too long.
+    #[error("`{path}` could not compile modules")]
+    Compile {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: pinfold_sandbox::SandboxError,
+    },
+    /// The program ended while it compiled a source, twice: killed, for lack of memory, or because it cannot bear the source.
+    #[error("`{path}` ended while it compiled `{module}`, twice: {how}")]
+    Died {
+        /// The program.
+        path: PathBuf,
+        /// The source, relative to the environment.
+        module: String,
+        /// How it ended.
+        how: String,
+    },
     /// No interpreter on the PATH has a version that is wanted.
     #[error("no Python {wanted} on the PATH; {}", shown_rejected(rejected))]
     NotFound {

@@ -1,6 +1,9 @@
 # Reads sources from standard input, each with the length of its name, a level of optimisation and its own length, then the
 # name and the source. Writes for each the interpreter's hash of the source and its code, marshalled, with its length; 0 if it
 # cannot be compiled. First the magic number. Nothing of the environment is imported.
+#
+# A compiler says MemoryError of a source that is nested too deeply, too. Where there is plenty of memory it is the source;
+# where there is not, this process ends, and has said nothing.
 import _frozen_importlib_external
 import _imp
 import marshal
@@ -19,6 +22,9 @@ while True:
     source = given.read(int.from_bytes(header[3:], "little"))
     try:
         code = marshal.dumps(compile(source, name, "exec", dont_inherit=True, optimize=header[2]))
+    except MemoryError:
+        bytearray(0x4000000 + 0x200 * len(source))
+        code = b""
     except Exception:
         code = b""
     made.write(_imp.source_hash(int.from_bytes(magic, "little"), source))

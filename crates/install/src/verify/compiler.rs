@@ -2,10 +2,15 @@
 //!
 //! It runs isolated and without `site`, is told nothing but names and bytes, and opens no file of the environment. Only bytes
 //! with a digest that is known beforehand are given to it. The sources go in batches, each to a process of its own, so that
-//! several processors are busy and a source that takes the interpreter down spoils no other.
+//! several processors are busy.
+//!
+//! Only what an interpreter says is believed of a source. One that was killed, or ended otherwise than it should, has said
+//! nothing: the sources of its batch are given to fresh ones, fewer at a time, and a single one once more. If that ends too,
+//! the world failed, and nobody learns anything of the source.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -32,7 +37,7 @@ pub(crate) struct Made<'m> {
     pub(crate) magic: [u8; 4],
     /// Its hash of the source, for the header of a file.
     pub(crate) source_hash: [u8; 8],
-    /// The code, marshalled in one of several ways; none if the source cannot be compiled.
+    /// The code, marshalled in one of several ways; none if the interpreter says that the source cannot be compiled.
     pub(crate) code: Option<&'m [u8]>,
 }
 
@@ -44,12 +49,18 @@ pub(crate) struct Compiler<'c> {
     pub(crate) interpreter: &'c Interpreter,
     /// Processes at once.
     pub(crate) workers: usize,
+    /// How long one of them may take.
+    pub(crate) time_limit: Duration,
 }
 
 impl Compiler<'_> {
     /// Compiles tasks, all in one [`Way`], and gives the position of each and what was made to `done`, on several threads.
-    /// Returns what that returned, in no order that means anything. Of a source that cannot be read, or has another digest
-    /// by now, nothing is made.
+    /// Returns what that returned, in no order that means anything. Of a source that is gone, or has another digest by now,
+    /// nothing is made.
+    ///
+    /// # Errors
+    /// [`InterpreterError::Died`] if no interpreter lived to say what a source compiles to, [`InterpreterError::Compile`] if
+    /// one cannot be started or takes too long, [`InstallError::Io`] if a source cannot be read.
     pub(crate) fn run<T: Send>(
         &self,
         tasks: &[Task<'_>],
@@ -78,7 +89,7 @@ impl Compiler<'_> {
         Ok(made)
     }
 
-    /// Compiles a batch. A source that takes the interpreter down with it is found by halves, and cannot be compiled.
+    /// Compiles a batch; by halves if the interpreter died of it.
     fn batch<T>(
         &self,
         tasks: &[Task<'_>],
@@ -86,24 +97,41 @@ impl Compiler<'_> {
         done: &dyn Fn(usize, &Made<'_>) -> Result<T, InstallError>,
         results: &mut Vec<T>,
     ) -> Result<(), InstallError> {
-        let (given, output) = self.ask(tasks, batch)?;
-        if let Some(answers) = output.as_ref().and_then(|bytes| answers(bytes, given.len())) {
-            for (position, made) in given.iter().zip(&answers) {
-                results.push(done(*position, made)?);
+        let mut asked = self.ask(tasks, batch)?;
+        if let ([position], Ending::Died(_)) = (batch, &asked.ending) {
+            // It may have been killed for another's sake.
+            asked = self.ask(tasks, &[*position])?;
+        }
+        match (&asked.ending, batch) {
+            (Ending::Said(bytes), _) => {
+                for (position, made) in asked.given.iter().zip(answers(bytes, asked.given.len()).unwrap_or_default()) {
+                    results.push(done(*position, &made)?);
+                }
+                Ok(())
             }
-            return Ok(());
+            (Ending::Died(how), [position]) => Err(self.died(tasks, *position, how)),
+            (Ending::Died(_), _) => {
+                let (one, other) = batch.split_at(batch.len() / 2);
+                self.batch(tasks, one, done, results)?;
+                self.batch(tasks, other, done, results)
+            }
         }
-        if let [position] = batch {
-            results.push(done(*position, &Made { magic: [0; 4], source_hash: [0; 8], code: None })?);
-            return Ok(());
-        }
-        let (one, other) = batch.split_at(batch.len() / 2);
-        self.batch(tasks, one, done, results)?;
-        self.batch(tasks, other, done, results)
     }
 
-    /// Starts one process. Returns what was given to it and what it wrote; none if it did not end well.
-    fn ask(&self, tasks: &[Task<'_>], batch: &[usize]) -> Result<(Vec<usize>, Option<Vec<u8>>), InstallError> {
+    /// What the interpreter wrote for a source is nothing that can be read.
+    pub(crate) fn unreadable(&self, module: &str) -> InterpreterError {
+        let reason = format!("the code that it makes of `{module}` cannot be read");
+        InterpreterError::Answer { path: self.interpreter.base_executable.clone(), reason }
+    }
+
+    fn died(&self, tasks: &[Task<'_>], position: usize, how: &str) -> InstallError {
+        let module = tasks.get(position).map(|task| task.path.to_owned()).unwrap_or_default();
+        let path = self.interpreter.base_executable.clone();
+        InterpreterError::Died { path, module, how: how.to_owned() }.into()
+    }
+
+    /// Starts one process, and waits for it.
+    fn ask(&self, tasks: &[Task<'_>], batch: &[usize]) -> Result<Asked, InstallError> {
         let program = &self.interpreter.base_executable;
         let mut command = Command::new(program, OsStr::new(""));
         command.arguments = ["-I", "-S", "-B"].map(Into::into).to_vec();
@@ -111,12 +139,16 @@ impl Compiler<'_> {
             command.arguments.extend(["-X", "no_debug_ranges"].map(Into::into));
         }
         command.arguments.extend(["-c", SCRIPT].map(Into::into));
-        command.time_limit = TIME_LIMIT;
+        command.time_limit = self.time_limit;
         command.output_limit_bytes = OUTPUT_BYTES;
         let mut given = Vec::with_capacity(batch.len());
         for (position, task) in batch.iter().filter_map(|position| Some((*position, tasks.get(*position)?))) {
-            let bytes = read_source(self.root, task.path).ok().filter(|bytes| digest(bytes) == task.key.source);
-            let Some(bytes) = bytes else { continue };
+            let bytes = match read_source(self.root, task.path) {
+                Ok(bytes) if digest(&bytes) == task.key.source => bytes,
+                Ok(_) => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(InstallError::io("read", Path::new(task.path))(error)),
+            };
             let (Ok(name), Ok(length)) = (u16::try_from(task.path.len()), u32::try_from(bytes.len())) else { continue };
             command.stdin.extend_from_slice(&name.to_le_bytes());
             command.stdin.push(task.key.level);
@@ -125,10 +157,29 @@ impl Compiler<'_> {
             command.stdin.extend_from_slice(&bytes);
             given.push(position);
         }
-        let run = |source| InterpreterError::Run { path: program.clone(), source };
-        let finished = command.run().map_err(run)?;
-        Ok((given, finished.status.success().then_some(finished.stdout)))
+        let failed = |source| InterpreterError::Compile { path: program.clone(), source };
+        let finished = command.run().map_err(failed)?;
+        let ending = match (finished.status.success(), answers(&finished.stdout, given.len())) {
+            (true, Some(_)) => Ending::Said(finished.stdout),
+            (true, None) => Ending::Died("an answer that was cut off".to_owned()),
+            (false, _) => Ending::Died(finished.status.to_string()),
+        };
+        Ok(Asked { given, ending })
     }
+}
+
+/// What came of a process.
+struct Asked {
+    /// The positions of the tasks that were given to it.
+    given: Vec<usize>,
+    ending: Ending,
+}
+
+enum Ending {
+    /// It ended otherwise: like this.
+    Died(String),
+    /// It wrote an answer for each task that was given to it.
+    Said(Vec<u8>),
 }
 
 /// Reads what the script wrote: so many answers, and nothing else.
@@ -156,8 +207,12 @@ const SCRIPT: &str = include_str!("compile.py");
 /// Sources for one process: enough to make its start cheap, few enough to keep their code in memory.
 const BATCH: usize = 200;
 /// A batch takes some seconds.
-const TIME_LIMIT: Duration = Duration::from_secs(600);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(600);
 /// The code of a batch.
 const OUTPUT_BYTES: usize = 1 << 30;
 /// Larger than any source.
 const SOURCE_BYTES: u64 = 64 << 20;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

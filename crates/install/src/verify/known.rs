@@ -59,9 +59,9 @@ impl Known {
         self.made.get(key).copied()
     }
 
-    /// Adds what a source was found to compile to. An interpreter that did not live to tell its magic number has none.
+    /// Adds what an interpreter said that a source compiles to, and its magic number.
     pub(crate) fn insert(&mut self, key: Key, magic: [u8; 4], code: Option<Sha256>) {
-        self.magic = (magic != [0; 4]).then_some(magic).or(self.magic);
+        self.magic = Some(magic);
         self.made.insert(key, code);
         self.has_news = true;
     }
@@ -126,8 +126,9 @@ fn is_private(directory: &Path) -> bool {
     metadata.is_dir()
 }
 
-/// Names the form: another form, or another way to make the digest, gets another line.
-const MAGIC: &[u8] = b"pinfold-code-1\n";
+/// Names the form: another form, or another way to find out, gets another line. The first one took an interpreter that was
+/// killed for one that says that a source cannot be compiled.
+const MAGIC: &[u8] = b"pinfold-code-2\n";
 const RECORD_BYTES: usize = 32 + 2 + 32;
 /// More modules than any machine's environments have together.
 const RECORDS: usize = 1 << 20;
@@ -142,7 +143,7 @@ mod tests {
         let (mut known, magic) = (Known::default(), [1, 2, 13, 10]);
         known.insert(key(1, 0, Way::Usual), magic, Some(Sha256::from_bytes([9; 32])));
         known.insert(key(1, 2, Way::NoColumns), magic, Some(Sha256::from_bytes([8; 32])));
-        known.insert(key(2, 0, Way::Usual), [0; 4], None);
+        known.insert(key(2, 0, Way::Usual), magic, None);
         let bytes = known.to_bytes([1, 2, 13, 10]);
         let read = Known::parse(&bytes).unwrap();
         assert_eq!((read.magic, &read.made), (Some([1, 2, 13, 10]), &known.made));

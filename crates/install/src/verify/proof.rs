@@ -16,7 +16,7 @@ use std::path::Path;
 use pinfold_artifact::Sha256;
 use pinfold_packaging::PythonMinor;
 
-use super::compiler::{Compiler, Task, read_source};
+use super::compiler::{Compiler, TIME_LIMIT, Task, read_source};
 use super::known::{Key, Known, Way};
 use super::marshal::{self, Layout};
 use super::{Finding, FindingCode, Listed, Report};
@@ -62,7 +62,7 @@ pub(super) fn prove(
     let mut known = Known::read(kept, interpreter);
     let mut prover = Prover { root: &root, listed, layout, tag: &tag, waiting: Vec::new(), report };
     candidates.iter().for_each(|candidate| prover.read(candidate));
-    let compiler = Compiler { root: &root, interpreter, workers: THREADS };
+    let compiler = Compiler { root: &root, interpreter, workers: THREADS, time_limit: TIME_LIMIT };
     let ways: &[Way] = if minor.minor() >= 11 { &[Way::Usual, Way::NoColumns] } else { &[Way::Usual] };
     for way in ways {
         let keys: BTreeMap<Key, &str> = prover.waiting.iter().map(|it| (it.key(*way), it.source)).collect();
@@ -70,13 +70,11 @@ pub(super) fn prove(
         prover.compare(*way, &known);
     }
     for left in std::mem::take(&mut prover.waiting) {
-        let makes = known.code(&left.key(Way::Usual)).flatten();
-        let problem = if known.magic != Some(left.magic) {
-            "it is of another version of Python"
-        } else if makes.is_none() {
-            "its source cannot be compiled"
-        } else {
-            "its code is not what its source compiles to"
+        let problem = match known.code(&left.key(Way::Usual)) {
+            None => "its source is not the one that was installed",
+            Some(_) if known.magic != Some(left.magic) => "it is of another version of Python",
+            Some(None) => "its source cannot be compiled",
+            Some(Some(_)) => "its code is not what its source compiles to",
         };
         prover.found(left.path, problem);
     }
@@ -193,7 +191,8 @@ fn compile(
         return Ok(());
     }
     let made = compiler.run(&tasks, &|position, made| {
-        let code = made.code.and_then(|code| marshal::digest_of(code, layout).ok());
+        let digest = |code| marshal::digest_of(code, layout);
+        let code = made.code.map(digest).transpose().map_err(|_| compiler.unreadable(tasks[position].path))?;
         Ok((position, made.magic, code))
     })?;
     for (position, magic, code) in made {

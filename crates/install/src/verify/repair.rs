@@ -24,7 +24,8 @@ impl EnvironmentGuard {
 
     /// Returns true if the environment's modules were compiled while it was installed.
     pub fn has_compiled_modules(&self) -> bool {
-        let list = ReceiptFiles::read(self.environment().venv()).ok().flatten();
+        let opened = self.anchor().open_directory(self.environment().venv());
+        let list = opened.ok().and_then(|opened| ReceiptFiles::read_in(&opened).ok().flatten());
         let is_compiled = |(list, _): (ReceiptFiles, _)| {
             list.files.iter().any(|file| bytecode::source_of(&file.path).is_some() && !file.owners.is_empty())
         };
@@ -40,7 +41,7 @@ impl Staged<'_> {
     /// What the disk says.
     pub fn check(&self, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Finding>, InstallError> {
         let gone = || InstallError::NoEnvironment { path: self.path().to_owned() };
-        let (list, _) = ReceiptFiles::read(self.path())?.ok_or_else(gone)?;
+        let (list, _) = ReceiptFiles::read_in(self.opened())?.ok_or_else(gone)?;
         let listed = Listed::new(self.receipt(), &list, None);
         let mut report = Report::default();
         let reading = Reading { root: self.path(), depth: Depth::Full, which: &|_| true, progress };

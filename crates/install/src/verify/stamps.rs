@@ -11,7 +11,7 @@ use pinfold_artifact::{ArchivePath, Sha256};
 use sha2::Digest as _;
 
 use crate::InstallError;
-use crate::disk::{self, Directory, Facts};
+use crate::disk::{self, Contents, Directory, Facts};
 use crate::receipt::{RECEIPT_DIRECTORY, STAMPS_FILE, digest};
 
 /// What the file system said of one file.
@@ -56,13 +56,12 @@ pub(crate) fn write<'s>(
 /// Reads the stamps of an environment for a list of `count` files with a digest. None if there are none that fit: then
 /// nothing is known of any file, and each has to be read.
 pub(super) fn read(root: &Path, list: &Sha256, count: usize) -> Option<Vec<Stamped>> {
-    let path = root.join(RECEIPT_DIRECTORY).join(STAMPS_FILE);
-    let metadata = std::fs::symlink_metadata(&path).ok()?;
     let expected = HEADER_BYTES + count.checked_mul(RECORD_BYTES)?;
-    if !metadata.is_file() || metadata.len() != expected as u64 {
+    let directory = Directory::open(root).ok()?.open_in(RECEIPT_DIRECTORY).ok()?;
+    let Ok(Contents::Bytes(bytes)) = disk::read_own(&directory, STAMPS_FILE, expected as u64) else { return None };
+    if bytes.len() != expected {
         return None;
     }
-    let bytes = std::fs::read(&path).ok().filter(|bytes| bytes.len() == expected)?;
     let (header, records) = bytes.split_at(HEADER_BYTES);
     let fits = header.starts_with(MAGIC)
         && &header[MAGIC.len()..BODY] == digest(&bytes[BODY..]).as_bytes()

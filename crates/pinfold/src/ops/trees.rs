@@ -19,7 +19,7 @@ use pinfold_lock::{Accepted, ArtifactKind, Direct, Selected, Selection};
 use pinfold_packaging::PackageName;
 use pinfold_store::{Readiness, Store, Stored, StoredTree};
 
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use super::{builds, damage, sources};
 use crate::exit::Failure;
 use crate::output::Output;
@@ -212,15 +212,18 @@ fn fetch_and_unpack(
     let arrivals = Turns::new(BIG_ARRIVALS);
     let wheels = missing.partition_point(|selected| selected.kind == ArtifactKind::Sdist);
     let small = wheels + missing[wheels..].partition_point(|selected| selected.artifact.size_bytes >= BIG_BYTES);
-    let lanes = [(0..wheels, BUILDING_HANDS), (wheels..small, BIG_HANDS), (small..missing.len(), SMALL_HANDS)];
-    let made = in_lanes(missing, &lanes, |position, selected| {
+    let lanes = [
+        Lane { range: 0..wheels, hands: BUILDING_HANDS, turns: None },
+        Lane { range: wheels..small, hands: BIG_HANDS, turns: Some(&arrivals) },
+        Lane { range: small..missing.len(), hands: SMALL_HANDS, turns: None },
+    ];
+    let made = in_lanes(missing, &lanes, |position, selected, turn| {
         let progress = |bytes: u64| {
             let before = received[position].swap(bytes, Ordering::Relaxed);
             if bytes >= before { bar.inc(bytes - before) } else { bar.dec(before - bytes) }
         };
-        let turn = (wheels..small).contains(&position).then(|| arrivals.wait());
         let stored = fetch(workshop, selected, &progress)?;
-        drop(turn);
+        drop(turn.take());
         progress(selected.artifact.size_bytes);
         let tree = match selected.kind {
             ArtifactKind::Sdist => {
@@ -270,28 +273,45 @@ fn in_parallel<T: Sync, R: Send>(
     hands: usize,
     work: impl Fn(&T) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
-    in_lanes(items, &[(0..items.len(), hands)], |_, item| work(item))
+    in_lanes(items, &[Lane { range: 0..items.len(), hands, turns: None }], |_, item, _| work(item))
 }
 
-/// Does `work` for every item: each lane on threads of its own, begun in the order of the items. After a failure no further
-/// item is begun; of several failures the one of the earliest item is returned.
+/// Items that have threads of their own.
+struct Lane<'t> {
+    /// Which.
+    range: Range<usize>,
+    /// How many threads.
+    hands: usize,
+    /// What each of the items waits for before it is begun.
+    turns: Option<&'t Turns>,
+}
+
+/// Does `work` for every item: each lane on threads of its own, begun in the order of the items. The item's turn is given to
+/// `work`, which may give it back before its end. After a failure no further item is begun, not even one that only waited
+/// for its turn; of several failures the one of the earliest item is returned.
 fn in_lanes<T: Sync, R: Send>(
     items: &[T],
-    lanes: &[(Range<usize>, usize)],
-    work: impl Fn(usize, &T) -> Result<R, Failure> + Sync,
+    lanes: &[Lane<'_>],
+    work: impl Fn(usize, &T, &mut Option<Turn<'_>>) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
     let failed = AtomicBool::new(false);
     let results: Vec<Mutex<Option<Result<R, Failure>>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    let begun: Vec<AtomicUsize> = lanes.iter().map(|(range, _)| AtomicUsize::new(range.start)).collect();
+    let begun: Vec<AtomicUsize> = lanes.iter().map(|lane| AtomicUsize::new(lane.range.start)).collect();
     let (failed, results, work) = (&failed, &results, &work);
     thread::scope(|scope| {
-        for ((range, hands), next) in lanes.iter().zip(&begun) {
+        for (Lane { range, hands, turns }, next) in lanes.iter().zip(&begun) {
             let hand = move || {
                 while !failed.load(Ordering::Relaxed) {
                     let position = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(position).filter(|_| position < range.end) else { return };
-                    let result = work(position, item);
+                    let mut turn = turns.map(Turns::wait);
+                    if failed.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let result = work(position, item, &mut turn);
+                    // Before the turn is given back: whoever waited for it looks whether to go on.
                     failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                    drop(turn);
                     *results[position].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                 }
             };
@@ -326,5 +346,23 @@ mod tests {
         });
         assert_eq!(failed.unwrap_err().headline, "three");
         assert_eq!(done.into_inner(), 4);
+    }
+
+    #[test]
+    fn after_a_failure_nothing_that_waited_for_its_turn_is_begun() {
+        let items: Vec<u32> = (0..8).collect();
+        let run = |fails: bool| {
+            let (turns, begun) = (Turns::new(1), AtomicUsize::new(0));
+            let lanes = [Lane { range: 0..items.len(), hands: items.len(), turns: Some(&turns) }];
+            let result = in_lanes(&items, &lanes, |_, _, turn| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                assert!(turn.is_some());
+                if fails { Err(Failure::new(Exit::World, "it failed")) } else { Ok(()) }
+            });
+            (result.is_ok(), begun.into_inner())
+        };
+        // Whichever has its turn first fails, however many wait by then.
+        assert_eq!(run(true), (false, 1));
+        assert_eq!(run(false), (true, 8));
     }
 }

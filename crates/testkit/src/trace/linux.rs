@@ -4,22 +4,29 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::calls::Program;
-use super::{Failing, Meddling, Point, Traced, Watching, registers};
+use super::{Failing, Lacking, Meddling, Point, Traced, Watching, registers};
 use crate::runner::{Pinfold, Running};
 
 /// Runs a command to its end.
-pub(super) fn run(run: Pinfold<'_>, watching: Watching, meddle: Option<(&Point, Meddling)>) -> Result<Traced, String> {
+pub(super) fn run(
+    run: Pinfold<'_>,
+    lacking: Lacking,
+    watching: Watching,
+    meddle: Option<(&Point, Meddling<'_>)>,
+) -> Result<Traced, String> {
     let home = run.home().path().canonicalize().map_err(|error| error.to_string())?;
     let started = begin(run)?;
     let process = Pid::from_raw(started.id().cast_signed());
     let mut tracer = Tracer {
         program: Program { process: process.as_raw(), home: &home },
+        lacking,
         watching,
         meddle,
         counted: BTreeMap::new(),
@@ -52,8 +59,9 @@ fn begin(run: Pinfold<'_>) -> Result<Running, String> {
 
 struct Tracer<'a> {
     program: Program<'a>,
+    lacking: Lacking,
     watching: Watching,
-    meddle: Option<(&'a Point, Meddling)>,
+    meddle: Option<(&'a Point, Meddling<'a>)>,
     /// How often each call was met.
     counted: BTreeMap<(&'static str, String), usize>,
     points: Vec<Point>,
@@ -109,6 +117,9 @@ impl Tracer<'_> {
         }
         self.inside.insert(thread, None);
         let (number, arguments) = registers::call_of(&state);
+        if let Some(error) = self.lacks(number, &arguments) {
+            return self.refuse(thread, state, error);
+        }
         let Some((call, files)) = self.program.point(number, &arguments, self.watching) else { return Ok(()) };
         let counted = self.counted.entry((call, files.clone())).or_default();
         let point = Point { call, files, occurrence: *counted };
@@ -117,15 +128,34 @@ impl Tracer<'_> {
         self.points.push(point);
         self.met |= meddling.is_some();
         match meddling {
-            None => {}
-            Some(Meddling::Kill) => kill(process, Signal::SIGKILL)?,
-            Some(Meddling::Fail(failing)) => {
-                // No call does anything with no descriptor and no path.
-                registers::set_arguments(&mut state, u64::MAX, 0);
-                ptrace::setregs(thread, state)?;
-                self.inside.insert(thread, Some(errno(failing)));
+            None => Ok(()),
+            Some(Meddling::Act(act)) => {
+                act();
+                Ok(())
             }
+            Some(Meddling::Kill) => kill(process, Signal::SIGKILL),
+            Some(Meddling::Fail(failing)) => self.refuse(thread, state, errno(failing)),
         }
+    }
+
+    /// Returns the error of a call that the system does not have.
+    const fn lacks(&self, number: i64, arguments: &[u64; 5]) -> Option<Errno> {
+        if number != libc::SYS_renameat2 {
+            return None;
+        }
+        match self.lacking {
+            Lacking::Exchange if arguments[4] & libc::RENAME_EXCHANGE as u64 != 0 => Some(Errno::EINVAL),
+            Lacking::RenameFlags => Some(Errno::ENOSYS),
+            Lacking::Exchange | Lacking::Nothing => None,
+        }
+    }
+
+    /// Keeps a call from taking place, and has it give an error.
+    fn refuse(&mut self, thread: Pid, mut state: libc::user_regs_struct, error: Errno) -> Result<(), Errno> {
+        // No call does anything with no descriptor and no path.
+        registers::set_arguments(&mut state, u64::MAX, 0);
+        ptrace::setregs(thread, state)?;
+        self.inside.insert(thread, Some(error));
         Ok(())
     }
 }

@@ -17,8 +17,10 @@ mod linux;
 mod registers;
 
 /// What is done to one system call of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meddling {
+#[derive(Clone, Copy)]
+pub enum Meddling<'m> {
+    /// This is done just before the call takes place: somebody else is at work in the same directories.
+    Act(&'m dyn Fn()),
     /// The call does not take place, and the program is told this error.
     Fail(Failing),
     /// The program is killed, as `kill -9` does, just before the call takes place.
@@ -36,6 +38,17 @@ pub enum Failing {
     Files,
     /// `ENOSPC`: no room.
     Room,
+}
+
+/// What the system of a run cannot do. Calls that it refuses for that are no points: they change nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// Two directories cannot be exchanged: `renameat2` says `EINVAL`, as on some file systems.
+    Exchange,
+    /// It can do everything.
+    Nothing,
+    /// There is no `renameat2` at all: `ENOSYS`, as on old kernels.
+    RenameFlags,
 }
 
 /// Which calls are points.
@@ -87,12 +100,25 @@ impl Pinfold<'_> {
     ///
     /// # Errors
     /// Why programs cannot be traced here.
-    pub fn traced(self, watching: Watching, meddle: Option<(&Point, Meddling)>) -> Result<Traced, String> {
+    pub fn traced(self, watching: Watching, meddle: Option<(&Point, Meddling<'_>)>) -> Result<Traced, String> {
+        self.traced_on(Lacking::Nothing, watching, meddle)
+    }
+
+    /// As [`Pinfold::traced`], on a system that cannot do everything.
+    ///
+    /// # Errors
+    /// Why programs cannot be traced here.
+    pub fn traced_on(
+        self,
+        lacking: Lacking,
+        watching: Watching,
+        meddle: Option<(&Point, Meddling<'_>)>,
+    ) -> Result<Traced, String> {
         #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-        return linux::run(self, watching, meddle);
+        return linux::run(self, lacking, watching, meddle);
         #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
         {
-            let _unused = (self, watching, meddle);
+            let _unused = (self, lacking, watching, meddle);
             Err(format!("there is no tracer for {} on {}", std::env::consts::OS, std::env::consts::ARCH))
         }
     }
