@@ -122,6 +122,26 @@ fn a_login_that_no_header_can_carry_is_told_and_not_shown() {
 }
 
 #[test]
+fn a_login_is_not_sent_where_everybody_can_read_it() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let lock = project.lock();
+    let own = project.server.url();
+    let elsewhere = |text: &str| text.replace(&own, "http://index.test/simple/");
+    let manifest =
+        elsewhere(&project.home.read("pinfold.toml")).replace("default = true", "default = true\ninsecure = true");
+    project.home.write("pinfold.toml", manifest);
+    let hosts = own.replace("/simple/", "");
+    let foreign =
+        lock.replace(&hosts, "http://index.test").replace("name = \"main\"", "name = \"main\"\ninsecure = true");
+    project.home.write("pylock.toml", foreign);
+    for verb in ["lock", "sync"] {
+        let run = project.pinfold(verb).env("PINFOLD_INDEX_MAIN_TOKEN", SECRET).run().expect_code(3);
+        let run = run.expect_stderr("error[exposed-secret]").expect_stderr("http://index.test/simple/");
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+    }
+}
+
+#[test]
 fn a_signed_url_of_a_page_is_not_taken_into_the_lock() {
     let linked =
         |query: &str| Index::new().wheel("a", "1.0").link(&format!("../../files/{}?{query}", wheel("a", "1.0")));
