@@ -150,6 +150,14 @@ fn a_signed_url_of_a_page_is_not_taken_into_the_lock() {
     let run = run.expect_stderr(&wheel("a", "1.0")).expect_stderr("`X-Amz-Signature`").expect_stderr("help: ");
     assert!(!format!("{run}").contains(SECRET), "{run}");
     assert!(!project.home.has("pylock.toml"));
+    // Nor into a recording, which has more files than the lock.
+    project.server.update(&linked(&format!("X-Amz-Signature={SECRET}")).wheel("a", "2.0"));
+    let record = project.pinfold("lock").args(["--record", "answers.gz"]).run().expect_code(3);
+    assert!(!format!("{record}").contains(SECRET), "{record}");
+    assert!(!project.home.has("answers.gz") && !project.home.has("pylock.toml"));
+    project.lock();
+    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+    project.forget_cache();
     // The control: a query that is no credential is part of the file's URL.
     project.server.update(&linked("download=1"));
     assert!(project.lock().contains("?download=1"));
