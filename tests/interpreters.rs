@@ -18,7 +18,7 @@ impl Manager {
         let root = project.home.path().join("manager");
         let bin = root.join("versions/mine/bin");
         for directory in [&root.join("shims"), &bin] {
-            std::fs::create_dir_all(directory).unwrap();
+            std::fs::create_dir_all(directory).expect("can make directories");
         }
         let python = Python::found().path.display();
         for name in ["python3", "python", &format!("python{}", Python::found().minor)] {
@@ -27,11 +27,11 @@ impl Manager {
                 &shim,
                 format!("#!/bin/sh\necho >> '{}'\nexec '{python}' \"$@\"\n", root.join("mark").display()),
             )
-            .unwrap();
-            std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
-            symlink(&Python::found().path, bin.join(name)).unwrap();
+            .expect("can write a shim");
+            std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).expect("can change permissions");
+            symlink(&Python::found().path, bin.join(name)).expect("can make a link");
         }
-        std::fs::write(root.join("version"), "mine\n").unwrap();
+        std::fs::write(root.join("version"), "mine\n").expect("can write a choice");
         Self { root }
     }
 

@@ -92,7 +92,7 @@ fn secrets_in_a_url() {
     {
         super::want(&project, &[&format!("tool @ {reference}")], "");
         let run = project.pinfold("lock").args(["--log-format", "json", "-v"]).run().expect_code(2);
-        assert!(!run.stderr.contains("s3cr3t") || reference == signed, "{run}");
+        assert!(!run.stderr.contains("s3cr3t"), "{run}");
         project.home.write("r.txt", format!("tool @ {}\n", reference.replace("s3cr3t", "${TOKEN}")));
         super::want(&project, &["base"], "");
         let run = project.pinfold("lock").args(["-r", "r.txt", "--index-url", &project.server.url()]);

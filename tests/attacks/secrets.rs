@@ -122,6 +122,26 @@ fn a_login_that_no_header_can_carry_is_told_and_not_shown() {
 }
 
 #[test]
+fn a_login_is_not_sent_where_everybody_can_read_it() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let lock = project.lock();
+    let own = project.server.url();
+    let elsewhere = |text: &str| text.replace(&own, "http://index.test/simple/");
+    let manifest =
+        elsewhere(&project.home.read("pinfold.toml")).replace("default = true", "default = true\ninsecure = true");
+    project.home.write("pinfold.toml", manifest);
+    let hosts = own.replace("/simple/", "");
+    let foreign =
+        lock.replace(&hosts, "http://index.test").replace("name = \"main\"", "name = \"main\"\ninsecure = true");
+    project.home.write("pylock.toml", foreign);
+    for verb in ["lock", "sync"] {
+        let run = project.pinfold(verb).env("PINFOLD_INDEX_MAIN_TOKEN", SECRET).run().expect_code(3);
+        let run = run.expect_stderr("error[exposed-secret]").expect_stderr("http://index.test/simple/");
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+    }
+}
+
+#[test]
 fn a_signed_url_of_a_page_is_not_taken_into_the_lock() {
     let linked =
         |query: &str| Index::new().wheel("a", "1.0").link(&format!("../../files/{}?{query}", wheel("a", "1.0")));
@@ -130,6 +150,14 @@ fn a_signed_url_of_a_page_is_not_taken_into_the_lock() {
     let run = run.expect_stderr(&wheel("a", "1.0")).expect_stderr("`X-Amz-Signature`").expect_stderr("help: ");
     assert!(!format!("{run}").contains(SECRET), "{run}");
     assert!(!project.home.has("pylock.toml"));
+    // Nor into a recording, which has more files than the lock.
+    project.server.update(&linked(&format!("X-Amz-Signature={SECRET}")).wheel("a", "2.0"));
+    let record = project.pinfold("lock").args(["--record", "answers.gz"]).run().expect_code(3);
+    assert!(!format!("{record}").contains(SECRET), "{record}");
+    assert!(!project.home.has("answers.gz") && !project.home.has("pylock.toml"));
+    project.lock();
+    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+    project.forget_cache();
     // The control: a query that is no credential is part of the file's URL.
     project.server.update(&linked("download=1"));
     assert!(project.lock().contains("?download=1"));

@@ -122,9 +122,9 @@ pub enum FetchCause {
         UrlError,
     ),
     /// Too many redirects, or one without a target.
-    #[error("{found} redirects and no end")]
+    #[error("{}", redirects_text(*found))]
     Redirects {
-        /// How many were followed.
+        /// How many were followed; 0 if the first one names no place.
         found: usize,
     },
     /// The server answers with an error.
@@ -250,6 +250,14 @@ impl From<StoreError> for FetchCause {
 
 fn attempts_text(attempts: u32) -> String {
     if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() }
+}
+
+fn redirects_text(found: usize) -> String {
+    if found == 0 {
+        "the server redirects and does not say where to".to_owned()
+    } else {
+        format!("{found} redirects and no end")
+    }
 }
 
 fn status_text(status: u16) -> &'static str {

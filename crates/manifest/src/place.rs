@@ -136,7 +136,8 @@ fn window(place: &Place) -> (String, String) {
     (format!("{mark}{shown}{tail}"), format!("{mark}{before}"))
 }
 
-/// Replaces control characters, and hides what stands before the `@` of a URL. Every character stays one character.
+/// Replaces control characters, and hides what stands before the `@` of a URL and the values in its query. Every character
+/// stays one character.
 pub(crate) fn shown_line(line: &str) -> String {
     let mut characters: Vec<char> =
         line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
@@ -148,9 +149,22 @@ pub(crate) fn shown_line(line: &str) -> String {
         if let Some(at) = characters[start..end].iter().rposition(|c| *c == '@') {
             characters[start..start + at].fill('*');
         }
+        hide_query(&mut characters[end..]);
         position = start;
     }
     characters.into_iter().collect()
+}
+
+/// Hides the values of the query of a URL, of which this is what stands behind the host.
+fn hide_query(rest: &mut [char]) {
+    let is_end = |c: &char| matches!(c, '#' | '"' | '\'' | ' ' | '\t');
+    let end = rest.iter().position(is_end).unwrap_or(rest.len());
+    let Some(begin) = rest[..end].iter().position(|c| *c == '?') else { return };
+    for pair in rest[begin..end].split_mut(|c| *c == '&') {
+        if let Some(at) = pair.iter().position(|c| *c == '=') {
+            pair[at + 1..].fill('*');
+        }
+    }
 }
 
 fn find(characters: &[char], pattern: &[char]) -> Option<usize> {
@@ -208,6 +222,9 @@ mod tests {
             ("url = \"https://me:secret@a.example/x@y\"", "url = \"https://*********@a.example/x@y\""),
             ("-i https://to@ken@a.example", "-i https://******@a.example"),
             ("http://a.example/@x https://b@c", "http://a.example/@x https://*@c"),
+            ("a @ https://a.example/x?b=cd&token=e=f#sha256=00", "a @ https://a.example/x?b=**&token=***#sha256=00"),
+            ("u = 'http://me@a.example?k=v' # a?b=c", "u = 'http://**@a.example?k=*' # a?b=c"),
+            ("http://a.example/?x http://b.example/?y=zz", "http://a.example/?x http://b.example/?y=**"),
             ("\u{1b}[31mred\u{7f}", "\u{fffd}[31mred\u{fffd}"),
         ] {
             assert_eq!(shown_line(line), expected);

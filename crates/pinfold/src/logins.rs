@@ -17,7 +17,8 @@ use crate::world::variable;
 /// none.
 ///
 /// # Errors
-/// Exit 2 if the netrc cannot be read or a variable cannot be sent, exit 3 if the netrc has a login for one of the indexes and others may read it.
+/// Exit 2 if the netrc cannot be read or a variable cannot be sent; exit 3 if a login would be sent without TLS, or the netrc
+/// has one for one of the indexes and others may read it.
 pub(crate) fn logins<'i>(
     indexes: impl IntoIterator<Item = (Option<&'i str>, &'i SafeUrl)>,
     connectivity: Connectivity,
@@ -30,6 +31,7 @@ pub(crate) fn logins<'i>(
     for (name, url) in indexes {
         let Some(host) = url.file_host() else { continue };
         if let Some(secret) = name.map(index_secret).transpose()?.flatten() {
+            refuse_in_the_clear(name.unwrap_or_default(), url)?;
             found.push(Credential { host, secret });
             continue;
         }
@@ -43,6 +45,20 @@ pub(crate) fn logins<'i>(
         }
     }
     Ok(found)
+}
+
+/// Refuses to send a login where everybody on the way can read it, whatever the manifest says of the index's own answers.
+///
+/// # Errors
+/// Exit 3.
+pub(crate) fn refuse_in_the_clear(name: &str, url: &SafeUrl) -> Result<(), Failure> {
+    if url.scheme() != "http" || url.is_loopback() {
+        return Ok(());
+    }
+    Err(Failure::refused("exposed-secret", format!("refused to log in at the index `{name}` without TLS"))
+        .with("from", url.without_query())
+        .with("expected", "https, or an index on this machine")
+        .help("everybody on the way could read the login: give the index a certificate, or take the login out of the environment"))
 }
 
 /// Returns the credentials that the environment gives for the index with this name:

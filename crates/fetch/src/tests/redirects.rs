@@ -74,6 +74,7 @@ fn a_redirect_without_a_target_is_an_error() {
     let address = url(&format!("{}a/", server.url));
     let error = Bench::new().fetcher().page(&origin_of(&server.url), &address, Freshness::Any).unwrap_err();
     assert!(matches!(error.cause, FetchCause::Redirects { found: 0 }));
+    assert_eq!(error.cause.to_string(), "the server redirects and does not say where to");
 }
 
 #[test]

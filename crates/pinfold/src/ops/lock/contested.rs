@@ -54,6 +54,9 @@ impl<'a> Contested<'a> {
     /// # Errors
     /// As [`Contested::refuse`].
     pub(super) fn look(mut self, solutions: &[Solution]) -> Result<(), Failure> {
+        if self.source.indexes().all().len() < 2 {
+            return Ok(());
+        }
         for solution in solutions {
             for (name, chosen) in &solution.packages {
                 // What is required by URL is asked of no index.

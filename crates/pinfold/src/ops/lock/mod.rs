@@ -304,6 +304,9 @@ fn open_source(
     }
     if asks_pip.is_some() && pip_url.is_none() {
         let asked = pip::ask(world, &world.interpreter(request.python, None)?)?;
+        if asked.credential.is_some() {
+            crate::logins::refuse_in_the_clear("pip", &asked.url)?;
+        }
         credentials.extend(asked.credential);
         pip_url = Some(asked.url);
     }

@@ -180,15 +180,18 @@ impl<'a> Pinner<'a> {
     }
 }
 
-/// Refuses a URL that is a credential: whoever has the lock could use it, and when it ends nobody could sync.
-fn refuse_signed(file: &PageFile, url: &SafeUrl) -> Result<(), Failure> {
+/// Refuses a URL that is a credential: whoever has the lock or the recording could use it, and when it ends nobody could sync.
+///
+/// # Errors
+/// Exit 3.
+pub(super) fn refuse_signed(file: &PageFile, url: &SafeUrl) -> Result<(), Failure> {
     let Some(key) = url.secret_in_query() else { return Ok(()) };
     Err(Failure::refused(
         "exposed-secret",
-        format!("refused to lock `{}`: the URL that its index gives carries a credential", file.filename),
+        format!("refused `{}`: the URL that its index gives carries a credential", file.filename),
     )
     .with("from", url.without_query())
-    .with("expected", "a URL that everybody may know who has the lock")
+    .with("expected", "a URL that everybody may know who has the lock or the recording")
     .with("found", format!("`{key}` in its query"))
     .help(
         "such a URL works for whoever has it, until it ends; ask who runs the index for lasting URLs, behind a login",

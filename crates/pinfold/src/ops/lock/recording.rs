@@ -25,7 +25,7 @@ use super::direct::Directs;
 use super::indexes::Indexes;
 use super::inputs::Inputs;
 use super::pages::Relevance;
-use super::pin::Pinner;
+use super::pin::{Pinner, refuse_signed};
 use super::sdists::Sdists;
 use super::source::MetadataFact;
 use crate::exit::{Exit, Failure};
@@ -342,6 +342,9 @@ pub(super) fn of(
         let rule = if index.upload_time == UploadTime::FirstSeen { &timeless } else { &relevance };
         let witness = page.as_ref().and_then(|page| rule.witness(page.files.iter()));
         let matters = |file: &PageFile| rule.keeps(file) || witness == Some(&file.filename);
+        for file in page.iter().flat_map(|page| &page.files).filter(|file| matters(file)) {
+            refuse_signed(file, &file.url.to_safe_url())?;
+        }
         let page = page.as_ref().map(|page| RecordedPage::of(page, &page_url, matters, |file| pinner.computed(file)));
         recorded.projects.insert(name.clone(), page);
     }
