@@ -419,6 +419,20 @@ fn requirements_files_are_locked_without_a_manifest() {
     lock(&"0".repeat(64)).expect_refusal("hash-mismatch").expect_stderr(&digest).expect_stderr("--hash");
 }
 
+/// Whoever writes it means something, and gets nothing.
+#[test]
+fn a_marker_that_asks_the_application_for_an_extra_is_warned_of() {
+    let index = Index::new().wheel("a", "1.0").wheel("b", "1.0");
+    let project = Project::with(index, &["a"], "", "[extras]\nx = [\"b; extra == 'x'\"]");
+    let run = project.pinfold("lock").run().expect_code(0);
+    run.expect_stderr("`b; extra == 'x'` (pinfold.toml:12) asks for an `extra`");
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0"]);
+    project.write_manifest(&["a"], "", "[extras]\nx = [\"b; sys_platform != 'extra == x'\"]");
+    let run = project.pinfold("lock").run().expect_code(0);
+    assert!(!run.stderr.contains("asks for"), "{run}");
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0", "b 1.0; 'x' in extras"]);
+}
+
 /// Whoever names a digest demands it, in whichever file.
 #[test]
 fn hashes_of_a_constraints_file_are_demands() {

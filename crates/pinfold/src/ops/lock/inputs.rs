@@ -162,7 +162,20 @@ impl Inputs {
             let name = &one.requested.requirement.name;
             format!("`#egg=…` means nothing any more and is ignored: `{name}` in {}", one.written)
         };
-        self.references.iter().filter(has_egg).map(egg).collect()
+        // No quoted value of a marker holds a quote, so this is no part of one.
+        let asks_extra = |root: &&Root| {
+            let marker = root.requirement.marker.to_string();
+            ["extra == '", "extra != '"].iter().any(|question| marker.contains(question))
+        };
+        let extra = |root: &Root| {
+            format!(
+                "`{}` ({}) asks for an `extra`, and what the application requires has none: it counts as not given",
+                self.text_of(&root.requirement),
+                root.written
+            )
+        };
+        let roots = self.roots.iter().filter(asks_extra).map(extra);
+        self.references.iter().filter(has_egg).map(egg).chain(roots).collect()
     }
 
     /// Returns a requirement as it was written: what it names instead of versions, and not what stands for that.
