@@ -6,13 +6,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Limits;
 
 /// A relative path of plain segments, separated by `/`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ArchivePath(
     /// No empty, `.` or `..` segment, none that Windows reads as something else, no control character.
     String,
@@ -86,6 +86,15 @@ impl ArchivePath {
         self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
     }
 
+    /// Returns a path below this one. Both are valid, so only the length of the whole has to be looked at.
+    ///
+    /// # Errors
+    /// [`ArchivePathError::TooLong`].
+    pub fn join(&self, below: &Self) -> Result<Self, ArchivePathError> {
+        let joined = [self.as_str(), "/", below.as_str()].concat();
+        check_length(&joined).map(|()| Self(joined))
+    }
+
     /// Returns what a case-insensitive file system makes of the path; two paths with equal folds are one file there.
     pub fn case_fold(&self) -> String {
         self.0.to_lowercase()
@@ -96,26 +105,77 @@ impl FromStr for ArchivePath {
     type Err = ArchivePathError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let path = || text.chars().take(120).flat_map(char::escape_debug).collect::<String>();
-        if text.len() > Limits::PATH_BYTES || text.split('/').count() > Limits::PATH_SEGMENTS {
-            return Err(ArchivePathError::TooLong { path: path() });
-        }
-        let drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
-        if text.starts_with('/') || text.starts_with('\\') || drive {
-            return Err(ArchivePathError::Absolute { path: path() });
-        }
-        let foreign = |c: &char| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
-        // Trees of many thousand files are read often: only what is not plain is looked at character by character.
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b' ' | b'+');
-        if !text.bytes().all(plain)
-            && let Some(found) = text.chars().find(foreign)
-        {
-            return Err(ArchivePathError::Character { found: found.escape_debug().to_string(), path: path() });
-        }
-        for segment in text.split('/') {
-            check_segment(segment, &path)?;
-        }
-        Ok(Self(text.to_owned()))
+        check(text).map(|()| Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ArchivePath {
+    type Error = ArchivePathError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        check(&text).map(|()| Self(text))
+    }
+}
+
+fn check(text: &str) -> Result<(), ArchivePathError> {
+    check_length(text)?;
+    // Trees of many thousand files are read often: only what is not plain is looked at character by character.
+    if is_plain(text.as_bytes()) {
+        return Ok(());
+    }
+    let path = || beginning(text);
+    let drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
+    if text.starts_with('/') || text.starts_with('\\') || drive {
+        return Err(ArchivePathError::Absolute { path: path() });
+    }
+    let foreign = |c: &char| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
+    if let Some(found) = text.chars().find(foreign) {
+        return Err(ArchivePathError::Character { found: found.escape_debug().to_string(), path: path() });
+    }
+    text.split('/').try_for_each(|segment| check_segment(segment, &path))
+}
+
+fn check_length(text: &str) -> Result<(), ArchivePathError> {
+    let separators = || text.bytes().filter(|byte| *byte == b'/').count();
+    if text.len() > Limits::PATH_BYTES || separators() >= Limits::PATH_SEGMENTS {
+        return Err(ArchivePathError::TooLong { path: beginning(text) });
+    }
+    Ok(())
+}
+
+/// Returns the beginning of a text, escaped.
+fn beginning(text: &str) -> String {
+    text.chars().take(120).flat_map(char::escape_debug).collect()
+}
+
+/// Returns true for paths of nothing but plain segments. What this does not know is no error yet.
+fn is_plain(path: &[u8]) -> bool {
+    path.split(|byte| *byte == b'/').all(|segment| {
+        let ends_well = segment.last().is_some_and(|last| *last != b'.');
+        ends_well && segment.iter().all(|byte| PLAIN[usize::from(*byte)]) && !may_be_device(segment)
+    })
+}
+
+/// Which bytes have no meaning of their own anywhere.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let bytes = b"+-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut position = 0;
+    while position < bytes.len() {
+        plain[bytes[position] as usize] = true;
+        position += 1;
+    }
+    plain
+};
+
+/// Returns true for a segment of plain characters that [`is_device`] has to look at.
+fn may_be_device(segment: &[u8]) -> bool {
+    let stem = segment.iter().take(5).position(|byte| *byte == b'.').unwrap_or(segment.len().min(5));
+    let is = |name: &[u8; 3]| segment[..3].eq_ignore_ascii_case(name);
+    match stem {
+        3 => is(b"aux") || is(b"con") || is(b"nul") || is(b"prn"),
+        4 => is(b"com") || is(b"lpt"),
+        _ => false,
     }
 }
 
@@ -146,11 +206,9 @@ fn is_device(segment: &str) -> bool {
     matches!(stem.as_str(), "AUX" | "CON" | "CONIN$" | "CONOUT$" | "NUL" | "PRN") || numbered("COM") || numbered("LPT")
 }
 
-impl TryFrom<String> for ArchivePath {
-    type Error = ArchivePathError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+impl Serialize for ArchivePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -204,6 +262,36 @@ mod tests {
         ] {
             assert!(path.parse::<ArchivePath>().is_err(), "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_plain_path_is_judged_as_any_other() {
+        let segments = [
+            "a", "Con", "con.py", "cons", "COM1.x", "com", "lpt", "lpt0", "comb", "nul", "prn.", ".", "..", "", "a.",
+            "x y", "é",
+        ];
+        for first in segments {
+            for second in segments {
+                let text = format!("{first}/{second}");
+                let path = || text.clone();
+                let expected = text.split('/').all(|segment| check_segment(segment, &path).is_ok());
+                assert_eq!(text.parse::<ArchivePath>().is_ok(), expected && !text.starts_with('/'), "{text:?}");
+                assert!(expected || !is_plain(text.as_bytes()), "{text:?}");
+            }
+        }
+        assert!(is_plain(b"lib/python3.10/site-packages/torch-2.1.0+cu121.dist-info/c10/api.h"));
+    }
+
+    #[test]
+    fn joins_what_is_not_too_long() {
+        let root: ArchivePath = "lib/python3.10/site-packages".parse().unwrap();
+        assert_eq!(root.join(&"a/b.py".parse().unwrap()).unwrap().as_str(), "lib/python3.10/site-packages/a/b.py");
+        let deep: ArchivePath = vec!["a"; Limits::PATH_SEGMENTS - 3].join("/").parse().unwrap();
+        assert!(root.join(&deep).is_ok());
+        let too_deep: ArchivePath = vec!["a"; Limits::PATH_SEGMENTS - 2].join("/").parse().unwrap();
+        assert!(matches!(root.join(&too_deep), Err(ArchivePathError::TooLong { .. })));
+        let long: ArchivePath = "a".repeat(Limits::PATH_BYTES - 1).parse().unwrap();
+        assert!(matches!(root.join(&long), Err(ArchivePathError::TooLong { .. })));
     }
 
     #[test]

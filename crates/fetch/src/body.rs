@@ -54,7 +54,13 @@ impl Body {
 
     /// Reads the whole body as it is.
     pub(crate) async fn read(&mut self, limit: u64) -> Result<Vec<u8>, FetchCause> {
-        let mut capped = Capped::new(limit);
+        self.read_into(Vec::new(), limit).await
+    }
+
+    /// Reads the whole body as it is into a buffer, whose room is used again.
+    pub(crate) async fn read_into(&mut self, mut bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, FetchCause> {
+        bytes.clear();
+        let mut capped = Capped { bytes, limit, is_full: false };
         while let Some(chunk) = self.next().await? {
             capped.write_all(chunk.as_ref()).map_err(|_| FetchCause::TooLarge { limit })?;
         }

@@ -5,6 +5,8 @@
 //! being written. They are written and hashed in order, so that what is there is always a beginning of the file; a piece
 //! that is not of the same file, as far as server and validator say, ends the transfer.
 
+use std::cell::RefCell;
+
 use futures_util::StreamExt as _;
 use reqwest::header;
 
@@ -35,16 +37,26 @@ pub(crate) async fn rest(
     mut push: impl FnMut(&[u8]) -> Result<(), FetchCause>,
 ) -> Result<(), Setback> {
     let starts = (start..whole.size_bytes).step_by(usize::try_from(pieces.piece_bytes.max(1)).unwrap_or(usize::MAX));
-    let asked = starts.map(|start| piece(remote, whole, start, pieces.piece_bytes));
+    // Memory that was never touched costs more than what is copied into it: a piece takes the place of one before.
+    let spare = RefCell::new(Vec::new());
+    let asked = starts.map(|start| piece(remote, whole, start, pieces.piece_bytes, &spare));
     let mut arriving = std::pin::pin!(futures_util::stream::iter(asked).buffered(pieces.at_once));
     while let Some(bytes) = arriving.next().await {
-        push(&bytes?)?;
+        let bytes = bytes?;
+        push(&bytes)?;
+        spare.borrow_mut().push(bytes);
     }
     Ok(())
 }
 
 /// Transfers one piece.
-async fn piece(remote: &Remote, whole: &Whole<'_>, first: u64, length: u64) -> Result<Vec<u8>, Setback> {
+async fn piece(
+    remote: &Remote,
+    whole: &Whole<'_>,
+    first: u64,
+    length: u64,
+    spare: &RefCell<Vec<Vec<u8>>>,
+) -> Result<Vec<u8>, Setback> {
     let last = whole.size_bytes.min(first.saturating_add(length)) - 1;
     let wanted = format!("bytes={first}-{last}");
     let mut ask = whole.ask.clone().with(header::RANGE, &wanted);
@@ -65,7 +77,10 @@ async fn piece(remote: &Remote, whole: &Whole<'_>, first: u64, length: u64) -> R
         return Err(FetchCause::RangeMismatch { expected: wanted, found }.into());
     }
     let mut body = Body::new(reply.response, &remote.timing);
-    let bytes = body.read(expected.length()).await?;
+    let mut buffer = spare.borrow_mut().pop().unwrap_or_default();
+    // Exactly: a buffer that grows is copied each time, and ends with up to twice the room.
+    buffer.reserve_exact(usize::try_from(expected.length().saturating_sub(buffer.len() as u64)).unwrap_or_default());
+    let bytes = body.read_into(buffer, expected.length()).await?;
     if bytes.len() as u64 != expected.length() {
         return Err(body.truncated("the piece is shorter than its Content-Range".to_owned()).into());
     }

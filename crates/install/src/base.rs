@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::merge::{Planned, Source};
+use crate::merge::{Owners, Planned, Source};
 use crate::receipt::digest;
 use crate::scripts::{self, Place};
 use crate::{InstallError, InstalledLink, Interpreter};
@@ -39,7 +39,7 @@ fn own(path: &str, bytes: Vec<u8>) -> Option<Planned<'static>> {
         sha256: digest(&bytes),
         executable: false,
         source: Source::Bytes(bytes),
-        owners: Vec::new(),
+        owners: Owners::AtMostOne(None),
     })
 }
 

@@ -85,10 +85,17 @@ impl Facts {
     /// Returns true if the file belongs to this user: whoever owns a file may change it, whatever its permissions are.
     pub(crate) fn is_ours(&self) -> bool {
         #[cfg(unix)]
-        return self.owner == rustix::process::geteuid().as_raw();
+        return self.owner == own_user();
         #[cfg(not(unix))]
         true
     }
+}
+
+/// Returns the number of the user that this process acts for, which never changes: it is asked for once.
+#[cfg(unix)]
+fn own_user() -> u32 {
+    static OWN: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *OWN.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
 /// What an entry of a directory is.
@@ -475,7 +482,11 @@ pub(crate) fn add_parents<'a>(set: &mut std::collections::BTreeSet<&'a str>, pat
 
 /// Returns a path's directory, empty at the root, and its name there.
 pub(crate) fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
+    // Names are short: a search for a byte that begins with the last one is soon done.
+    match path.as_bytes().iter().rposition(|byte| *byte == b'/') {
+        Some(end) => (&path[..end], &path[end + 1..]),
+        None => ("", path),
+    }
 }
 
 /// Returns an absolute path with a relative one of slashes below it.

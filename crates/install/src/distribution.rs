@@ -2,7 +2,7 @@
 
 use pinfold_artifact::ArchivePath;
 
-use crate::merge::{Planned, Source};
+use crate::merge::{Owners, Planned, Source};
 use crate::receipt::digest;
 use crate::record::{self, Row};
 use crate::scripts::Place;
@@ -18,7 +18,7 @@ pub(crate) fn files<'a>(
     place: &Place,
 ) -> Result<Vec<Planned<'a>>, InstallError> {
     let (name, scheme) = (&part.selected.name, &interpreter.scheme);
-    let root = layout::root_of(&part.facts, scheme);
+    let root = layout::root_of(&part.facts, scheme, name)?;
     let mut files = stored(part, position, interpreter)?;
     for script in part.tree.manifest().files.iter().filter(|it| part.facts.python_scripts.contains(&it.path)) {
         let path = layout::place(&script.path, &part.facts, scheme, &root, name)?;
@@ -43,7 +43,7 @@ pub(crate) fn stored<'a>(
     position: u32,
     interpreter: &Interpreter,
 ) -> Result<Vec<Planned<'a>>, InstallError> {
-    let root = layout::root_of(&part.facts, &interpreter.scheme);
+    let root = layout::root_of(&part.facts, &interpreter.scheme, &part.selected.name)?;
     let all = &part.tree.manifest().files;
     let mut files = Vec::with_capacity(all.len() + 4);
     for stored in all.iter().filter(|stored| !part.facts.python_scripts.contains(&stored.path)) {
@@ -53,7 +53,7 @@ pub(crate) fn stored<'a>(
             sha256: stored.sha256,
             executable: stored.executable,
             source: Source::Tree(position, stored),
-            owners: vec![position],
+            owners: Owners::AtMostOne(Some(position)),
         });
     }
     Ok(files)
@@ -86,7 +86,7 @@ fn add_dist_info(
     position: u32,
     interpreter: &Interpreter,
 ) -> Result<(), InstallError> {
-    let root = layout::root_of(&part.facts, &interpreter.scheme);
+    let root = layout::root_of(&part.facts, &interpreter.scheme, &part.selected.name)?;
     let path = |name: &str| -> Result<ArchivePath, InstallError> {
         let path = format!("{root}/{}/{name}", part.facts.dist_info);
         path.parse().map_err(|_| InstallError::Reserved { package: part.selected.name.clone(), path })
@@ -100,7 +100,7 @@ fn add_dist_info(
         .iter()
         .map(|file| Row { path: file.path.as_str(), sha256: file.sha256, size_bytes: file.size_bytes })
         .collect();
-    let text = record::text(&rows, own.as_str(), &root);
+    let text = record::text(&rows, own.as_str(), root.as_str());
     files.push(written(own, text.into_bytes(), false, position));
     Ok(())
 }
@@ -126,6 +126,6 @@ fn written(path: ArchivePath, bytes: Vec<u8>, executable: bool, position: u32) -
         sha256: digest(&bytes),
         executable,
         source: Source::Bytes(bytes),
-        owners: vec![position],
+        owners: Owners::AtMostOne(Some(position)),
     }
 }

@@ -12,20 +12,23 @@ pub(crate) fn place(
     path: &ArchivePath,
     facts: &WheelFacts,
     scheme: &SchemePaths,
-    root: &str,
+    root: &ArchivePath,
     package: &PackageName,
 ) -> Result<ArchivePath, InstallError> {
-    let moved = facts.moved.get(path);
-    let inside = moved.map_or(path, |moved| &moved.path);
-    let joined = match moved.map(|moved| moved.scheme) {
-        None => [root, "/", inside.as_str()].concat(),
-        Some(SchemeName::Data) => inside.to_string(),
-        Some(SchemeName::Headers) => format!("{}/{package}/{inside}", scheme.headers),
-        Some(SchemeName::Platlib) => format!("{}/{inside}", scheme.platlib),
-        Some(SchemeName::Purelib) => format!("{}/{inside}", scheme.purelib),
-        Some(SchemeName::Scripts) => format!("{}/{inside}", scheme.scripts),
+    let Some(moved) = facts.moved.get(path) else {
+        // A path that is too long once it is joined cannot be made everywhere.
+        let reserved = |_| InstallError::Reserved { package: package.clone(), path: format!("{root}/{path}") };
+        return free(root.join(path).map_err(reserved)?, package);
     };
-    check(&through_link(joined), package)
+    let inside = &moved.path;
+    let joined = match moved.scheme {
+        SchemeName::Data => inside.to_string(),
+        SchemeName::Headers => format!("{}/{package}/{inside}", scheme.headers),
+        SchemeName::Platlib => format!("{}/{inside}", scheme.platlib),
+        SchemeName::Purelib => format!("{}/{inside}", scheme.purelib),
+        SchemeName::Scripts => format!("{}/{inside}", scheme.scripts),
+    };
+    check(through_link(joined), package)
 }
 
 /// Returns the path of a script that is written for an entry point.
@@ -34,12 +37,16 @@ pub(crate) fn place_script(
     scheme: &SchemePaths,
     package: &PackageName,
 ) -> Result<ArchivePath, InstallError> {
-    check(&format!("{}/{name}", scheme.scripts), package)
+    check(format!("{}/{name}", scheme.scripts), package)
 }
 
 /// Returns the directory, inside the environment, of the root scheme of a wheel: where its `.dist-info` is.
-pub(crate) fn root_of(facts: &WheelFacts, scheme: &SchemePaths) -> String {
-    through_link(if facts.root_is_purelib { scheme.purelib.clone() } else { scheme.platlib.clone() })
+pub(crate) fn root_of(
+    facts: &WheelFacts,
+    scheme: &SchemePaths,
+    package: &PackageName,
+) -> Result<ArchivePath, InstallError> {
+    parse(through_link(if facts.root_is_purelib { scheme.purelib.clone() } else { scheme.platlib.clone() }), package)
 }
 
 /// `lib64` is a link to `lib` in an environment: one file must have one path.
@@ -50,14 +57,21 @@ pub(crate) fn through_link(path: String) -> String {
     }
 }
 
-fn check(path: &str, package: &PackageName) -> Result<ArchivePath, InstallError> {
-    let reserved = || InstallError::Reserved { package: package.clone(), path: path.to_owned() };
+fn check(path: String, package: &PackageName) -> Result<ArchivePath, InstallError> {
+    free(parse(path, package)?, package)
+}
+
+fn parse(path: String, package: &PackageName) -> Result<ArchivePath, InstallError> {
+    path.parse().map_err(|_| InstallError::Reserved { package: package.clone(), path })
+}
+
+/// Returns a path unless it is the environment's own.
+fn free(path: ArchivePath, package: &PackageName) -> Result<ArchivePath, InstallError> {
     // Most files are below `lib`, where nothing is reserved but the directory itself.
-    if !path.starts_with("lib/") && is_reserved(&path.to_lowercase(), package) {
-        return Err(reserved());
+    if !path.as_str().starts_with("lib/") && is_reserved(&path.as_str().to_lowercase(), package) {
+        return Err(InstallError::Reserved { package: package.clone(), path: path.into() });
     }
-    // A path that is too long once it is joined cannot be made everywhere.
-    path.parse().map_err(|_| reserved())
+    Ok(path)
 }
 
 /// Returns true for what belongs to the environment itself: its configuration, its receipt, its interpreter and the

@@ -55,7 +55,7 @@ pub(crate) fn place_all(
     let (tickets, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     // One thread begins at the front, one at the back: they seldom want the same directory.
     let worker = |number: usize| {
-        let (mut opened, mut stamps) = (None, Vec::new());
+        let (mut opened, mut stamps) = (Opened::default(), Vec::new());
         for taken in 0.. {
             if tickets.fetch_add(1, Ordering::Relaxed) >= groups.len() || stop.load(Ordering::Relaxed) {
                 break;
@@ -89,8 +89,12 @@ struct Placer<'a> {
     best: AtomicU8,
 }
 
-/// The directory of a tree that was used last: its tree, its path, and itself.
-type Opened<'f> = Option<(u32, &'f str, Directory)>;
+/// The directories of the store that were used last: a tree, by its position, and in it the one at a path.
+#[derive(Default)]
+struct Opened<'f> {
+    tree: Option<(u32, Directory)>,
+    inside: Option<(&'f str, Directory)>,
+}
 
 impl Placer<'_> {
     fn place_group<'f>(&self, group: &'f [Planned<'_>], opened: &mut Opened<'f>) -> Result<Vec<Stamped>, InstallError> {
@@ -159,21 +163,26 @@ impl Placer<'_> {
         opened: &'o mut Opened<'f>,
     ) -> Result<&'o Directory, InstallError> {
         let directory = disk::split(stored.path.as_str()).0;
-        let last = opened.take().filter(|(tree, path, _)| (*tree, *path) == (position, directory));
-        let entry = match last {
-            Some(entry) => entry,
+        let files_dir = self.tree(position).tree.files_dir();
+        let failed = |e: io::Error| match e.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                self.changed(position, stored, "its directory is gone")
+            }
+            _ => InstallError::io("open", &disk::below(files_dir, directory))(e),
+        };
+        let Opened { tree, inside } = opened;
+        let tree = match tree.take().filter(|(last, _)| *last == position) {
+            Some(same) => tree.insert(same),
             None => {
-                let path = disk::below(self.tree(position).tree.files_dir(), directory);
-                let failed = |e: io::Error| match e.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                        self.changed(position, stored, "its directory is gone")
-                    }
-                    _ => InstallError::io("open", &path)(e),
-                };
-                (position, directory, Directory::open(&path).map_err(failed)?)
+                *inside = None;
+                tree.insert((position, Directory::open(files_dir).map_err(failed)?))
             }
         };
-        Ok(&opened.insert(entry).2)
+        let entry = match inside.take().filter(|(last, _)| *last == directory) {
+            Some(same) => same,
+            None => (directory, tree.1.open_in(directory).map_err(failed)?),
+        };
+        Ok(&inside.insert(entry).1)
     }
 
     /// Places a file from the store. Returns what the file system says of it, if it is the store's own file.

@@ -3,7 +3,9 @@
 //! Two distributions may bring the same path only with the same bytes; then both own it (WI14). Different bytes, or paths
 //! that are one on some file system, are refused: else chance decides which `cv2.abi3.so` is loaded (WI13).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Deref;
 
 use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_unpack::portable_fold;
@@ -24,7 +26,25 @@ pub(crate) struct Planned<'a> {
     /// Where its bytes are.
     pub(crate) source: Source<'a>,
     /// Positions of the distributions that bring it; none: the environment itself.
-    pub(crate) owners: Vec<u32>,
+    pub(crate) owners: Owners,
+}
+
+/// Positions of distributions. Nearly every file has one owner, who takes no memory of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owners {
+    AtMostOne(Option<u32>),
+    Several(Vec<u32>),
+}
+
+impl Deref for Owners {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        match self {
+            Self::AtMostOne(owner) => owner.as_slice(),
+            Self::Several(owners) => owners,
+        }
+    }
 }
 
 /// Where the bytes of a planned file are.
@@ -42,14 +62,13 @@ pub(crate) enum Source<'a> {
 /// [`InstallError::Conflict`]; `name` says who brings a file.
 pub(crate) fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
     let mut merged: Vec<Planned<'a>> = Vec::with_capacity(files.len());
-    for mut file in sorted(files) {
+    for file in sorted(files) {
         match merged.last_mut() {
             Some(last) if last.path == file.path => {
                 if last.sha256 != file.sha256 {
                     return Err(conflict(last, &file, name));
                 }
-                let mut owners = std::mem::take(&mut last.owners);
-                owners.append(&mut file.owners);
+                let owners = Owners::Several([&*last.owners, &*file.owners].concat());
                 // The mode comes with the source: if one of them may be executed, that one is used.
                 if file.executable && !last.executable {
                     *last = file;
@@ -89,11 +108,11 @@ fn key<'p>(file: &'p Planned<'_>) -> (&'p str, &'p str) {
 /// # Errors
 /// [`InstallError::Conflict`]; `name` says who brings a file.
 pub(crate) fn check_twins(files: &[Planned<'_>], name: &Naming<'_>) -> Result<(), InstallError> {
-    let mut seen: HashMap<String, usize> = HashMap::with_capacity(files.len());
+    let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(files.len());
     let mut directories: HashMap<String, usize> = HashMap::new();
     let mut last_directory = None;
     for (position, file) in files.iter().enumerate() {
-        let folded = portable_fold(&file.path);
+        let folded = folded(&file.path);
         let directory = Some(key(file).0);
         if directory != last_directory {
             last_directory = directory;
@@ -106,11 +125,17 @@ pub(crate) fn check_twins(files: &[Planned<'_>], name: &Naming<'_>) -> Result<()
         }
     }
     for (folded, inside) in &directories {
-        if let Some(position) = seen.get(folded) {
+        if let Some(position) = seen.get(folded.as_str()) {
             return Err(conflict(&files[*position], &files[*inside], name));
         }
     }
     Ok(())
+}
+
+/// Returns what [`portable_fold`] does, without a copy of what is folded already.
+fn folded(path: &ArchivePath) -> Cow<'_, str> {
+    let is_folded = path.as_str().bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_folded { Cow::Borrowed(path.as_str()) } else { Cow::Owned(portable_fold(path)) }
 }
 
 fn note_directories(path: &str, position: usize, directories: &mut HashMap<String, usize>) {
@@ -144,7 +169,7 @@ mod tests {
             sha256: Sha256::from_bytes([bytes; 32]),
             executable: false,
             source: Source::Bytes(vec![bytes]),
-            owners: vec![owner],
+            owners: Owners::AtMostOne(Some(owner)),
         }
     }
 
@@ -157,7 +182,7 @@ mod tests {
         let files = files.iter().map(|(path, bytes, owner)| planned(path, *bytes, *owner)).collect();
         let merged = merge(files, &|owners| format!("{owners:?}"));
         let shown = merged
-            .map(|files| files.into_iter().map(|it| (it.path.to_string(), it.owners)).collect::<Vec<_>>())
+            .map(|files| files.into_iter().map(|it| (it.path.to_string(), it.owners.to_vec())).collect::<Vec<_>>())
             .map_err(|error| error.to_string());
         let expected = expected
             .map(|list| list.iter().map(|(path, owners)| ((*path).to_owned(), owners.to_vec())).collect())
@@ -182,6 +207,8 @@ mod tests {
         let expected = "`[0]` and `[1]` both install `a/B.py` and `a/b.py`, with different bytes";
         check(&[("a/B.py", 1, 0), ("a/b.py", 2, 1)], Err(expected));
         check(&[("a/B.py", 1, 0), ("a/b.py", 1, 1)], Ok(&[("a/B.py", &[0]), ("a/b.py", &[1])]));
+        let expected = "`[1]` and `[0]` both install `cafe\u{301}/a.py` and `caf\u{e9}/a.py`, with different bytes";
+        check(&[("caf\u{e9}/a.py", 1, 0), ("cafe\u{301}/a.py", 2, 1)], Err(expected));
     }
 
     #[test]
@@ -197,6 +224,6 @@ mod tests {
         let executable = Planned { executable: true, ..planned("bin/x", 1, 1) };
         let merged = merge(vec![planned("bin/x", 1, 0), executable], &|_| String::new()).unwrap();
         assert!(merged[0].executable);
-        assert_eq!(merged[0].owners, [0, 1]);
+        assert_eq!(*merged[0].owners, [0, 1]);
     }
 }

@@ -5,7 +5,7 @@
 //! same install writes the same bytes.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use pinfold_artifact::{ArchivePath, ArtifactFilename, SafeUrl, Sha256};
@@ -176,24 +176,72 @@ impl ReceiptFiles {
         read_bounded(venv, FILES_FILE, FILES_BYTES)
     }
 
-    /// Returns the text of the list, one entry per line.
+    /// Returns the text of the list.
+    #[cfg(test)]
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut text = Vec::with_capacity(200 * self.files.len());
-        text.extend_from_slice(b"{\"files\":[");
-        push_lines(&mut text, &self.files)?;
-        text.extend_from_slice(b"],\n\"links\":[");
-        push_lines(&mut text, &self.links)?;
-        text.extend_from_slice(b"]}\n");
-        Ok(text)
+        text_of(self.files.iter().map(FileLine::of), &self.links)
     }
 }
 
-fn push_lines<T: Serialize>(text: &mut Vec<u8>, entries: &[T]) -> Result<(), serde_json::Error> {
-    for (position, entry) in entries.iter().enumerate() {
-        text.extend_from_slice(if position == 0 { b"\n" } else { b",\n" });
-        serde_json::to_writer(&mut *text, entry)?;
+/// A line of `files.json`: what an [`InstalledFile`] says, wherever it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct FileLine<'a> {
+    pub(crate) path: &'a ArchivePath,
+    pub(crate) size: u64,
+    pub(crate) sha256: &'a Sha256,
+    pub(crate) executable: bool,
+    pub(crate) owners: &'a [u32],
+}
+
+impl<'a> FileLine<'a> {
+    pub(crate) fn of(file: &'a InstalledFile) -> Self {
+        let InstalledFile { path, size, sha256, executable, owners } = file;
+        Self { path, size: *size, sha256, executable: *executable, owners }
     }
-    Ok(())
+
+    pub(crate) fn to_file(self) -> InstalledFile {
+        let Self { path, size, sha256, executable, owners } = self;
+        InstalledFile { path: path.clone(), size, sha256: *sha256, executable, owners: owners.to_vec() }
+    }
+
+    /// Writes what serialising the file would write. There is nothing to escape in a path: it holds neither quotation marks
+    /// nor backslashes nor control characters.
+    fn push(self, text: &mut Vec<u8>) -> std::io::Result<()> {
+        text.extend_from_slice(b"{\"path\":\"");
+        text.extend_from_slice(self.path.as_str().as_bytes());
+        write!(text, "\",\"size\":{},\"sha256\":\"", self.size)?;
+        text.extend_from_slice(&self.sha256.digits());
+        text.push(b'"');
+        if self.executable {
+            text.extend_from_slice(b",\"executable\":true");
+        }
+        for (position, owner) in self.owners.iter().enumerate() {
+            text.extend_from_slice(if position == 0 { b",\"owners\":[" } else { b"," });
+            write!(text, "{owner}")?;
+        }
+        text.extend_from_slice(if self.owners.is_empty() { b"}" } else { b"]}" });
+        Ok(())
+    }
+}
+
+/// Returns the text of `files.json`, one entry per line.
+pub(crate) fn text_of<'a>(
+    files: impl ExactSizeIterator<Item = FileLine<'a>>,
+    links: &[InstalledLink],
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut text = Vec::with_capacity(LINE_BYTES * files.len());
+    text.extend_from_slice(b"{\"files\":[");
+    for (position, file) in files.enumerate() {
+        text.extend_from_slice(if position == 0 { b"\n" } else { b",\n" });
+        file.push(&mut text).map_err(serde_json::Error::io)?;
+    }
+    text.extend_from_slice(b"],\n\"links\":[");
+    for (position, link) in links.iter().enumerate() {
+        text.extend_from_slice(if position == 0 { b"\n" } else { b",\n" });
+        serde_json::to_writer(&mut text, link)?;
+    }
+    text.extend_from_slice(b"]}\n");
+    Ok(text)
 }
 
 /// Says so if a receipt is of another schema: its keys are then others too.
@@ -251,7 +299,31 @@ pub(crate) const RECEIPT_FILE: &str = "receipt.json";
 pub(crate) const FILES_FILE: &str = "files.json";
 /// What the file system said of them.
 pub(crate) const STAMPS_FILE: &str = "stamps";
+/// About what a line of the list takes.
+const LINE_BYTES: usize = 192;
 /// Stops a gigantic header.
 const RECEIPT_BYTES: u64 = 64 << 20;
 /// Stops a gigantic list.
 const FILES_BYTES: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_serialising_the_file_gives() {
+        for path in ["a.py", "lib/python3.10/site-packages/a b/é+['x'].py", "a/\u{2028}{}#&.txt"] {
+            for (executable, owners) in [(false, vec![]), (true, vec![0]), (false, vec![1, 127, u32::MAX])] {
+                let path = path.parse().unwrap();
+                let file = InstalledFile { path, size: u64::MAX, sha256: digest(b"x"), executable, owners };
+                let mut line = Vec::new();
+                FileLine::of(&file).push(&mut line).unwrap();
+                assert_eq!(str::from_utf8(&line).unwrap(), serde_json::to_string(&file).unwrap());
+                assert_eq!(FileLine::of(&file).to_file(), file);
+            }
+        }
+        for unspeakable in ['"', '\\', '\n', '\u{1}', '\u{7f}', '\u{85}'] {
+            assert!(format!("a{unspeakable}b").parse::<ArchivePath>().is_err());
+        }
+    }
+}

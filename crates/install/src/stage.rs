@@ -25,8 +25,8 @@ use crate::scripts::Place;
 use crate::staging::{Staged, StagingDirectory};
 use crate::wheel_facts::WheelFacts;
 use crate::{
-    Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledLink, Intent, Receipt, ReceiptFiles,
-    Relocation, THREADS, base, compile, direct_url, distribution, generations, join, threads,
+    Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledLink, Intent, Receipt, Relocation,
+    THREADS, base, compile, direct_url, distribution, generations, join, threads,
 };
 
 /// How files come from the store into an environment.
@@ -152,33 +152,33 @@ impl<'g, 'a> Staging<'g, 'a> {
             // Where twins are one file for the file system, they are why placing failed.
             twins.and(placed).and_then(|placed| Ok((placed, listing?)))
         })?;
+        let made;
         let (listing, sha256) = match listing {
             (listing, Some(sha256)) => (listing, sha256),
             (listing, None) => {
                 let owners: Vec<_> = parts.iter().map(|part| &part.selected.name).collect();
-                let (interpreter, kept) = (intent.interpreter, options.compiled);
-                let modules =
-                    Modules { root, interpreter, files: &listing.list.files, owners: &owners, kept, progress };
-                let made = compile::compile(&modules, THREADS)?;
-                let listing = listing.add(made);
+                let (interpreter, kept, files) = (intent.interpreter, options.compiled, listing.files());
+                let modules = Modules { root, interpreter, files: &files, owners: &owners, kept, progress };
+                made = compile::compile(&modules, THREADS)?;
+                let listing = listing.add(&made);
                 let sha256 = listing.write(root)?;
                 (listing, sha256)
             }
         };
         let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
-        let receipt = write_receipt(root, intent, options, generation, &listing.list, sha256, distributions)?;
+        let receipt = write_receipt(root, intent, options, generation, &listing, sha256, distributions)?;
         listing.write_stamps(root, &placed, &receipt.files_sha256)?;
         Ok(Staged::new(guard, directory, receipt, options.keep))
     }
 }
 
 /// Lists the files, and writes the list and returns its digest unless modules are compiled first.
-fn listing(
+fn listing<'a>(
     root: &Path,
-    files: &[Planned<'_>],
+    files: &'a [Planned<'a>],
     links: Vec<InstalledLink>,
     bytecode: Bytecode,
-) -> Result<(Listing, Option<Sha256>), InstallError> {
+) -> Result<(Listing<'a>, Option<Sha256>), InstallError> {
     let listing = Listing::of(files, links);
     let sha256 = match bytecode {
         Bytecode::Compile => None,
@@ -270,7 +270,7 @@ fn write_receipt(
     intent: &Intent<'_>,
     options: &StageOptions<'_>,
     generation: u64,
-    list: &ReceiptFiles,
+    listing: &Listing<'_>,
     files_sha256: Sha256,
     distributions: Vec<InstalledDistribution>,
 ) -> Result<Receipt, InstallError> {
@@ -288,8 +288,8 @@ fn write_receipt(
         groups: intent.wanted.groups.clone(),
         link_mode: options.link_mode,
         interpreter: intent.interpreter.clone(),
-        file_count: (list.files.len() + list.links.len()) as u64,
-        total_bytes: list.files.iter().map(|file| file.size).sum(),
+        file_count: listing.count(),
+        total_bytes: listing.total_bytes(),
         files_sha256,
         distributions,
     };

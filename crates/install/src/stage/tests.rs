@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use pinfold_testkit::WheelRecipe;
 
 use super::*;
-use crate::RebuildReason;
 use crate::fixture::{World, interpreter};
 use crate::receipt::digest;
+use crate::{RebuildReason, ReceiptFiles};
 
 fn tool() -> WheelRecipe {
     WheelRecipe::new("tool", "1.0")
