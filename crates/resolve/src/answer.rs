@@ -159,7 +159,7 @@ impl<'r, 'f> Walk<'r, 'f> {
         let Some(version) = self.versions.get(name).filter(|version| **version != absent()) else {
             return Ok(Vec::new());
         };
-        let demands = self.run.demands(name, version, extra.as_ref())?;
+        let demands = self.run.projects.demands(name, version, extra.as_ref())?;
         let next = demands.iter().flat_map(nodes).collect();
         self.nodes.insert(node, (demands, BTreeSet::from([reason.clone()])));
         Ok(next)

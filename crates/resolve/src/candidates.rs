@@ -5,6 +5,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,11 +19,12 @@ use version_ranges::Ranges;
 
 use crate::facts::{MetadataFact, ProjectFact};
 use crate::prepared::{Demand, Directions, Prepared, PythonAnswer};
+use crate::run::Stop;
 use crate::{Facts, ProjectFacts, Question, Refusal};
 
 /// Every project that was looked at, for one problem.
 pub(crate) struct Projects<'f> {
-    prepared: &'f Prepared<'f>,
+    pub(crate) prepared: &'f Prepared<'f>,
     pub(crate) facts: &'f Facts,
     known: RefCell<Map<PackageName, Option<Rc<Project<'f>>>>>,
 }
@@ -108,9 +110,9 @@ impl Ord for PythonObstacle {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Permits {
     /// Projects of which a requirement of a package names a pre-release.
-    pub(crate) prereleases: std::collections::BTreeSet<PackageName>,
+    pub(crate) prereleases: BTreeSet<PackageName>,
     /// Versions that a requirement of a package pins exactly although they are yanked.
-    pub(crate) yanked: std::collections::BTreeSet<(PackageName, Version)>,
+    pub(crate) yanked: BTreeSet<(PackageName, Version)>,
 }
 
 /// How welcome a candidate is.
@@ -185,6 +187,56 @@ impl<'f> Projects<'f> {
         });
         self.known.borrow_mut().insert(name.clone(), project.clone());
         project
+    }
+
+    /// Returns what a version of a project needs: itself, or only what one of its extras adds. It is found out once per
+    /// resolution, because no run learns anything that would change it.
+    pub(crate) fn demands(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        extra: Option<&ExtraName>,
+    ) -> Result<Rc<[Demand]>, Stop> {
+        let project = self.find(name).ok_or(Stop::Missing)?;
+        let (position, metadata) = project.chosen_metadata(version).ok_or(Stop::Missing)?;
+        if let Some(known) = project.known_demands(position, extra) {
+            return Ok(known);
+        }
+        let demands: Rc<[Demand]> = self.find_demands(name, version, (metadata, extra))?.into();
+        project.keep_demands(position, extra, &demands);
+        Ok(demands)
+    }
+
+    fn find_demands(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        (metadata, extra): (&Metadata, Option<&ExtraName>),
+    ) -> Result<Vec<Demand>, Stop> {
+        let none = BTreeSet::new();
+        let wanted: BTreeSet<ExtraName> = extra.into_iter().cloned().collect();
+        let mut demands = Vec::new();
+        for requirement in &metadata.requires_dist {
+            let plain = self.prepared.demand(requirement, &none);
+            let demand = match (extra, plain) {
+                (None, plain) => plain,
+                (Some(_), Some(plain)) if plain.cuts.is_empty() => None,
+                (Some(_), _) => self.prepared.demand(requirement, &wanted),
+            };
+            let Some(demand) = demand else { continue };
+            if let Some(url) = demand.url.as_ref()
+                && !self.prepared.directions(&demand.name).is_some_and(|own| own.urls.contains(url))
+            {
+                return Err(Stop::Refused(Refusal::DirectUrl {
+                    name: name.clone(),
+                    version: version.clone(),
+                    dependency: demand.name,
+                    url: url.clone(),
+                }));
+            }
+            demands.push(demand);
+        }
+        Ok(demands)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `outcome` | what comes out |
 //! | `prepared` | the problem with all that does not change while it is solved |
 //! | `candidates` | which file of a version serves the target, or why none does |
+//! | `depths` | who needs whom: the order of decisions of a big problem |
 //! | `run` | one run of PubGrub: the provider of versions and dependencies |
 //! | `search` | the restarts around it: the story of [`resolve`] |
 //! | `answer` | from PubGrub's choice to a [`Solution`] |
@@ -20,6 +21,7 @@
 
 mod answer;
 mod candidates;
+mod depths;
 mod explanation;
 mod facts;
 mod outcome;

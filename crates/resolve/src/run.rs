@@ -8,14 +8,14 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::rc::Rc;
 
 use pinfold_artifact::Limits;
-use pinfold_packaging::{ExtraName, Metadata, PackageName, Prerelease, Version};
+use pinfold_packaging::{ExtraName, PackageName, Prerelease, Version};
 use pubgrub::{Dependencies, DependencyProvider, Map, PackageResolutionStatistics, Set};
 use version_ranges::Ranges;
 
 use crate::candidates::{Best, Choice, Permits, Project, Projects};
+use crate::depths::Depths;
 use crate::prepared::{Demand, Prepared};
 use crate::{Question, Refusal};
 
@@ -42,6 +42,8 @@ pub(crate) struct Knobs {
     pub(crate) late: BTreeMap<PackageName, u32>,
     /// Pairs of which the second was put after the first; no pair is turned twice.
     pub(crate) turned: BTreeSet<(PackageName, PackageName)>,
+    /// How deep each project lies below what is required: the deeper, the later it is decided. Empty until that is learned.
+    pub(crate) depths: Depths,
 }
 
 /// Why a run ended early.
@@ -62,6 +64,8 @@ pub(crate) enum Stop {
 /// What a run learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Lesson {
+    /// Every project is better decided after those that need it.
+    Depths,
     /// The second project is better decided after the first.
     Late(PackageName, PackageName),
     /// A package's requirement names a pre-release of the project.
@@ -144,6 +148,11 @@ impl<'r, 'f> Run<'r, 'f> {
         !self.lessons.borrow().is_empty()
     }
 
+    /// Returns true if it learned that projects are to be decided by their depths.
+    pub(crate) fn wants_depths(&self) -> bool {
+        self.lessons.borrow().contains(&Lesson::Depths)
+    }
+
     /// Returns what the run learned.
     pub(crate) fn into_lessons(self) -> Vec<Lesson> {
         self.lessons.into_inner()
@@ -183,7 +192,7 @@ impl<'r, 'f> Run<'r, 'f> {
         if is_of_order && lessons.contains(&lesson) {
             return Ok(());
         }
-        if is_of_order || lessons.is_empty() {
+        if is_of_order || lesson == Lesson::Depths || lessons.is_empty() {
             lessons.push(lesson);
         }
         if !is_of_order {
@@ -241,8 +250,13 @@ impl<'r, 'f> Run<'r, 'f> {
             Some(level) if count > 1 => Rank::new(Class::Late(Reverse(*level)), conflicts, count),
             _ if count <= 1 => Rank::new(Class::Pinned, conflicts, count),
             _ if direct => Rank::new(Class::Direct, conflicts, count),
-            _ => Rank::new(Class::Transitive, conflicts, count),
+            _ => Rank { depth: Reverse(self.depth(name)), ..Rank::new(Class::Transitive, conflicts, count) },
         }
+    }
+
+    /// Returns how deep a project lies; one that no best candidate needs lies deepest.
+    fn depth(&self, name: &PackageName) -> u32 {
+        if self.knobs.depths.is_empty() { 0 } else { self.knobs.depths.get(name).copied().unwrap_or(u32::MAX) }
     }
 
     fn rank_extra(&self, name: &PackageName, range: &Ranges<Version>) -> Rank {
@@ -313,56 +327,6 @@ impl<'r, 'f> Run<'r, 'f> {
         }
     }
 
-    /// Returns what a version of a project needs: itself, or only what one of its extras adds. It is found out once per
-    /// resolution, because no run learns anything that would change it.
-    pub(crate) fn demands(
-        &self,
-        name: &PackageName,
-        version: &Version,
-        extra: Option<&ExtraName>,
-    ) -> Result<Rc<[Demand]>, Stop> {
-        let project = self.projects.find(name).ok_or(Stop::Missing)?;
-        let (position, metadata) = project.chosen_metadata(version).ok_or(Stop::Missing)?;
-        if let Some(known) = project.known_demands(position, extra) {
-            return Ok(known);
-        }
-        let demands: Rc<[Demand]> = self.find_demands(name, version, (metadata, extra))?.into();
-        project.keep_demands(position, extra, &demands);
-        Ok(demands)
-    }
-
-    fn find_demands(
-        &self,
-        name: &PackageName,
-        version: &Version,
-        (metadata, extra): (&Metadata, Option<&ExtraName>),
-    ) -> Result<Vec<Demand>, Stop> {
-        let none = BTreeSet::new();
-        let wanted: BTreeSet<ExtraName> = extra.into_iter().cloned().collect();
-        let mut demands = Vec::new();
-        for requirement in &metadata.requires_dist {
-            let plain = self.prepared.demand(requirement, &none);
-            let demand = match (extra, plain) {
-                (None, plain) => plain,
-                (Some(_), Some(plain)) if plain.cuts.is_empty() => None,
-                (Some(_), _) => self.prepared.demand(requirement, &wanted),
-            };
-            let Some(demand) = demand else { continue };
-            if let Some(url) = demand.url.as_ref()
-                && !self.prepared.directions(&demand.name).is_some_and(|own| own.urls.contains(url))
-            {
-                return Err(Stop::Refused(Refusal::DirectUrl {
-                    name: name.clone(),
-                    version: version.clone(),
-                    dependency: demand.name,
-                    url: url.clone(),
-                }));
-            }
-            demands.push(demand);
-        }
-        Ok(demands)
-    }
-
     /// Looks at a package's demand for what must hold from the beginning of a run, and for conflicts with earlier choices.
     fn study(&self, of: &PackageName, demand: &Demand) -> Result<(), Stop> {
         self.cuts.borrow_mut().extend(demand.cuts.iter().cloned());
@@ -407,6 +371,9 @@ impl<'r, 'f> Run<'r, 'f> {
         if !clashes || *of == demand.name || turned(of, &demand.name) || turned(&demand.name, of) {
             return Ok(());
         }
+        if self.knobs.depths.is_empty() && self.tried.borrow().len() > BIG {
+            return self.learn(Lesson::Depths);
+        }
         let mut blame = self.blame.borrow_mut();
         let count = blame.entry((of.clone(), demand.name.clone())).or_default();
         *count += 1;
@@ -426,7 +393,7 @@ impl<'r, 'f> Run<'r, 'f> {
         extra: Option<&ExtraName>,
     ) -> Result<BTreeMap<Package, Ranges<Version>>, Stop> {
         let mut dependencies = BTreeMap::new();
-        for demand in self.demands(name, version, extra)?.iter() {
+        for demand in self.projects.demands(name, version, extra)?.iter() {
             self.study(name, demand)?;
             let own = demand.name == *name;
             if own && extra.is_none() && demand.range.contains(version) {
@@ -537,6 +504,8 @@ impl DependencyProvider for Run<'_, '_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     class: Class,
+    /// What lies deeper comes later.
+    depth: Reverse<u32>,
     /// How often it took part in conflicts, once that is often.
     conflicts: u32,
     /// Fewer versions to choose from come first.
@@ -568,7 +537,7 @@ enum Class {
 
 impl Rank {
     fn new(class: Class, conflicts: u32, count: usize) -> Self {
-        Self { class, conflicts, count: Reverse(count) }
+        Self { class, depth: Reverse(0), conflicts, count: Reverse(count) }
     }
 }
 
@@ -604,7 +573,7 @@ const STEPS: usize = 100;
 /// Steps that are soon taken again: a run that ends after so many does not go on to learn more.
 const SHORT: usize = 200;
 /// Projects of a problem for which a question more counts less than a round.
-const BIG: usize = 500;
+pub(crate) const BIG: usize = 500;
 /// Steps of a run that only collects questions, and those for each project that it looked at.
 const COLLECT: usize = 300;
 const COLLECT_EACH: usize = 2;

@@ -11,9 +11,10 @@ use version_ranges::Ranges;
 
 use crate::answer::{Answer, answer};
 use crate::candidates::{Best, Permits, Projects};
+use crate::depths::depths;
 use crate::explanation::{Tree, explain, explain_effort};
 use crate::prepared::Prepared;
-use crate::run::{Knobs, Lesson, Mode, Package, Run, Stop, root_version};
+use crate::run::{BIG, Knobs, Lesson, Mode, Package, Run, Stop, root_version};
 use crate::{Facts, Outcome, Problem, Question};
 
 /// Resolves one target as far as the facts go.
@@ -68,6 +69,16 @@ impl<'p> Search<'p> {
                 }
                 Stop::Refused(refusal) => return Outcome::Refused(refusal),
                 Stop::Candidates(_) | Stop::Steps => return Outcome::NoSolution(explain_effort(&run)),
+                Stop::Restart if run.wants_depths() => {
+                    match depths(&projects, &knobs.permits) {
+                        Ok(found) => knobs.depths = found,
+                        Err(missing) => {
+                            steps.set(begun);
+                            return Outcome::Need(missing);
+                        }
+                    }
+                    *restarts += 1;
+                }
                 Stop::Restart => {
                     let lessons = run.into_lessons();
                     lessons.into_iter().for_each(|lesson| knobs.take(lesson));
@@ -114,17 +125,28 @@ pub fn best_candidates<'a>(
     names.into_iter().filter_map(question).collect()
 }
 
-/// Returns everything that can be asked now: what the exact run met, and what a run finds that goes on without it.
+/// Returns everything that can be asked now: what the exact run met, and what a run finds that goes on without it. In a big
+/// problem that is first what the best candidate of every project needs, which takes no run.
 fn questions<'a>(
     met: Vec<Question>,
     prepared: &'a Prepared<'a>,
     projects: &Projects<'a>,
     knobs: &Knobs,
 ) -> Vec<Question> {
-    let steps = Cell::new(0);
-    let run = Run::new(prepared, projects, knobs, Mode::Collect, &steps);
-    let _ = pubgrub::resolve(&run, Package::Root, root_version());
-    let mut questions = run.into_questions();
+    let mut guess = knobs.clone();
+    let mut questions = Vec::new();
+    if guess.depths.is_empty() && projects.known_count() > BIG {
+        match depths(projects, &guess.permits) {
+            Ok(found) => guess.depths = found,
+            Err(missing) => questions = missing,
+        }
+    }
+    if questions.is_empty() {
+        let steps = Cell::new(0);
+        let run = Run::new(prepared, projects, &guess, Mode::Collect, &steps);
+        let _ = pubgrub::resolve(&run, Package::Root, root_version());
+        questions = run.into_questions();
+    }
     for question in met {
         if !questions.contains(&question) {
             questions.push(question);
@@ -153,6 +175,8 @@ fn usable_cut<'a>(problem: &Problem, cuts: impl Iterator<Item = &'a Version>) ->
 impl Knobs {
     fn take(&mut self, lesson: Lesson) {
         match lesson {
+            // Facts may be missing for these; see [`Search::proceed`].
+            Lesson::Depths => {}
             Lesson::Late(first, second) => {
                 let level = self.late.get(&first).map_or(0, |level| *level) + 1;
                 let own = self.late.entry(second.clone()).or_default();

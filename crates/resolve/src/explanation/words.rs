@@ -236,7 +236,7 @@ impl<'r, 'f> Words<'r, 'f> {
         let page = project.page()?;
         let positions = project.positions(own);
         let demands = positions.iter().rev().find_map(|position| {
-            let demands = self.run.demands(name, page.version(*position), extra).ok()?;
+            let demands = self.run.projects.demands(name, page.version(*position), extra).ok()?;
             let demands: Vec<Demand> = demands.iter().filter(|demand| demand.name == *on_name).cloned().collect();
             (!demands.is_empty()).then_some(demands)
         })?;
