@@ -5,7 +5,7 @@ use pinfold_packaging::PackageName;
 /// What `verify` found wrong, as a stable code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingCode {
-    /// A file that no distribution brought.
+    /// A file that no distribution brought, or an empty directory.
     Added,
     /// A file whose bytes are others.
     Changed,
@@ -92,7 +92,7 @@ impl FindingCode {
     /// Returns what the code means, in one sentence.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Added => "A file that no distribution brought is in the environment.",
+            Self::Added => "A file or directory that no distribution brought is in the environment.",
             Self::Changed => "The bytes of an installed file are not those of the locked wheel.",
             Self::ForeignBytecode => "Bytecode is not what the base interpreter makes of the source beside it.",
             Self::ForeignDistribution => {

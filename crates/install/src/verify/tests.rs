@@ -73,6 +73,20 @@ fn added_and_missing_files_are_found() {
     check(|world| fs::remove_file(world.path("bin/python3")).unwrap(), &["missing bin/python3"]);
 }
 
+/// `import other` succeeds where `site-packages/other` is an empty directory.
+#[test]
+fn added_directories_are_found_though_nothing_is_in_them() {
+    check(
+        |world| {
+            fs::create_dir_all(world.site("other/deep")).unwrap();
+            fs::create_dir_all(world.site("b/__pycache__")).unwrap();
+            fs::create_dir_all(world.site("c/__pycache__")).unwrap();
+            fs::create_dir(world.path("share")).unwrap();
+        },
+        &["added c/__pycache__", "added other/deep", "added share"],
+    );
+}
+
 #[test]
 fn new_startup_files_are_found() {
     check(
