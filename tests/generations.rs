@@ -172,6 +172,19 @@ fn whoever_waits_says_for_whom() {
     project.sync().expect_code(0);
 }
 
+/// Reading waits, too, as long as it was told to.
+#[test]
+fn verify_waits_no_longer_than_it_may() {
+    let project = at("1.0");
+    let held = hold(&project);
+    for patience in [&["--no-wait"][..], &["--lock-timeout", "1"], &["--quick", "--no-wait"]] {
+        let busy = project.pinfold("verify").args(patience).run().expect_code(4);
+        busy.expect_stderr("is in use by another pinfold").expect_stderr("held by: pid 4711 since 20");
+    }
+    drop(held);
+    project.pinfold("verify").arg("--no-wait").run().expect_code(0);
+}
+
 /// What a running interpreter has open stays as it was, even when its generation is removed; what it imports by path
 /// later comes from the environment that is in place then.
 #[cfg(unix)]
