@@ -27,7 +27,7 @@ pub enum FindingCode {
     ModeChanged,
     /// A file or directory that belongs to another user than the environment.
     OwnerChanged,
-    /// The receipt contradicts itself, the lock or the store.
+    /// The receipt contradicts itself, the lock, the store or the ledger.
     ReceiptChanged,
     /// A file whose name differs from the installed one in upper and lower case, or in the form of its characters.
     Renamed,
@@ -107,7 +107,9 @@ impl FindingCode {
             Self::Missing => "An installed file is gone.",
             Self::ModeChanged => "The permissions of a file or directory are not those that it was installed with.",
             Self::OwnerChanged => "A file or directory belongs to another user than the environment.",
-            Self::ReceiptChanged => "The receipt of the environment contradicts itself, the lock or the store.",
+            Self::ReceiptChanged => {
+                "The receipt of the environment contradicts itself, the lock, the store or the ledger."
+            }
             Self::Renamed => "A file has an installed file's name in another spelling of upper and lower case.",
             Self::StartupHook => "A new file takes effect whenever the interpreter starts.",
         }

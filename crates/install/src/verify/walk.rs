@@ -112,6 +112,9 @@ impl<'w, 'a> Walk<'w, 'a> {
         let failed = || InstallError::io("list", &path);
         let facts = self.opened.facts(if directory.is_empty() { "." } else { directory }).map_err(failed())?;
         self.report.findings.extend(self.custom.wrong_directory(directory, &facts));
+        if directory == RECEIPT_DIRECTORY {
+            self.report.findings.extend(self.custom.wrong_root(&facts));
+        }
         let mut is_empty = true;
         for entry in fs::read_dir(&path).map_err(failed())? {
             let entry = entry.map_err(failed())?;
