@@ -172,6 +172,19 @@ fn whoever_waits_says_for_whom() {
     project.sync().expect_code(0);
 }
 
+/// Reading waits, too, as long as it was told to.
+#[test]
+fn verify_waits_no_longer_than_it_may() {
+    let project = at("1.0");
+    let held = hold(&project);
+    for patience in [&["--no-wait"][..], &["--lock-timeout", "1"], &["--quick", "--no-wait"]] {
+        let busy = project.pinfold("verify").args(patience).run().expect_code(4);
+        busy.expect_stderr("is in use by another pinfold").expect_stderr("held by: pid 4711 since 20");
+    }
+    drop(held);
+    project.pinfold("verify").arg("--no-wait").run().expect_code(0);
+}
+
 /// What a running interpreter has open stays as it was, even when its generation is removed; what it imports by path
 /// later comes from the environment that is in place then.
 #[cfg(unix)]
@@ -226,7 +239,7 @@ fn adopting_is_interrupted(lacking: pinfold_testkit::Lacking) {
     let prepare = || {
         for old in [&venv, &state(&project)] {
             if old.exists() {
-                std::fs::remove_dir_all(old).unwrap();
+                std::fs::remove_dir_all(old).expect("can remove a directory");
             }
         }
         project.home.write(".venv/pyvenv.cfg", "home = /nowhere\n");
@@ -245,10 +258,13 @@ fn adopting_is_interrupted(lacking: pinfold_testkit::Lacking) {
     assert!(points.len() >= 3, "{points:?}");
     for point in points {
         prepare();
-        let killed = adopt().traced_on(lacking, Watching::Changes, Some((point, Meddling::Kill))).unwrap();
+        let killed = adopt()
+            .traced_on(lacking, Watching::Changes, Some((point, Meddling::Kill)))
+            .expect("it could be traced a moment ago");
         let context = format!("killed before {point}: {}", killed.finished);
         let kept = || {
-            let aside = std::fs::read_dir(state(&project)).unwrap().flatten().map(|entry| entry.path());
+            let aside =
+                std::fs::read_dir(state(&project)).expect("there is a state").flatten().map(|entry| entry.path());
             let mut places = aside.filter(|path| path.to_string_lossy().contains("adopted-")).chain([venv.clone()]);
             places.any(|place| place.join("precious.txt").exists() && place.join("pyvenv.cfg").exists())
         };
@@ -256,7 +272,11 @@ fn adopting_is_interrupted(lacking: pinfold_testkit::Lacking) {
         let is_old = venv.join("precious.txt").exists();
         between += usize::from(!is_new && !is_old && !venv.exists() && kept());
         assert!(is_new != is_old || lacking == Lacking::Exchange && !venv.exists() && kept(), "{context}");
-        adopt().traced_on(lacking, Watching::Changes, None).unwrap().finished.expect_code(0);
+        adopt()
+            .traced_on(lacking, Watching::Changes, None)
+            .expect("it could be traced a moment ago")
+            .finished
+            .expect_code(0);
         assert!(kept() && venv.join(".pinfold/receipt.json").exists(), "{context}");
         project.pinfold("verify").run().expect_code(0);
     }

@@ -78,11 +78,15 @@ fn changes_are_told_as_they_happen_and_when_they_are_undone() {
     std::fs::remove_file(hello.join("extra.py")).unwrap();
     watcher.expect("resolved", "added", "extra.py");
     // A new directory is looked into, and watched.
-    std::fs::create_dir_all(hello.join("new/deep")).unwrap();
-    std::fs::write(hello.join("new/deep/one.py"), "").unwrap();
+    project.home.write("new/deep/one.py", "");
+    std::fs::rename(project.home.project().join("new"), hello.join("new")).unwrap();
     watcher.expect("found", "added", "one.py");
     std::fs::write(hello.join("new/deep/two.py"), "").unwrap();
     watcher.expect("found", "added", "two.py");
+    std::fs::create_dir(hello.join("empty")).unwrap();
+    watcher.expect("found", "added", "empty");
+    std::fs::remove_dir(hello.join("empty")).unwrap();
+    watcher.expect("resolved", "added", "empty");
     // Bytes are compared, whatever the time says.
     let init = hello.join("__init__.py");
     let before = std::fs::metadata(&init).unwrap();

@@ -5,9 +5,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use pinfold_testkit::{Finished, Index, Meddling, Pinfold, Point, Watching, announce_skipped};
+use pinfold_testkit::{Finished, Index, Meddling, Pinfold, Point, Watching, announce_skipped, copy_tree};
 
 use crate::kill::sample;
 use crate::project::Project;
@@ -41,16 +41,16 @@ impl Swap {
         let root = self.project.home.project();
         for old in [".venv", STATE, "victim", "moved"].map(|name| root.join(name)) {
             match old.symlink_metadata() {
-                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&old).unwrap(),
-                Ok(_) => fs::remove_file(&old).unwrap(),
+                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&old).expect("can remove a directory"),
+                Ok(_) => fs::remove_file(&old).expect("can remove a file"),
                 Err(_) => {}
             }
         }
         self.sync("1.0").run().expect_code(0);
         self.sync("2.0").run().expect_code(0);
-        copy(&root.join(STATE), &self.victim);
-        copy(&self.victim.join("generations"), &self.victim.join("discarded"));
-        copy(&root.join(".venv"), &self.victim.join("generations/2"));
+        copy_tree(&root.join(STATE), &self.victim);
+        copy_tree(&self.victim.join("generations"), &self.victim.join("discarded"));
+        copy_tree(&root.join(".venv"), &self.victim.join("generations/2"));
     }
 
     /// Swaps a directory of pinfold's own for a link to the victim's. False if it is not there now.
@@ -65,20 +65,6 @@ impl Swap {
 
     fn victim(&self) -> Vec<(String, String)> {
         self.project.home.snapshot("victim")
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy(&entry.path(), &target);
-        } else if kind.is_symlink() {
-            symlink(fs::read_link(entry.path()).unwrap(), target).unwrap();
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 
@@ -103,7 +89,8 @@ fn swap_at<'s>(
         swap.prepare();
         let before = swap.victim();
         let act = || swapped.set(swapped.get() + usize::from(swap.swap(directory)));
-        let run = command().traced(Watching::ChangesAndReads, Some((point, Meddling::Act(&act)))).unwrap();
+        let run = command().traced(Watching::ChangesAndReads, Some((point, Meddling::Act(&act))));
+        let run = run.expect("it could be traced a moment ago");
         assert!(
             swap.victim() == before,
             "`{directory}` swapped before {point}: the victim was changed\n{}",

@@ -195,4 +195,4 @@ pub(crate) fn remove_discarded(guard: &EnvironmentGuard) {
 }
 
 /// Why a generation is not gone back to that looks complete.
-const FOUND_DAMAGED: &str = "`pinfold verify --repair` found it damaged, and put another in its place";
+const FOUND_DAMAGED: &str = "`pinfold verify --repair` found it damaged";

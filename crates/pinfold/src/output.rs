@@ -117,10 +117,10 @@ impl Output {
         Phase::new(self, self.bar(ProgressBar::new(total_bytes), template, phase), phase, Unit::Bytes)
     }
 
-    /// Starts a phase that counts files towards a total.
-    pub fn count_bar(&self, phase: &'static str, total: u64) -> Phase {
+    /// Starts a phase that counts files or packages towards a total.
+    pub fn count_bar(&self, phase: &'static str, total: u64, unit: Unit) -> Phase {
         let template = "{msg:>12} {bar:30} {human_pos:>11}/{human_len:<11} {rate:>12}, {eta} left";
-        Phase::new(self, self.bar(ProgressBar::new(total), template, phase), phase, Unit::Files)
+        Phase::new(self, self.bar(ProgressBar::new(total), template, phase), phase, unit)
     }
 
     /// Tells a program that reads events what happens; people are told in other words.

@@ -25,6 +25,8 @@ pub enum Unit {
     Bytes,
     /// Files.
     Files,
+    /// Packages.
+    Packages,
 }
 
 impl Phase {
@@ -64,6 +66,7 @@ impl Unit {
         match self {
             Self::Bytes => "bytes",
             Self::Files => "files",
+            Self::Packages => "packages",
         }
     }
 }
@@ -81,7 +84,10 @@ fn line(name: &str, unit: Unit, done: u64, seconds: f64) -> String {
     let rate = (done as f64 / seconds.max(0.001)) as u64;
     match unit {
         Unit::Bytes => format!("{name:>12} {} in {seconds:.2} s, {}/s", human_bytes(done), human_bytes(rate)),
-        Unit::Files => format!("{name:>12} {} files in {seconds:.2} s, {}/s", HumanCount(done), HumanCount(rate)),
+        Unit::Files | Unit::Packages => {
+            let (done, rate) = (HumanCount(done), HumanCount(rate));
+            format!("{name:>12} {done} {} in {seconds:.2} s, {rate}/s", unit.as_str())
+        }
     }
 }
 
@@ -93,5 +99,6 @@ mod tests {
     fn a_phase_is_one_line() {
         assert_eq!(line("fetching", Unit::Bytes, 3 << 20, 0.5), "    fetching 3.00 MiB in 0.50 s, 6.00 MiB/s");
         assert_eq!(line("installing", Unit::Files, 27_802, 0.2), "  installing 27,802 files in 0.20 s, 139,010/s");
+        assert_eq!(line("checking", Unit::Packages, 127, 0.5), "    checking 127 packages in 0.50 s, 254/s");
     }
 }

@@ -87,6 +87,25 @@ impl TempHome {
     }
 }
 
+/// Copies a directory to where nothing is, with everything in it; links stay links.
+#[cfg(unix)]
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap_or_else(|error| panic!("cannot make `{}`: {error}", to.display()));
+    for entry in fs::read_dir(from).expect("it is a directory").flatten() {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().expect("it was just listed");
+        let copied = if kind.is_dir() {
+            copy_tree(&path, &target);
+            Ok(())
+        } else if kind.is_symlink() {
+            fs::read_link(&path).and_then(|to| std::os::unix::fs::symlink(to, target))
+        } else {
+            fs::copy(&path, target).map(drop)
+        };
+        copied.unwrap_or_else(|error| panic!("cannot copy `{}`: {error}", path.display()));
+    }
+}
+
 fn walk(root: &Path, directory: &Path, found: &mut Vec<(String, String)>) {
     let entries =
         fs::read_dir(directory).unwrap_or_else(|error| panic!("cannot list `{}`: {error}", directory.display()));

@@ -30,6 +30,8 @@ mod zip;
 pub use digest::{sha256, sha256_hex, sha256_record};
 pub use fault::Fault;
 pub use home::TempHome;
+#[cfg(unix)]
+pub use home::copy_tree;
 pub use http::Request;
 pub use index::{Index, PageFormats};
 pub use python::{Python, run_python};

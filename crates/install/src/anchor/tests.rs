@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use pinfold_lock::Wanted;
-use pinfold_testkit::WheelRecipe;
+use pinfold_testkit::{WheelRecipe, copy_tree};
 
 use crate::exchange::{Method, begin, put_in_place};
 use crate::fixture::World;
@@ -31,7 +31,7 @@ impl Swap {
         world.install(&wheel("1.0")).unwrap();
         world.install(&wheel("2.0")).unwrap();
         let [place, moved, victim] = ["place", "moved", "victim"].map(|name| world.home().join(name));
-        copy(&place, &victim);
+        copy_tree(&place, &victim);
         Self { world, place, moved, victim }
     }
 
@@ -43,20 +43,6 @@ impl Swap {
     fn version(&self, directory: &Path) -> Option<String> {
         let receipt = Receipt::read(&directory.join(".venv")).unwrap()?;
         Some(receipt.distributions[0].version.to_string())
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy(&entry.path(), &target);
-        } else if kind.is_symlink() {
-            symlink(fs::read_link(entry.path()).unwrap(), target).unwrap();
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 
@@ -91,7 +77,7 @@ fn a_parent_that_is_swapped_before_the_exchange_is_refused() {
     let staged = crate::stage(&guard, &intent, &swap.world.unpack(&wheel("3.0")).unwrap(), &options).unwrap();
     // The victim has a complete directory where the new generation would be looked for.
     fs::create_dir_all(swap.victim.join(".pinfold-.venv/staging")).unwrap();
-    copy(staged.path(), &swap.victim.join(".pinfold-.venv/staging/new-3"));
+    copy_tree(staged.path(), &swap.victim.join(".pinfold-.venv/staging/new-3"));
     let before = snapshot(&swap.victim);
     swap.swap();
     is_refused(staged.exchange());

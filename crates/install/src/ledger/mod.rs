@@ -5,8 +5,8 @@
 //! covered by its digest: it is reported, and spoils no other. The ledger is brought up to date whenever the environment is
 //! locked, so a process that died before it wrote its line only delays that line.
 //!
-//! The chain shows what was done to a part of the ledger; it cannot show that the whole was written anew, or that its end was
-//! cut off. Against these stands the copy that [`crate::KnownEnvironments`] keeps elsewhere.
+//! The chain shows what was done to a part of the ledger, but for its last line; that is of the receipt in place. It cannot
+//! show that the whole was written anew. Against that stands the copy that [`crate::KnownEnvironments`] keeps elsewhere.
 
 mod chain;
 
@@ -72,6 +72,17 @@ impl LedgerEntry {
     pub fn changes_since(&self, former: Option<&Self>) -> Vec<Change> {
         let before = former.map_or(&[][..], |former| &former.distributions);
         changes(before, &self.distributions)
+    }
+
+    /// Returns true if the entry is of the generation that has this receipt.
+    pub(crate) fn is_of(&self, receipt: &Receipt) -> bool {
+        let mut expected = Self::of(receipt, self.rolled_back_at.as_deref());
+        for (expected, own) in expected.distributions.iter_mut().zip(&self.distributions) {
+            // Lines of an older form do not say.
+            expected.url = expected.url.take().filter(|_| own.url.is_some());
+            expected.index = expected.index.take().filter(|_| own.index.is_some());
+        }
+        expected == *self
     }
 
     fn of(receipt: &Receipt, rolled_back_at: Option<&str>) -> Self {

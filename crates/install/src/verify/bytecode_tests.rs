@@ -205,8 +205,9 @@ fn bytecode_that_was_compiled_while_installing_is_proven_against_a_changed_recei
     world.install(&wheels()[..]).unwrap();
     let report = world.verify(&wheels());
     assert_eq!((problems(&report), report.bytecode_files), (vec![], 3));
-    // The attacker changes the file, the list and the header.
+    // The attacker changes the file, the list and the header, and takes the ledger away.
     let path = made(&world);
+    fs::remove_file(world.environment.state().join("ledger.jsonl")).unwrap();
     let (before, after) = (fs::read(&path).unwrap(), compiled(&world, "import os\n", "x"));
     crate::fixture::overwrite(&path, &after);
     let replace = |file: &str, from: &str, to: &str| {

@@ -5,7 +5,7 @@ use pinfold_packaging::PackageName;
 /// What `verify` found wrong, as a stable code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingCode {
-    /// A file that no distribution brought.
+    /// A file that no distribution brought, or an empty directory.
     Added,
     /// A file whose bytes are others.
     Changed,
@@ -27,7 +27,7 @@ pub enum FindingCode {
     ModeChanged,
     /// A file or directory that belongs to another user than the environment.
     OwnerChanged,
-    /// The receipt contradicts itself, the lock or the store.
+    /// The receipt contradicts itself, the lock, the store or the ledger.
     ReceiptChanged,
     /// A file whose name differs from the installed one in upper and lower case, or in the form of its characters.
     Renamed,
@@ -92,7 +92,7 @@ impl FindingCode {
     /// Returns what the code means, in one sentence.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Added => "A file that no distribution brought is in the environment.",
+            Self::Added => "A file or directory that no distribution brought is in the environment.",
             Self::Changed => "The bytes of an installed file are not those of the locked wheel.",
             Self::ForeignBytecode => "Bytecode is not what the base interpreter makes of the source beside it.",
             Self::ForeignDistribution => {
@@ -107,7 +107,9 @@ impl FindingCode {
             Self::Missing => "An installed file is gone.",
             Self::ModeChanged => "The permissions of a file or directory are not those that it was installed with.",
             Self::OwnerChanged => "A file or directory belongs to another user than the environment.",
-            Self::ReceiptChanged => "The receipt of the environment contradicts itself, the lock or the store.",
+            Self::ReceiptChanged => {
+                "The receipt of the environment contradicts itself, the lock, the store or the ledger."
+            }
             Self::Renamed => "A file has an installed file's name in another spelling of upper and lower case.",
             Self::StartupHook => "A new file takes effect whenever the interpreter starts.",
         }

@@ -131,13 +131,14 @@ pub(super) fn read(
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Custom {
     owner: u32,
+    mode: u32,
     writers: u32,
 }
 
 impl Custom {
     pub(super) fn of(root: &Directory) -> std::io::Result<Self> {
         let facts = root.facts(".")?;
-        Ok(Self { owner: facts.owner, writers: facts.mode & OTHERS_WRITE })
+        Ok(Self { owner: facts.owner, mode: facts.mode, writers: facts.mode & OTHERS_WRITE })
     }
 
     /// Returns a finding if the entry belongs to another user than the environment: that one may change it at any time.
@@ -152,6 +153,14 @@ impl Custom {
         self.wrong_writers(facts.mode)
             .map(|expected| Finding::new(FindingCode::ModeChanged, path, expected, found))
             .or_else(|| self.wrong_owner(path, facts))
+    }
+
+    /// Returns a finding if somebody may write to the environment's own directory who may not write to that of the receipt:
+    /// they were made alike, and nothing inside is safe from whoever may write to the outer one.
+    pub(super) fn wrong_root(&self, receipt: &Facts) -> Option<Finding> {
+        let more = self.writers & !receipt.mode;
+        let (expected, found) = (format!("mode {:04o}", self.mode & !more), format!("mode {:04o}", self.mode));
+        (cfg!(unix) && more != 0).then(|| Finding::new(FindingCode::ModeChanged, ".", expected, found))
     }
 
     fn wrong_writers(&self, mode: u32) -> Option<&'static str> {
@@ -194,7 +203,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 mod tests {
     use super::*;
 
-    const CUSTOM: Custom = Custom { owner: 7, writers: 0 };
+    const CUSTOM: Custom = Custom { owner: 7, mode: 0o755, writers: 0 };
 
     #[test]
     fn only_execution_writing_and_foreign_rights_matter() {

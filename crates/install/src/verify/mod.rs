@@ -40,8 +40,8 @@ pub use self::watch::watch;
 use crate::ledger::LEDGER;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{
-    Environment, InstallError, InstalledFile, InstalledLink, Interpreter, LedgerProblem, Receipt, ReceiptFiles,
-    Relocation, bytecode, ledger,
+    Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Ledger, LedgerEntry, LedgerProblem, Receipt,
+    ReceiptFiles, Relocation, bytecode, exchange, ledger,
 };
 
 /// How thoroughly an environment is verified.
@@ -131,7 +131,7 @@ pub(crate) fn verify_held(
     options: &VerifyOptions<'_>,
 ) -> Result<Report, InstallError> {
     let mut report = Report { depth: options.depth, ..Report::default() };
-    past_holds(environment, &mut report)?;
+    let past = past_holds(environment, &mut report)?;
     let header = match environment.receipt() {
         Ok(Some(receipt)) => receipt,
         Ok(None) => return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }),
@@ -145,6 +145,7 @@ pub(crate) fn verify_held(
         (crate::join(read), selection)
     });
     interpreter_stays(&header.interpreter, &mut report);
+    past_ends_here(environment, &past, &header, &mut report);
     let (list, sha256) = match read {
         Ok(Some(read)) => read,
         Ok(None) => return Ok(damaged(report, FILES_FILE, "it is gone".to_owned())),
@@ -223,16 +224,39 @@ fn interpreter_stays(interpreter: &Interpreter, report: &mut Report) {
 
 /// The ledger says what was in place before: whoever hides an installation changes it there. A line that a dying process
 /// left half written is none of it.
-fn past_holds(environment: &Environment, report: &mut Report) -> Result<(), InstallError> {
-    let state = environment.state().file_name().unwrap_or_default().to_string_lossy();
-    let path = format!("../{state}/{LEDGER}");
-    for problem in &ledger(environment)?.problems {
+fn past_holds(environment: &Environment, report: &mut Report) -> Result<Ledger, InstallError> {
+    let (path, past) = (ledger_path(environment), ledger(environment)?);
+    for problem in &past.problems {
         if let LedgerProblem::Broken { line, expected, found } = problem {
             let expected = format!("in line {line} {expected}");
             report.findings.push(Finding::new(FindingCode::LedgerBroken, &path, expected, found));
         }
     }
-    Ok(())
+    Ok(past)
+}
+
+/// No line covers the last one of the ledger; but it is of what is in place, so the receipt says the same. It says something
+/// else if somebody changed either, or cut lines off. Where a killed process left something to do, its line may still come.
+fn past_ends_here(environment: &Environment, past: &Ledger, receipt: &Receipt, report: &mut Report) {
+    let Some(last) = past.entries.last().filter(|last| !last.is_of(receipt)) else { return };
+    if exchange::is_unfinished(environment) {
+        return;
+    }
+    let shown = |entry: &LedgerEntry| {
+        let LedgerEntry { generation, installed_at, lock_sha256, files_sha256, distributions, .. } = entry;
+        let named = distributions.iter().map(|it| format!("{} {} {}", it.name, it.version, it.sha256.short()));
+        let named = named.collect::<Vec<_>>().join(", ");
+        format!("generation {generation} of {installed_at}, lock {lock_sha256}, files {files_sha256}: {named}")
+    };
+    let (expected, found) = (format!("{} (receipt)", shown(&LedgerEntry::from(receipt))), shown(last));
+    let path = ledger_path(environment);
+    report.findings.push(Finding::new(FindingCode::ReceiptChanged, &path, expected, format!("{found} (ledger)")));
+}
+
+/// Returns the path of the ledger as seen from the environment.
+fn ledger_path(environment: &Environment) -> String {
+    let state = environment.state().file_name().unwrap_or_default().to_string_lossy();
+    format!("../{state}/{LEDGER}")
 }
 
 /// Without a receipt nothing else can be compared.

@@ -73,6 +73,64 @@ fn added_and_missing_files_are_found() {
     check(|world| fs::remove_file(world.path("bin/python3")).unwrap(), &["missing bin/python3"]);
 }
 
+/// `import other` succeeds where `site-packages/other` is an empty directory.
+#[test]
+fn added_directories_are_found_though_nothing_is_in_them() {
+    check(
+        |world| {
+            fs::create_dir_all(world.site("other/deep")).unwrap();
+            fs::create_dir_all(world.site("b/__pycache__")).unwrap();
+            fs::create_dir_all(world.site("c/__pycache__")).unwrap();
+            fs::create_dir(world.path("share")).unwrap();
+        },
+        &["added c/__pycache__", "added other/deep", "added share"],
+    );
+}
+
+/// The chain does not cover the last line, and a chain that was cut off is one: the receipt says what it must be.
+#[test]
+fn the_last_line_of_the_ledger_is_of_what_is_in_place() {
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    world.install(&wheels()).unwrap();
+    let ledger = world.environment.state().join("ledger.jsonl");
+    let whole = fs::read_to_string(&ledger).unwrap();
+    let codes = || world.verify(&wheels()).findings.into_iter().map(|it| (it.code, it.path)).collect::<Vec<_>>();
+    assert_eq!(codes(), []);
+    let changed = [(FindingCode::ReceiptChanged, "../.pinfold-.venv/ledger.jsonl".to_owned())];
+    let (first, last) = whole.trim_end().split_once('\n').unwrap();
+    fs::write(&ledger, format!("{first}\n")).unwrap();
+    assert_eq!(codes(), changed);
+    for (from, to) in
+        [("\"version\":\"1.0\"", "\"version\":\"1.1\""), ("2024-08-20T", "2024-08-21T"), ("example", "evil")]
+    {
+        assert!(last.contains(from), "{last}");
+        fs::write(&ledger, format!("{first}\n{}\n", last.replace(from, to))).unwrap();
+        assert_eq!(codes(), changed, "{from}");
+    }
+    // A process that died between the exchange and its line left a note: the next one writes the line.
+    fs::write(&ledger, format!("{first}\n")).unwrap();
+    fs::write(world.environment.state().join("unfinished"), "").unwrap();
+    assert_eq!(codes(), []);
+    world.environment.settle().unwrap();
+    assert_eq!((codes(), fs::read_to_string(&ledger).unwrap()), (vec![], whole));
+}
+
+#[test]
+fn nobody_may_write_to_the_outermost_directory_who_may_not_write_inside() {
+    let found: Vec<(u32, usize)> = [0o755, 0o700, 0o775, 0o757]
+        .into_iter()
+        .map(|bits| {
+            let world = World::new();
+            world.install(&wheels()).unwrap();
+            fs::set_permissions(world.path(".pinfold"), fs::Permissions::from_mode(0o755)).unwrap();
+            fs::set_permissions(world.environment.venv(), fs::Permissions::from_mode(bits)).unwrap();
+            (bits, world.verify(&wheels()).findings.len())
+        })
+        .collect();
+    assert_eq!(found, [(0o755, 0), (0o700, 0), (0o775, 1), (0o757, 1)]);
+}
+
 #[test]
 fn new_startup_files_are_found() {
     check(
@@ -184,7 +242,9 @@ fn a_receipt_that_was_changed_too_is_found_with_the_store() {
     let header = world.path(".pinfold/receipt.json");
     let text = fs::read_to_string(&header).unwrap();
     fs::write(&header, text.replace(&digest(before.as_bytes()), &digest(after.as_bytes()))).unwrap();
-    // Without the store there is nothing left that says otherwise.
+    assert_eq!(shown(&world.verify_with(&wheels(), None)), ["receipt-changed ../.pinfold-.venv/ledger.jsonl"]);
+    // And takes the ledger away: without the store there is nothing left that says otherwise.
+    fs::remove_file(world.environment.state().join("ledger.jsonl")).unwrap();
     assert_eq!(shown(&world.verify_with(&wheels(), None)), Vec::<String>::new());
     assert_eq!(shown(&world.verify(&wheels())), ["receipt-changed b/more.py b"]);
 }

@@ -12,7 +12,7 @@ use super::proof::Candidate;
 use super::{Finding, FindingCode, Listed, Report};
 use crate::disk::{self, Directory, Kind};
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE, STAMPS_FILE};
-use crate::{Environment, InstallError, bytecode, layout};
+use crate::{Environment, InstallError, base, bytecode, layout};
 
 /// What a walk saw beside its findings.
 #[derive(Debug, Default)]
@@ -112,8 +112,13 @@ impl<'w, 'a> Walk<'w, 'a> {
         let failed = || InstallError::io("list", &path);
         let facts = self.opened.facts(if directory.is_empty() { "." } else { directory }).map_err(failed())?;
         self.report.findings.extend(self.custom.wrong_directory(directory, &facts));
+        if directory == RECEIPT_DIRECTORY {
+            self.report.findings.extend(self.custom.wrong_root(&facts));
+        }
+        let mut is_empty = true;
         for entry in fs::read_dir(&path).map_err(failed())? {
             let entry = entry.map_err(failed())?;
+            is_empty = false;
             let kind = entry.file_type().map_err(failed())?;
             let name = entry.file_name();
             let shown = name.to_string_lossy();
@@ -139,16 +144,33 @@ impl<'w, 'a> Walk<'w, 'a> {
                 }
             }
         }
+        if is_empty && !self.is_installed(directory) {
+            self.report.findings.push(Finding::new(FindingCode::Added, directory, "nothing", "an empty directory"));
+        }
         Ok(())
+    }
+
+    /// Returns true for a directory that an install makes, and for one that an interpreter makes for bytecode. Any other is
+    /// a package for the interpreter, though nothing is in it: importing it succeeds, which programs take for an answer.
+    fn is_installed(&self, directory: &str) -> bool {
+        let (parent, name) = disk::split(directory);
+        let directory = if name == bytecode::DIRECTORY { parent } else { directory };
+        let own = base::directories(&self.listed.header.interpreter);
+        let is_own = |own: &String| own == directory || is_below(own, directory);
+        directory.is_empty() || self.has_listed(directory) || directory == RECEIPT_DIRECTORY || own.iter().any(is_own)
+    }
+
+    /// Returns true if the receipt lists a file or a link below a directory.
+    fn has_listed(&self, directory: &str) -> bool {
+        let prefix = format!("{directory}/");
+        let file = self.listed.files.range(prefix.as_str()..).next().map(|(path, _)| *path);
+        let link = self.listed.links.range(prefix.as_str()..).next().map(|(path, _)| *path);
+        file.into_iter().chain(link).any(|path| path.starts_with(&prefix))
     }
 
     fn subdirectory(&mut self, path: String, waiting: &mut Vec<String>) {
         let listed = self.listed;
-        let is_listed = || {
-            let prefix = format!("{path}/");
-            listed.files.range(prefix.as_str()..).next().is_some_and(|(found, _)| found.starts_with(&prefix))
-        };
-        if is_metadata(&path) && !is_listed() {
+        if is_metadata(&path) && !self.has_listed(&path) {
             let finding =
                 Finding::new(FindingCode::ForeignDistribution, &path, "nothing", "metadata of a distribution");
             self.report.findings.push(finding);
@@ -293,6 +315,11 @@ impl<'w, 'a> Walk<'w, 'a> {
             Kind::Other => "neither file, directory nor link".to_owned(),
         }
     }
+}
+
+/// Returns true if a path is below a directory.
+fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn is_not_found(error: &InstallError) -> bool {

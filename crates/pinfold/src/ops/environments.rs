@@ -32,10 +32,10 @@ pub fn lock(environment: &Environment, patience: Patience, output: &Output) -> R
 /// Waits until no other process changes an environment that is to be read, and says for whom if that takes a while.
 ///
 /// # Errors
-/// Exit 4 if the disk fails.
-pub fn wait_to_read(environment: &Environment, output: &Output) -> Result<(), Failure> {
+/// Exit 4 if it takes too long, or the disk fails.
+pub fn wait_to_read(environment: &Environment, patience: Patience, output: &Output) -> Result<(), Failure> {
     let notice = |holder: &Holder| output.status(&waiting_text(environment, holder));
-    Ok(environment.wait_to_read(&Waiting { limit: None, notice: &notice })?)
+    Ok(environment.wait_to_read(&Waiting { limit: patience.0, notice: &notice })?)
 }
 
 fn waiting_text(environment: &Environment, holder: &Holder) -> String {

@@ -60,14 +60,14 @@ pub fn repair(venv: &Path, lock: &Path, patience: Patience, world: &World, outpu
         // An environment that is not there is the same mistake as without `--repair`, and nothing is made for it.
         Ok(None) => return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }.into()),
         Err(InstallError::Receipt { .. }) => {
-            let report = super::verify::verify(venv, lock, Depth::Full, world, output)?;
+            let report = super::verify::verify((venv, patience), lock, Depth::Full, world, output)?;
             return Ok(Repair { report, outcome: Outcome::Left(vec![NO_RECEIPT.to_owned()]) });
         }
         _ => {}
     }
     let store = world.store()?;
     let guard = environments::lock(&environment, patience, output)?;
-    let Some(receipt) = environment.receipt()? else {
+    let Some(receipt) = guard.receipt()? else {
         return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }.into());
     };
     let bar = output.byte_bar("verifying", receipt.total_bytes);

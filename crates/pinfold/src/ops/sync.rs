@@ -123,7 +123,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
 
     let guard = environments::lock(&environment, request.patience, output)?;
     // Another process may have changed it meanwhile.
-    let changes = plan(&intent, environment.receipt()?.as_ref());
+    let changes = plan(&intent, guard.receipt()?.as_ref());
     if changes.is_empty() {
         return Ok(unchanged(changes, selection));
     }

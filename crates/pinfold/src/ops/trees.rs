@@ -23,6 +23,7 @@ use super::turns::{Turn, Turns};
 use super::{builds, damage, sources};
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::phase::Unit;
 use crate::world::World;
 
 /// What making trees needs.
@@ -72,7 +73,7 @@ pub(crate) fn stage<'g>(
     accepts: &[Accepted],
     phase: &'static str,
 ) -> Result<Staged<'g>, Failure> {
-    let bar = workshop.output.count_bar(phase, 0);
+    let bar = workshop.output.count_bar(phase, 0, Unit::Files);
     let options = StageOptions { progress: &|files| bar.inc(files), ..*options };
     let attempt = || {
         bar.set_position(0);
@@ -126,7 +127,7 @@ pub(crate) fn make(
     let mut packages: Vec<&Selected> = selection.packages.iter().collect();
     packages.sort_by_key(|selected| std::cmp::Reverse(selected.artifact.size_bytes));
     // It takes a while where the bytes have to be looked at.
-    let bar = workshop.output.count_bar("checking", packages.len() as u64);
+    let bar = workshop.output.count_bar("checking", packages.len() as u64, Unit::Packages);
     let look = |selected: &&Selected| stored_tree(workshop, selected, accepts).inspect(|_| bar.inc(1));
     let stored = in_parallel(&packages, LOCAL_HANDS, look);
     drop(bar);

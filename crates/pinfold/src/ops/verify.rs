@@ -4,6 +4,7 @@ use std::path::Path;
 
 use pinfold_install::{Depth, Environment, Report, VerifyOptions};
 
+use super::environments::{Patience, wait_to_read};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::world::World;
@@ -11,11 +12,18 @@ use crate::world::World;
 /// Compares an environment with a lock.
 ///
 /// # Errors
-/// Exit 2 if the lock or the environment cannot be read. What differs is in the report.
-pub fn verify(venv: &Path, lock: &Path, depth: Depth, world: &World, output: &Output) -> Result<Report, Failure> {
+/// Exit 2 if the lock or the environment cannot be read, 4 if another process changes it for too long, or the disk or the
+/// interpreter fails. What differs is in the report.
+pub fn verify(
+    (venv, patience): (&Path, Patience),
+    lock: &Path,
+    depth: Depth,
+    world: &World,
+    output: &Output,
+) -> Result<Report, Failure> {
     let read = super::read_lock(lock)?;
     let environment = Environment::at(venv)?;
-    super::environments::wait_to_read(&environment, output)?;
+    wait_to_read(&environment, patience, output)?;
     let store = match depth {
         Depth::Full => Some(world.store()?),
         Depth::Quick => None,

@@ -28,11 +28,12 @@ pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<
         return watching::run(arguments, world, output);
     }
     let depth = if arguments.quick { Depth::Quick } else { Depth::Full };
+    let patience = Patience::from(&arguments.wait);
     let (report, outcome) = if arguments.repair {
-        let repaired = repair(venv, &arguments.lock, Patience::from(&arguments.wait), world, output)?;
+        let repaired = repair(venv, &arguments.lock, patience, world, output)?;
         (repaired.report, Some(repaired.outcome))
     } else {
-        (verify(venv, &arguments.lock, depth, world, output)?, None)
+        (verify((venv, patience), &arguments.lock, depth, world, output)?, None)
     };
     match arguments.format {
         ReportFormat::Json => output.result(&format!("{}\n", json::document(&report, outcome.as_ref()))),
