@@ -317,7 +317,8 @@ impl<'a> Reader<'a> {
         if written.contains("${") {
             return Err(refused("environment variables are not expanded in a URL".to_owned()));
         }
-        if written.starts_with("file:") && !written.starts_with("file:///") {
+        let is_file = written.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
+        if is_file && !written.starts_with("file:///") {
             return Err(refused("a `file` URL must be absolute: `file:///…`".to_owned()));
         }
         written.parse().map_err(|error: pinfold_artifact::UrlError| refused(error.to_string()))

@@ -80,6 +80,9 @@ fn urls_are_taken_literally_or_not_at_all() {
         "a @ ftp://h.example/a.whl",
         "a @ https://user:secret@h.example/a.whl",
         "a @ file:../a.whl",
+        // Read as `file://./`, it could not be read again.
+        "a@fIle://.",
+        "a @ FILE:///a.whl",
         "a @ ../a.whl",
         "a @ data:text/plain,x",
         "a @ git+https://h.example/a",

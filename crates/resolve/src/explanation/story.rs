@@ -194,13 +194,10 @@ fn conclusion(words: &Words<'_, '_>, terms: &Map<Package, Term<Ranges<Version>>>
         ([(package, Term::Positive(range))], true) => {
             format!("{} with what you require", words.versions(package, range).unusable())
         }
-        ([(package, Term::Negative(range))], _) => {
-            format!("{} is needed", words.versions(package, range).choice())
-        }
+        ([(package, Term::Negative(range))], _) => words.versions(package, range).needed(),
         ([(first, Term::Positive(own)), (second, Term::Negative(other))], _)
         | ([(second, Term::Negative(other)), (first, Term::Positive(own))], _) => {
-            let own = words.versions(first, own);
-            format!("{} {} {}", own.text, own.verb("needs", "need"), words.versions(second, other).choice())
+            words.versions(first, own).needs(&words.versions(second, other))
         }
         ([(first, Term::Positive(own)), (second, Term::Positive(other))], _) => {
             together(&words.versions(first, own), &words.versions(second, other))

@@ -10,7 +10,7 @@ use version_ranges::Ranges;
 use super::{Fact, Role};
 use crate::candidates::{Obstacle, Project};
 use crate::prepared::Demand;
-use crate::run::{Package, Run};
+use crate::run::{Package, Run, absent};
 
 /// Finds the words, with the pages at hand.
 pub(super) struct Words<'r, 'f> {
@@ -25,11 +25,13 @@ pub(super) struct Subject {
     all_of: Option<String>,
     /// The versions, where one of them is meant.
     either: Option<String>,
+    /// The extra, where it is meant that it is left out.
+    without: Option<String>,
 }
 
 impl Subject {
     fn new(text: String) -> Self {
-        Self { text, plural: false, all_of: None, either: None }
+        Self { text, plural: false, all_of: None, either: None, without: None }
     }
 
     /// Says that these versions cannot be used.
@@ -50,6 +52,22 @@ impl Subject {
         match &self.all_of {
             Some(label) => format!("some version of {label}"),
             None => self.either.clone().unwrap_or_else(|| self.text.clone()),
+        }
+    }
+
+    /// Says that these versions are needed; that an extra has to be left out means that it cannot be used.
+    pub(super) fn needed(&self) -> String {
+        match &self.without {
+            Some(extra) => format!("{extra} cannot be used"),
+            None => format!("{} is needed", self.choice()),
+        }
+    }
+
+    /// Says that these versions need others.
+    pub(super) fn needs(&self, other: &Self) -> String {
+        match &other.without {
+            Some(extra) => format!("{} with {extra}", self.unusable()),
+            None => format!("{} {} {}", self.text, self.verb("needs", "need"), other.choice()),
         }
     }
 
@@ -81,7 +99,13 @@ impl<'r, 'f> Words<'r, 'f> {
             return Subject { all_of, ..Subject::new(format!("every version of {label}")) };
         }
         if positions.is_empty() {
-            return Subject::new(format!("{label} {}", range_text(range)));
+            return match package {
+                Package::Extra(name, extra) if range.contains(&absent()) => {
+                    let without = Some(label);
+                    Subject { without, ..Subject::new(format!("{name} without its extra `{extra}`")) }
+                }
+                _ => Subject::new(format!("{label} {}", range_text(range))),
+            };
         }
         let version = |position: usize| page.version(position).to_string();
         let last = page.version_count() - 1;
@@ -276,8 +300,16 @@ pub(super) fn list(texts: &[String]) -> String {
     }
 }
 
+/// Returns the range with or without the version of an extra that nobody wants, whichever is simpler: it is nothing to tell.
+fn plain_range(range: &Ranges<Version>) -> Ranges<Version> {
+    let absent = Ranges::singleton(absent());
+    let (with, without) = (range.union(&absent), range.intersection(&absent.complement()));
+    if with.iter().count() < without.iter().count() { with } else { without }
+}
+
 /// Writes a range of which no version exists.
 fn range_text(range: &Ranges<Version>) -> String {
+    let range = plain_range(range);
     let complement = range.complement();
     let gaps: Option<Vec<String>> =
         complement.iter().map(|(start, end)| Some(format!("!={}", lone(start, end)?))).collect();

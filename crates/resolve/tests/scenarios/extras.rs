@@ -319,3 +319,26 @@ fn groups_are_resolved_together() {
     hint: the nearest versions of a are 1.0 and 2.0
     "#);
 }
+
+/// Of what nobody wants an extra has a version of its own, which is nothing to tell.
+#[test]
+fn an_extra_that_no_version_can_have_is_told_in_words() {
+    let universe = "
+        a 1.0
+        a 2.0
+        b 1.0 extras=x -> a>1; extra == 'x'
+        b 2.0 wheel=py3-none-win_amd64 extras=x
+        b 2.3a1 extras=x
+        ";
+    assert_snapshot!(ask(universe, "b[x]<1!0\nconstraint: a<=1.0"), @r#"
+    Because b[x] 1.0 needs `a>1` and a 2.0 cannot be used (ruled out by the constraint `a<=1.0`), b[x] 1.0 cannot be used.
+    And because b 2.0 and newer cannot be used (pre-release; no wheel for linux-x86_64 python 3.10), no version of b can be used with b[x].
+    And because you require `b[x]<1!0` (app.toml:1), b[x] cannot be used.
+    And because you require `b[x]<1!0` (app.toml:1), there is no solution.
+    hint: a 2.0 exists, but the constraint `a<=1.0` rules it out
+    hint: b 2.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: b 2.3a1 is a pre-release; the setting prerelease = "if-necessary" does not take it here
+    "#);
+    let own = ask("b 1\nb 2rc1\nb 3 extras=x -> b[x]<2; extra == 'x'", "b[x]>=2");
+    assert!(own.contains("b[x] 3 needs `b[x]<2`") && !own.contains("99"), "{own}");
+}

@@ -25,6 +25,7 @@ fn agree(world: &World, universe: &Universe, target: usize) -> Result<(), TestCa
             let unique: BTreeSet<&String> = explanation.sentences().iter().collect();
             prop_assert_eq!(unique.len(), explanation.sentences().len(), "a sentence twice\n{}", context());
             prop_assert!(!unique.is_empty(), "no sentence\n{}", context());
+            prop_assert!(!explanation.to_string().contains("99999"), "a version that is ours alone\n{}", context());
         }
         Outcome::Solved(solution) => {
             let chosen = |position: usize| {
