@@ -3,9 +3,11 @@
 //! The universe is made up, the same on every machine, and answers questions as an index would: a page, or the metadata of
 //! one file, at the moment it is asked for. Nothing is fetched, so what is measured is the resolver and the rounds that it
 //! needs. Releases are dated: a version asks for what was current when it was released, so that the newest of everything
-//! does not fit together and choices have to be taken back.
+//! does not fit together and choices have to be taken back. A second universe has more packages that are no longer cared
+//! for, and more requirements that forbid the next major version: there nearly every package takes part in a conflict.
 //!
-//! `cargo bench -p pinfold-resolve --bench growth` prints a table; with `-- --svg FILE` it draws the plot, too.
+//! `cargo bench -p pinfold-resolve --bench growth` prints a table of each; with `-- --svg FILE` it draws the plot of the
+//! first, too.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot make its input fails")]
@@ -24,8 +26,11 @@ use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, 
 
 /// Packages of the universes.
 const SIZES: [u32; 5] = [100, 316, 1_000, 3_162, 10_000];
-/// Runs of each size, of which the median counts; of the largest one has to do.
+/// Runs of each size, of which the median counts.
 const RUNS: usize = 3;
+/// Packages to resolve in one run, so that it takes long enough to be measured: a small universe is resolved often.
+const COLD: u32 = 2_000;
+const WARM: u32 = 20_000;
 /// Packages depend on packages of deeper layers only.
 const LAYERS: u32 = 12;
 /// Versions of one major version.
@@ -34,14 +39,21 @@ const MAJOR: u32 = 10;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let svg = arguments.iter().position(|word| word == "--svg").and_then(|position| arguments.get(position + 1));
+    let rows = table(Care::USUAL);
+    println!("\nMore conflicts:");
+    table(Care::LITTLE);
+    if let Some(path) = svg {
+        std::fs::write(path, plot(&rows)).expect("the plot can be written");
+    }
+}
+
+/// Measures every size.
+fn table(care: Care) -> Vec<Row> {
     println!(
         "{:>8} {:>9} {:>7} {:>9} {:>12} {:>12} {:>9}",
         "packages", "chosen", "rounds", "questions", "cold", "warm", "peak MiB"
     );
-    let rows: Vec<Row> = SIZES.iter().map(|size| measure(*size)).collect();
-    if let Some(path) = svg {
-        std::fs::write(path, plot(&rows)).expect("the plot can be written");
-    }
+    SIZES.iter().map(|packages| measure(&Universe { packages: *packages, care })).collect()
 }
 
 /// What was measured of one universe.
@@ -53,32 +65,25 @@ struct Row {
     warm: Duration,
 }
 
-fn measure(packages: u32) -> Row {
-    let universe = Universe { packages };
+fn measure(universe: &Universe) -> Row {
+    let packages = universe.packages;
     let problem = universe.problem();
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
     let (mut chosen, mut rounds, mut questions) = (0, 0, 0);
-    let runs = if Some(&packages) == SIZES.last() { 1 } else { RUNS };
-    for _ in 0..runs {
+    let (cold_repeats, warm_repeats) = ((COLD / packages).max(1), (WARM / packages).max(1));
+    for _ in 0..RUNS {
         let mut facts = Facts::new();
         let before = Moment::now();
-        let mut search = Search::new(&problem);
-        (rounds, questions) = (0, 0);
-        chosen = loop {
-            rounds += 1;
-            match search.proceed(&facts) {
-                Outcome::Need(asked) => {
-                    questions += asked.len();
-                    asked.iter().for_each(|question| universe.answer(question, &mut facts));
-                }
-                Outcome::Solved(solution) => break solution.packages.len(),
-                other => panic!("{packages} packages: {other:?}"),
-            }
-        };
+        for _ in 0..cold_repeats {
+            facts = Facts::new();
+            (chosen, rounds, questions) = universe.resolve_from_nothing(&problem, &mut facts);
+        }
         let between = Moment::now();
-        assert!(matches!(resolve(&problem, &facts), Outcome::Solved(_)), "the same facts give a solution again");
-        cold.push(between.since(before));
-        warm.push(Moment::now().since(between));
+        for _ in 0..warm_repeats {
+            assert!(matches!(resolve(&problem, &facts), Outcome::Solved(_)), "the same facts give a solution again");
+        }
+        warm.push(Moment::now().since(between) / warm_repeats);
+        cold.push(between.since(before) / cold_repeats);
     }
     let row = Row { packages, cold: median(cold), warm: median(warm) };
     println!(
@@ -131,6 +136,21 @@ fn peak_mebibytes() -> u64 {
 /// Packages that are made up when they are asked for.
 struct Universe {
     packages: u32,
+    care: Care,
+}
+
+/// How well its packages go together.
+#[derive(Clone, Copy)]
+struct Care {
+    /// One package in so many is no longer cared for.
+    stale_one_in: u32,
+    /// One requirement in so many forbids the next major version.
+    capped_one_in: u32,
+}
+
+impl Care {
+    const USUAL: Self = Self { stale_one_in: 20, capped_one_in: 10 };
+    const LITTLE: Self = Self { stale_one_in: 5, capped_one_in: 4 };
 }
 
 /// Random numbers that are the same everywhere (SplitMix64).
@@ -152,6 +172,23 @@ impl Dice {
 }
 
 impl Universe {
+    /// Resolves round by round; returns how much was chosen, and how many rounds and questions that took.
+    fn resolve_from_nothing(&self, problem: &Problem, facts: &mut Facts) -> (usize, usize, usize) {
+        let mut search = Search::new(problem);
+        let (mut rounds, mut questions) = (0, 0);
+        loop {
+            rounds += 1;
+            match search.proceed(facts) {
+                Outcome::Need(asked) => {
+                    questions += asked.len();
+                    asked.iter().for_each(|question| self.answer(question, facts));
+                }
+                Outcome::Solved(solution) => return (solution.packages.len(), rounds, questions),
+                other => panic!("{} packages: {other:?}", self.packages),
+            }
+        }
+    }
+
     /// Asks for the packages of the first layer.
     fn problem(&self) -> Problem {
         let roots = (0..self.layer_end(0)).map(|package| Root {
@@ -185,21 +222,21 @@ impl Universe {
         20 + Dice::of(package, u32::MAX).roll(81)
     }
 
-    /// When the last version was released, in thousandths of the time there is: every twentieth package is no longer cared for.
-    fn end(package: u32) -> u32 {
+    /// When the last version was released, in thousandths of the time there is: some packages are no longer cared for.
+    fn end(&self, package: u32) -> u32 {
         let mut dice = Dice::of(package, u32::MAX - 2);
-        if dice.roll(20) == 0 { 800 + dice.roll(200) } else { 1_000 }
+        if dice.roll(self.care.stale_one_in) == 0 { 800 + dice.roll(200) } else { 1_000 }
     }
 
     /// When a version was released.
-    fn released(package: u32, release: u32) -> u32 {
-        (release + 1) * Self::end(package) / Self::releases(package)
+    fn released(&self, package: u32, release: u32) -> u32 {
+        (release + 1) * self.end(package) / Self::releases(package)
     }
 
     /// The newest release at a moment.
-    fn current(package: u32, moment: u32) -> u32 {
+    fn current(&self, package: u32, moment: u32) -> u32 {
         let releases = Self::releases(package);
-        (moment * releases / Self::end(package)).clamp(1, releases) - 1
+        (moment * releases / self.end(package)).clamp(1, releases) - 1
     }
 
     fn answer(&self, question: &Question, facts: &mut Facts) {
@@ -252,8 +289,8 @@ impl Universe {
         }
     }
 
-    /// Three to nine requirements on deeper layers: what was current at the release, or somewhat older, and newer. One in
-    /// ten forbids the next major version, one in ten is for Windows, one in ten for an extra.
+    /// Three to nine requirements on deeper layers: what was current at the release, or somewhat older, and newer. Some
+    /// forbid the next major version, one in ten is for Windows, one in ten for an extra.
     fn requirements(&self, package: u32, release: u32) -> Vec<Requirement> {
         let layer = (0..LAYERS).find(|layer| package < self.layer_end(*layer)).unwrap_or(LAYERS - 1);
         let first = self.layer_end(layer);
@@ -269,11 +306,11 @@ impl Universe {
             let end = if choice.roll(3) == 0 { self.packages } else { near };
             names.insert(first + choice.roll(end - first), choice.roll(40));
         }
-        let moment = Self::released(package, release);
+        let moment = self.released(package, release);
         let one = |(on, kind): (u32, u32)| {
-            let low = Self::current(on, moment.saturating_sub(250));
-            let next = Self::current(on, moment) / MAJOR + 1;
-            let upper = if kind % 10 == 0 { format!(",<{next}") } else { String::new() };
+            let low = self.current(on, moment.saturating_sub(250));
+            let next = self.current(on, moment) / MAJOR + 1;
+            let upper = if kind % self.care.capped_one_in == 0 { format!(",<{next}") } else { String::new() };
             let marker = match kind {
                 1..=4 => "; sys_platform == 'win32'",
                 5..=8 => "; extra == 'extra'",

@@ -134,3 +134,44 @@ impl Graph {
         order
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `a -> b c` line by line; returns every project with its depth, sorted.
+    fn depths_of(text: &str) -> String {
+        let mut graph = Graph::default();
+        let demand = |name: &str| Demand {
+            name: name.parse().unwrap(),
+            extras: std::collections::BTreeSet::new(),
+            range: Ranges::full(),
+            specifiers: Vec::new(),
+            url: None,
+            cuts: std::collections::BTreeSet::new(),
+        };
+        for line in text.lines() {
+            let (name, needs) = line.split_once(" -> ").unwrap();
+            let from = graph.meet(&demand(name))[0];
+            for need in needs.split(' ') {
+                let met = graph.meet(&demand(need));
+                graph.edges[from].extend(met);
+            }
+        }
+        let depths = graph.depths();
+        let mut sorted: Vec<String> = depths.iter().map(|(name, depth)| format!("{name} {depth}")).collect();
+        sorted.sort();
+        sorted.join(", ")
+    }
+
+    #[test]
+    fn the_longest_way_counts() {
+        assert_eq!(depths_of("a -> b d\nb -> c\nc -> d"), "a 1, b 2, c 3, d 4");
+        assert_eq!(depths_of("d -> e\na -> b d\nb -> c\nc -> d"), "a 1, b 2, c 3, d 4, e 5");
+    }
+
+    #[test]
+    fn a_circle_is_left_where_it_closes() {
+        assert_eq!(depths_of("a -> b\nb -> c\nc -> a d\nd -> d"), "a 1, b 2, c 3, d 4");
+    }
+}

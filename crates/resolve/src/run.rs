@@ -573,7 +573,7 @@ const STEPS: usize = 100;
 /// Steps that are soon taken again: a run that ends after so many does not go on to learn more.
 const SHORT: usize = 200;
 /// Projects of a problem for which a question more counts less than a round.
-pub(crate) const BIG: usize = 500;
+pub(crate) const BIG: usize = 200;
 /// Steps of a run that only collects questions, and those for each project that it looked at.
 const COLLECT: usize = 300;
 const COLLECT_EACH: usize = 2;
