@@ -108,11 +108,13 @@ impl Admission {
             self.remainder = Remainder::Remove;
             return Err(StoreError::size(&self.artifact, self.artifact.size_bytes.saturating_add(1)));
         }
-        self.hasher.update(bytes);
-        if let Err(error) = self.file.write_all(bytes) {
-            // How much was written is unknown, and the hasher is ahead.
-            self.remainder = Remainder::Remove;
-            return Err(StoreError::io("write", &self.path)(error));
+        for part in bytes.chunks(PUSH_BYTES) {
+            self.hasher.update(part);
+            if let Err(error) = self.file.write_all(part) {
+                // How much was written is unknown, and the hasher is ahead.
+                self.remainder = Remainder::Remove;
+                return Err(StoreError::io("write", &self.path)(error));
+            }
         }
         self.written = total;
         Ok(())
@@ -217,5 +219,8 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// How often the partial file is opened again because its writer moved it away.
 const LOCK_ATTEMPTS: usize = 3;
+/// Bytes that are hashed and then written: still in the processor's cache the second time, and no more at once than the
+/// system finds memory for without moving things about.
+const PUSH_BYTES: usize = 128 << 10;
 /// Bytes read at a time when a partial file is taken up.
 const TAKE_UP_BYTES: usize = 256 << 10;
