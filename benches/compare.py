@@ -8,8 +8,10 @@ pages and wheels through the index that pip is configured with, then offline. uv
 an environment of its own. Nothing else is downloaded and nothing is written outside of the work directory. With `--live`
 both ask that index itself, and only `lock-cold` is measured: what the network adds is part of it.
 
-`sync-one` finds an environment in which one package, which is in the store, has another version. Below the table: a copy of
-the environment by hard links (`cp -al`), the bound of a warm sync. `verify` has a benchmark of its own (`benches/verify.rs`).
+`sync-one` finds an environment in which one package, which is in the store, has another version; it is the first change of
+that environment. `sync-one-again` is the sixth: by then pinfold's history is full (`--keep 3`), and what has left it serves
+as the beginning of the next environment, as in every later change. Below the table: a copy of the environment by hard links
+(`cp -al`), the bound of a warm sync. `verify` has a benchmark of its own (`benches/verify.rs`).
 
 `lock-warm` is three targets against uv's universal mode; `lock-warm-single` is three targets against uv's single mode,
 `lock-warm-one` one target against the same; `lock-no-op` finds a lock in place that is current.
@@ -37,8 +39,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 CUTOFF = "2024-08-20T00:00:00Z"
 TARGETS = ["linux-x86_64", "windows-x86_64", "macos-aarch64"]
-CASES = ["lock-cold", "lock-warm", "lock-warm-single", "lock-warm-one", "lock-no-op", "sync-cold", "sync-warm", "sync-one", "sync-no-op"]
-# The package that `sync-one` changes, and to what.
+CASES = ["lock-cold", "lock-warm", "lock-warm-single", "lock-warm-one", "lock-no-op", "sync-cold", "sync-warm", "sync-one",
+         "sync-one-again", "sync-no-op"]
+# How many syncs, of the two locks in turn, go before the one that is measured.
+SYNCS_BEFORE = {"sync-one": 1, "sync-one-again": 5}
+# The package that these change, and to what.
 CHANGED = ("pillow", "10.3.0")
 SMALL = ["numpy==1.26.4", "scipy==1.14.0", "opencv-contrib-python-headless==4.10.0.84"]
 EXCLUDED = ["opencv-python", "opencv-python-headless"]
@@ -174,7 +179,7 @@ class Bench:
         if any(case.startswith("sync") for case in self.arguments.cases):
             self.run(self.sync(tool, lock, venv), cache)
         other = os.path.join(self.other, "pylock.%s.toml" % tool)
-        if "sync-one" in self.arguments.cases:
+        if SYNCS_BEFORE.keys() & set(self.arguments.cases):
             if os.path.exists(other):
                 os.unlink(other)
             self.run(self.lock(tool, cache, other, project=self.other), cache)
@@ -193,8 +198,8 @@ class Bench:
             os.makedirs(directory)
             return self.run(self.lock(tool, cache, os.path.join(directory, "pylock.toml"), case), cache)
         venv = warm["venv"] if case == "sync-no-op" else self.fresh(tool + "-venv")
-        if case == "sync-one":
-            self.run(self.sync(tool, warm["other"], venv), cache)
+        for number in range(SYNCS_BEFORE.get(case, 0)):
+            self.run(self.sync(tool, warm["lock" if number % 2 else "other"], venv), cache)
         return self.run(self.sync(tool, warm["lock"], venv), cache)
 
     def read_mirror(self):

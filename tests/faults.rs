@@ -157,6 +157,13 @@ const HARMLESS: &[(&str, &str)] = &[
     // What cannot be placed while other files still arrive is placed, or told, when all are there.
     ("linkat", ".pinfold-.venv/staging/new-N/lib"),
     ("unlinkat", ".pinfold-.venv/staging/new-N/lib"),
+    // Whatever fails while a spare is changed into a generation: the generation is built without it.
+    ("linkat", ".pinfold-.venv/staging/new-N/"),
+    ("openat(write)", ".pinfold-.venv/staging/new-N/"),
+    ("renameat2", ".pinfold-.venv/spare"),
+    ("symlinkat", ".pinfold-.venv/staging/new-N/"),
+    ("unlinkat", ".pinfold-.venv/staging/new-N/"),
+    ("write", ".pinfold-.venv/staging/new-N/"),
     // The number of the process stays in the lock file, which nobody holds any more.
     ("ftruncate", ".pinfold-.venv/lock"),
     // What is remembered of interpreters: the next run asks them again.
@@ -187,6 +194,11 @@ fn failing_during_an_update_by_copies() {
 #[test]
 fn failing_during_an_update_with_bytecode() {
     check(&Scenario::update_with_bytecode(), 193);
+}
+
+#[test]
+fn failing_during_an_update_with_a_spare() {
+    check(&Scenario::update_with_spare(), 37);
 }
 
 #[test]

@@ -48,6 +48,9 @@ mod replay;
 mod reproducible;
 // The past is kept.
 mod rollback;
+// What left the history is what the next environment is made of.
+#[cfg(target_os = "linux")]
+mod spare;
 // What an sdist says of itself is believed where it binds its wheels.
 mod sdists;
 // The store notices when it is not what was stored.

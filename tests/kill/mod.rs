@@ -116,6 +116,11 @@ fn killed_during_an_update_with_bytecode() {
 }
 
 #[test]
+fn killed_during_an_update_with_a_spare() {
+    check(&Scenario::update_with_spare(), 19);
+}
+
+#[test]
 fn killed_during_a_rollback() {
     check(&Scenario::rollback(), 2);
 }

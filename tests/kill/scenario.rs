@@ -41,10 +41,13 @@ pub(crate) enum Found {
 }
 
 const GENERATIONS: &str = ".pinfold-.venv/generations";
+const SPARE: &str = ".pinfold-.venv/spare";
 const OLD: &str = "pylock.old.toml";
 const NEW: &str = "pylock.new.toml";
 const SYNC_NEW: &[&str] = &["sync", "--lock", NEW];
 const SYNC_OLD: &[&str] = &["sync", "--lock", OLD];
+const KEEP_OLD: &[&str] = &["sync", "--lock", OLD, "--keep", "1"];
+const KEEP_NEW: &[&str] = &["sync", "--lock", NEW, "--keep", "1"];
 const COMPILE_NEW: &[&str] = &["sync", "--lock", NEW, "--compile-bytecode"];
 const REPAIR: &[&str] = &["verify", "--lock", OLD, "--repair"];
 const COPY_NEW: &[&str] = &["sync", "--lock", NEW, "--link-mode", "copy"];
@@ -76,6 +79,18 @@ impl Scenario {
         Self::new("update by copies", prepare, COPY_NEW, COPY_NEW, (Some(OLD), NEW))
     }
 
+    /// As [`Scenario::update`], with everything in the store and a full history, so that the new environment begins with what
+    /// has left it; and that was meddled with.
+    pub(crate) fn update_with_spare() -> Self {
+        let prepare = |project: &Project| {
+            forget(project, GENERATIONS);
+            forget(project, SPARE);
+            [KEEP_OLD, KEEP_NEW, KEEP_OLD].iter().for_each(|command| done(project, command));
+            damage(project, SPARE);
+        };
+        Self::new("update with a spare", prepare, KEEP_NEW, KEEP_NEW, (Some(OLD), NEW))
+    }
+
     /// As [`Scenario::update`], with everything in the store, and modules compiled.
     pub(crate) fn update_with_bytecode() -> Self {
         let prepare = |project: &Project| {
@@ -99,7 +114,7 @@ impl Scenario {
         let prepare = |project: &Project| {
             forget(project, GENERATIONS);
             done(project, SYNC_OLD);
-            damage(project);
+            damage(project, ".venv");
         };
         // The damaged environment has no lock with which it would verify, and is kept apart from the history.
         Self::new("repair", prepare, REPAIR, REPAIR, (None, OLD))
@@ -330,16 +345,16 @@ fn prepare_update(project: &Project) {
     }
 }
 
-/// Changes, removes and adds a file of the environment; the store keeps its own.
-fn damage(project: &Project) {
-    let venv = project.home.project().join(".venv");
+/// Changes, removes and adds a file of an environment; the store keeps its own.
+fn damage(project: &Project, environment: &str) {
+    let venv = project.home.project().join(environment);
     let site = format!("lib/python{}/site-packages", Python::found().minor);
     let (changed, missing) = (format!("{site}/kept/__init__.py"), format!("{site}/kept/deep/er/data.txt"));
     for path in [&changed, &missing] {
         fs::remove_file(venv.join(path)).expect("it was installed");
     }
-    project.home.write(&format!(".venv/{changed}"), "changed = True\n");
-    project.home.write(&format!(".venv/{site}/kept/added.py"), "");
+    project.home.write(&format!("{environment}/{changed}"), "changed = True\n");
+    project.home.write(&format!("{environment}/{site}/kept/added.py"), "");
 }
 
 fn command<'home>(project: &'home Project, arguments: &[&str]) -> Pinfold<'home> {

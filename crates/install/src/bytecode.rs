@@ -136,8 +136,16 @@ mod tests {
 
     #[test]
     fn headers_tell_what_they_were_made_from() {
-        let source =
-            Facts { kind: Kind::File, size_bytes: 5, mtime_ns: 7_900_000_000, inode: 1, mode: 0o644, owner: 0 };
+        let source = Facts {
+            kind: Kind::File,
+            size_bytes: 5,
+            mtime_ns: 7_900_000_000,
+            inode: 1,
+            mode: 0o644,
+            owner: 0,
+            device: 0,
+            names: 1,
+        };
         let header = |flags: u8, first: u32, second: u32| {
             let mut bytes = vec![0x6f, 0x0d, b'\r', b'\n', flags, 0, 0, 0];
             bytes.extend(first.to_le_bytes());

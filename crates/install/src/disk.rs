@@ -79,6 +79,10 @@ pub(crate) struct Facts {
     pub(crate) mode: u32,
     /// The number of the user it belongs to; 0 where the system has none.
     pub(crate) owner: u32,
+    /// The number of the device that it is on; 0 where the system has none.
+    pub(crate) device: u64,
+    /// How many names it has; 1 where the system does not tell.
+    pub(crate) names: u64,
 }
 
 impl Facts {
@@ -275,6 +279,8 @@ mod unix {
                 inode: stat.st_ino,
                 mode,
                 owner: stat.st_uid,
+                device: wide(stat.st_dev),
+                names: wide(stat.st_nlink),
             })
         }
     }
@@ -338,6 +344,11 @@ mod unix {
             FileType::Symlink => Kind::Link,
             _ => Kind::Other,
         }
+    }
+
+    /// Converts a number of `stat`, whose types differ between systems.
+    fn wide(number: impl TryInto<u64>) -> u64 {
+        number.try_into().unwrap_or_default()
     }
 
     /// Gives a new file the blocks of another, where the file system shares blocks.
@@ -435,7 +446,7 @@ mod other {
             let kind = kind_of(metadata.file_type());
             let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             let mtime_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-            Ok(Facts { kind, size_bytes: metadata.len(), mtime_ns, inode: 0, mode: 0, owner: 0 })
+            Ok(Facts { kind, size_bytes: metadata.len(), mtime_ns, inode: 0, mode: 0, owner: 0, device: 0, names: 1 })
         }
     }
 

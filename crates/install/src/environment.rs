@@ -106,6 +106,11 @@ impl Environment {
         self.state.join("discarded")
     }
 
+    /// Returns where a generation that has left the history waits to become the next one.
+    pub(crate) fn spare(&self) -> PathBuf {
+        self.state.join("spare")
+    }
+
     /// Returns where the environment of another tool is kept, in whose place the generation was put.
     pub fn set_aside(&self, generation: u64) -> PathBuf {
         self.state.join(format!("adopted-{generation}"))

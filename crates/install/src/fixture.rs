@@ -173,6 +173,12 @@ impl World {
         self.install_trees(wheels, &trees)
     }
 
+    /// Returns the trees as the store has them, whatever became of their files.
+    pub(crate) fn trees(&self, wheels: &[WheelRecipe]) -> BTreeMap<PackageName, StoredTree> {
+        let stored = |wheel: &WheelRecipe| self.store.tree(&digest(&wheel.build())).unwrap().unwrap();
+        wheels.iter().map(|wheel| (wheel.name().parse().unwrap(), stored(wheel))).collect()
+    }
+
     pub(crate) fn install_trees(
         &self,
         wheels: &[WheelRecipe],

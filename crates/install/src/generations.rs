@@ -11,7 +11,7 @@ use crate::anchor::Anchor;
 use crate::disk::{Kind, Opened};
 use crate::exchange::{self, Method, Placed};
 use crate::ledger::{append, last_recorded};
-use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles, Relocation};
+use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles, Relocation, spare};
 
 /// A generation of an environment, the current one or a former one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,20 +170,29 @@ pub(crate) fn next_number(guard: &EnvironmentGuard) -> Result<u64, InstallError>
     Ok(current.max(former).max(recorded) + 1)
 }
 
-/// Removes the oldest former generations until `keep` are left.
+/// Takes the oldest former generations out of the history until `keep` are left. The newest of them becomes the spare, if it
+/// may be of use; the others are removed, and so is the former spare.
 pub(crate) fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<(), InstallError> {
     let environment = guard.environment();
-    let found = former(guard.anchor(), environment)?;
-    let surplus = &found[..found.len().saturating_sub(keep)];
-    if surplus.is_empty() {
-        return Ok(());
-    }
+    let mut surplus = former(guard.anchor(), environment)?;
+    surplus.truncate(surplus.len().saturating_sub(keep));
+    let Some((newest, directory)) = surplus.pop() else { return Ok(()) };
     let discarded = environment.discarded();
-    guard.anchor().make_directory(&discarded)?;
-    for (number, directory) in surplus {
+    let discard = |directory: &Path, name: &str| {
+        guard.anchor().make_directory(&discarded)?;
         // First out of the history, by one rename: what is half removed is no generation.
-        let place = discarded.join(number.to_string());
-        guard.anchor().rename_new(directory, &place).map_err(InstallError::io("remove", directory))?;
+        let renamed = guard.anchor().rename_new(directory, &discarded.join(name));
+        renamed.map_err(InstallError::io("remove", directory))
+    };
+    let spare = environment.spare();
+    if guard.anchor().has(&spare)? {
+        discard(&spare, &format!("spare-of-{newest}"))?;
+    }
+    for (number, directory) in &surplus {
+        discard(directory, &number.to_string())?;
+    }
+    if environment.is_marked_damaged(newest) || !spare::keep(guard, &directory) {
+        discard(&directory, &newest.to_string())?;
     }
     remove_discarded(guard);
     Ok(())

@@ -51,17 +51,17 @@ pub(crate) fn place_all(
     let root = Directory::open(placing.root).map_err(InstallError::io("open", placing.root))?;
     let groups: Vec<&[Planned<'_>]> =
         files.chunk_by(|a, b| disk::split(a.path.as_str()).0 == disk::split(b.path.as_str()).0).collect();
-    let placer = Placer { root: &root, placing: *placing, there, best: AtomicU8::new(REFLINK) };
+    let placer = Placer::new(*placing);
     let (tickets, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     // One thread begins at the front, one at the back: they seldom want the same directory.
     let worker = |number: usize| {
-        let (mut opened, mut stamps) = (Opened::default(), Vec::new());
+        let (mut opened, mut stamps) = (LastUsed::default(), Vec::new());
         for taken in 0.. {
             if tickets.fetch_add(1, Ordering::Relaxed) >= groups.len() || stop.load(Ordering::Relaxed) {
                 break;
             }
             let position = if number == 0 { taken } else { groups.len() - 1 - taken };
-            match placer.place_group(groups[position], &mut opened) {
+            match placer.place_group(&root, groups[position], there, &mut opened) {
                 Ok(placed) => stamps.push((position, placed)),
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
@@ -80,56 +80,53 @@ pub(crate) fn place_all(
     Ok(stamps.into_iter().flat_map(|(_, placed)| placed).collect())
 }
 
-struct Placer<'a> {
-    root: &'a Directory,
+/// Places one file after the other.
+pub(crate) struct Placer<'a> {
     placing: Placing<'a>,
-    /// Files that are there already, and from which tree.
-    there: &'a HashMap<ArchivePath, Sha256>,
     /// The best way that worked so far, for [`LinkMode::Auto`]: found out once, not for each file.
     best: AtomicU8,
 }
 
 /// The directories of the store that were used last: a tree, by its position, and in it the one at a path.
 #[derive(Default)]
-struct Opened<'f> {
+pub(crate) struct LastUsed<'f> {
     tree: Option<(u32, Directory)>,
     inside: Option<(&'f str, Directory)>,
 }
 
-impl Placer<'_> {
-    fn place_group<'f>(&self, group: &'f [Planned<'_>], opened: &mut Opened<'f>) -> Result<Vec<Stamped>, InstallError> {
+impl<'a> Placer<'a> {
+    pub(crate) const fn new(placing: Placing<'a>) -> Self {
+        Self { placing, best: AtomicU8::new(REFLINK) }
+    }
+
+    /// Places the files of one directory, but for those that are there already; `there` says from which tree.
+    fn place_group<'f>(
+        &self,
+        root: &Directory,
+        group: &'f [Planned<'_>],
+        there: &HashMap<ArchivePath, Sha256>,
+        opened: &mut LastUsed<'f>,
+    ) -> Result<Vec<Stamped>, InstallError> {
         let Some(first) = group.first() else { return Ok(Vec::new()) };
         let directory = disk::split(first.path.as_str()).0;
         let path = disk::below(self.placing.root, directory);
-        self.make(directory).map_err(InstallError::io("make the directory", &path))?;
-        let target = self.root.open_in(directory).map_err(InstallError::io("open", &path))?;
+        make(root, directory).map_err(InstallError::io("make the directory", &path))?;
+        let target = root.open_in(directory).map_err(InstallError::io("open", &path))?;
         let mut stamps = Vec::with_capacity(group.len());
         let mut placed = 0;
         for file in group {
             let name = disk::split(file.path.as_str()).1;
-            let look = || target.facts(name).map_err(InstallError::io("look at", &path.join(name)));
-            let facts = match self.there.get(&file.path) {
-                Some(tree) if self.is_from(file, tree) => look()?,
+            let facts = match there.get(&file.path) {
+                Some(tree) if self.is_from(file, tree) => {
+                    target.facts(name).map_err(InstallError::io("look at", &path.join(name)))?
+                }
                 there => {
                     placed += 1;
                     if there.is_some() {
                         // Another distribution that brings the same bytes was chosen.
                         target.remove(name).map_err(InstallError::io("replace", &path.join(name)))?;
                     }
-                    match &file.source {
-                        Source::Bytes(bytes) => {
-                            let written = write_file(&target, name, bytes, file.executable);
-                            written.map_err(InstallError::io("write", &path.join(name)))?;
-                            look()?
-                        }
-                        Source::Tree(position, stored) => {
-                            let from = self.source_directory(*position, stored, opened)?;
-                            match self.place_stored(from, stored, *position, &target, name)? {
-                                Some(facts) => facts,
-                                None => look()?,
-                            }
-                        }
-                    }
+                    self.place(file, &target, opened)?
                 }
             };
             stamps.push(Stamped::of(&facts));
@@ -138,29 +135,38 @@ impl Placer<'_> {
         Ok(stamps)
     }
 
-    /// Makes a directory of the generation, and those above it that are not there yet.
-    fn make(&self, directory: &str) -> io::Result<()> {
-        if directory.is_empty() {
-            return Ok(());
-        }
-        let is_there = |result: io::Result<()>| match result {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            result => result,
-        };
-        match is_there(self.root.make_directory(directory)) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound && directory.contains('/') => {
-                self.make(disk::split(directory).0)?;
-                is_there(self.root.make_directory(directory))
+    /// Places a file in its directory, where it is not yet; returns what the file system says of it.
+    ///
+    /// # Errors
+    /// As [`place_all`].
+    pub(crate) fn place<'f>(
+        &self,
+        file: &'f Planned<'_>,
+        target: &Directory,
+        opened: &mut LastUsed<'f>,
+    ) -> Result<Facts, InstallError> {
+        let name = disk::split(file.path.as_str()).1;
+        let path = || disk::below(self.placing.root, file.path.as_str());
+        match &file.source {
+            Source::Bytes(bytes) => {
+                let written = write_file(target, name, bytes, file.executable);
+                written.map_err(|e| InstallError::io("write", &path())(e))?;
             }
-            result => result,
+            Source::Tree(position, stored) => {
+                let from = self.source_directory(*position, stored, opened)?;
+                if let Some(facts) = self.place_stored(from, stored, *position, target, name)? {
+                    return Ok(facts);
+                }
+            }
         }
+        target.facts(name).map_err(|e| InstallError::io("look at", &path())(e))
     }
 
     fn source_directory<'o, 'f>(
         &self,
         position: u32,
         stored: &'f TreeFile,
-        opened: &'o mut Opened<'f>,
+        opened: &'o mut LastUsed<'f>,
     ) -> Result<&'o Directory, InstallError> {
         let directory = disk::split(stored.path.as_str()).0;
         let files_dir = self.tree(position).tree.files_dir();
@@ -170,7 +176,7 @@ impl Placer<'_> {
             }
             _ => InstallError::io("open", &disk::below(files_dir, directory))(e),
         };
-        let Opened { tree, inside } = opened;
+        let LastUsed { tree, inside } = opened;
         let tree = match tree.take().filter(|(last, _)| *last == position) {
             Some(same) => tree.insert(same),
             None => {
@@ -260,6 +266,24 @@ impl Placer<'_> {
     }
 }
 
+/// Makes a directory of the generation, and those above it that are not there yet.
+fn make(root: &Directory, directory: &str) -> io::Result<()> {
+    if directory.is_empty() {
+        return Ok(());
+    }
+    let is_there = |result: io::Result<()>| match result {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    };
+    match is_there(root.make_directory(directory)) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound && directory.contains('/') => {
+            make(root, disk::split(directory).0)?;
+            is_there(root.make_directory(directory))
+        }
+        result => result,
+    }
+}
+
 /// Writes a file of the environment's own.
 pub(crate) fn write_file(target: &Directory, name: &str, bytes: &[u8], executable: bool) -> io::Result<()> {
     let mut file = target.create(name, mode_of_copy(executable))?;
@@ -268,7 +292,7 @@ pub(crate) fn write_file(target: &Directory, name: &str, bytes: &[u8], executabl
     Ok(())
 }
 
-const fn mode_of_copy(executable: bool) -> u32 {
+pub(crate) const fn mode_of_copy(executable: bool) -> u32 {
     if executable { 0o777 } else { 0o666 }
 }
 
@@ -299,7 +323,7 @@ fn copy(
 }
 
 /// Returns how a file differs from what the store's manifest says.
-fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static str> {
+pub(crate) fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static str> {
     if facts.kind != Kind::File {
         return Some("it is no regular file");
     }
@@ -350,7 +374,8 @@ mod tests {
         let mut stored = TreeFile::new("a/b.py".parse().unwrap(), 7, Sha256::from_bytes([1; 32]), false);
         (stored.stamp.inode, stored.stamp.mtime_ns) = (5, 9);
         let owner = rustix::process::geteuid().as_raw();
-        let same = Facts { kind: Kind::File, size_bytes: 7, mtime_ns: 9, inode: 5, mode: 0o444, owner };
+        let same =
+            Facts { kind: Kind::File, size_bytes: 7, mtime_ns: 9, inode: 5, mode: 0o444, owner, device: 1, names: 2 };
         assert_eq!(difference(&same, &stored), None);
         let check = |changed: Facts, expected| assert_eq!(difference(&changed, &stored), Some(expected));
         check(Facts { kind: Kind::Link, ..same }, "it is no regular file");

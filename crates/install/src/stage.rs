@@ -1,13 +1,14 @@
 //! A new generation, complete, beside the environment.
 //!
-//! Every generation is built whole, even where one package changed: linking from the store is cheap, and a tree that was
-//! never changed in place cannot be half changed.
+//! The environment in place is never changed, and neither is its history: a generation is built whole beside them, or made
+//! from the [spare](crate::spare), a former generation that nobody can go back to any more. If that one turns out to be of no
+//! use, the generation is built whole after all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-use pinfold_artifact::Sha256;
+use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_lock::Selected;
 use pinfold_packaging::PackageName;
 use pinfold_store::StoredTree;
@@ -15,18 +16,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::ahead::Ahead;
 use crate::compile::Modules;
-use crate::disk::{self, Directory};
+use crate::disk::{self, Directory, Opened};
 use crate::exchange;
 use crate::link::{self, NamedTree, Placing};
 use crate::listing::Listing;
 use crate::merge::{self, Planned};
 use crate::receipt::{RECEIPT_DIRECTORY, RECEIPT_FILE};
+use crate::reuse::Reused;
 use crate::scripts::Place;
-use crate::staging::{Staged, StagingDirectory};
+use crate::staging::{Beginning, Staged, StagingDirectory};
+use crate::verify::stamps::Stamped;
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledLink, Intent, Receipt, Relocation,
-    THREADS, base, compile, direct_url, distribution, generations, join, threads,
+    THREADS, base, compile, direct_url, distribution, generations, join, spare, threads,
 };
 
 /// How files come from the store into an environment.
@@ -94,6 +97,7 @@ pub struct Staging<'g, 'a> {
     options: &'a StageOptions<'a>,
     generation: u64,
     directory: StagingDirectory<'g>,
+    beginning: Beginning,
     ahead: Ahead,
 }
 
@@ -109,14 +113,18 @@ impl<'g, 'a> Staging<'g, 'a> {
     ) -> Result<Self, InstallError> {
         let generation = generations::next_number(guard)?;
         exchange::begin(guard)?;
-        let directory = StagingDirectory::make(guard, generation)?;
-        Ok(Self { guard, intent, options, generation, directory, ahead: Ahead::default() })
+        let spare = spare::find(guard, intent, options);
+        let (directory, beginning) = StagingDirectory::make(guard, generation, spare.as_deref())?;
+        Ok(Self { guard, intent, options, generation, directory, beginning, ahead: Ahead::default() })
     }
 
     /// Places the files of one distribution while others still arrive; several threads may do so at once. What cannot be
     /// placed now is told, or placed, by [`Staging::finish`].
     pub fn place_ahead(&self, selected: &Selected, tree: &StoredTree) {
-        self.ahead.place(self.directory.path(), self.intent.interpreter, self.options, selected, tree);
+        // Most of what there is to place is in the spare already, and may be in the way.
+        if self.beginning == Beginning::Empty {
+            self.ahead.place(self.directory.path(), self.intent.interpreter, self.options, selected, tree);
+        }
     }
 
     /// Completes the generation from unpacked trees, one for each package of the intent's selection.
@@ -125,39 +133,35 @@ impl<'g, 'a> Staging<'g, 'a> {
     /// [`InstallError::Conflict`] if two distributions bring different files of one path, [`InstallError::Reserved`] if one
     /// brings a file of the environment's own, [`InstallError::StoreChanged`] if a tree was changed, and what the disk says.
     pub fn finish(self, trees: &BTreeMap<PackageName, StoredTree>) -> Result<Staged<'g>, InstallError> {
-        let Self { guard, intent, options, generation, mut directory, ahead } = self;
+        let Self { guard, intent, options, generation, mut directory, beginning, ahead } = self;
         let parts = parts(intent, trees)?;
         let name = |owners: &[u32]| owner_name(&parts, owners);
         let (files, links) = planned(intent, guard.environment(), &parts, &name)?;
-        let there = match ahead.into_placed() {
-            Some(there) => there,
-            None => {
+        let trees: Vec<_> =
+            parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
+        let planned = Whole { files: &files, links: &links, trees: &trees, name: &name, intent, options };
+        let reused = (beginning == Beginning::Spare).then(|| planned.reuse(directory.opened()));
+        let (placed, listing) = match (reused, ahead.into_placed()) {
+            // Whatever is wrong with it: it was a spare. If the disk is to blame, it will be again.
+            (Some(Err(InstallError::Io { .. })), _) => {
+                directory.discard_spare()?;
+                planned.build(directory.path(), &HashMap::new())?
+            }
+            (Some(reused), _) => reused?,
+            (None, Some(there)) => planned.build(directory.path(), &there)?,
+            (None, None) => {
                 directory.empty()?;
-                HashMap::new()
+                planned.build(directory.path(), &HashMap::new())?
             }
         };
         let root = directory.path();
-        make_directories(root, intent)?;
-        make_links(root, &links)?;
-        let trees: Vec<_> =
-            parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
-        let StageOptions { link_mode: mode, progress, .. } = *options;
-        let placing = Placing { root, trees: &trees, mode, threads: THREADS, progress };
-        // What has nothing to do with the disk is done while that is at work.
-        let (placed, listing) = std::thread::scope(|scope| {
-            let twins = scope.spawn(|| merge::check_twins(&files, &name));
-            let listing = scope.spawn(|| listing(root, &files, links, options.bytecode));
-            let placed = link::place_all(&files, &there, &placing);
-            let (twins, listing) = (join(twins), join(listing));
-            // Where twins are one file for the file system, they are why placing failed.
-            twins.and(placed).and_then(|placed| Ok((placed, listing?)))
-        })?;
         let made;
         let (listing, sha256) = match listing {
             (listing, Some(sha256)) => (listing, sha256),
             (listing, None) => {
                 let owners: Vec<_> = parts.iter().map(|part| &part.selected.name).collect();
                 let (interpreter, kept, files) = (intent.interpreter, options.compiled, listing.files());
+                let progress = options.progress;
                 let modules = Modules { root, interpreter, files: &files, owners: &owners, kept, progress };
                 made = compile::compile(&modules, THREADS)?;
                 let listing = listing.add(&made);
@@ -172,14 +176,61 @@ impl<'g, 'a> Staging<'g, 'a> {
     }
 }
 
+/// Everything that a generation is to hold, but for bytecode and the receipt.
+struct Whole<'p> {
+    files: &'p [Planned<'p>],
+    links: &'p [InstalledLink],
+    trees: &'p [NamedTree<'p>],
+    name: &'p merge::Naming<'p>,
+    intent: &'p Intent<'p>,
+    options: &'p StageOptions<'p>,
+}
+
+/// What the file system says of the files, their list, and its digest if it is written already.
+type Built<'p> = (Vec<Stamped>, (Listing<'p>, Option<Sha256>));
+
+impl<'p> Whole<'p> {
+    /// Builds it in a directory in which nothing is but the files that are `there`.
+    fn build(&self, root: &Path, there: &HashMap<ArchivePath, Sha256>) -> Result<Built<'p>, InstallError> {
+        make_directories(root, self.intent)?;
+        make_links(root, self.links)?;
+        self.list_while(root, |placing| link::place_all(self.files, there, placing))
+    }
+
+    /// Makes it from a former generation.
+    fn reuse(&self, tree: &Opened) -> Result<Built<'p>, InstallError> {
+        let reused = Reused::begin(tree)?;
+        let own = base::directories(self.intent.interpreter);
+        self.list_while(&tree.path, |placing| reused.make(self.files, self.links, &own, placing))
+    }
+
+    /// Does what has nothing to do with the disk while that is at work.
+    fn list_while(
+        &self,
+        root: &Path,
+        place: impl FnOnce(&Placing<'_>) -> Result<Vec<Stamped>, InstallError>,
+    ) -> Result<Built<'p>, InstallError> {
+        let StageOptions { link_mode: mode, progress, bytecode, .. } = *self.options;
+        let placing = Placing { root, trees: self.trees, mode, threads: THREADS, progress };
+        std::thread::scope(|scope| {
+            let twins = scope.spawn(|| merge::check_twins(self.files, self.name));
+            let listing = scope.spawn(|| listing(root, self.files, self.links, bytecode));
+            let placed = place(&placing);
+            let (twins, listing) = (join(twins), join(listing));
+            // Where twins are one file for the file system, they are why placing failed.
+            twins.and(placed).and_then(|placed| Ok((placed, listing?)))
+        })
+    }
+}
+
 /// Lists the files, and writes the list and returns its digest unless modules are compiled first.
 fn listing<'a>(
     root: &Path,
     files: &'a [Planned<'a>],
-    links: Vec<InstalledLink>,
+    links: &[InstalledLink],
     bytecode: Bytecode,
 ) -> Result<(Listing<'a>, Option<Sha256>), InstallError> {
-    let listing = Listing::of(files, links);
+    let listing = Listing::of(files, links.to_vec());
     let sha256 = match bytecode {
         Bytecode::Compile => None,
         Bytecode::Leave => Some(listing.write(root)?),

@@ -65,6 +65,15 @@ impl<'a> Staged<'a> {
     }
 }
 
+/// What a generation begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// An empty directory.
+    Empty,
+    /// A former generation.
+    Spare,
+}
+
 /// The directory of a generation that is being built; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct StagingDirectory<'a> {
@@ -74,7 +83,12 @@ pub(crate) struct StagingDirectory<'a> {
 }
 
 impl<'a> StagingDirectory<'a> {
-    pub(crate) fn make(guard: &'a EnvironmentGuard, generation: u64) -> Result<Self, InstallError> {
+    /// Makes the directory: an empty one, or the `spare` if it can be had.
+    pub(crate) fn make(
+        guard: &'a EnvironmentGuard,
+        generation: u64,
+        spare: Option<&Path>,
+    ) -> Result<(Self, Beginning), InstallError> {
         let (anchor, staging) = (guard.anchor(), guard.environment().staging());
         anchor.make_directory(&staging)?;
         let path = staging.join(exchange::staging_name(generation));
@@ -84,11 +98,34 @@ impl<'a> StagingDirectory<'a> {
         }
         let marker = marker(&path);
         anchor.write_note(&marker, b"").map_err(InstallError::io("write", &marker))?;
-        Ok(Self { guard, opened: make(guard, path)?, is_kept: false })
+        if let Some(spare) = spare
+            && anchor.rename_new(spare, &path).is_ok()
+        {
+            let opened = anchor.open_directory(&path).map_err(InstallError::io("open", &path))?;
+            return Ok((Self { guard, opened, is_kept: false }, Beginning::Spare));
+        }
+        Ok((Self { guard, opened: make(guard, path)?, is_kept: false }, Beginning::Empty))
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.opened.path
+    }
+
+    pub(crate) const fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// Takes away a spare that is of no use. It may have something in it that cannot be removed, a place where something is
+    /// mounted for one: then it stays with what waits to be removed.
+    pub(crate) fn discard_spare(&mut self) -> Result<(), InstallError> {
+        let (anchor, path) = (self.guard.anchor(), self.opened.path.clone());
+        let discarded = self.guard.environment().discarded();
+        anchor.make_directory(&discarded)?;
+        let place = discarded.join(path.file_name().unwrap_or_default());
+        anchor.rename_new(&path, &place).map_err(InstallError::io("remove", &path))?;
+        self.opened = make(self.guard, path)?;
+        generations::remove_discarded(self.guard);
+        Ok(())
     }
 
     /// Removes what is in it.

@@ -241,7 +241,16 @@ mod tests {
 
     #[test]
     fn everything_belongs_to_the_owner_of_the_environment() {
-        let facts = |owner, mode| Facts { kind: Kind::File, size_bytes: 0, mtime_ns: 0, inode: 1, mode, owner };
+        let facts = |owner, mode| Facts {
+            kind: Kind::File,
+            size_bytes: 0,
+            mtime_ns: 0,
+            inode: 1,
+            mode,
+            owner,
+            device: 0,
+            names: 1,
+        };
         assert_eq!(CUSTOM.wrong_owner("a", &facts(7, 0o644)), None);
         let finding = CUSTOM.wrong_owner("a", &facts(8, 0o644)).unwrap();
         assert_eq!((finding.code, finding.found.as_str()), (FindingCode::OwnerChanged, "user 8"));
