@@ -72,6 +72,7 @@ pub(super) struct Desk {
 }
 
 /// What the desk waits for.
+#[expect(clippy::large_enum_variant, reason = "a reply is moved once and never kept")]
 enum Reply {
     /// What a crew says: the answer, or from the near one nothing if the network has to be asked.
     Answered(Question, Result<Option<Answer>, Failure>),
