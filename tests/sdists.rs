@@ -1,6 +1,6 @@
 //! What an sdist says of itself is believed where PEP 643 says so, and nowhere else; what is locked is built in any case.
 
-use pinfold_testkit::{Index, SdistRecipe};
+use pinfold_testkit::{Fault, Index, SdistRecipe};
 
 use crate::project::Project;
 
@@ -79,4 +79,49 @@ fn what_is_locked_has_the_digest_of_what_its_build_gives() {
     assert!(lock.contains(&digest), "{lock}");
     project.sync().expect_code(0);
     project.pinfold("verify").run().expect_code(0);
+}
+
+/// An sdist that tells what it needs as soon as the page of `project` came, and gives up if it does not come.
+fn waiting_for(project: &str) -> SdistRecipe {
+    let code = format!(
+        "
+import glob, time
+from backend import *
+from backend import prepare_metadata_for_build_wheel as prepare
+
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    pages = '../../../../../pages/*/*'
+    deadline = time.monotonic() + 10
+    while not any(b'/simple/{project}/' in open(page, 'rb').read(500) for page in glob.glob(pages)):
+        if time.monotonic() > deadline:
+            raise SystemExit('nobody asked for the page')
+        time.sleep(0.01)
+    return prepare(directory)
+"
+    );
+    let pyproject = "[build-system]\nrequires = []\nbuild-backend = 'waiting'\nbackend-path = ['.']\n";
+    SdistRecipe::new("a", "1.0").metadata_version("2.1").pyproject(pyproject).file("waiting.py", code)
+}
+
+#[test]
+fn the_index_is_asked_for_more_while_a_build_runs() {
+    let index = Index::new().project("b").fault(Fault::Delay(200)).wheel("b", "1.0").requires("c");
+    let index = index.wheel("c", "1.0").requires("d").wheel("d", "1.0").sdist_from(waiting_for("d"));
+    let project = Project::with(index, &["a==1.0", "b"], "build = [\"a\"]", "");
+    let lock = project.lock();
+    assert!(lock.contains("a-1.0.tar.gz") && lock.contains("d-1.0-"), "{lock}");
+}
+
+#[test]
+fn what_an_sdist_was_made_with_is_asked_for_while_it_is_built_and_decides_nothing() {
+    let noted = "noted\nabsent\nbroken\n\n[extra]\nunasked\n";
+    let sdist = waiting_for("noted").built_requires("b").file("a.egg-info/requires.txt", noted);
+    let index = Index::new().wheel("b", "1.0").wheel("noted", "1.0").wheel("unasked", "1.0").sdist_from(sdist);
+    let index = index.project("broken").fault(Fault::Status(403));
+    let project = Project::with(index, &["a"], "build = [\"a\"]", "");
+    let lock = project.lock();
+    assert!(lock.contains("b-1.0-") && !lock.contains("noted") && !lock.contains("broken"), "{lock}");
+    let asked = |name: &str| !project.server.requests_to(&format!("/simple/{name}/")).is_empty();
+    assert!(asked("noted") && asked("absent") && asked("broken") && !asked("unasked"));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
 }

@@ -58,29 +58,39 @@ impl Sha256 {
 impl FromStr for Sha256 {
     type Err = Sha256Error;
 
-    /// Reads 64 hexadecimal digits, in either case.
+    /// Reads 64 hexadecimal digits, in either case. A page of an index has thousands of them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(found) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
-            return Err(Sha256Error::NotHex { found });
+        let Ok(digits) = <&[u8; 64]>::try_from(text.as_bytes()) else { return Err(fault(text)) };
+        let (mut bytes, mut seen) = ([0; 32], 0);
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let (high, low) = (HEX_VALUES[usize::from(pair[0])], HEX_VALUES[usize::from(pair[1])]);
+            seen |= high | low;
+            *byte = (high << 4) | low;
         }
-        if text.len() != 64 {
-            return Err(Sha256Error::Length { found: text.len() });
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = (hex_value(pair[0]) << 4) | hex_value(pair[1]);
-        }
-        Ok(Self(bytes))
+        if seen < 16 { Ok(Self(bytes)) } else { Err(fault(text)) }
     }
 }
 
-fn hex_value(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit - b'A' + 10,
+/// Says what is wrong with a text that is no digest.
+fn fault(text: &str) -> Sha256Error {
+    match text.chars().find(|c| !c.is_ascii_hexdigit()) {
+        Some(found) => Sha256Error::NotHex { found },
+        None => Sha256Error::Length { found: text.len() },
     }
 }
+
+/// What each byte means as a hexadecimal digit; 255 if it is none.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 impl TryFrom<String> for Sha256 {
     type Error = Sha256Error;
@@ -131,6 +141,14 @@ mod tests {
         assert_eq!("ab".parse::<Sha256>(), Err(Sha256Error::Length { found: 2 }));
         assert_eq!("é".repeat(32).parse::<Sha256>(), Err(Sha256Error::NotHex { found: 'é' }));
         assert_eq!("".parse::<Sha256>(), Err(Sha256Error::Length { found: 0 }));
+        let digits = "0".repeat(64);
+        for position in [0, 31, 63] {
+            for foreign in ['g', 'G', '/', ':', '@', '`', ' ', '\0', '\u{7f}'] {
+                let mut text = digits.clone();
+                text.replace_range(position..=position, &foreign.to_string());
+                assert_eq!(text.parse::<Sha256>(), Err(Sha256Error::NotHex { found: foreign }), "{position}");
+            }
+        }
         // What is shown to people drives no terminal.
         let error = "\u{1b}".parse::<Sha256>().unwrap_err();
         assert_eq!(error.to_string(), "`\\u{1b}` is no hexadecimal digit");

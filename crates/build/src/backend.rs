@@ -1,4 +1,4 @@
-//! One call of a PEP 517 hook in a child process.
+//! Calls of PEP 517 hooks in a child process.
 //!
 //! The child knows what the sandbox gives it and nothing else: no variable of the user's, an empty home, a fixed locale,
 //! time zone and hash seed, so that what it writes depends on the sources and the locked tools. It answers into a file,
@@ -74,14 +74,33 @@ impl Hook {
     }
 }
 
+/// One call of a hook.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The hook.
+    pub(crate) hook: Hook,
+    /// What it is given.
+    pub(crate) arguments: &'a [&'a Path],
+    /// The project's directory in unpacked sources that no other call has.
+    pub(crate) sources: &'a Path,
+    /// A directory that the answer is written to.
+    pub(crate) room: &'a Path,
+}
+
 #[derive(Serialize)]
 struct Request<'a> {
+    backend: &'a str,
+    backend_path: &'a [String],
+    calls: Vec<RequestedCall<'a>>,
+}
+
+#[derive(Serialize)]
+struct RequestedCall<'a> {
     hook: &'static str,
     optional: bool,
     arguments: &'a [&'a Path],
-    backend: &'a str,
-    backend_path: &'a [String],
-    answer: &'a Path,
+    directory: &'a Path,
+    answer: PathBuf,
 }
 
 /// What the hook runner writes: exactly one of the two.
@@ -92,54 +111,103 @@ struct Answer {
     returned: Option<serde_json::Value>,
 }
 
-/// Calls a hook in the unpacked `sources`; none if the backend has no such hook, which only
-/// [`Hook::Wheel`] must not lack. `room` is a directory that the answer is written to.
+impl Call<'_> {
+    fn answer_path(&self) -> PathBuf {
+        self.room.join(format!("{}.json", self.hook.name()))
+    }
+
+    fn is_optional(&self) -> bool {
+        self.hook != Hook::Wheel
+    }
+
+    /// Reads what the hook answered; none if the backend has no such hook. The backend runs as the user and may have put
+    /// anything in the place of the answer.
+    fn answer(&self, failed: &dyn Fn(String) -> BuildError) -> Result<Option<serde_json::Value>, BuildError> {
+        let path = self.answer_path();
+        let what = || format!("the answer of {}", self.hook.name());
+        let malformed = |problem: String| BuildError::Malformed { what: what(), problem };
+        let kind = fs::symlink_metadata(&path).map_err(|_| failed("it left no answer".to_owned()))?;
+        if !kind.is_file() || kind.len() > ANSWER_BYTES {
+            return Err(malformed(format!("no file of at most {ANSWER_BYTES} bytes")));
+        }
+        let bytes = fs::read(&path).map_err(BuildError::io("reading", &path))?;
+        let answer: Answer = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+        match answer {
+            Answer { missing: None, returned: Some(value) } => Ok(Some(value)),
+            Answer { missing: Some(true), returned: None } if self.is_optional() => Ok(None),
+            Answer { missing: Some(true), .. } => Err(failed("the backend has no such hook".to_owned())),
+            _ => Err(malformed("neither a value nor the absence of the hook".to_owned())),
+        }
+    }
+}
+
+/// Returns true if several hooks may be called with one start of the interpreter: the backend is no part of the sources, of
+/// which each call has its own, and the system can divide a process.
+pub(crate) const fn can_share_a_start(system: &BuildSystem) -> bool {
+    cfg!(unix) && system.backend_path.is_empty()
+}
+
+/// Calls a hook; none if the backend has no such hook, which only [`Hook::Wheel`] must not lack.
 pub(crate) fn call(
-    hook: Hook,
-    arguments: &[&Path],
+    call: Call<'_>,
     system: &BuildSystem,
-    sources: &Path,
-    room: &Path,
     bench: &Workbench,
 ) -> Result<Option<serde_json::Value>, BuildError> {
-    let answer_path = room.join(format!("{}.json", hook.name()));
-    let optional = hook != Hook::Wheel;
-    let request = Request {
-        hook: hook.name(),
-        optional,
-        arguments,
-        backend: &system.backend,
-        backend_path: &system.backend_path,
-        answer: &answer_path,
-    };
-    let malformed = |problem: String| BuildError::Malformed { what: format!("the answer of {}", hook.name()), problem };
-    let stdin = serde_json::to_vec(&request).map_err(|error| malformed(error.to_string()))?;
-    let finished = run(hook, stdin, sources, bench)?;
-    let failed = |reason: String| BuildError::Backend {
+    Ok(call_in_turn(&[call], system, bench)?.pop().flatten())
+}
+
+/// Calls hooks one after the other with one start of the interpreter, each in a process of its own. The first that answers
+/// with anything but nothing is the last that is called. Returns the answers of those that were.
+pub(crate) fn call_in_turn(
+    calls: &[Call<'_>],
+    system: &BuildSystem,
+    bench: &Workbench,
+) -> Result<Vec<Option<serde_json::Value>>, BuildError> {
+    let requested = calls.iter().map(|call| RequestedCall {
+        hook: call.hook.name(),
+        optional: call.is_optional(),
+        arguments: call.arguments,
+        directory: call.sources,
+        answer: call.answer_path(),
+    });
+    let request = Request { backend: &system.backend, backend_path: &system.backend_path, calls: requested.collect() };
+    let Some(first) = calls.first() else { return Ok(Vec::new()) };
+    let stdin = serde_json::to_vec(&request).map_err(|error| BuildError::Malformed {
+        what: "the request to the build backend".to_owned(),
+        problem: error.to_string(),
+    })?;
+    // Where one start is enough, nobody would read the bytecode of what it imports.
+    let bytecode: &[&str] = if can_share_a_start(system) { &["-B"] } else { &[] };
+    let finished = run(calls.len(), first, bytecode, stdin, bench)?;
+    let failed_in = |call: &Call<'_>, reason: String| BuildError::Backend {
         backend: system.backend.clone(),
-        hook: hook.name(),
+        hook: call.hook.name(),
         reason,
         output: output_end(&finished),
     };
     if !finished.status.success() {
-        return Err(failed(finished.status.to_string()));
+        let unanswered = calls.iter().find(|call| fs::symlink_metadata(call.answer_path()).is_err());
+        return Err(failed_in(unanswered.unwrap_or(first), finished.status.to_string()));
     }
-    // The backend runs as the user and may have put anything in the place of the answer.
-    let kind = fs::symlink_metadata(&answer_path).map_err(|_| failed("it left no answer".to_owned()))?;
-    if !kind.is_file() || kind.len() > ANSWER_BYTES {
-        return Err(malformed(format!("no file of at most {ANSWER_BYTES} bytes")));
+    let mut answers = Vec::new();
+    for call in calls {
+        let answer = call.answer(&|reason| failed_in(call, reason))?;
+        let is_last = answer.as_ref().is_some_and(|answer| *answer != serde_json::json!([]));
+        answers.push(answer);
+        if is_last {
+            break;
+        }
     }
-    let bytes = fs::read(&answer_path).map_err(BuildError::io("reading", &answer_path))?;
-    let answer: Answer = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
-    match answer {
-        Answer { missing: None, returned: Some(value) } => Ok(Some(value)),
-        Answer { missing: Some(true), returned: None } if optional => Ok(None),
-        Answer { missing: Some(true), .. } => Err(failed("the backend has no such hook".to_owned())),
-        _ => Err(malformed("neither a value nor the absence of the hook".to_owned())),
-    }
+    Ok(answers)
 }
 
-fn run(hook: Hook, stdin: Vec<u8>, sources: &Path, bench: &Workbench) -> Result<Finished, BuildError> {
+fn run(
+    calls: usize,
+    first: &Call<'_>,
+    bytecode: &[&str],
+    stdin: Vec<u8>,
+    bench: &Workbench,
+) -> Result<Finished, BuildError> {
     let scripts = bench.environment_python.parent().unwrap_or(Path::new("/"));
     let places = std::iter::once(scripts.to_owned()).chain(std::env::split_paths(&bench.search_path));
     let search_path = std::env::join_paths(places).map_err(|error| BuildError::Malformed {
@@ -149,13 +217,13 @@ fn run(hook: Hook, stdin: Vec<u8>, sources: &Path, bench: &Workbench) -> Result<
     let mut command = Command::new(&bench.environment_python, &search_path);
     // Isolated by hand: `-I` would also drop the hash seed. There is no user site, and nothing of the user's
     // environment that Python could obey.
-    command.arguments = ["-s", "-c", HOOK_RUNNER].map(OsString::from).into();
-    command.directory = Some(sources.to_owned());
+    command.arguments = bytecode.iter().chain(&["-s", "-c", HOOK_RUNNER]).map(OsString::from).collect();
+    command.directory = Some(first.sources.to_owned());
     command.environment = environment(bench);
     command.stdin = stdin;
-    command.time_limit = Duration::from_millis(bench.timeout_ms);
+    command.time_limit = Duration::from_millis(bench.timeout_ms.saturating_mul(calls as u64));
     command.output_limit_bytes = bench.output_bytes;
-    command.run().map_err(|source| BuildError::Sandbox { hook: hook.name(), source })
+    command.run().map_err(|source| BuildError::Sandbox { hook: first.hook.name(), source })
 }
 
 fn environment(bench: &Workbench) -> BTreeMap<OsString, OsString> {

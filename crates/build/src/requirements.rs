@@ -1,7 +1,7 @@
 //! What an sdist says about its own build, read without running anything.
 
 use pinfold_artifact::ArchivePath;
-use pinfold_packaging::Requirement;
+use pinfold_packaging::{Metadata, Requirement};
 use pinfold_store::Stored;
 use pinfold_unpack::sdist;
 use serde::Deserialize;
@@ -45,14 +45,73 @@ pub fn requirements(sdist: &Stored, subdirectory: Option<&ArchivePath>) -> Resul
     Ok(BuildSystem { subdirectory: subdirectory.cloned(), ..system })
 }
 
-/// Reads the PKG-INFO of an sdist; nothing if it has none.
+/// What an sdist says of itself, which binds nobody unless PKG-INFO says so (PEP 643).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Its PKG-INFO, if it has one.
+    pub pkg_info: Option<Vec<u8>>,
+    /// What setuptools noted when it made the sdist, `*.egg-info/requires.txt`, if that is there.
+    pub requires: Option<Vec<u8>>,
+}
+
+/// Reads what an sdist says of itself, without running anything.
 ///
 /// # Errors
 /// If the sdist is hostile.
-pub fn pkg_info(sdist: &Stored) -> Result<Option<Vec<u8>>, BuildError> {
+pub fn claims(sdist: &Stored) -> Result<Claims, BuildError> {
     let mut archive = Archive::open(sdist)?;
-    let bytes = sdist::read_pkg_info(&mut archive.file, archive.format);
-    bytes.map_err(|source| archive.refused(source))
+    let mut has_note = false;
+    let mut is_wanted = |path: &str, size_bytes: u64| {
+        let is_note = !has_note && size_bytes <= NOTE_BYTES && is_noted_by_setuptools(path);
+        has_note |= is_note;
+        is_note || path == PKG_INFO
+    };
+    let found = sdist::read_some(&mut archive.file, archive.format, &mut is_wanted);
+    let mut claims = Claims::default();
+    for (path, bytes) in found.map_err(|source| archive.refused(source))? {
+        let claim = if path == PKG_INFO { &mut claims.pkg_info } else { &mut claims.requires };
+        *claim = Some(bytes);
+    }
+    Ok(claims)
+}
+
+/// `name.egg-info/requires.txt` beside `setup.py`, or in the `src` that many projects have there.
+fn is_noted_by_setuptools(path: &str) -> bool {
+    let path = path.strip_prefix("src/").unwrap_or(path);
+    path.strip_suffix("/requires.txt").is_some_and(|place| place.ends_with(".egg-info") && !place.contains('/'))
+}
+
+impl Claims {
+    /// Returns what a build is likely to say that its wheel requires. It is no more than a reason to ask the index early:
+    /// what cannot be read is left out.
+    pub fn likely_requirements(&self) -> Vec<Requirement> {
+        let said = self.pkg_info.as_deref().and_then(|bytes| Metadata::parse(bytes).ok());
+        let said = said.map(|metadata| metadata.requires_dist).filter(|said| !said.is_empty());
+        said.unwrap_or_else(|| noted(self.requires.as_deref().unwrap_or_default()))
+    }
+}
+
+/// Reads the requirements of `requires.txt` that belong to no extra: the lines before the first section, and those of sections
+/// that are named for a marker alone, which is `[:python_version < "3"]`.
+fn noted(text: &[u8]) -> Vec<Requirement> {
+    let mut marker = Some("");
+    let mut found = Vec::new();
+    for line in String::from_utf8_lossy(text).lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(section) = line.strip_prefix('[') {
+            marker = section.strip_suffix(']').and_then(|section| section.strip_prefix(':'));
+            continue;
+        }
+        let written = match marker {
+            Some("") => line.to_owned(),
+            Some(marker) => format!("{line}; {marker}"),
+            None => continue,
+        };
+        found.extend(Requirement::parse_lenient(&written).ok().map(|(requirement, _)| requirement));
+        if found.len() >= MOST_NOTED {
+            break;
+        }
+    }
+    found
 }
 
 impl BuildSystem {
@@ -132,6 +191,11 @@ fn malformed(problem: &str) -> BuildError {
     BuildError::Malformed { what: PYPROJECT.to_owned(), problem: problem.to_owned() }
 }
 
+const PKG_INFO: &str = "PKG-INFO";
+/// Requirements that are taken from `requires.txt`: each is a question to the index, which nobody shall be flooded with.
+const MOST_NOTED: usize = 100;
+/// A longer `requires.txt` is not read.
+const NOTE_BYTES: u64 = 64 << 10;
 const PYPROJECT: &str = "pyproject.toml";
 /// PEP 517: what a project without `[build-system]`, or without `build-backend` in it, is built with.
 const LEGACY_BACKEND: &str = "setuptools.build_meta:__legacy__";
@@ -164,6 +228,39 @@ mod tests {
         let in_tree = "[build-system]\nrequires = ['a>=1']\nbuild-backend = 'b:c.d'\nbackend-path = ['.', 'tools/b']";
         check(in_tree, Ok(("b:c.d", 1, &[".", "tools/b"])));
         check("[build-system]\nrequires = []\nunknown = 1", Ok((LEGACY_BACKEND, 0, &[])));
+    }
+
+    #[test]
+    fn what_setuptools_noted_makes_requirements_likely() {
+        let check = |pkg_info: &str, requires: &str, expected: &[&str]| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
+            let claims = Claims { pkg_info: some(pkg_info), requires: some(requires) };
+            let found: Vec<String> = claims.likely_requirements().iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected, "{pkg_info} {requires}");
+        };
+        let pkg_info = "Metadata-Version: 2.1\nName: x\nVersion: 1.0\n";
+        check("", "", &[]);
+        check(pkg_info, "a\n\nb==1.0\n", &["a", "b==1.0"]);
+        check(
+            pkg_info,
+            "a\n\n[gpu]\nc\n\n[:python_version < \"3\"]\nd>1\n\n[gpu:os_name == 'nt']\ne\n",
+            &["a", "d>1; python_version < '3'"],
+        );
+        check(pkg_info, "a b c\n\u{0}\nd\n[\n", &["d"]);
+        check(&format!("{pkg_info}Requires-Dist: said\n"), "noted", &["said"]);
+        check("no metadata", "a", &["a"]);
+        check(pkg_info, &"a\n".repeat(MOST_NOTED * 2), &["a"; MOST_NOTED]);
+    }
+
+    #[test]
+    fn finds_the_note_where_setuptools_puts_it() {
+        let check = |path, expected| assert_eq!(is_noted_by_setuptools(path), expected, "{path}");
+        check("a.egg-info/requires.txt", true);
+        check("src/a_b.egg-info/requires.txt", true);
+        check("lib/a.egg-info/requires.txt", false);
+        check("requires.txt", false);
+        check("a/requires.txt", false);
+        check("a.egg-info/PKG-INFO", false);
     }
 
     #[test]

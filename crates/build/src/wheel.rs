@@ -10,7 +10,7 @@ use pinfold_store::Stored;
 use pinfold_unpack::{WheelContents, read_wheel};
 use sha2::Digest;
 
-use crate::backend::{self, Hook};
+use crate::backend::{self, Call, Hook};
 use crate::requirements::parse_requires;
 use crate::source::Sources;
 use crate::{BuildError, BuildSystem, Workbench};
@@ -74,23 +74,52 @@ impl Built {
     }
 }
 
-/// Asks the backend what it needs beyond `[build-system]` to build a wheel (`get_requires_for_build_wheel`).
+/// What a backend said of an sdist.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    /// What it needs beyond `[build-system]` to build a wheel.
+    pub extra: Vec<Requirement>,
+    /// The metadata that a build gives; none where the backend needs more before it can tell.
+    pub metadata: Option<BuiltMetadata>,
+}
+
+/// Asks the backend what it needs beyond `[build-system]` to build a wheel (`get_requires_for_build_wheel`), and, if that is
+/// nothing, for the metadata, as [`metadata_of`] does.
 ///
 /// # Errors
-/// If the backend fails or passes a limit, or answers with something that is no requirement.
-pub fn extra_requirements(
+/// If the backend fails or passes a limit, or answers with something that is no requirement, or the metadata is of another
+/// project or version.
+pub fn learn(
     sdist: &Stored,
     system: &BuildSystem,
     bench: &Workbench,
-) -> Result<Vec<Requirement>, BuildError> {
-    let hook = Hook::Requirements;
-    let sources = Sources::unpack(sdist, &bench.scratch, bench.source_date_epoch)?;
-    let Some(answer) =
-        backend::call(hook, &[], system, &sources.project(system.subdirectory.as_ref())?, sources.room(), bench)?
-    else {
-        return Ok(Vec::new());
-    };
-    let texts: Vec<String> = serde_json::from_value(answer).map_err(|_| bad_answer(hook, "no list of requirements"))?;
+    expected: &Expected,
+) -> Result<Learned, BuildError> {
+    let unpack = || Sources::unpack(sdist, &bench.scratch, bench.source_date_epoch);
+    let sources = unpack()?;
+    let project = sources.project(system.subdirectory.as_ref())?;
+    let ask = Call { hook: Hook::Requirements, arguments: &[], sources: &project, room: sources.room() };
+    if !backend::can_share_a_start(system) {
+        let extra = requirements_in(backend::call(ask, system, bench)?)?;
+        drop(sources);
+        let metadata = if extra.is_empty() { Some(metadata_of(sdist, system, bench, expected)?) } else { None };
+        return Ok(Learned { extra, metadata });
+    }
+    // Each hook has its own sources: what the first leaves in them is nothing that the second sees.
+    let other = unpack()?;
+    let (other_project, output) = (other.project(system.subdirectory.as_ref())?, other.output()?);
+    let arguments = [output.as_path()];
+    let tell = Call { hook: Hook::Metadata, arguments: &arguments, sources: &other_project, room: other.room() };
+    let mut answers = backend::call_in_turn(&[ask, tell], system, bench)?.into_iter();
+    let extra = requirements_in(answers.next().flatten())?;
+    let Some(told) = answers.next().filter(|_| extra.is_empty()) else { return Ok(Learned { extra, metadata: None }) };
+    Ok(Learned { extra, metadata: Some(metadata_in(told, &output, sdist, system, bench, expected)?) })
+}
+
+fn requirements_in(answer: Option<serde_json::Value>) -> Result<Vec<Requirement>, BuildError> {
+    let Some(answer) = answer else { return Ok(Vec::new()) };
+    let texts: Vec<String> =
+        serde_json::from_value(answer).map_err(|_| bad_answer(Hook::Requirements, "no list of requirements"))?;
     parse_requires(&texts)
 }
 
@@ -104,21 +133,27 @@ pub fn metadata_of(
     bench: &Workbench,
     expected: &Expected,
 ) -> Result<BuiltMetadata, BuildError> {
-    let hook = Hook::Metadata;
     let sources = Sources::unpack(sdist, &bench.scratch, bench.source_date_epoch)?;
-    let output = sources.output()?;
-    let bytes = match backend::call(
-        hook,
-        &[&output],
-        system,
-        &sources.project(system.subdirectory.as_ref())?,
-        sources.room(),
-        bench,
-    )? {
+    let (project, output) = (sources.project(system.subdirectory.as_ref())?, sources.output()?);
+    let call = Call { hook: Hook::Metadata, arguments: &[&output], sources: &project, room: sources.room() };
+    let answer = backend::call(call, system, bench)?;
+    metadata_in(answer, &output, sdist, system, bench, expected)
+}
+
+/// Reads the metadata that a hook wrote into `output`, or where the backend has no such hook, builds the wheel.
+fn metadata_in(
+    answer: Option<serde_json::Value>,
+    output: &Path,
+    sdist: &Stored,
+    system: &BuildSystem,
+    bench: &Workbench,
+    expected: &Expected,
+) -> Result<BuiltMetadata, BuildError> {
+    let bytes = match answer {
         Some(answer) => {
-            let name = file_name(hook, answer)?;
+            let name = file_name(Hook::Metadata, answer)?;
             if !name.ends_with(".dist-info") {
-                return Err(bad_answer(hook, "no `.dist-info` directory"));
+                return Err(bad_answer(Hook::Metadata, "no `.dist-info` directory"));
             }
             read_small(&output.join(name).join("METADATA"))?
         }
@@ -167,14 +202,9 @@ fn run_build(
 ) -> Result<Wheel, BuildError> {
     let hook = Hook::Wheel;
     let output = sources.output()?;
-    let answer = backend::call(
-        hook,
-        &[&output],
-        system,
-        &sources.project(system.subdirectory.as_ref())?,
-        sources.room(),
-        bench,
-    )?;
+    let project = sources.project(system.subdirectory.as_ref())?;
+    let call = Call { hook, arguments: &[&output], sources: &project, room: sources.room() };
+    let answer = backend::call(call, system, bench)?;
     let name = file_name(hook, answer.unwrap_or_default())?;
     let filename: ArtifactFilename = name.parse().map_err(|error| bad_answer(hook, &format!("{error}")))?;
     let wheel = WheelFilename::parse(&filename).map_err(|error| bad_answer(hook, &format!("{error}")))?;

@@ -27,6 +27,30 @@ impl Shop {
         Self { home, store, bench }
     }
 
+    /// A shop whose interpreter finds a backend among its own packages, as it finds a locked one.
+    #[cfg(unix)]
+    fn with_installed(code: &str) -> Self {
+        let mut shop = Self::new();
+        let (python, environment) = (Python::found(), shop.home.path().join("environment"));
+        let packages = environment.join(format!("lib/python{}/site-packages", python.minor));
+        fs::create_dir_all(&packages).unwrap();
+        fs::create_dir(environment.join("bin")).unwrap();
+        let home = python.path.parent().unwrap();
+        fs::write(environment.join("pyvenv.cfg"), format!("home = {}\n", home.display())).unwrap();
+        fs::write(packages.join("installed_backend.py"), code).unwrap();
+        shop.bench.environment_python = environment.join("bin/python");
+        std::os::unix::fs::symlink(&python.path, &shop.bench.environment_python).unwrap();
+        shop
+    }
+
+    /// What a backend of [`Shop::with_installed`] says of the usual sdist.
+    #[cfg(unix)]
+    fn learn(&self) -> Result<Learned, BuildError> {
+        let pyproject = "[build-system]\nrequires = []\nbuild-backend = 'installed_backend'\n";
+        let sdist = self.sdist(&SdistRecipe::new("a", "1.0").pyproject(pyproject));
+        learn(&sdist, &requirements(&sdist, None)?, &self.bench, &expected(None))
+    }
+
     fn store(&self, filename: &str, bytes: &[u8]) -> Stored {
         let url: SafeUrl = format!("https://files.example/{filename}").parse().unwrap();
         let artifact = Artifact {
@@ -105,12 +129,76 @@ fn tells_requirements_and_metadata_without_building() {
     let sdist = shop.sdist(&recipe().build_requires("tool==2.0").dynamic_requires("c>=3").build_runs("1 / 0"));
     let system = requirements(&sdist, None).unwrap();
     assert_eq!(system.requires[0].to_string(), "tool==2.0");
-    let extra = extra_requirements(&sdist, &system, &shop.bench).unwrap();
-    assert_eq!(extra.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c>=3"]);
+    let learned = learn(&sdist, &system, &shop.bench, &expected(None)).unwrap();
+    assert_eq!(learned.extra.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c>=3"]);
+    assert!(learned.metadata.is_none());
     let found = metadata_of(&sdist, &system, &shop.bench, &expected(None)).unwrap();
     assert_eq!(found.bytes, recipe().built_metadata().as_bytes());
     assert_eq!(found.metadata.requires_dist.len(), 1);
     assert!(shop.is_clean());
+}
+
+/// A backend that notes each start beside itself, and tells of everything that a hook could see of an earlier one.
+#[cfg(unix)]
+const TELLING: &str = "
+import os
+with open(os.path.join(os.path.dirname(__file__), 'starts'), 'a') as file:
+    file.write('x')
+seen = []
+
+def see(hook):
+    assert not seen and not os.path.exists('left') and os.path.exists('pyproject.toml'), hook
+    seen.append(hook)
+    open('left', 'w').close()
+
+def get_requires_for_build_wheel(settings=None):
+    see('requires')
+    return REQUIRES
+
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    see('metadata')
+    assert not REQUIRES
+    os.mkdir(directory + '/a-1.0.dist-info')
+    with open(directory + '/a-1.0.dist-info/METADATA', 'w') as file:
+        file.write('Metadata-Version: 2.1\\nName: a\\nVersion: 1.0\\nRequires-Dist: b\\n')
+    return 'a-1.0.dist-info'
+";
+
+#[test]
+#[cfg(unix)]
+fn one_start_serves_both_hooks_which_see_nothing_of_each_other() {
+    let check = |requires: &str, expected: &[&str], has_metadata: bool| {
+        let shop = Shop::with_installed(&TELLING.replace("REQUIRES", requires));
+        let learned = shop.learn().unwrap();
+        assert_eq!(learned.extra.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        let told = learned.metadata.map(|metadata| metadata.metadata.requires_dist[0].to_string());
+        assert_eq!(told.as_deref(), has_metadata.then_some("b"));
+        let python = Python::found();
+        let starts = shop.home.path().join(format!("environment/lib/python{}/site-packages/starts", python.minor));
+        assert_eq!(fs::read_to_string(starts).unwrap(), "x", "the backend was imported once");
+        assert!(shop.is_clean());
+    };
+    check("[]", &[], true);
+    check("['c>=3']", &["c>=3"], false);
+}
+
+#[test]
+#[cfg(unix)]
+fn the_hook_that_failed_is_named_whichever_it_was() {
+    let fine = "def get_requires_for_build_wheel(settings=None):\n    return []\n";
+    let ends = "import os\n    os.kill(os.getpid(), 9)";
+    for (hook, body) in [
+        ("get_requires_for_build_wheel", "raise ValueError('no compiler')"),
+        ("get_requires_for_build_wheel", ends),
+        ("prepare_metadata_for_build_wheel", "raise ValueError('no compiler')"),
+        ("prepare_metadata_for_build_wheel", ends),
+    ] {
+        let shop = Shop::with_installed(&format!("{fine}def {hook}(*a):\n    {body}\n"));
+        let failed = shop.learn().unwrap_err();
+        assert!(matches!(&failed, BuildError::Backend { hook: found, .. } if *found == hook), "{hook}: {failed}");
+        assert_eq!(body == ends, !failed.to_string().contains("no compiler"), "{failed}");
+        assert!(shop.is_clean());
+    }
 }
 
 #[test]
@@ -129,7 +217,9 @@ fn metadata_comes_from_the_wheel_where_the_backend_cannot_tell() {
         let system = requirements(&sdist, None).unwrap();
         let found = metadata_of(&sdist, &system, &shop.bench, &expected(None)).unwrap();
         assert_eq!(found.bytes, recipe.metadata().as_bytes());
-        assert!(extra_requirements(&sdist, &system, &shop.bench).unwrap().is_empty());
+        let learned = learn(&sdist, &system, &shop.bench, &expected(None)).unwrap();
+        assert!(learned.extra.is_empty());
+        assert_eq!(learned.metadata.unwrap().bytes, found.bytes);
     }
 }
 
@@ -176,7 +266,7 @@ fn modules_beside_the_sources_do_not_shadow_the_library() {
     let sdist = sdist.file("tools/own_backend.py", "def get_requires_for_build_wheel(s=None):\n    return ['x']\n");
     let sdist = shop.sdist(&sdist);
     let system = requirements(&sdist, None).unwrap();
-    assert_eq!(extra_requirements(&sdist, &system, &shop.bench).unwrap().len(), 1);
+    assert_eq!(learn(&sdist, &system, &shop.bench, &expected(None)).unwrap().extra.len(), 1);
 }
 
 #[test]
@@ -225,7 +315,7 @@ fn answers_that_point_elsewhere_are_refused() {
         let shop = Shop::new();
         let sdist = shop.sdist(&with_backend(&format!("def get_requires_for_build_wheel(*a):\n    return {answer}\n")));
         let system = requirements(&sdist, None).unwrap();
-        assert!(extra_requirements(&sdist, &system, &shop.bench).is_err(), "{answer}");
+        assert!(learn(&sdist, &system, &shop.bench, &expected(None)).is_err(), "{answer}");
     }
 }
 

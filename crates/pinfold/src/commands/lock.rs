@@ -7,7 +7,7 @@ use pinfold_artifact::ArtifactFilename;
 use pinfold_fetch::Connectivity;
 use pinfold_lock::{Lock, LockDiff, PackageDiff, Why, diff, first_other_line, unified_diff};
 use pinfold_packaging::{NameError, PackageName};
-use pinfold_policy::names::{new_lookalikes, remark_lookalikes};
+use pinfold_policy::names::remark_lookalikes;
 use serde_json::{Value, json};
 
 use super::diff::diff_json;
@@ -56,8 +56,7 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         let exit = check(&locked, &found, (format, inspected.as_ref()), &path, output);
         return Ok(if exit == Exit::Done { verdict } else { exit });
     }
-    let before = locked.before.as_ref().map(|(lock, _)| lock);
-    new_lookalikes(before, &locked.lock).iter().for_each(|found| {
+    locked.lookalikes.iter().for_each(|found| {
         output.warning(&format!("{found}; make sure that it is what you mean"));
     });
     if arguments.upgrade || !arguments.upgrade_packages.is_empty() {
@@ -74,7 +73,7 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         path.display(),
         locked.lock.packages.len(),
         locked.targets.len(),
-        if before.is_some() { format!(", {} changed", found.packages.len()) } else { String::new() },
+        if locked.before.is_some() { format!(", {} changed", found.packages.len()) } else { String::new() },
         begun.elapsed().as_secs_f64()
     ));
     inspected.iter().for_each(|inspected| report(inspected, output));

@@ -13,6 +13,7 @@ use pinfold_lock::{Accepted, ArtifactKind, BuildRecipe, BuildTool, Direct, Selec
 use pinfold_store::{Store, Stored};
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
+use tempfile::TempDir;
 
 use super::trees::{self, Workshop};
 use crate::exit::{Exit, Failure};
@@ -81,11 +82,24 @@ pub(crate) fn with_bench<R>(
     accepts: &[Accepted],
     work: impl FnOnce(&Workbench) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
+    in_bench(workshop, tools, accepts, work).map(|(done, _)| done)
+}
+
+/// As [`with_bench`]; the caller says when the environment is removed, by dropping what comes with the result.
+///
+/// # Errors
+/// As [`with_bench`].
+pub(crate) fn in_bench<R>(
+    workshop: &Workshop<'_>,
+    tools: &[BuildTool],
+    accepts: &[Accepted],
+    work: impl FnOnce(&Workbench) -> Result<R, Failure>,
+) -> Result<(R, TempDir), Failure> {
     let scratch = workshop.world.cache_subdirectory("builds")?;
     let scratch = tempfile::Builder::new().prefix("build-").tempdir_in(&scratch).map_err(|e| {
         Failure::new(Exit::World, format!("cannot make a directory in `{}`", scratch.display())).with("cause", e)
     })?;
-    let selection = Selection { packages: tools.iter().map(selected_tool).collect() };
+    let selection = selection(tools);
     let environment = Environment::at(&scratch.path().join("environment"))?;
     let digest = Sha256::from_bytes([0; 32]);
     let wanted = Wanted::default();
@@ -110,7 +124,20 @@ pub(crate) fn with_bench<R>(
     trees::stage(workshop, &guard, &intent, &options, accepts, "tools")?.exchange()?;
     let run = scratch.path().join("run");
     std::fs::create_dir(&run).map_err(|e| Failure::of(Exit::World, &e))?;
-    work(&Workbench::new(&environment.python(), &run, &workshop.world.search_path))
+    let done = work(&Workbench::new(&environment.python(), &run, &workshop.world.search_path))?;
+    Ok((done, scratch))
+}
+
+/// Makes the trees of tools ahead of [`in_bench`], which then finds them: builds that begin together mostly want the same.
+///
+/// # Errors
+/// What fetching and unpacking say.
+pub(crate) fn make_tools(workshop: &Workshop<'_>, tools: &[BuildTool], accepts: &[Accepted]) -> Result<(), Failure> {
+    trees::make(workshop, &selection(tools), accepts, &|_, _| {}).map(drop)
+}
+
+fn selection(tools: &[BuildTool]) -> Selection {
+    Selection { packages: tools.iter().map(selected_tool).collect() }
 }
 
 fn selected_tool(tool: &BuildTool) -> Selected {

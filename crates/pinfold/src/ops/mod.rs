@@ -101,6 +101,23 @@ fn read_limited(source: impl Read, path: &Path, limit_bytes: u64, what: &str) ->
 /// # Errors
 /// Exit 4; a former file is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_beside(path, bytes, &|file| file.sync_data())
+}
+
+/// As [`write_whole`], for what is only kept so that it need not be found out again: nobody waits for the disk, and after a
+/// loss of power the file may be empty, which its reader must take for nothing kept.
+///
+/// # Errors
+/// As [`write_whole`].
+pub(crate) fn write_kept(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_beside(path, bytes, &|_| Ok(()))
+}
+
+fn write_beside(
+    path: &Path,
+    bytes: &[u8],
+    settle: &dyn Fn(&std::fs::File) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
         let mut file = tempfile::Builder::new().prefix(".pinfold-").tempfile_in(directory)?;
@@ -111,7 +128,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
             let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.permissions().mode() & 0o777);
             file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
         }
-        file.as_file().sync_data()?;
+        settle(file.as_file())?;
         file.persist(path).map_err(|e| e.error).map(drop)
     };
     write().map_err(|e: std::io::Error| {

@@ -90,14 +90,6 @@ pub fn unpack<R: Read + Seek>(
     entries.give_links(sink)
 }
 
-/// Returns the bytes of the sdist's `PKG-INFO`, if it has one, after reading the whole archive.
-///
-/// # Errors
-/// As [`unpack`].
-pub fn read_pkg_info<R: Read + Seek>(archive: &mut R, format: Format) -> Result<Option<Vec<u8>>, ArchiveError> {
-    read_top_level(archive, format, "PKG-INFO")
-}
-
 /// Returns the bytes of the file `name` directly below the top-level directory, for instance `pyproject.toml`, after
 /// reading the whole archive.
 ///
@@ -108,17 +100,31 @@ pub fn read_top_level<R: Read + Seek>(
     format: Format,
     name: &str,
 ) -> Result<Option<Vec<u8>>, ArchiveError> {
-    let mut found = None;
+    let found = read_some(archive, format, &mut |path, _| path == name)?;
+    Ok(found.into_iter().next().map(|(_, bytes)| bytes))
+}
+
+/// Returns the files that `is_wanted` names by their paths below the top-level directory and their sizes, after reading the
+/// whole archive.
+///
+/// # Errors
+/// As [`unpack`]; also if one of them is larger than metadata may be.
+pub fn read_some<R: Read + Seek>(
+    archive: &mut R,
+    format: Format,
+    is_wanted: &mut dyn FnMut(&str, u64) -> bool,
+) -> Result<Vec<(String, Vec<u8>)>, ArchiveError> {
+    let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     unpack(archive, format, &mut |entry, reader| {
-        let wanted = entry.path.as_str().split_once('/').is_some_and(|(_, below)| below == name);
-        if let (true, EntryKind::File { size_bytes, .. }) = (wanted, &entry.kind) {
-            if *size_bytes > Limits::METADATA_BYTES {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{name} has {size_bytes} bytes")));
-            }
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes)?;
-            found = Some(bytes);
+        let EntryKind::File { size_bytes, .. } = entry.kind else { return Ok(()) };
+        let below = entry.path.as_str().split_once('/').map(|(_, below)| below);
+        let Some(below) = below.filter(|below| is_wanted(below, size_bytes)) else { return Ok(()) };
+        if size_bytes > Limits::METADATA_BYTES {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{below} has {size_bytes} bytes")));
         }
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes)?;
+        found.push((below.to_owned(), bytes));
         Ok(())
     })?;
     Ok(found)

@@ -21,7 +21,18 @@ pub(super) struct Ahead {
     /// Projects whose pages it looked at.
     pub(super) pages: BTreeSet<PackageName>,
     /// Files whose METADATA it looked at.
-    pub(super) files: BTreeSet<(PackageName, Version, ArtifactFilename)>,
+    pub(super) files: BTreeSet<AskedFile>,
+}
+
+/// A file whose METADATA an earlier run looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct AskedFile {
+    /// Its project.
+    pub(super) name: PackageName,
+    /// The version that it is of.
+    pub(super) version: Version,
+    /// Its name.
+    pub(super) filename: ArtifactFilename,
 }
 
 /// Where the questions of a run are kept: named for what is asked for.
@@ -59,20 +70,14 @@ impl Place {
     }
 }
 
-impl Ahead {
-    /// Returns the questions about METADATA of files that their pages still list.
-    pub(super) fn metadata_questions(&self, facts: &Facts) -> Vec<Question> {
-        let question = |(name, version, filename): &(PackageName, Version, ArtifactFilename)| {
-            let page = facts.page(name)?;
-            let releases = page.releases();
-            let file = releases.files(releases.position(version)?).iter().find(|file| file.filename == *filename)?;
-            Some(Question::Metadata {
-                name: name.clone(),
-                version: version.clone(),
-                file: file.clone(),
-                origin: page.origin().clone(),
-            })
-        };
-        self.files.iter().filter_map(question).collect()
+impl AskedFile {
+    /// Returns the question about METADATA of the file, if its page still lists it.
+    pub(super) fn question(&self, facts: &Facts) -> Option<Question> {
+        let page = facts.page(&self.name)?;
+        let releases = page.releases();
+        let files = releases.files(releases.position(&self.version)?);
+        let file = files.iter().find(|file| file.filename == self.filename)?;
+        let (name, version) = (self.name.clone(), self.version.clone());
+        Some(Question::Metadata { name, version, file: file.clone(), origin: page.origin().clone() })
     }
 }

@@ -3,16 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinfold_artifact::Sha256;
+use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_lock::{Asked, Asker};
 use pinfold_packaging::{ExtraName, MarkerEnvironment, MarkerTruth, PackageName, Requirement};
 use pinfold_resolve::{RootReason, Solution};
 
-use super::desk::Desk;
 use super::inputs::Inputs;
+use super::source::MetadataFact;
 
 /// Returns what was asked for, by whom.
-pub(super) fn asked(inputs: &Inputs, solutions: &[Solution], desk: &Desk) -> Asked {
+pub(super) fn asked(
+    inputs: &Inputs,
+    solutions: &[Solution],
+    known: &BTreeMap<ArtifactFilename, MetadataFact>,
+) -> Asked {
     let mut asked = Asked::default();
     for root in &inputs.roots {
         let by = match &root.reason {
@@ -32,10 +36,10 @@ pub(super) fn asked(inputs: &Inputs, solutions: &[Solution], desk: &Desk) -> Ask
     let mut written: BTreeSet<(Sha256, usize)> = BTreeSet::new();
     for solution in solutions {
         let environment = solution.target.marker_environment();
-        let wanted = wanted_extras(inputs, solution, &environment, desk);
+        let wanted = wanted_extras(inputs, solution, &environment, known);
         for (name, chosen) in &solution.packages {
-            let Some(fact) = desk.metadata().get(&chosen.file.filename) else { continue };
-            for (position, requirement) in holding(solution, name, &environment, &wanted, desk) {
+            let Some(fact) = known.get(&chosen.file.filename) else { continue };
+            for (position, requirement) in holding(solution, name, &environment, &wanted, known) {
                 if written.insert((fact.sha256, position)) {
                     let by = Asker::Package(name.clone(), chosen.version.clone());
                     asked.add(by, requirement.to_string());
@@ -54,12 +58,12 @@ fn holding<'a>(
     name: &PackageName,
     environment: &'a MarkerEnvironment,
     wanted: &'a Extras<'_>,
-    desk: &'a Desk,
+    known: &'a BTreeMap<ArtifactFilename, MetadataFact>,
 ) -> impl Iterator<Item = (usize, &'a Requirement)> {
     static NONE: BTreeSet<ExtraName> = BTreeSet::new();
     let chosen = solution.packages.get(name);
     let extras = wanted.get(name).unwrap_or(&NONE);
-    let metadata = chosen.and_then(|chosen| desk.metadata().get(&chosen.file.filename));
+    let metadata = chosen.and_then(|chosen| known.get(&chosen.file.filename));
     let requirements = metadata.into_iter().flat_map(|fact| fact.metadata.requires_dist.iter().enumerate());
     requirements.filter(move |(_, requirement)| {
         chosen.is_some_and(|chosen| chosen.dependencies.contains(&requirement.name))
@@ -73,7 +77,7 @@ fn wanted_extras<'a>(
     inputs: &'a Inputs,
     solution: &'a Solution,
     environment: &MarkerEnvironment,
-    desk: &'a Desk,
+    known: &'a BTreeMap<ArtifactFilename, MetadataFact>,
 ) -> Extras<'a> {
     let mut wanted: Extras<'a> = BTreeMap::new();
     let roots = inputs.roots.iter().map(|root| &root.requirement).filter(|requirement| !requirement.extras.is_empty());
@@ -86,11 +90,11 @@ fn wanted_extras<'a>(
     loop {
         let mut more: Vec<(&'a PackageName, ExtraName)> = Vec::new();
         for (name, chosen) in &solution.packages {
-            let Some(fact) = desk.metadata().get(&chosen.file.filename) else { continue };
+            let Some(fact) = known.get(&chosen.file.filename) else { continue };
             if fact.metadata.requires_dist.iter().all(|requirement| requirement.extras.is_empty()) {
                 continue;
             }
-            for (position, _) in holding(solution, name, environment, &wanted, desk) {
+            for (position, _) in holding(solution, name, environment, &wanted, known) {
                 let requirement = &fact.metadata.requires_dist[position];
                 let known = wanted.get(&requirement.name);
                 let new = requirement.extras.iter().filter(|extra| known.is_none_or(|known| !known.contains(*extra)));

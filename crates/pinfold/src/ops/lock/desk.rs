@@ -6,20 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, Limits, Origin};
 use pinfold_packaging::{
-    DistributionFilename, ExtraName, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFile, Releases,
+    DistributionFilename, ExtraName, MarkerEnvironment, MarkerTruth, PackageName, PageFile, Releases, Requirement,
     SimplePage, Target, Version,
 };
 use pinfold_resolve::{
     Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution, best_candidates,
 };
 
-use super::ahead::{Ahead, Place};
+use super::ahead::{Ahead, AskedFile, Place};
 use super::crew::Crew;
 use super::source::{Answer, MetadataFact, Source};
 use crate::exit::{Exit, Failure};
@@ -32,7 +32,15 @@ pub(super) struct Desk {
     near: Crew<Question, Reply>,
     far: Crew<Question, Reply>,
     replies: Receiver<Reply>,
+    /// For builds, which say when they have ended.
+    bell: Sender<Reply>,
     outstanding: usize,
+    /// An sdist was asked for since it was last seen to that one can be built.
+    meets_sdists: bool,
+    /// Sdists that are being built.
+    building: BTreeSet<ArtifactFilename>,
+    /// Sdists whose builds have ended, one way or the other.
+    built: BTreeSet<ArtifactFilename>,
     /// Pages that came since the crawl last looked.
     arrived: Vec<PackageName>,
     asked: BTreeSet<Key>,
@@ -54,6 +62,8 @@ pub(super) struct Desk {
     pages: Option<BTreeMap<PackageName, Option<SimplePage>>>,
     /// Environments whose markers decide what is worth crawling for.
     ahead: Vec<(Problem, MarkerEnvironment)>,
+    /// What METADATA that came requires of a project: it makes some of its versions likelier than others.
+    wanted: BTreeMap<PackageName, Vec<Requirement>>,
     /// What an earlier run looked at.
     earlier: Ahead,
     /// Where that is kept.
@@ -61,8 +71,27 @@ pub(super) struct Desk {
     progress: ProgressBar,
 }
 
-/// What a crew says: the answer, or from the near one nothing if the network has to be asked.
-type Reply = (Question, Result<Option<Answer>, Failure>);
+/// What the desk waits for.
+#[expect(clippy::large_enum_variant, reason = "a reply is moved once and never kept")]
+enum Reply {
+    /// What a crew says: the answer, or from the near one nothing if the network has to be asked.
+    Answered(Question, Result<Option<Answer>, Failure>),
+    /// The build of an sdist has ended.
+    Built(ArtifactFilename),
+}
+
+/// Tells the desk, when it is dropped, that the build of an sdist has ended.
+pub(super) struct Ring {
+    bell: Sender<Reply>,
+    filename: ArtifactFilename,
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // A desk that is gone waits for nothing.
+        drop(self.bell.send(Reply::Built(self.filename.clone())));
+    }
+}
 
 /// Threads that look at what is at hand: as many as compute at once on a small machine.
 const NEAR: usize = 2;
@@ -120,18 +149,33 @@ pub(super) trait Builder {
     /// Exit 4 if the cache directory cannot be made.
     fn knows(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<bool, Failure>;
 
-    /// Begins to build an sdist that the resolver asked for, while others are waited for. How it ends is seen when its metadata
-    /// is taken.
+    /// Makes ready what every build waits for, while an sdist is fetched that may have to be built. Runs nothing of it.
     ///
     /// # Errors
     /// Exit 4 if the cache directory cannot be made.
-    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<(), Failure>;
+    fn make_ready(&mut self, source: &Arc<Source>) -> Result<(), Failure>;
+
+    /// Begins to build an sdist that the resolver asked for, while others are waited for, and drops what `ring` gives when the
+    /// build has ended. How it ended is seen when its metadata is taken. Returns false if it is not built now.
+    ///
+    /// # Errors
+    /// Exit 4 if the cache directory cannot be made.
+    fn begin(
+        &mut self,
+        source: &Arc<Source>,
+        sdist: &Sdist<'_>,
+        ring: &dyn Fn() -> Option<Ring>,
+    ) -> Result<bool, Failure>;
 
     /// Returns the metadata that a build of the sdist gives. What the build needs comes from `source`.
     ///
     /// # Errors
     /// If there is no way to build it, or the build fails.
     fn metadata(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved>;
+}
+
+fn is_of_sdist(question: &Question) -> bool {
+    matches!(question, Question::Metadata { file, .. } if matches!(file.distribution, DistributionFilename::Sdist(_)))
 }
 
 /// Returns what the maintainer pins exactly on a target: whatever else is required, another version is no solution.
@@ -151,12 +195,12 @@ impl Desk {
         let at_hand = Arc::clone(&source);
         let near = Crew::new(NEAR, sender.clone(), move |question: Question| {
             let answer = at_hand.answer_at_hand(&question);
-            (question, answer)
+            Reply::Answered(question, answer)
         });
         let asking = Arc::clone(&source);
-        let far = Crew::new(FAR, sender, move |question: Question| {
+        let far = Crew::new(FAR, sender.clone(), move |question: Question| {
             let answer = asking.answer(&question).map(Some);
-            (question, answer)
+            Reply::Answered(question, answer)
         });
         let mut facts = Facts::new();
         if source.indexes().all().len() > 1 {
@@ -168,7 +212,11 @@ impl Desk {
             near,
             far,
             replies,
+            bell: sender,
             outstanding: 0,
+            meets_sdists: false,
+            building: BTreeSet::new(),
+            built: BTreeSet::new(),
             arrived: Vec::new(),
             asked: BTreeSet::new(),
             unreadable: BTreeMap::new(),
@@ -180,6 +228,7 @@ impl Desk {
             metadata: BTreeMap::new(),
             pages: keep_pages.then(BTreeMap::new),
             ahead: Vec::new(),
+            wanted: BTreeMap::new(),
             earlier: Ahead::default(),
             place: None,
             progress,
@@ -233,7 +282,10 @@ impl Desk {
         let roots = problems.iter().flat_map(|problem| problem.roots.iter().map(|root| &root.requirement.name));
         let mut first: BTreeSet<PackageName> = roots.chain(names).cloned().collect();
         first.retain(|name| problems.iter().all(|problem| !problem.exclude.contains(name)));
-        for name in first {
+        // What may have to be built comes first: nothing takes longer.
+        let builds = |name: &PackageName| problems.iter().any(|problem| problem.build.allows(name));
+        let (slow, quick): (Vec<_>, Vec<_>) = first.into_iter().partition(builds);
+        for name in slow.into_iter().chain(quick) {
             self.ask(Question::Page(name));
         }
         self.crawl_on();
@@ -250,23 +302,24 @@ impl Desk {
         }
         // What is worth asking about these pages is known.
         self.arrived.clear();
-        let questions = self.earlier.metadata_questions(&self.facts);
-        for (question, answer) in self.answer_together(questions) {
+        let files: Vec<&AskedFile> = self.earlier.files.iter().collect();
+        for (question, answer) in self.answer_together(&files) {
             self.file_packed(question, answer);
         }
     }
 
     /// Reads METADATA on two threads: most of the work of a lock for which nothing has to be fetched.
-    fn answer_together(&self, mut questions: Vec<Question>) -> Vec<(Question, Result<Answer, Failure>)> {
-        let source = &self.source;
-        let answer = |questions: Vec<Question>| -> Vec<_> {
+    fn answer_together(&self, files: &[&AskedFile]) -> Vec<(Question, Result<Answer, Failure>)> {
+        let (source, facts) = (&self.source, &self.facts);
+        let answer = |files: &[&AskedFile]| -> Vec<_> {
+            let questions = files.iter().filter_map(|file| file.question(facts));
             let answered = |question: Question| Some((source.answer_packed(&question).transpose()?, question));
-            questions.into_iter().filter_map(answered).map(|(answer, question)| (question, answer)).collect()
+            questions.filter_map(answered).map(|(answer, question)| (question, answer)).collect()
         };
-        let rest = questions.split_off(questions.len() / 2);
+        let (half, rest) = files.split_at(files.len() / 2);
         std::thread::scope(|scope| {
             let other = scope.spawn(|| answer(rest));
-            let mut answers = answer(questions);
+            let mut answers = answer(half);
             answers.extend(other.join().unwrap_or_default());
             answers
         })
@@ -300,7 +353,11 @@ impl Desk {
                 Key::Page(name) => drop(asked.pages.insert(name.clone())),
                 Key::Metadata(filename) => {
                     let fact = self.metadata.get(filename).map(|fact| &fact.metadata);
-                    asked.files.extend(fact.map(|own| (own.name.clone(), own.version.clone(), filename.clone())));
+                    asked.files.extend(fact.map(|own| AskedFile {
+                        name: own.name.clone(),
+                        version: own.version.clone(),
+                        filename: filename.clone(),
+                    }));
                 }
             }
         }
@@ -388,6 +445,7 @@ impl Desk {
             self.asked.insert(Key::of(&question));
             self.progress.inc_length(1);
             self.outstanding += 1;
+            self.meets_sdists |= is_of_sdist(&question);
             self.near.ask(question);
         }
     }
@@ -410,7 +468,7 @@ impl Desk {
     /// Waits for the next reply and files it, together with those that are there already.
     fn wait(&mut self) -> Result<(), Failure> {
         let gone = || Failure::new(Exit::Bug, "nobody answers a question of the resolver");
-        if self.outstanding == 0 {
+        if self.outstanding == 0 && self.building.is_empty() {
             return Err(gone());
         }
         let reply = self.replies.recv().map_err(|_| gone())?;
@@ -422,11 +480,15 @@ impl Desk {
         Ok(())
     }
 
-    fn take(&mut self, (question, answer): Reply) {
-        match answer {
-            Ok(None) => self.far.ask(question),
-            Ok(Some(answer)) => self.file(question, Ok(answer)),
-            Err(failure) => self.file(question, Err(failure)),
+    fn take(&mut self, reply: Reply) {
+        match reply {
+            Reply::Answered(question, Ok(None)) => self.far.ask(question),
+            Reply::Answered(question, Ok(Some(answer))) => self.file(question, Ok(answer)),
+            Reply::Answered(question, Err(failure)) => self.file(question, Err(failure)),
+            Reply::Built(filename) => {
+                self.building.remove(&filename);
+                self.built.insert(filename);
+            }
         }
     }
 
@@ -435,27 +497,61 @@ impl Desk {
         while !self.arrived.is_empty() {
             let names = std::mem::take(&mut self.arrived);
             let candidates: Vec<Question> =
-                self.ahead.iter().flat_map(|(problem, _)| best_candidates(problem, &self.facts, &names)).collect();
+                self.ahead.iter().flat_map(|(problem, _)| self.likely_candidates(problem, &names)).collect();
             for question in candidates {
                 self.ask(question);
             }
         }
     }
 
-    /// Waits until every one of the questions is answered.
+    /// Returns what to ask about these projects: the best candidate of all that is required so far, and where that leaves
+    /// none, of what the maintainer requires.
+    fn likely_candidates(&self, problem: &Problem, names: &[PackageName]) -> Vec<Question> {
+        let wanted = names.iter().filter_map(|name| self.wanted.get(name)).flatten().cloned();
+        let constraints = problem.constraints.iter().cloned().chain(wanted).collect();
+        let mut questions = best_candidates(&Problem { constraints, ..problem.clone() }, &self.facts, names);
+        let is_open = |wanted: &&PackageName| {
+            let is_asked = |question: &Question| matches!(question, Question::Metadata { name, .. } if name == *wanted);
+            self.wanted.contains_key(*wanted) && !questions.iter().any(is_asked)
+        };
+        let open: Vec<&PackageName> = names.iter().filter(is_open).collect();
+        if !open.is_empty() {
+            questions.extend(best_candidates(problem, &self.facts, open));
+        }
+        questions
+    }
+
+    /// Waits until every one of the questions is answered that no build has to answer, and if there is none, until a build has
+    /// answered one: the resolver may ask for more while builds run, which take longest.
     fn answer_all(&mut self, questions: &[Question], builder: &mut dyn Builder) -> Result<(), Unsolved> {
         for question in questions {
             self.ask(question.clone());
         }
+        let (mut has_answered, mut left_to_builds) = (false, Vec::new());
         for question in questions {
             self.begin_builds(questions, builder)?;
             while !self.is_known(question)? {
                 if self.must_be_built(question) {
+                    if self.is_waited_for(question) {
+                        left_to_builds.push(question);
+                        break;
+                    }
                     self.build(question, builder)?;
-                    continue;
+                } else {
+                    self.wait()?;
+                    self.begin_builds(questions, builder)?;
                 }
-                self.wait()?;
-                self.begin_builds(questions, builder)?;
+                has_answered = true;
+            }
+        }
+        while !has_answered && !left_to_builds.is_empty() {
+            self.wait()?;
+            self.begin_builds(questions, builder)?;
+            for question in &left_to_builds {
+                if !self.is_waited_for(question) {
+                    self.build(question, builder)?;
+                    has_answered = true;
+                }
             }
         }
         Ok(())
@@ -475,18 +571,38 @@ impl Desk {
     /// Begins to build what the resolver asked for, and what the maintainer pins. What else the crawl came to is not built:
     /// nobody's code runs on a guess.
     fn begin_builds(&mut self, questions: &[Question], builder: &mut dyn Builder) -> Result<(), Unsolved> {
+        if std::mem::take(&mut self.meets_sdists) {
+            builder.make_ready(&self.shared_source())?;
+        }
         self.take_known_builds(builder)?;
         for question in std::mem::take(&mut self.new_pinned) {
-            let Question::Metadata { name, version, file, origin } = &question else { continue };
-            builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })?;
+            self.begin_build(&question, builder)?;
         }
-        for question in questions.iter().filter(|question| self.must_be_built(question)) {
-            let Question::Metadata { name, version, file, origin } = question else { continue };
-            if !self.facts.has_metadata(&FileKey::of(file)) {
-                builder.begin(&self.shared_source(), &Sdist { name, version, file, origin })?;
+        for question in questions {
+            if self.must_be_built(question) {
+                self.begin_build(question, builder)?;
             }
         }
         Ok(())
+    }
+
+    fn begin_build(&mut self, question: &Question, builder: &mut dyn Builder) -> Result<(), Failure> {
+        let Question::Metadata { name, version, file, origin } = question else { return Ok(()) };
+        let filename = &file.filename;
+        if self.facts.has_metadata(&FileKey::of(file)) || self.built.contains(filename) {
+            return Ok(());
+        }
+        let bell = || Some(Ring { bell: self.bell.clone(), filename: filename.clone() });
+        if builder.begin(&self.shared_source(), &Sdist { name, version, file, origin }, &bell)? {
+            self.building.insert(filename.clone());
+        }
+        Ok(())
+    }
+
+    /// Returns true if the sdist is being built, or will be when another build has ended.
+    fn is_waited_for(&self, question: &Question) -> bool {
+        let Question::Metadata { file, .. } = question else { return false };
+        !self.building.is_empty() && !self.built.contains(&file.filename)
     }
 
     fn is_known(&self, question: &Question) -> Result<bool, Failure> {
@@ -514,8 +630,8 @@ impl Desk {
     fn file(&mut self, question: Question, answer: Result<Answer, Failure>) {
         self.progress.inc(1);
         self.outstanding -= 1;
-        if let (true, Question::Metadata { name, version, file, .. }) = (answer.is_ok(), &question)
-            && matches!(file.distribution, DistributionFilename::Sdist(_))
+        if let (true, Question::Metadata { name, version, .. }) = (answer.is_ok(), &question)
+            && is_of_sdist(&question)
             && self.pinned.contains(&(name.clone(), version.clone()))
         {
             self.new_pinned.push(question.clone());
@@ -535,13 +651,14 @@ impl Desk {
             (Question::Metadata { file, .. }, Ok(Answer::Metadata(fact))) => {
                 let metadata = Arc::clone(&fact.metadata);
                 self.keep(&file, *fact);
-                self.ask_for_dependencies(&metadata);
+                self.ask_for_dependencies(&metadata.requires_dist);
             }
-            (Question::Metadata { name, version, file, origin }, Ok(_)) => {
+            (Question::Metadata { name, version, file, origin }, Ok(Answer::NeedsBuild(likely))) => {
+                self.ask_for_dependencies(&likely);
                 self.unbuilt.insert(file.filename.clone());
                 self.new_unbuilt.push(Question::Metadata { name, version, file, origin });
             }
-            (Question::Page(_), Ok(_)) => {}
+            (Question::Page(_) | Question::Metadata { .. }, Ok(_)) => {}
         }
     }
 
@@ -568,16 +685,18 @@ impl Desk {
         self.metadata.insert(file.filename.clone(), fact);
     }
 
-    fn ask_for_dependencies(&mut self, metadata: &Metadata) {
+    fn ask_for_dependencies(&mut self, requirements: &[Requirement]) {
         let no_extras = BTreeSet::<ExtraName>::new();
-        let likely = metadata.requires_dist.iter().filter(|requirement| {
+        let likely = requirements.iter().filter(|requirement| {
             self.ahead.iter().any(|(problem, environment)| {
                 !problem.exclude.contains(&requirement.name)
                     && requirement.marker.evaluate(environment, &no_extras) != MarkerTruth::False
             })
         });
-        let names: BTreeSet<PackageName> = likely.map(|requirement| requirement.name.clone()).collect();
-        for name in names {
+        let likely: Vec<Requirement> = likely.cloned().collect();
+        for requirement in likely {
+            let name = requirement.name.clone();
+            self.wanted.entry(name.clone()).or_default().push(requirement);
             self.ask(Question::Page(name));
         }
     }

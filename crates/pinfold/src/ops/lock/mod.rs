@@ -37,7 +37,7 @@ use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Credential, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
 use pinfold_packaging::{PackageName, Version};
-use pinfold_policy::names::PopularNames;
+use pinfold_policy::names::{Lookalike, PopularNames, new_lookalikes};
 use pinfold_resolve::{Problem, Solution, Warning};
 
 use self::contested::Contested;
@@ -134,6 +134,8 @@ pub struct Locked {
     pub targets: Vec<(String, usize)>,
     /// What a maintainer should know although it is no obstacle.
     pub warnings: Vec<String>,
+    /// Names that are new in the lock and resemble a popular one.
+    pub lookalikes: Vec<Lookalike>,
 }
 
 /// Locks.
@@ -213,22 +215,23 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     if let Some(recording) = opened.recorded() {
         pinner.know(recording.computed(opened.source.indexes())?);
     }
-    let resolutions = solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>()?;
+    let pin = || solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>();
+    let known = desk.metadata();
+    let (resolutions, asked) = beside(pin, || asked::asked(&inputs, &solutions, known));
+    let resolutions = resolutions?;
     check_hashes(&inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
     desk.keep_asked()?;
     spinner.finish_and_clear();
 
-    let mut settings =
-        settings(&inputs, opened.source.indexes(), cutoff, (&desk, &sdists), &resolutions, builds, &pinner);
-    settings.tool.iter_mut().for_each(|tool| tool.asked = asked::asked(&inputs, &solutions, &desk));
+    let settings =
+        settings(&inputs, opened.source.indexes(), cutoff, (&desk, &sdists), &resolutions, (builds, asked), &pinner);
     let lock = merge(&resolutions, settings)?;
     if let Answers::Record { file, url } = request.answers {
         recording::of(&desk, &sdists, &inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
     }
-    let first_seen = opened.source.indexes().first_seen();
-    let told = first_seen.and_then(|first_seen| first_seen.told(&pinner.seen)).into_iter().collect();
-    let text = lock.to_text();
+    let told = opened.source.indexes().first_seen().and_then(|seen| seen.told(&pinner.seen)).into_iter().collect();
+    let (text, lookalikes) = beside(|| lock.to_text(), || new_lookalikes(former, &lock));
     if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
         write_whole(request.output, text.as_bytes())?;
     }
@@ -237,7 +240,18 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     if before == Some(&text) && cutoff.is_some_and(|cutoff| desk.is_frozen(cutoff)) {
         unchanged.map_or(Ok(()), |place| place.keep(&targets, &warnings))?;
     }
-    Ok(Locked { targets, warnings, before: previous, lock, text })
+    // The command is about to end. To give back, one by one, what a resolution made would take a twentieth of its time.
+    std::mem::forget((desk, solutions, opened));
+    Ok(Locked { targets, warnings, lookalikes, before: previous, lock, text })
+}
+
+/// Does two things at once: the second on a thread of its own.
+fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
+    std::thread::scope(|scope| {
+        let there = scope.spawn(there);
+        let here = here();
+        (here, there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// Returns the lock that is there, which is what locking again gives.
@@ -245,7 +259,7 @@ fn still(previous: Option<(Lock, String)>, told: unchanged::Told) -> Result<Lock
     let missing = || Failure::new(Exit::Bug, "a lock was found unchanged that is not there");
     let (lock, text) = previous.ok_or_else(missing)?;
     let before = Some((lock.clone(), text.clone()));
-    Ok(Locked { targets: told.targets, warnings: told.warnings, before, lock, text })
+    Ok(Locked { targets: told.targets, warnings: told.warnings, lookalikes: Vec::new(), before, lock, text })
 }
 
 /// Reads the lock that is there already. A missing one is none; one that cannot be read stops everything: it would be
@@ -435,7 +449,7 @@ fn settings(
     cutoff: Option<Timestamp>,
     (desk, sdists): (&Desk, &Sdists<'_>),
     resolutions: &[Resolution],
-    builds: Vec<BuildRecipe>,
+    (builds, asked): (Vec<BuildRecipe>, Asked),
     pinner: &Pinner<'_>,
 ) -> LockSettings {
     let files = resolutions.iter().flat_map(|resolution| resolution.packages.values()).map(|r| &r.file.filename);
@@ -459,7 +473,7 @@ fn settings(
         indexes: indexes.locked(&pinner.hosts),
         builds,
         accepts: inputs.accepts(),
-        asked: Asked::default(),
+        asked,
         computed: pinner.unsaid.clone(),
         first_seen: pinner.seen.clone(),
         trees: Directs::trees(resolutions),

@@ -208,7 +208,8 @@ pub(super) fn replayed(
 /// # Errors
 /// Exit 4 if it is no page, exit 3 if it must not be believed.
 pub(crate) fn read(served: &Page, name: &PackageName, until: Option<Timestamp>) -> Result<SimplePage, Failure> {
-    let _turn = READING.wait();
+    // What a build needs is looked for on whole pages, and nothing is waited for longer than a build.
+    let _turn = if until.is_none() { READING.wait_urgently() } else { READING.wait() };
     let format = PageFormat::from_content_type(&served.content_type).ok_or_else(|| {
         Failure::new(Exit::World, format!("the page of `{name}` is no index page"))
             .with("from", &served.url)

@@ -7,7 +7,7 @@
 
 use pinfold_artifact::{Artifact, Origin, Sha256};
 use pinfold_fetch::Fetcher;
-use pinfold_packaging::{Metadata, PageFile};
+use pinfold_packaging::{Metadata, PageFile, Requirement};
 use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
@@ -27,8 +27,9 @@ const PROMISE_KIND: &str = "promise-1";
 pub(super) enum Promise {
     /// PKG-INFO binds the wheels.
     Given(Box<MetadataFact>),
-    /// Only a build can tell.
-    None,
+    /// Only a build can tell. These requirements are likely, by what the sdist was made with and what its build needs; nothing
+    /// follows from them but that it is worth asking for them early.
+    None(Vec<Requirement>),
 }
 
 /// Returns what is remembered of the promise of an sdist.
@@ -49,7 +50,7 @@ pub(super) fn remembered(
     let kept = kept.as_deref().and_then(|kept| kept.strip_prefix(&digest_tag(file)[..]));
     let Some((sha256, headers)) = kept.and_then(|kept| kept.split_first_chunk()) else { return Ok(None) };
     if headers.is_empty() {
-        return Ok(Some(Promise::None));
+        return Ok(Some(Promise::None(Vec::new())));
     }
     let fact = MetadataFact::of_headers(headers, Sha256::from_bytes(*sha256), file)?;
     Ok(Some(Promise::Given(Box::new(fact))))
@@ -65,19 +66,23 @@ pub(super) fn fetched(world: &World, fetcher: &Fetcher, file: &PageFile, origin:
     }
     let none = Directs::default();
     let stored = stored(fetcher, &world.store()?, &mut Pinner::new(Some(fetcher), None, &none), file, origin)?;
-    let bytes = pinfold_build::pkg_info(&stored).map_err(|error| {
+    let claims = pinfold_build::claims(&stored).map_err(|error| {
         Failure::from(error).with("file", &file.filename).with("from", file.url.to_safe_url().without_query())
     })?;
-    let binding = bytes.filter(|bytes| binding(bytes).is_some());
-    let (sha256, headers) = match &binding {
+    let binding = claims.pkg_info.as_ref().filter(|bytes| binding(bytes).is_some());
+    let (sha256, headers) = match binding {
         Some(bytes) => (Sha256::from_bytes(sha2::Sha256::digest(bytes).into()), dependency_headers(bytes)),
         None => (Sha256::from_bytes([0; 32]), String::new()),
     };
     let kept = [&digest_tag(file)[..], sha256.as_bytes(), headers.as_bytes()].concat();
     fetcher.remember(PROMISE_KIND, origin, &file.url.to_safe_url(), kept.into())?;
     match binding {
-        Some(bytes) => Ok(Promise::Given(Box::new(MetadataFact::new(bytes, file)?))),
-        None => Ok(Promise::None),
+        Some(bytes) => Ok(Promise::Given(Box::new(MetadataFact::new(bytes.clone(), file)?))),
+        None => {
+            // The lock pins what the build needs too. What is wrong with it is told by the build.
+            let tools = pinfold_build::requirements(&stored, None).map(|system| system.requires).unwrap_or_default();
+            Ok(Promise::None([claims.likely_requirements(), tools].concat()))
+        }
     }
 }
 
@@ -113,7 +118,7 @@ fn binding(pkg_info: &[u8]) -> Option<Metadata> {
 /// # Errors
 /// Exit 3 if they differ, exit 4 if the sdist cannot be read.
 pub(super) fn hold(sdist: &Stored, built: &Metadata, what: &str) -> Result<(), Failure> {
-    let Some(promised) = pinfold_build::pkg_info(sdist)?.as_deref().and_then(binding) else { return Ok(()) };
+    let Some(promised) = pinfold_build::claims(sdist)?.pkg_info.as_deref().and_then(binding) else { return Ok(()) };
     let Some(broken) = promised.contradicted_by(built) else { return Ok(()) };
     let listed = |values: &[String]| if values.is_empty() { "nothing".to_owned() } else { values.join(", ") };
     Err(Failure::refused("broken-promise", format!("refused the build of {what}: it is not what its PKG-INFO promises"))

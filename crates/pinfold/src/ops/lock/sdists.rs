@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use pinfold_packaging::{BuildPolicy, Metadata, Requirement, Target, Version};
 use pinfold_resolve::{Problem, Solution};
 use pinfold_store::Stored;
 
-use super::desk::{Builder, Desk, Sdist, Unsolved};
+use super::desk::{Builder, Desk, Ring, Sdist, Unsolved};
 use super::inputs::Inputs;
 use super::pin::Pinner;
 use super::recording::{RecordedSdist, Recording};
@@ -44,6 +44,8 @@ pub(super) struct Sdists<'a> {
     accepts: Vec<Accepted>,
     /// Where builds run, once one is needed.
     yard: Option<Arc<Yard>>,
+    /// Asks the interpreter what it is.
+    readying: Option<JoinHandle<()>>,
     /// Builds that run.
     begun: BTreeMap<ArtifactFilename, JoinHandle<Result<RecordedSdist, Unsolved>>>,
     /// What the build of each sdist said.
@@ -79,6 +81,7 @@ impl<'a> Sdists<'a> {
             requires_python: inputs.manifest.requires_python.clone(),
             accepts: inputs.accepts(),
             yard: None,
+            readying: None,
             begun: BTreeMap::new(),
             known: recorded.map(|recording| recording.sdists.clone()).unwrap_or_default(),
         }
@@ -144,7 +147,7 @@ impl<'a> Sdists<'a> {
             })
             .collect();
         for sdist in chosen.values() {
-            self.begin(source, sdist)?;
+            self.begin(source, sdist, &|| None)?;
         }
         for sdist in chosen.values() {
             self.metadata(source, sdist)?;
@@ -167,7 +170,9 @@ impl<'a> Sdists<'a> {
             requires_python: self.requires_python.clone(),
             accepts: self.accepts.clone(),
             common: self.common.clone(),
-            interpreter: Mutex::default(),
+            interpreter: OnceLock::new(),
+            made: Mutex::default(),
+            sweepers: Mutex::default(),
         });
         self.yard = Some(Arc::clone(&yard));
         Ok(yard)
@@ -244,21 +249,43 @@ impl Builder for Sdists<'_> {
         Ok(is_kept)
     }
 
-    fn begin(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<(), Failure> {
+    /// Asks the interpreter what it is: a build waits for the answer before it can do anything else. What goes wrong is told
+    /// when the answer is needed.
+    fn make_ready(&mut self, source: &Arc<Source>) -> Result<(), Failure> {
+        if self.fetcher.is_none() || self.readying.is_some() {
+            return Ok(());
+        }
+        let yard = self.yard(source, "the interpreter")?;
+        let ask = move || drop(yard.interpreter().map(drop));
+        self.readying = thread::Builder::new().name("interpreter".to_owned()).spawn(ask).ok();
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        source: &Arc<Source>,
+        sdist: &Sdist<'_>,
+        ring: &dyn Fn() -> Option<Ring>,
+    ) -> Result<bool, Failure> {
         let filename = &sdist.file.filename;
         let running = self.begun.values().filter(|build| !build.is_finished()).count();
         let has_room = running < thread::available_parallelism().map_or(1, usize::from);
         if !has_room || self.begun.contains_key(filename) || self.fetcher.is_none() || self.knows(source, sdist)? {
-            return Ok(());
+            return Ok(false);
         }
         let sources = Sources::on_index(sdist.name, sdist.version, sdist.file, sdist.origin);
         let yard = self.yard(source, filename.as_str())?;
-        let work = move || yard.build(&sources);
+        let ring = ring();
+        let work = move || {
+            let built = yard.build(&sources);
+            // Whoever waits for it may find that it has ended a moment before it is seen to: it is joined then.
+            drop(ring);
+            built
+        };
         // Without a thread it is built when its answer is needed.
-        if let Ok(build) = thread::Builder::new().name(format!("build {filename}")).spawn(work) {
-            self.begun.insert(filename.clone(), build);
-        }
-        Ok(())
+        let Ok(build) = thread::Builder::new().name(format!("build {filename}")).spawn(work) else { return Ok(false) };
+        self.begun.insert(filename.clone(), build);
+        Ok(true)
     }
 
     fn metadata(&mut self, source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved> {
@@ -285,6 +312,7 @@ impl Drop for Sdists<'_> {
     /// Waits for builds whose answers nobody needs after all: they clean up behind themselves.
     fn drop(&mut self) {
         std::mem::take(&mut self.begun).into_values().for_each(|build| drop(build.join()));
+        self.readying.take().into_iter().for_each(|readying| drop(readying.join()));
     }
 }
 

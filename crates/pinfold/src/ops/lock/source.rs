@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use pinfold_artifact::{Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_manifest::UploadTime;
-use pinfold_packaging::{CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Releases, Version};
+use pinfold_packaging::{
+    CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Releases, Requirement, Version,
+};
 use pinfold_resolve::Question;
 use sha2::Digest;
 
@@ -41,8 +43,8 @@ pub(super) struct MetadataFact {
 pub(super) enum Answer {
     /// What a wheel says about itself, or an sdist about its wheels.
     Metadata(Box<MetadataFact>),
-    /// Only a build can tell.
-    NeedsBuild,
+    /// Only a build can tell. What the sdist says of itself makes some requirements likely.
+    NeedsBuild(Vec<Requirement>),
     /// The project's page, and who may serve its files; none where the index has no such project.
     Page(Option<(Origin, Releases)>),
 }
@@ -220,7 +222,7 @@ impl Source {
             }
             let Some(recorded) = recording.metadata.get(&file.filename) else {
                 return match &file.distribution {
-                    DistributionFilename::Sdist(_) => Ok(Answer::NeedsBuild),
+                    DistributionFilename::Sdist(_) => Ok(Answer::NeedsBuild(Vec::new())),
                     DistributionFilename::Wheel(_) => Err(missing(file.filename.as_str())),
                 };
             };
@@ -228,7 +230,9 @@ impl Source {
             let fact = MetadataFact { sha256: recorded.sha256, ..fact };
             return Ok(Answer::Metadata(Box::new(fact.checked(name, version, file)?)));
         }
-        let Self::Live { fetcher, world, readings, .. } = self else { return Ok(Answer::NeedsBuild) };
+        let Self::Live { fetcher, world, readings, .. } = self else {
+            return Ok(Answer::NeedsBuild(Vec::new()));
+        };
         if matches!(file.distribution, DistributionFilename::Sdist(_)) {
             return promised::fetched(world, fetcher, file, origin)?.answer(name, version, file);
         }
@@ -243,7 +247,7 @@ impl Promise {
     fn answer(self, name: &PackageName, version: &Version, file: &PageFile) -> Result<Answer, Failure> {
         match self {
             Self::Given(fact) => Ok(Answer::Metadata(Box::new(fact.checked(name, version, file)?))),
-            Self::None => Ok(Answer::NeedsBuild),
+            Self::None(likely) => Ok(Answer::NeedsBuild(likely)),
         }
     }
 }

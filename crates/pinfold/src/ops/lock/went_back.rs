@@ -180,7 +180,7 @@ fn whole_page(desk: &Desk, project: &PackageName) -> Result<Option<Releases>, Fa
     let source = whole.as_ref().unwrap_or(desk.source());
     match source.answer(&Question::Page(project.clone()))? {
         Answer::Page(page) => Ok(page.map(|(_, releases)| releases)),
-        Answer::Metadata(_) | Answer::NeedsBuild => Ok(None),
+        Answer::Metadata(_) | Answer::NeedsBuild(_) => Ok(None),
     }
 }
 

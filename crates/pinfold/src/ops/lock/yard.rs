@@ -2,12 +2,14 @@
 //!
 //! A yard owns what a build needs, so that builds run on threads of their own while the index is still asked for other things.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use indicatif::ProgressBar;
 use pinfold_artifact::{ArchivePath, Origin, SafeUrl, Sha256};
-use pinfold_build::{BuildSystem, Expected, Workbench, extra_requirements, metadata_of, requirements};
+use pinfold_build::{BuildSystem, Expected, Learned, Workbench, learn, metadata_of, requirements};
 use pinfold_fetch::Fetcher;
 use pinfold_install::Interpreter;
 use pinfold_lock::{Accepted, BuildTool};
@@ -17,16 +19,16 @@ use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
 use super::contested::Contested;
-use super::desk::{Builder, Desk, Sdist, Unsolved};
+use super::desk::{Builder, Desk, Ring, Sdist, Unsolved};
 use super::direct::Directs;
 use super::pin::Pinner;
 use super::promised;
 use super::recording::{RecordedMetadata, RecordedSdist, dependency_headers};
 use super::source::{MetadataFact, Source};
 use crate::exit::{Exit, Failure};
-use crate::ops::builds::with_bench;
+use crate::ops::builds::{in_bench, make_tools};
 use crate::ops::trees::Workshop;
-use crate::ops::write_whole;
+use crate::ops::write_kept;
 use crate::output::Output;
 use crate::world::World;
 
@@ -42,8 +44,13 @@ pub(super) struct Yard {
     pub(super) accepts: Vec<Accepted>,
     /// What a problem about build requirements shares with the application's own.
     pub(super) common: Problem,
-    /// The interpreter that builds, once it was looked for: builds that begin together wait for one search.
-    pub(super) interpreter: Mutex<Option<Arc<Interpreter>>>,
+    /// The interpreter that builds, once it was asked what it is.
+    pub(super) interpreter: OnceLock<Result<Interpreter, Failure>>,
+    /// Tools that were resolved and whose trees were made, by the index of what is built and by what was required: builds that begin together mostly want the
+    /// same, and the second finds what the first one made.
+    pub(super) made: Mutex<BTreeMap<String, Vec<BuildTool>>>,
+    /// Threads that remove what builds left.
+    pub(super) sweepers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Sources that are to be built, and what must come out.
@@ -146,19 +153,56 @@ impl Yard {
         let built = self.run_backend(&mut desk, &sources.expected, &run, &mut pinner)?;
         if let Some(kept) = self.kept_path(&sources.place)? {
             let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
-            write_whole(&kept, &text)?;
+            write_kept(&kept, &text)?;
         }
         Ok(built)
     }
 
-    fn interpreter(&self) -> Result<Arc<Interpreter>, Failure> {
-        // A search that panicked left none.
-        let mut interpreter = self.interpreter.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = &*interpreter {
-            return Ok(Arc::clone(found));
+    /// Returns the interpreter that builds. Whoever comes while it is asked waits for its answer.
+    ///
+    /// # Errors
+    /// Exit 2 if there is none that fits.
+    pub(super) fn interpreter(&self) -> Result<&Interpreter, Failure> {
+        let ask = || self.world.interpreter(self.python.as_deref(), self.requires_python.as_ref());
+        self.interpreter.get_or_init(ask).as_ref().map_err(Clone::clone)
+    }
+
+    /// Resolves, pins and unpacks what a build needs, unless another build of this lock needed just the same.
+    fn tools(
+        &self,
+        desk: &mut Desk,
+        requires: &[Requirement],
+        run: &Run<'_>,
+        pinner: &mut Pinner<'_>,
+    ) -> Result<Vec<BuildTool>, Unsolved> {
+        let asker = Asker { what: run.what.clone(), index: run.index.as_ref() };
+        // The index that asks is part of it: what it has too must not come from another one.
+        let index = run.index.as_ref().map(SafeUrl::as_str).unwrap_or_default();
+        let wanted: String = requires.iter().map(|requirement| format!("{requirement}\n")).collect();
+        let wanted = format!("{index}\n{wanted}");
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tools) = made.get(&wanted) {
+            return Ok(tools.clone());
         }
-        let found = self.world.interpreter(self.python.as_deref(), self.requires_python.as_ref())?;
-        Ok(Arc::clone(interpreter.insert(Arc::new(found))))
+        let tools = tools(&self.common, desk, (&asker, requires), &run.host, pinner)?;
+        make_tools(&run.workshop, &tools, &self.accepts)?;
+        made.insert(wanted, tools.clone());
+        Ok(tools)
+    }
+
+    /// Runs `work` in an environment of the tools. What is left of it is removed while others go on.
+    fn at_bench<R>(
+        &self,
+        workshop: &Workshop<'_>,
+        tools: &[BuildTool],
+        work: impl FnOnce(&Workbench) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
+        let (done, scratch) = in_bench(workshop, tools, &self.accepts, work)?;
+        // Without a thread it is removed here and now: the closure is dropped, and the directory with it.
+        if let Ok(sweeper) = thread::Builder::new().name("sweep".to_owned()).spawn(move || drop(scratch)) {
+            self.sweepers.lock().unwrap_or_else(PoisonError::into_inner).push(sweeper);
+        }
+        Ok(done)
     }
 
     fn stored(&self, place: &SourcePlace, store: &Store, pinner: &mut Pinner<'_>) -> Result<Stored, Failure> {
@@ -175,21 +219,17 @@ impl Yard {
         run: &Run<'_>,
         pinner: &mut Pinner<'_>,
     ) -> Result<RecordedSdist, Unsolved> {
-        let asker = Asker { what: run.what.clone(), index: run.index.as_ref() };
-        let tools = tools(&self.common, desk, (&asker, &run.system.requires), &run.host, pinner)?;
-        let ask_metadata = |bench: &Workbench| Ok(metadata_of(run.stored, run.system, bench, expected)?);
-        let (extra, metadata) = with_bench(&run.workshop, &tools, &self.accepts, |bench| {
-            let extra = extra_requirements(run.stored, run.system, bench)?;
-            let metadata = if extra.is_empty() { Some(ask_metadata(bench)?) } else { None };
-            Ok((extra, metadata))
-        })?;
+        let tools = self.tools(desk, &run.system.requires, run, pinner)?;
+        let Learned { extra, metadata } =
+            self.at_bench(&run.workshop, &tools, |bench| Ok(learn(run.stored, run.system, bench, expected)?))?;
         let mut requires = run.system.requires.clone();
         requires.extend(extra.into_iter().filter(|requirement| !run.system.requires.contains(requirement)));
         let metadata = match metadata {
             Some(metadata) => metadata,
             None => {
-                let tools = self::tools(&self.common, desk, (&asker, &requires), &run.host, pinner)?;
-                with_bench(&run.workshop, &tools, &self.accepts, ask_metadata)?
+                let tools = self.tools(desk, &requires, run, pinner)?;
+                let ask = |bench: &Workbench| Ok(metadata_of(run.stored, run.system, bench, expected)?);
+                self.at_bench(&run.workshop, &tools, ask)?
             }
         };
         // What has no version in its name is no sdist but a source tree, whose PKG-INFO is nobody's promise.
@@ -223,6 +263,14 @@ impl Yard {
         }
         let key = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
         Ok(Some(self.world.cache_subdirectory("sdists")?.join(format!("{key}.json"))))
+    }
+}
+
+impl Drop for Yard {
+    /// Waits until what builds left is gone.
+    fn drop(&mut self) {
+        let sweepers = std::mem::take(&mut *self.sweepers.lock().unwrap_or_else(PoisonError::into_inner));
+        sweepers.into_iter().for_each(|sweeper| drop(sweeper.join()));
     }
 }
 
@@ -299,8 +347,17 @@ impl Builder for NoBuilds {
         Ok(false)
     }
 
-    fn begin(&mut self, _source: &Arc<Source>, _sdist: &Sdist<'_>) -> Result<(), Failure> {
+    fn make_ready(&mut self, _source: &Arc<Source>) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        _source: &Arc<Source>,
+        _sdist: &Sdist<'_>,
+        _ring: &dyn Fn() -> Option<Ring>,
+    ) -> Result<bool, Failure> {
+        Ok(false)
     }
 
     fn metadata(&mut self, _source: &Arc<Source>, sdist: &Sdist<'_>) -> Result<MetadataFact, Unsolved> {
