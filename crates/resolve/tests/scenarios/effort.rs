@@ -72,7 +72,7 @@ impl Needs {
         Self {
             other: (node * 7 + 3) % NODES,
             popular: (deeper, (node * 11 + layer) % NODES / 3),
-            capped: (layer * 3 + node) % 7 == 0,
+            capped: (layer * 3 + node).is_multiple_of(7),
         }
     }
 }
