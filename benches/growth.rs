@@ -342,7 +342,7 @@ fn origin() -> Origin {
 /// Draws both series over the number of packages, both axes logarithmic, beside a line of linear growth.
 fn plot(rows: &[Row]) -> String {
     let (width, height) = (720.0, 420.0);
-    let (left, right, top, bottom) = (70.0, 700.0, 40.0, 370.0);
+    let (left, right, top, bottom) = (70.0, 680.0, 40.0, 370.0);
     let times = rows.iter().flat_map(|row| [row.cold, row.warm]).map(|time| (time.as_secs_f64() * 1e3).log10());
     let times = times.map(|time: f64| time.max(-2.0));
     let (low, high) = times.fold((f64::MAX, f64::MIN), |(low, high), time| (low.min(time), high.max(time)));
@@ -408,7 +408,7 @@ fn plot(rows: &[Row]) -> String {
         draw(format!(
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">linear</text>\n",
             x(reach) - 12.0,
-            y(end) + 4.0
+            y(end) + 22.0
         ));
     }
     let _ = write!(

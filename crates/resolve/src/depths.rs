@@ -1,4 +1,4 @@
-//! How deep each project lies below what the maintainer requires: an order of decisions for big problems.
+//! How deep each project lies below what the maintainer requires: the order of decisions in a big problem.
 //!
 //! Where a project is decided after all that need it, what they ask of it is known by then, and hardly a choice has to be
 //! taken back. To know who needs whom, the best candidate of every project is looked at, and of what it needs in turn,

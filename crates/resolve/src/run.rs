@@ -182,7 +182,7 @@ impl<'r, 'f> Run<'r, 'f> {
     ///
     /// What only changes the order of decisions is gathered for a while before the run ends, so that a big problem is not
     /// begun anew for each of its many conflicts. What changes the candidates is learned at once, and not on a way that an
-    /// earlier lesson would not have gone.
+    /// earlier lesson would not have gone; so is that depths decide, which makes up for the lessons gathered before.
     fn learn(&self, lesson: Lesson) -> Result<(), Stop> {
         if self.mode == Mode::Collect {
             return Ok(());
@@ -572,7 +572,8 @@ const BLAME: u32 = 5;
 const STEPS: usize = 100;
 /// Steps that are soon taken again: a run that ends after so many does not go on to learn more.
 const SHORT: usize = 200;
-/// Projects of a problem for which a question more counts less than a round.
+/// Projects from which on a problem is big: a question more counts less than a round there, and a clash is answered by
+/// deciding by depth.
 pub(crate) const BIG: usize = 200;
 /// Steps of a run that only collects questions, and those for each project that it looked at.
 const COLLECT: usize = 300;

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use pinfold_packaging::{PackageName, Version};
-use pubgrub::PubGrubError;
+use pubgrub::{PubGrubError, Set};
 use version_ranges::Ranges;
 
 use crate::answer::{Answer, answer};
@@ -147,12 +147,17 @@ fn questions<'a>(
         let _ = pubgrub::resolve(&run, Package::Root, root_version());
         questions = run.into_questions();
     }
-    for question in met {
-        if !questions.contains(&question) {
-            questions.push(question);
-        }
-    }
+    let mut asked: Set<(PackageName, Option<Version>)> = questions.iter().map(subject).collect();
+    questions.extend(met.into_iter().filter(|question| asked.insert(subject(question))));
     questions
+}
+
+/// Returns what a question is about.
+fn subject(question: &Question) -> (PackageName, Option<Version>) {
+    match question {
+        Question::Metadata { name, version, .. } => (name.clone(), Some(version.clone())),
+        Question::Page(name) => (name.clone(), None),
+    }
 }
 
 fn conclude(problem: &Problem, run: &Run<'_, '_>, answer: Result<Answer, Stop>) -> Outcome {
