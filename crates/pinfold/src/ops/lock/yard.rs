@@ -139,14 +139,9 @@ impl Yard {
         let stored = self.stored(&sources.place, &store, &mut pinner)?;
         let system = requirements(&stored, sources.place.subdirectory()).map_err(Failure::from)?;
         let interpreter = self.interpreter()?;
-        let host = host_target(&interpreter)?;
-        let workshop = Workshop {
-            world: &self.world,
-            store: &store,
-            fetcher: &self.fetcher,
-            output: &self.output,
-            interpreter: &interpreter,
-        };
+        let host = host_target(interpreter)?;
+        let workshop =
+            Workshop { world: &self.world, store: &store, fetcher: &self.fetcher, output: &self.output, interpreter };
         let mut desk = Desk::new(Arc::clone(&self.source), false, ProgressBar::hidden());
         let (what, index) = (format!("the build of {sources}"), sources.place.index().cloned());
         let run = Run { workshop, stored: &stored, system: &system, host, what, index };
