@@ -159,7 +159,13 @@ pub(crate) fn all_functions(text: &str) -> Vec<Vec<&str>> {
         if !declares {
             continue;
         }
-        let closing = format!("{}}}", " ".repeat(indent));
+        let margin = " ".repeat(indent);
+        let end_of_head = lines[position..].iter().find(|line| line.starts_with(&format!("{margin})")));
+        if !line.trim().ends_with('{') && end_of_head.is_some_and(|line| line.ends_with(';')) {
+            // A trait declares it, without a body.
+            continue;
+        }
+        let closing = format!("{margin}}}");
         if let Some(length) = lines[position..].iter().position(|line| *line == closing) {
             functions.push(lines[position..=position + length].to_vec());
         }

@@ -217,8 +217,10 @@ fn stable(name: &str) -> String {
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
         return "N".to_owned();
     }
-    if let Some(rest) = name.strip_prefix("new-") {
-        return format!("new-N{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    for prefix in ["new-", "spare-of-"] {
+        if let Some(rest) = name.strip_prefix(prefix) {
+            return format!("{prefix}N{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+        }
     }
     // A file that is written beside its place is named for the process that writes it.
     if let Some((stem, process)) = name.rsplit_once('.')
@@ -286,6 +288,7 @@ mod tests {
         for (name, expected) in [
             ("new-12", "new-N"),
             ("new-12.building", "new-N.building"),
+            ("spare-of-90", "spare-of-N"),
             ("7", "N"),
             ("3a1f.AbC123", "3a1f.RANDOM"),
             (".tmpAbC123", ".tmpRANDOM"),

@@ -200,12 +200,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         drop(desk.keep_asked());
     }
     let decided = decided?;
-    let solutions = solved.map_err(|unsolved| {
-        let target = if let Unsolved::NoSolution(target, _) = &unsolved { Some(target.clone()) } else { None };
-        let failure = no_solution(unsolved);
-        let failure = target.into_iter().fold(failure, |failure, at| direct::hint_elsewhere(&inputs, &at, failure));
-        inputs.in_own_words(failure)
-    })?;
+    let solutions = solved.map_err(|unsolved| explained(unsolved, &inputs))?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;
     Contested::new(&opened.source, &inputs.targets, cutoff).look(&solutions)?;
@@ -243,6 +238,14 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     // The command is about to end. To give back, one by one, what a resolution made would take a twentieth of its time.
     std::mem::forget((desk, solutions, opened));
     Ok(Locked { targets, warnings, lookalikes, before: previous, lock, text })
+}
+
+/// Says why there is no lock, in the manifest's own words.
+fn explained(unsolved: Unsolved, inputs: &Inputs) -> Failure {
+    let target = if let Unsolved::NoSolution(target, _) = &unsolved { Some(target.clone()) } else { None };
+    let failure = no_solution(unsolved);
+    let failure = target.into_iter().fold(failure, |failure, at| direct::hint_elsewhere(inputs, &at, failure));
+    inputs.in_own_words(failure)
 }
 
 /// Does two things at once: the second on a thread of its own.
