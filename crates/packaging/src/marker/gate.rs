@@ -420,7 +420,8 @@ impl<'a> Reader<'a, '_> {
                 self.error("no Python has an epoch, a post-release or a local part in its version", span.clone())
             })?;
             self.gated.handed_on.push_str(&handed_on);
-            self.gated.written.push_str(&format!("{name} {} '{}'", clause.sign(), &text[clause.sign().len()..]));
+            let value = text[clause.sign().len()..].trim_matches([' ', '\t']);
+            self.gated.written.push_str(&format!("{name} {} '{value}'", clause.sign()));
         }
         Ok(())
     }
