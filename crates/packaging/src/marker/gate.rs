@@ -405,7 +405,10 @@ impl<'a> Reader<'a, '_> {
                 let mended = self.repairs.is_some().then(|| mend(&text)).flatten();
                 let (mended, why) = mended.ok_or_else(|| self.error(reason, span.clone()))?;
                 self.repaired(&format!("{name} {text}"), &format!("{name} {mended}"), why, span.clone())?;
-                mended.split(',').map(str::to_owned).collect()
+                // As where it stands alone, `===` compares versions.
+                let equal =
+                    |part: &str| part.strip_prefix("===").map_or(part.to_owned(), |version| format!("=={version}"));
+                mended.split(',').map(equal).collect()
             }
         };
         for (position, text) in texts.iter().enumerate() {
@@ -417,7 +420,8 @@ impl<'a> Reader<'a, '_> {
                 self.error("no Python has an epoch, a post-release or a local part in its version", span.clone())
             })?;
             self.gated.handed_on.push_str(&handed_on);
-            self.gated.written.push_str(&format!("{name} {} '{}'", clause.sign(), &text[clause.sign().len()..]));
+            let value = text[clause.sign().len()..].trim_matches([' ', '\t']);
+            self.gated.written.push_str(&format!("{name} {} '{value}'", clause.sign()));
         }
         Ok(())
     }

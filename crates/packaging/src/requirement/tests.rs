@@ -190,3 +190,18 @@ proptest! {
         }
     }
 }
+
+/// What is mended is written so that it is read again without mending.
+#[test]
+fn what_was_mended_in_a_marker_needs_no_mending() {
+    for text in [
+        "a; python_version >= '2 ===3.9'",
+        "a; python_version >= '2 +lt8 ==2.9'",
+        "a; python_version >= \"2+lt!=8 ==4.9.rc===17rc1\"",
+    ] {
+        let (requirement, repairs) = Requirement::parse_lenient(text).unwrap();
+        assert!(!repairs.is_empty(), "{text}");
+        let again = Requirement::parse(&requirement.to_string()).unwrap();
+        assert_eq!((&again, again.to_string()), (&requirement, requirement.to_string()), "{text}");
+    }
+}
