@@ -1,13 +1,12 @@
 //! One member's bytes, given out only after size, CRC-32 and RECORD digest have matched.
 //!
 //! Members are independent of each other: several threads, each with its own [`Extractor`], may unpack one archive.
-//! Small members are inflated whole by libdeflate, big ones as a stream by zlib-rs; both are hashed while hot, and both
-//! refuse data that goes on after its end (ZW24).
+//! Small members are inflated whole, big ones as a stream, by one library, so that both ways take the same data for good; both
+//! are hashed while hot, and both refuse data that goes on after its end (ZW24).
 
 use std::io::{self, Read, Write};
 
 use flate2::{Decompress, FlushDecompress, Status};
-use libdeflater::{DecompressionError, Decompressor};
 use pinfold_artifact::Sha256;
 use sha2::{Digest, Sha384, Sha512};
 
@@ -21,8 +20,7 @@ pub(crate) const READABLE_MEMBER_BYTES: u64 = 8 << 20;
 
 /// Unpacks members one after another with the same buffers. Each thread has its own.
 pub struct Extractor {
-    decompressor: Decompressor,
-    /// A gzip header, the packed bytes, a gzip footer; see [`inflate_whole`].
+    inflate: Decompress,
     packed: Vec<u8>,
     unpacked: Vec<u8>,
     /// What a stream is unpacked into, piece by piece.
@@ -32,7 +30,7 @@ pub struct Extractor {
 impl Extractor {
     /// Makes an extractor; buffers grow on first use.
     pub fn new() -> Self {
-        Self { decompressor: Decompressor::new(), packed: Vec::new(), unpacked: Vec::new(), piece: Vec::new() }
+        Self { inflate: Decompress::new(false), packed: Vec::new(), unpacked: Vec::new(), piece: Vec::new() }
     }
 
     /// Returns whether [`Extractor::whole`] may be used: the member is at most [`WHOLE_MEMBER_BYTES`], packed and
@@ -53,8 +51,8 @@ impl Extractor {
         member: &WheelMember,
         read_packed: impl FnOnce(&mut [u8]) -> io::Result<()>,
     ) -> Result<(&[u8], Sha256), ArchiveError> {
-        let Extractor { decompressor, packed, unpacked, piece: _ } = self;
-        let bytes = whole_member(decompressor, packed, unpacked, &member.member, read_packed)?;
+        let Extractor { inflate, packed, unpacked, piece: _ } = self;
+        let bytes = whole_member(inflate, packed, unpacked, &member.member, read_packed)?;
         let mut hasher = Hasher::new(member.digest.as_ref());
         hasher.update(bytes);
         let sha256 = hasher.finish(member)?;
@@ -122,11 +120,11 @@ pub(crate) fn member_bytes(member: &Member, packed_bytes: &[u8]) -> Result<Vec<u
         buffer.copy_from_slice(source);
         Ok(())
     };
-    whole_member(&mut Decompressor::new(), &mut packed, &mut unpacked, member, fill).map(<[u8]>::to_vec)
+    whole_member(&mut Decompress::new(false), &mut packed, &mut unpacked, member, fill).map(<[u8]>::to_vec)
 }
 
 fn whole_member<'a>(
-    decompressor: &mut Decompressor,
+    inflate: &mut Decompress,
     packed: &'a mut Vec<u8>,
     unpacked: &'a mut Vec<u8>,
     member: &Member,
@@ -138,18 +136,17 @@ fn whole_member<'a>(
     if member.unpacked_bytes.max(member.packed_bytes) > READABLE_MEMBER_BYTES {
         return Err(too_big());
     }
-    grow(packed, GZIP_HEADER.len() + packed_bytes + GZIP_FOOTER_BYTES);
-    let wrapped = &mut packed[..GZIP_HEADER.len() + packed_bytes + GZIP_FOOTER_BYTES];
-    let span = GZIP_HEADER.len()..GZIP_HEADER.len() + packed_bytes;
-    read_packed(&mut wrapped[span.clone()]).map_err(|source| ArchiveError::Io { doing: "a member", source })?;
+    grow(packed, packed_bytes);
+    let packed = &mut packed[..packed_bytes];
+    read_packed(packed).map_err(|source| ArchiveError::Io { doing: "a member", source })?;
     let bytes = match member.method {
         Method::Deflate => {
-            grow(unpacked, unpacked_bytes);
-            let bytes = &mut unpacked[..unpacked_bytes];
-            inflate_whole(decompressor, wrapped, bytes, member)?;
-            &*bytes
+            // A byte more than there may be: data that is longer shows.
+            grow(unpacked, unpacked_bytes + 1);
+            inflate_whole(inflate, packed, &mut unpacked[..=unpacked_bytes], member)?;
+            &unpacked[..unpacked_bytes]
         }
-        Method::Stored => &wrapped[span],
+        Method::Stored => &*packed,
     };
     check_crc(member, crc32fast::hash(bytes))?;
     Ok(bytes)
@@ -161,61 +158,29 @@ fn grow(buffer: &mut Vec<u8>, length: usize) {
     }
 }
 
-/// Inflates packed data that the caller has put between room for a gzip header and a gzip footer.
-///
-/// libdeflate does not tell how much of its input it used, and a member whose data ends early, with something else
-/// after it, must be refused. So the data is wrapped as gzip: the footer is looked for where the data ends, and ours
-/// is at the end. Only data that holds the very bytes of the footer before that place could pass as complete; such data
-/// (one in 2^64 by chance) is inflated by the slower library, which does tell.
+/// Inflates packed data in one step. `room` has one byte more than the archive says that there are.
 fn inflate_whole(
-    decompressor: &mut Decompressor,
-    wrapped: &mut [u8],
-    unpacked: &mut [u8],
+    inflate: &mut Decompress,
+    packed: &[u8],
+    room: &mut [u8],
     member: &Member,
 ) -> Result<(), ArchiveError> {
-    let data_end = wrapped.len() - GZIP_FOOTER_BYTES;
-    let mut footer = [0; GZIP_FOOTER_BYTES];
-    footer[..4].copy_from_slice(&member.crc32.to_le_bytes());
-    footer[4..].copy_from_slice(&(member.unpacked_bytes as u32).to_le_bytes());
-    wrapped[..GZIP_HEADER.len()].copy_from_slice(&GZIP_HEADER);
-    wrapped[data_end..].copy_from_slice(&footer);
-    let searched = &wrapped[GZIP_HEADER.len()..wrapped.len() - 1];
-    if memchr::memmem::find(searched, &footer).is_some() {
-        let mut position = 0;
-        let mut checked = Checked {
-            crc: crc32fast::Hasher::new(),
-            unpacked_bytes: 0,
-            member,
-            sink: &mut |bytes| {
-                unpacked[position..position + bytes.len()].copy_from_slice(bytes);
-                position += bytes.len();
-                Ok(())
-            },
-        };
-        let (mut input, mut output) = (vec![0; STREAM_BYTES], vec![0; STREAM_BYTES]);
-        let data = &mut &wrapped[GZIP_HEADER.len()..data_end];
-        inflate_stream(data, &mut input, &mut output, &mut checked)?;
-        return checked.finish();
-    }
-    match decompressor.gzip_decompress(wrapped, unpacked) {
-        Ok(written) if written == unpacked.len() => Ok(()),
-        Ok(_) => Err(corrupt(member, "shorter than the archive says")),
-        Err(DecompressionError::InsufficientSpace) => Err(corrupt(member, "longer than the archive says")),
-        Err(DecompressionError::BadData) => Err(explain_bad_data(&wrapped[GZIP_HEADER.len()..data_end], member)),
-    }
+    inflate.reset(false);
+    let status = inflate.decompress(packed, room, FlushDecompress::Finish);
+    let is_whole = matches!(status, Ok(Status::StreamEnd))
+        && inflate.total_in() == packed.len() as u64
+        && inflate.total_out() == member.unpacked_bytes;
+    if is_whole { Ok(()) } else { Err(explain(packed, member)) }
 }
 
-/// Says what is wrong with data that libdeflate refused: this is the slow path of an archive that is refused anyway.
-fn explain_bad_data(data: &[u8], member: &Member) -> ArchiveError {
+/// Says what is wrong with data that could not be inflated in one step: this is the slow path of an archive that is refused anyway.
+fn explain(packed: &[u8], member: &Member) -> ArchiveError {
     let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, sink: &mut |_| Ok(()) };
     let (mut input, mut output) = (vec![0; STREAM_BYTES], vec![0; STREAM_BYTES]);
-    let inflated = inflate_stream(&mut &*data, &mut input, &mut output, &mut checked).and_then(|()| checked.finish());
-    inflated.err().unwrap_or_else(|| corrupt(member, "two libraries disagree on the compressed data"))
+    let inflated = inflate_stream(&mut &*packed, &mut input, &mut output, &mut checked).and_then(|()| checked.finish());
+    inflated.err().unwrap_or_else(|| corrupt(member, "the compressed data is broken"))
 }
 
-/// Ten bytes: magic, method 8, no flags, no time, no name, an unknown system.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-const GZIP_FOOTER_BYTES: usize = 8;
 const STREAM_BYTES: usize = 256 << 10;
 
 /// Bytes of a piece of a stream: few system calls, and still in the processor's cache when it is hashed and written.
