@@ -14,6 +14,7 @@
 //! | `platform_release >= '9'` | a question of its own | it orders texts, so that `>= '9' and < '10'` is never true |
 //! | `platform_version >= '9'` | the same | what no target knows must not be decided by another comparison |
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pep440_rs::Operator;
@@ -74,7 +75,7 @@ struct Tally<'a> {
     switches: usize,
     /// Comparisons of each variable with many values; repeated texts count once.
     keys: [usize; VARIABLES.len()],
-    seen: Vec<(usize, &'a str)>,
+    seen: Vec<(usize, Cow<'a, str>)>,
 }
 
 /// What is left undecided of a part of the marker, at most, when some variables are known.
@@ -354,7 +355,7 @@ impl<'a> Reader<'a, '_> {
                 return Err(self.limit("the marker has too many comparisons of free text", span));
             }
         } else {
-            self.count(name, value);
+            self.count(name, Cow::Borrowed(value));
         }
         if turned && contains {
             self.emit(&format!("'{value}' {operator} {name}"));
@@ -374,9 +375,9 @@ impl<'a> Reader<'a, '_> {
         Ok(())
     }
 
-    fn count(&mut self, name: &str, value: &'a str) {
+    fn count(&mut self, name: &str, value: Cow<'a, str>) {
         let Some(position) = VARIABLES.iter().position(|(spelling, ..)| *spelling == name) else { return };
-        if !self.tally.seen.contains(&(position, value)) {
+        if !self.tally.seen.iter().any(|(at, seen)| *at == position && *seen == value) {
             self.tally.seen.push((position, value));
             self.tally.keys[position] += 1;
         }
@@ -390,7 +391,7 @@ impl<'a> Reader<'a, '_> {
         turned: bool,
         span: Range<usize>,
     ) -> Result<(), RequirementError> {
-        self.count(name, value);
+        self.count(name, Cow::Borrowed(value));
         if matches!(operator, "in" | "not in") {
             return self.version_list(name, operator, value, turned, span);
         }
@@ -411,6 +412,11 @@ impl<'a> Reader<'a, '_> {
                 mended.split(',').map(equal).collect()
             }
         };
+        // What was mended may have become several comparisons, and is read as such from then on.
+        self.tally.comparisons += texts.len().saturating_sub(1);
+        if self.tally.comparisons > Limits::MARKER_CLAUSES {
+            return Err(self.limit("the marker has too many comparisons", span));
+        }
         for (position, text) in texts.iter().enumerate() {
             if position > 0 {
                 self.emit(" and ");
@@ -421,6 +427,9 @@ impl<'a> Reader<'a, '_> {
             })?;
             self.gated.handed_on.push_str(&handed_on);
             let value = text[clause.sign().len()..].trim_matches([' ', '\t']);
+            if texts.len() > 1 {
+                self.count(name, Cow::Owned(value.to_owned()));
+            }
             self.gated.written.push_str(&format!("{name} {} '{value}'", clause.sign()));
         }
         Ok(())
@@ -450,7 +459,7 @@ impl<'a> Reader<'a, '_> {
             let handed_on =
                 hand_on(name, &clause).ok_or_else(|| self.error("no Python has such a version", span.clone()))?;
             comparisons.push(handed_on);
-            self.count(name, part);
+            self.count(name, Cow::Borrowed(part));
         }
         self.tally.comparisons += comparisons.len().saturating_sub(1);
         if comparisons.is_empty() {

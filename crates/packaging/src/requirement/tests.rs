@@ -204,4 +204,10 @@ fn what_was_mended_in_a_marker_needs_no_mending() {
         let again = Requirement::parse(&requirement.to_string()).unwrap();
         assert_eq!((&again, again.to_string()), (&requirement, requirement.to_string()), "{text}");
     }
+    // Several comparisons may come of one; then they count as several.
+    let mended =
+        |count: usize| Requirement::parse_lenient(&format!("a; python_version >= '2{}'", " >=4".repeat(count)));
+    let (requirement, _) = mended(20).unwrap();
+    assert_eq!(Requirement::parse(&requirement.to_string()), Ok(requirement));
+    assert!(mended(Limits::MARKER_CLAUSES).unwrap_err().to_string().contains("too many comparisons"));
 }
