@@ -1,4 +1,4 @@
-//! Many small cached answers in one file, read in one go.
+//! Many small cached answers in one file, mapped and checked in one pass.
 //!
 //! A lock looks at hundreds of small answers, and opening a file for each costs more than reading them. So what one run looked
 //! at is kept together for the next: a head, a directory of names and lengths, the answers one after the other. The head has a
@@ -31,8 +31,8 @@ pub(crate) struct Pack {
 impl Pack {
     /// Reads a pack; one that is missing or damaged is empty.
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => Bytes::from(bytes),
+        let bytes = match File::open(path).and_then(|file| bytes_of(&file)) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error),
         };
@@ -80,6 +80,26 @@ pub(crate) fn identity(path: &Path) -> Option<[u8; 32]> {
     File::open(path).ok()?.read_exact(&mut head).ok()?;
     let digest = head.strip_prefix(FORM)?.first_chunk()?;
     Some(*digest)
+}
+
+/// Maps a file: its pages are looked at where they are, instead of being copied into memory that has to be had for it.
+#[cfg(unix)]
+fn bytes_of(file: &File) -> io::Result<Bytes> {
+    if file.metadata()?.len() == 0 {
+        return Ok(Bytes::new());
+    }
+    // SAFETY: nobody writes to a file that is a pack. It is written under another name and renamed, in a directory to which only
+    // its owner may write; a pack that takes the place of this one is another file.
+    let map = unsafe { memmap2::MmapOptions::new().populate().map(file)? };
+    Ok(Bytes::from_owner(map))
+}
+
+/// Reads a file: a mapped one could not be replaced here.
+#[cfg(not(unix))]
+fn bytes_of(mut file: &File) -> io::Result<Bytes> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Bytes::from(bytes))
 }
 
 fn directory(bytes: &[u8]) -> Option<HashMap<Key, Range<usize>>> {

@@ -192,7 +192,7 @@ pub fn merge(resolutions: &[Resolution], settings: LockSettings) -> Result<Lock,
         packages,
         tool,
     };
-    lock.packages.sort_by_cached_key(crate::write::package_order);
+    lock.packages.sort_by(crate::write::compare_packages);
     Ok(lock)
 }
 
@@ -254,12 +254,13 @@ fn package(
     resolutions: &[&Resolution],
 ) -> Package {
     let resolved = |position: &usize| &resolutions[*position].packages[name];
-    let requires_python: BTreeSet<Option<String>> = entry
-        .targets
-        .iter()
-        .map(|position| resolved(position).requires_python.as_ref().map(ToString::to_string))
-        .collect();
     let first = entry.targets.first().map(resolved);
+    // What the files of several targets disagree about cannot be said of all of them.
+    let written = |resolved: &Resolved| resolved.requires_python.as_ref().map(ToString::to_string);
+    let says_so = |first: &Resolved, other: &Resolved| {
+        first.file.filename == other.file.filename || written(first) == written(other)
+    };
+    let agreed = first.filter(|first| entry.targets.iter().all(|position| says_so(first, resolved(position))));
     let mut dependencies = Vec::new();
     for position in &entry.targets {
         for dependency in &resolved(position).dependencies {
@@ -269,16 +270,13 @@ fn package(
             dependencies.extend(reference.filter(|reference| !dependencies.contains(reference)));
         }
     }
-    dependencies.sort_by_key(crate::write::dependency_order);
+    dependencies.sort_by(crate::write::compare_dependencies);
     Package {
         name: name.clone(),
         // The standard: what a source tree gives need not always be this version, so no version is written for one.
         version: first.map(|resolved| resolved.version.clone()).filter(|_| entry.tree.is_none()),
         marker: entry.marker.clone(),
-        // What the files of several targets disagree about cannot be said of all of them.
-        requires_python: first
-            .and_then(|resolved| resolved.requires_python.clone())
-            .filter(|_| requires_python.len() == 1),
+        requires_python: agreed.and_then(|resolved| resolved.requires_python.clone()),
         index: first.and_then(|resolved| resolved.index.clone()),
         dependencies,
         wheels: entry.wheels.clone(),

@@ -136,7 +136,8 @@ impl<'r, 'f> Walk<'r, 'f> {
             let own: Vec<&&Demand> = demands.iter().filter(|demand| demand.name == *name).collect();
             let constraint = prepared.directions.get(name).and_then(|own| own.constraint.as_ref());
             let is_kept = prepared.problem.preferred(name).any(|version| version == chosen);
-            let better = if is_kept { Vec::new() } else { project.unreadable_before(chosen, &self.run.knobs.permits) };
+            let better =
+                if is_kept { Vec::new() } else { project.unreadable_before(chosen, &self.run.permits.borrow()) };
             for (version, file, reason) in better {
                 let is_asked_for = own.iter().all(|demand| demand.range.contains(version))
                     && constraint.is_none_or(|(range, _)| range.contains(version));

@@ -91,6 +91,11 @@ pub(crate) struct Run<'r, 'f> {
     mode: Mode,
     /// Counts over all runs of one resolution.
     steps: &'r Cell<usize>,
+    /// Candidates that requirements of packages let in: those that were known before, and of projects of which nothing was chosen
+    /// yet.
+    pub(crate) permits: RefCell<Permits>,
+    /// Projects of which a version was asked for.
+    chosen_from: RefCell<Set<PackageName>>,
     /// The version chosen last of each project.
     last: RefCell<Map<PackageName, Version>>,
     tried: RefCell<Map<PackageName, Set<Version>>>,
@@ -131,6 +136,8 @@ impl<'r, 'f> Run<'r, 'f> {
             knobs,
             mode,
             steps,
+            permits: RefCell::new(knobs.permits.clone()),
+            chosen_from: RefCell::default(),
             last: RefCell::default(),
             tried: RefCell::default(),
             blame: RefCell::default(),
@@ -205,6 +212,24 @@ impl<'r, 'f> Run<'r, 'f> {
         Ok(())
     }
 
+    /// Lets in candidates of a project that a requirement of a package names. Of a project of which none was chosen yet, nothing
+    /// was concluded, so it is as if they had been candidates from the beginning; otherwise the next run begins with them.
+    fn let_in(&self, name: &PackageName, lesson: Lesson) -> Result<(), Stop> {
+        if self.chosen_from.borrow().contains(name) {
+            return self.learn(lesson);
+        }
+        self.permits.borrow_mut().take(lesson);
+        Ok(())
+    }
+
+    /// Returns the best candidate of a project, for good: what is a candidate does not change any more in this run.
+    fn best(&self, project: &Project<'f>, range: &Ranges<Version>) -> Best<'f> {
+        if !self.chosen_from.borrow().contains(&project.name) {
+            self.chosen_from.borrow_mut().insert(project.name.clone());
+        }
+        project.best(range, &self.permits.borrow())
+    }
+
     /// Notes that a project's page is missing.
     fn miss_page(&self, name: &PackageName) {
         self.page_missing.set(true);
@@ -219,7 +244,7 @@ impl<'r, 'f> Run<'r, 'f> {
         let mut questions: Vec<Question> = project.question(position).into_iter().collect();
         // In a big problem every round is dear.
         if tried > 1 || (tried == 1 && self.projects.known_count() > BIG) {
-            questions.extend(project.missing_after(position, &self.knobs.permits, (tried * 2).min(PREFETCH)));
+            questions.extend(project.missing_after(position, &self.permits.borrow(), (tried * 2).min(PREFETCH)));
         }
         self.questions.borrow_mut().insert(Package::Project(project.name.clone()), questions);
     }
@@ -229,12 +254,12 @@ impl<'r, 'f> Run<'r, 'f> {
             self.miss_page(name);
             return Rank::new(Class::Unknown, 0, 0);
         };
-        let (count, has_candidate) = project.survey(range, &self.knobs.permits);
+        let (count, has_candidate) = project.survey(range, &self.permits.borrow());
         if !has_candidate {
             return Rank::new(Class::Impossible, 0, 0);
         }
         if self.mode == Mode::Collect {
-            match project.best(range, &self.knobs.permits) {
+            match project.best(range, &self.permits.borrow()) {
                 Best::Missing { position } => {
                     self.miss_metadata(&project, position);
                     return Rank::new(Class::Unknown, 0, 0);
@@ -277,7 +302,7 @@ impl<'r, 'f> Run<'r, 'f> {
             let (reason, origin) = (page.status().reason.clone(), page.origin().clone());
             return Err(Stop::Refused(Refusal::Quarantined { name: name.clone(), reason, origin }));
         }
-        let version = match project.best(range, &self.knobs.permits) {
+        let version = match self.best(&project, range) {
             Best::Known(version) => version.clone(),
             Best::Missing { position } => {
                 self.miss_metadata(&project, position);
@@ -316,7 +341,7 @@ impl<'r, 'f> Run<'r, 'f> {
         if project.count(range) > 1 && !tied() {
             self.learn(Lesson::Tied(name.clone(), extra.clone()))?;
         }
-        match project.best(range, &self.knobs.permits) {
+        match self.best(&project, range) {
             Best::Known(version) => Ok(Some(version.clone())),
             Best::Missing { position } => {
                 self.miss_metadata(&project, position);
@@ -334,13 +359,12 @@ impl<'r, 'f> Run<'r, 'f> {
             self.miss_page(&demand.name);
             return Ok(());
         };
-        let permits = &self.knobs.permits;
         if self.prepared.problem.prerelease == Prerelease::IfNecessary
-            && !permits.prereleases.contains(&demand.name)
+            && !self.permits.borrow().prereleases.contains(&demand.name)
             && demand.specifiers.iter().any(|own| own.mentions_prerelease())
             && !self.prepared.wants_prereleases(&demand.name)
         {
-            self.learn(Lesson::Prerelease(demand.name.clone()))?;
+            self.let_in(&demand.name, Lesson::Prerelease(demand.name.clone()))?;
         }
         if demand.specifiers.iter().any(|own| own.exact().is_some()) {
             self.study_pin(&project, demand)?;
@@ -352,8 +376,8 @@ impl<'r, 'f> Run<'r, 'f> {
         for position in project.positions(&demand.range) {
             let Choice::File(file) = project.choice(position) else { continue };
             let pin = (demand.name.clone(), file.distribution.version().clone());
-            if file.yanked.is_some() && !self.knobs.permits.yanked.contains(&pin) {
-                self.learn(Lesson::Yanked(pin.0, pin.1))?;
+            if file.yanked.is_some() && !self.permits.borrow().yanked.contains(&pin) {
+                self.let_in(&demand.name, Lesson::Yanked(pin.0, pin.1))?;
             }
         }
         Ok(())
@@ -423,6 +447,17 @@ impl<'r, 'f> Run<'r, 'f> {
             }
         }
         Ok(dependencies)
+    }
+}
+
+impl Permits {
+    /// Adds what a lesson lets in.
+    pub(crate) fn take(&mut self, lesson: Lesson) {
+        match lesson {
+            Lesson::Prerelease(name) => drop(self.prereleases.insert(name)),
+            Lesson::Yanked(name, version) => drop(self.yanked.insert((name, version))),
+            Lesson::Depths | Lesson::Late(..) | Lesson::Tied(..) => {}
+        }
     }
 }
 

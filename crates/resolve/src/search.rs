@@ -4,8 +4,9 @@
 //! of the facts that they looked at, so more facts than needed change nothing.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pinfold_packaging::{PackageName, Version};
+use pinfold_packaging::{ExtraName, PackageName, Version};
 use pubgrub::{PubGrubError, Set};
 use version_ranges::Ranges;
 
@@ -24,6 +25,14 @@ pub fn resolve(problem: &Problem, facts: &Facts) -> Outcome {
     Search::new(problem).proceed(facts)
 }
 
+/// An order of decisions: what one resolution has learned about it, the next need not learn again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Order {
+    late: BTreeMap<PackageName, u32>,
+    turned: BTreeSet<(PackageName, PackageName)>,
+    tied: BTreeMap<PackageName, BTreeSet<ExtraName>>,
+}
+
 /// A resolution that is taken up again when facts were added.
 ///
 /// It gives the outcome that [`resolve`] gives for the same facts, and keeps what it learned in between: what a run learns,
@@ -39,7 +48,22 @@ pub struct Search<'p> {
 impl<'p> Search<'p> {
     /// Begins a resolution.
     pub fn new(problem: &'p Problem) -> Self {
-        Self { prepared: Prepared::new(problem), knobs: Knobs::default(), restarts: 0, steps: Cell::new(0) }
+        Self::in_order(problem, &Order::default())
+    }
+
+    /// Begins a resolution in the order of decisions that another target's resolution has learned.
+    ///
+    /// It decides which of several solutions is found, and how soon; whether there is one does not depend on it.
+    pub fn in_order(problem: &'p Problem, order: &Order) -> Self {
+        let Order { late, turned, tied } = order.clone();
+        let knobs = Knobs { late, turned, tied, ..Knobs::default() };
+        Self { prepared: Prepared::new(problem), knobs, restarts: 0, steps: Cell::new(0) }
+    }
+
+    /// Returns the order of decisions that was learned so far.
+    pub fn order(&self) -> Order {
+        let Knobs { late, turned, tied, .. } = self.knobs.clone();
+        Order { late, turned, tied }
     }
 
     /// Resolves as far as the facts go. They must be those of the call before, and more.
@@ -188,15 +212,10 @@ impl Knobs {
                 *own = level.max(*own);
                 self.turned.insert((first, second));
             }
-            Lesson::Prerelease(name) => {
-                self.permits.prereleases.insert(name);
-            }
             Lesson::Tied(name, extra) => {
                 self.tied.entry(name).or_default().insert(extra);
             }
-            Lesson::Yanked(name, version) => {
-                self.permits.yanked.insert((name, version));
-            }
+            Lesson::Prerelease(_) | Lesson::Yanked(..) => self.permits.take(lesson),
         }
     }
 }

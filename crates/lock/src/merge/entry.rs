@@ -162,6 +162,9 @@ fn direct(file: &LockedFile, direct: Option<&Direct>) -> (Option<LockedArchive>,
 fn picks_own_file(choice: &Choice<'_>, all: &[&Choice<'_>]) -> bool {
     let rank = |other: &Choice<'_>| other.wheel.as_ref().and_then(|wheel| choice.tags.rank(wheel));
     let others = all.iter().filter(|other| other.resolved.file != choice.resolved.file);
+    if others.clone().next().is_none() {
+        return true;
+    }
     match rank(choice) {
         Some(own) => others.filter_map(|other| rank(other)).all(|other| own < other),
         None => others.clone().all(|other| other.wheel.is_some() && rank(other).is_none()),

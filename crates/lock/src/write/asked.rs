@@ -1,6 +1,6 @@
 //! Writing `[tool.pinfold.asked]`: a line for each package, so that a changed requirement is a changed line.
 
-use super::{Output, inline_array, quoted};
+use super::{Output, put_array, put_quoted};
 use crate::{Asked, Asker};
 
 pub(super) fn write_asked(out: &mut Output, asked: &Asked) {
@@ -12,7 +12,7 @@ pub(super) fn write_asked(out: &mut Output, asked: &Asked) {
         [("application", Asker::Application), ("constraints", Asker::Constraints), ("overrides", Asker::Overrides)]
     {
         if let Some(texts) = asked.by.get(&by) {
-            out.lines(key, texts.iter().map(|text| quoted(text)));
+            out.lines(key, texts, |text, asked| put_quoted(text, asked));
         }
     }
     write_askers(out, asked, "extras", |by| match by {
@@ -37,6 +37,6 @@ fn write_askers(out: &mut Output, asked: &Asked, table: &str, key: impl Fn(&Aske
             out.header(&format!("[tool.pinfold.asked.{table}]"));
             begun = true;
         }
-        out.pair(&quoted(&key), &inline_array(texts));
+        out.quoted_pair(&key, |text| put_array(text, texts));
     }
 }

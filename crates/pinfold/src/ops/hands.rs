@@ -2,7 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Does `work` for every item on up to `hands` threads, begun in the order of the items; the results are in that order too.
+/// Returns how many threads compute at once.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does `work` for every item on up to `hands` threads, of which the caller's is one, begun in the order of the items; the results are in that order too.
 pub(super) fn each<T: Sync, R: Send>(items: &[T], hands: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let waiting = Mutex::new(items.iter().enumerate());
     let done = Mutex::new(Vec::with_capacity(items.len()));
@@ -15,9 +20,10 @@ pub(super) fn each<T: Sync, R: Send>(items: &[T], hands: usize, work: impl Fn(&T
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..hands.min(items.len()) {
+        for _ in 1..hands.min(items.len()) {
             scope.spawn(hand);
         }
+        hand();
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(position, _)| *position);

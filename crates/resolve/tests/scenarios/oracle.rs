@@ -8,18 +8,26 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use pinfold_resolve::Outcome;
+use pinfold_resolve::{Order, Outcome};
 use proptest::prelude::*;
 
 use self::world::{NAMES, TARGETS, World, world};
 use crate::universe::{Universe, name, outcome_in, problem, shown};
 
-/// Resolves a world for one target, and holds the outcome against the oracle.
-fn agree(world: &World, universe: &Universe, target: usize) -> Result<(), TestCaseError> {
-    let question = world.problem_text(target);
-    let outcome = outcome_in(universe, &problem(&question));
-    let context = || format!("{}\n{question}\n{}", world.text(), shown(&outcome));
-    match &outcome {
+/// Resolves a world for one target, alone and in an order that another target has learned, and holds what comes out against
+/// the oracle. Returns the order.
+fn agree(world: &World, universe: &Universe, target: usize, lent: &Order) -> Result<Order, TestCaseError> {
+    let problem = problem(&world.problem_text(target));
+    hold(world, target, &outcome_in(universe, &problem))?;
+    let (outcome, order) = universe.in_order(&problem, lent);
+    hold(world, target, &outcome)?;
+    Ok(order)
+}
+
+/// Holds an outcome against the oracle.
+fn hold(world: &World, target: usize, outcome: &Outcome) -> Result<(), TestCaseError> {
+    let context = || format!("{}\n{}\n{}", world.text(), world.problem_text(target), shown(outcome));
+    match outcome {
         Outcome::NoSolution(explanation) => {
             prop_assert!(!world.is_satisfiable(target), "a solution exists\n{}", context());
             let unique: BTreeSet<&String> = explanation.sentences().iter().collect();
@@ -47,12 +55,13 @@ fn agree(world: &World, universe: &Universe, target: usize) -> Result<(), TestCa
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// 3,600 questions, each resolved in three ways.
+    /// 3,600 questions, each resolved in four ways.
     #[test]
     fn resolver_and_oracle_agree(world in world()) {
         let universe = Universe::new(&world.text());
+        let mut order = Order::default();
         for target in 0..TARGETS.len() {
-            agree(&world, &universe, target)?;
+            order = agree(&world, &universe, target, &order)?;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pinfold_resolve::{Facts, Outcome};
+use pinfold_resolve::{Facts, Order, Outcome};
 
 use crate::universe::{Universe, brief, check, problem};
 
@@ -50,6 +50,17 @@ fn boto3_stays_new_whatever_is_asked_for_beside_it() {
     }
     // 2.39 of `urllib3` is asked for by name here; the only `botocore` to go with it is ancient, and then that is meant.
     check_effort(&universe, "boto3\nurllib3==2.39", "boto3 1.2.9, botocore 1.2.9, urllib3 2.39", 900);
+}
+
+#[test]
+fn an_order_that_one_target_learned_need_not_be_learned_by_the_next() {
+    let universe = boto();
+    let question = problem("requests\nboto3\nurllib3");
+    let (alone, learned) = universe.in_order(&question, &Order::default());
+    let (lent, known) = universe.in_order(&question, &learned);
+    assert_ne!(learned, Order::default(), "nothing was learned, so nothing can be lent");
+    assert_eq!(known, learned, "something was learned again");
+    assert_eq!(brief(&lent), brief(&alone));
 }
 
 #[test]

@@ -30,7 +30,9 @@ use pinfold_packaging::{
     BuildPolicy, CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Prerelease, ProjectState,
     ProjectStatus, Requirement, SimplePage, Specifiers, Strategy, System, Target, Version,
 };
-use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Search, Solution};
+use pinfold_resolve::{
+    Facts, FileKey, Order, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Search, Solution,
+};
 
 /// Every page and metadata that there is.
 #[derive(Debug, Clone, Default)]
@@ -157,10 +159,20 @@ impl Universe {
         }
     }
 
+    /// Resolves in the order that another resolution learned; returns what is known of the order then.
+    pub(crate) fn in_order(&self, problem: &Problem, order: &Order) -> (Outcome, Order) {
+        let mut search = Search::in_order(problem, order);
+        let (outcome, _) = self.proceed(&mut search, self.facts(false));
+        (outcome, search.order())
+    }
+
     /// Resolves round by round; returns what it took, too.
-    pub(crate) fn crawl(&self, problem: &Problem, mut facts: Facts) -> (Outcome, Effort) {
+    pub(crate) fn crawl(&self, problem: &Problem, facts: Facts) -> (Outcome, Effort) {
+        self.proceed(&mut Search::new(problem), facts)
+    }
+
+    fn proceed(&self, search: &mut Search<'_>, mut facts: Facts) -> (Outcome, Effort) {
         let mut effort = Effort::default();
-        let mut search = Search::new(problem);
         while effort.rounds < 5_000 {
             effort.rounds += 1;
             let outcome = search.proceed(&facts);

@@ -16,13 +16,15 @@ use pinfold_packaging::{
     SimplePage, Target, Version,
 };
 use pinfold_resolve::{
-    Explanation, Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution, best_candidates,
+    Explanation, Facts, FileKey, Order, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution,
+    best_candidates,
 };
 
 use super::ahead::{Ahead, AskedFile, Place};
 use super::crew::Crew;
 use super::source::{Answer, MetadataFact, Source};
 use crate::exit::{Exit, Failure};
+use crate::ops::hands;
 
 /// Facts, and the crew that fetches more.
 pub(super) struct Desk {
@@ -297,32 +299,35 @@ impl Desk {
         let Some(place) = Place::of(problems, self.source.indexes()) else { return };
         self.earlier = place.read(fetcher);
         self.place = Some(place);
-        for name in self.earlier.pages.clone() {
-            self.ask_packed(Question::Page(name));
+        let pages: Vec<&PackageName> = self.earlier.pages.iter().collect();
+        for (question, answer) in self.answer_together(&pages, |name| Some(Question::Page((*name).clone()))) {
+            self.file_packed(question, answer);
         }
         // What is worth asking about these pages is known.
         self.arrived.clear();
-        let files: Vec<&AskedFile> = self.earlier.files.iter().collect();
-        for (question, answer) in self.answer_together(&files) {
+        let (files, facts): (Vec<&AskedFile>, _) = (self.earlier.files.iter().collect(), &self.facts);
+        for (question, answer) in self.answer_together(&files, |file| file.question(facts)) {
             self.file_packed(question, answer);
         }
     }
 
-    /// Reads METADATA on two threads: most of the work of a lock for which nothing has to be fetched.
-    fn answer_together(&self, files: &[&AskedFile]) -> Vec<(Question, Result<Answer, Failure>)> {
-        let (source, facts) = (&self.source, &self.facts);
-        let answer = |files: &[&AskedFile]| -> Vec<_> {
-            let questions = files.iter().filter_map(|file| file.question(facts));
+    /// Answers questions that the pack has answers to, on two threads: most of the work of a lock for which nothing has to be
+    /// fetched.
+    fn answer_together<T: Sync>(
+        &self,
+        asked: &[T],
+        question: impl Fn(&T) -> Option<Question> + Sync,
+    ) -> Vec<(Question, Result<Answer, Failure>)> {
+        let source = &self.source;
+        let answer = |asked: &[T]| -> Vec<_> {
             let answered = |question: Question| Some((source.answer_packed(&question).transpose()?, question));
-            questions.filter_map(answered).map(|(answer, question)| (question, answer)).collect()
+            let answers = asked.iter().filter_map(&question).filter_map(answered);
+            answers.map(|(answer, question)| (question, answer)).collect()
         };
-        let (half, rest) = files.split_at(files.len() / 2);
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| answer(rest));
-            let mut answers = answer(half);
-            answers.extend(other.join().unwrap_or_default());
-            answers
-        })
+        let (half, rest) = asked.split_at(asked.len() / 2);
+        let (mut answers, others) = super::beside(|| answer(half), || answer(rest));
+        answers.extend(others);
+        answers
     }
 
     /// Keeps what was looked at for the next run with the same direct requirements.
@@ -386,16 +391,41 @@ impl Desk {
         self.failures.insert(Key::Page(name.clone()), failure);
     }
 
-    /// Resolves one problem; the target is cut where a marker divides it, so one problem may have several solutions.
+    /// Resolves each problem as far as what is known goes, side by side, and asks for what is missing. Where more than that
+    /// is to be said, there is no solution here, and [`Self::solve`] says it.
+    pub(super) fn solve_known(&mut self, problems: &[Problem], order: &Order) -> Vec<Option<Solution>> {
+        let facts = &self.facts;
+        let outcomes = hands::each(problems, hands::cores(), |problem| Search::in_order(problem, order).proceed(facts));
+        let mut solutions = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            solutions.push(match outcome {
+                Outcome::Solved(solution) => Some(solution),
+                Outcome::Need(questions) => {
+                    questions.into_iter().for_each(|question| self.ask(question));
+                    None
+                }
+                Outcome::Divide(_) | Outcome::NoSolution(_) | Outcome::Refused(_) => None,
+            });
+        }
+        solutions
+    }
+
+    /// Resolves one problem; the target is cut where a marker divides it, so one problem may have several solutions. It begins
+    /// in an order of decisions, and leaves the one that it has learned.
     ///
     /// # Errors
     /// [`Unsolved`] if a fact cannot be had or there is no solution.
-    pub(super) fn solve(&mut self, problem: &Problem, builder: &mut dyn Builder) -> Result<Vec<Solution>, Unsolved> {
+    pub(super) fn solve(
+        &mut self,
+        problem: &Problem,
+        order: &mut Order,
+        builder: &mut dyn Builder,
+    ) -> Result<Vec<Solution>, Unsolved> {
         self.take_known_builds(builder)?;
-        let mut search = Search::new(problem);
+        let mut search = Search::in_order(problem, order);
         for _ in 0..Limits::RESOLVE_ROUNDS {
             match search.proceed(&self.facts) {
-                Outcome::Divide(cut) => return self.solve_parts(problem, &cut, builder),
+                Outcome::Divide(cut) => return self.solve_parts(problem, &cut, order, builder),
                 Outcome::Need(questions) => self.answer_all(&questions, builder)?,
                 Outcome::NoSolution(why) => {
                     return Err(Unsolved::NoSolution(problem.target.clone(), Box::new(why)));
@@ -408,7 +438,10 @@ impl Desk {
                     let help = format!("{own}pin another version, or leave the package out with `exclude`");
                     return Err(failure.help(help).into());
                 }
-                Outcome::Solved(solution) => return Ok(vec![solution]),
+                Outcome::Solved(solution) => {
+                    *order = search.order();
+                    return Ok(vec![solution]);
+                }
             }
         }
         let headline = format!("gave up after asking for more facts {} times", Limits::RESOLVE_ROUNDS);
@@ -422,18 +455,19 @@ impl Desk {
         &mut self,
         problem: &Problem,
         cut: &Version,
+        order: &mut Order,
         builder: &mut dyn Builder,
     ) -> Result<Vec<Solution>, Unsolved> {
         let Some((early, late)) = problem.target.divide(cut) else {
             let headline = format!("a marker divides {} at {cut}, which is not inside it", problem.target);
             return Err(Failure::new(Exit::Bug, headline).into());
         };
-        let mut solutions = self.solve(&Problem { target: late, ..problem.clone() }, builder)?;
+        let mut solutions = self.solve(&Problem { target: late, ..problem.clone() }, order, builder)?;
         let mut preferences = problem.preferences.clone();
         for (name, chosen) in solutions.iter().flat_map(|solution| &solution.packages) {
             preferences.entry(name.clone()).or_insert_with(|| chosen.version.clone());
         }
-        solutions.extend(self.solve(&Problem { target: early, preferences, ..problem.clone() }, builder)?);
+        solutions.extend(self.solve(&Problem { target: early, preferences, ..problem.clone() }, order, builder)?);
         Ok(solutions)
     }
 

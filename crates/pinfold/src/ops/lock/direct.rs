@@ -81,9 +81,10 @@ impl Context<'_> {
 }
 
 impl Directs {
-    /// Returns the file for which a URL stands.
-    pub(super) fn get(&self, key: &SafeUrl) -> Option<&DirectFile> {
-        self.files.get(key)
+    /// Returns how a file of a page is locked that is there because somebody requires it by URL or path.
+    pub(super) fn of(&self, file: &PageFile) -> Option<&DirectFile> {
+        // Mostly there are none, and to make a URL of every file costs something.
+        if self.files.is_empty() { None } else { self.files.get(&file.url.to_safe_url()) }
     }
 
     /// Returns what a maintainer should know although it is no obstacle.
@@ -281,7 +282,7 @@ pub(super) fn check_solutions(
 ) -> Result<(), Failure> {
     for solution in solutions {
         for (name, chosen) in &solution.packages {
-            let Some(_) = directs.get(&chosen.file.url.to_safe_url()) else { continue };
+            let Some(_) = directs.of(&chosen.file) else { continue };
             let here = |referred: &&Referred| {
                 referred.requested.requirement.name == *name && is_active(inputs, referred, &solution.target)
             };

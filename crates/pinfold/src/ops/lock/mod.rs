@@ -21,13 +21,14 @@ mod promised;
 mod recording;
 mod sdists;
 mod source;
+mod targets;
 mod unchanged;
 mod went_back;
 mod wheel_end;
 mod yard;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +37,9 @@ use jiff::Timestamp;
 use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Credential, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
-use pinfold_packaging::{PackageName, Version};
+use pinfold_packaging::PackageName;
 use pinfold_policy::names::{Lookalike, PopularNames, new_lookalikes};
-use pinfold_resolve::{Problem, Solution, Warning};
+use pinfold_resolve::{Solution, Warning};
 
 use self::contested::Contested;
 use self::desk::{Desk, Unsolved};
@@ -192,7 +193,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         Sdists::new(world, output, opened.fetcher.clone(), &inputs, request.python, cutoff, opened.recorded());
     let context = direct::Context { request, inputs: &inputs, former, opened: &opened, world };
     let directs = Directs::gather(&context, &mut desk, &mut sdists).map_err(no_solution)?;
-    let solved = solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);
+    let solved = targets::solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);
     let decided = went_back::look(former, &inputs.targets, cutoff, &solved, &request.decisions, &mut desk);
     if solved.is_err() || decided.is_err() {
         // What the index said is known from now on: a lock that was current is not, if the answers have changed. The failure
@@ -386,43 +387,6 @@ pub(crate) fn credentials(lock: &Lock, connectivity: Connectivity) -> Result<Vec
     let named = indexes.map(|index| (Some(index.name.as_str()), &index.url));
     let archives = lock.packages.iter().filter_map(|package| package.archive.as_ref());
     crate::logins::logins(named.chain(archives.map(|archive| (None, &archive.file.url))), connectivity)
-}
-
-/// Solves one target after the other; each lends its choices to the next, so that versions agree where they can.
-fn solve(
-    inputs: &Inputs,
-    former: Option<&Lock>,
-    request: &LockRequest<'_>,
-    cutoff: Option<Timestamp>,
-    desk: &mut Desk,
-    sdists: &mut Sdists<'_>,
-) -> Result<Vec<Solution>, Unsolved> {
-    let names: BTreeSet<PackageName> = former.iter().flat_map(|lock| &lock.packages).map(|p| p.name.clone()).collect();
-    let kept = agree::kept(former, &request.keep);
-    let pose = |target| inputs.problem(target, cutoff, agree::kept_for(target, former, &kept));
-    let problems: Vec<Problem> = inputs.targets.iter().map(pose).collect();
-    desk.crawl_ahead(&problems, &names);
-    agree::agree(&kept, inputs.manifest.resolution, &mut |preferences| solve_each(&problems, preferences, desk, sdists))
-}
-
-fn solve_each(
-    problems: &[Problem],
-    mut preferences: BTreeMap<PackageName, Version>,
-    desk: &mut Desk,
-    sdists: &mut Sdists<'_>,
-) -> Result<Vec<Solution>, Unsolved> {
-    let mut solutions = Vec::new();
-    for problem in problems {
-        let problem = Problem { preferences: preferences.clone(), ..problem.clone() };
-        for solution in desk.solve(&problem, sdists)? {
-            for (name, chosen) in &solution.packages {
-                preferences.entry(name.clone()).or_insert_with(|| chosen.version.clone());
-            }
-            solutions.push(solution);
-        }
-    }
-    solutions.sort_by(|a, b| a.target.cmp(&b.target));
-    Ok(solutions)
 }
 
 /// Holds the files against the digests that a requirements file demands.

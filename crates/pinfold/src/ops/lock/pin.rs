@@ -75,7 +75,7 @@ impl<'a> Pinner<'a> {
     }
 
     fn resolved(&mut self, chosen: &Chosen) -> Result<Resolved, Failure> {
-        let direct = self.directs.get(&chosen.file.url.to_safe_url()).map(|file| file.direct.clone());
+        let direct = self.directs.of(&chosen.file).map(|file| file.direct.clone());
         Ok(Resolved {
             version: chosen.version.clone(),
             file: self.file(&chosen.file, &chosen.origin)?,
@@ -90,7 +90,7 @@ impl<'a> Pinner<'a> {
 
     /// Returns true if the file is required by URL or path.
     pub(super) fn is_direct(&self, file: &PageFile) -> bool {
-        self.directs.get(&file.url.to_safe_url()).is_some()
+        self.directs.of(file).is_some()
     }
 
     /// Pins one file.
@@ -98,10 +98,10 @@ impl<'a> Pinner<'a> {
     /// # Errors
     /// As [`Pinner::resolution`].
     pub(super) fn file(&mut self, file: &PageFile, origin: &Origin) -> Result<LockedFile, Failure> {
-        let url = file.url.to_safe_url();
-        if let Some(direct) = self.directs.get(&url) {
+        if let Some(direct) = self.directs.of(file) {
             return Ok(direct.locked.clone());
         }
+        let url = file.url.to_safe_url();
         origin.check(&url).map_err(|e| {
             Failure::refused("origin-mismatch", format!("refused `{}`: its host is not of its index", file.filename))
                 .with("from", url.without_query())

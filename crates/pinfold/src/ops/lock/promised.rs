@@ -5,6 +5,7 @@
 //! What is locked is built all the same, because the lock has the digest of what the build gives; the promise is held against
 //! it there. The sdist is fetched into the store, so nothing of it is read before its digest matched.
 
+use bytes::Bytes;
 use pinfold_artifact::{Artifact, Origin, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_packaging::{Metadata, PageFile, Requirement};
@@ -52,7 +53,7 @@ pub(super) fn remembered(
     if headers.is_empty() {
         return Ok(Some(Promise::None(Vec::new())));
     }
-    let fact = MetadataFact::of_headers(headers, Sha256::from_bytes(*sha256), file)?;
+    let fact = MetadataFact::of_headers(Bytes::copy_from_slice(headers), Sha256::from_bytes(*sha256), file)?;
     Ok(Some(Promise::Given(Box::new(fact))))
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
@@ -35,7 +36,7 @@ pub(super) struct MetadataFact {
     /// Its digest.
     pub(super) sha256: Sha256,
     /// Its bytes, or of a recorded one the headers that matter.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
 }
 
 /// The answer to a question.
@@ -83,10 +84,10 @@ pub(super) struct Readings(Arc<Mutex<BTreeMap<Sha256, Arc<Metadata>>>>);
 
 impl Readings {
     /// Returns what METADATA says of which the headers were kept and the digest of the whole; each digest is read once.
-    fn of_headers(&self, headers: &[u8], sha256: Sha256, file: &PageFile) -> Result<MetadataFact, Failure> {
+    fn of_headers(&self, headers: Bytes, sha256: Sha256, file: &PageFile) -> Result<MetadataFact, Failure> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(metadata) = known().get(&sha256).cloned() {
-            return Ok(MetadataFact { metadata, sha256, bytes: headers.to_vec() });
+            return Ok(MetadataFact { metadata, sha256, bytes: headers });
         }
         let fact = MetadataFact::of_headers(headers, sha256, file)?;
         known().insert(sha256, Arc::clone(&fact.metadata));
@@ -257,17 +258,18 @@ impl MetadataFact {
     ///
     /// # Errors
     /// Exit 3 if it cannot be read: whoever published it must not be locked by guessing.
-    pub(super) fn new(bytes: Vec<u8>, file: &PageFile) -> Result<Self, Failure> {
+    pub(super) fn new(bytes: impl Into<Bytes>, file: &PageFile) -> Result<Self, Failure> {
+        let bytes = bytes.into();
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(&bytes).into());
-        Self::of_headers(&bytes, sha256, file)
+        Self::of_headers(bytes, sha256, file)
     }
 
     /// Reads METADATA of which only the headers were kept on which a resolution can depend, and the digest of all of it.
     ///
     /// # Errors
     /// As [`MetadataFact::new`].
-    pub(super) fn of_headers(bytes: &[u8], sha256: Sha256, file: &PageFile) -> Result<Self, Failure> {
-        let metadata = Metadata::parse(bytes).map_err(|e| {
+    pub(super) fn of_headers(bytes: Bytes, sha256: Sha256, file: &PageFile) -> Result<Self, Failure> {
+        let metadata = Metadata::parse(&bytes).map_err(|e| {
             let cause = Failure::of(Exit::Refused, &e);
             Failure {
                 code: Some(e.refusal_code().unwrap_or("bad-metadata").to_owned()),
@@ -277,7 +279,7 @@ impl MetadataFact {
             .with("file", &file.filename)
             .help("pin another version of the project, or constrain it away from this one")
         })?;
-        Ok(Self { metadata: Arc::new(metadata), sha256, bytes: bytes.to_vec() })
+        Ok(Self { metadata: Arc::new(metadata), sha256, bytes })
     }
 
     /// Holds what METADATA says against the file's name (IX12).
@@ -350,7 +352,7 @@ fn remembered_metadata(
     else {
         return Ok(None);
     };
-    readings.of_headers(headers, Sha256::from_bytes(*sha256), file).map(Some)
+    readings.of_headers(kept.slice_ref(headers), Sha256::from_bytes(*sha256), file).map(Some)
 }
 
 /// Returns what tells the bytes of a file from those that an index may list under its name later.

@@ -14,7 +14,7 @@ use pinfold_fetch::Fetcher;
 use pinfold_install::Interpreter;
 use pinfold_lock::{Accepted, BuildTool};
 use pinfold_packaging::{PackageName, PageFile, PythonMinor, Requirement, Specifiers, Target, Version};
-use pinfold_resolve::{Problem, Root, RootReason};
+use pinfold_resolve::{Order, Problem, Root, RootReason};
 use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
@@ -307,7 +307,7 @@ pub(super) fn tools(
         written: "[build-system]".to_owned(),
     };
     let problem = Problem { target: target.clone(), roots: requires.iter().map(root).collect(), ..common.clone() };
-    let solutions = desk.solve(&problem, &mut NoBuilds)?;
+    let solutions = desk.solve(&problem, &mut Order::default(), &mut NoBuilds)?;
     let Some(solution) = solutions.first().filter(|_| solutions.len() == 1) else {
         let headline = format!("the build requirements differ between patch releases of Python on {target}");
         return Err(Failure::new(Exit::No, headline).help("narrow `requires-python`").into());
