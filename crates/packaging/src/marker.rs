@@ -87,6 +87,11 @@ impl Marker {
         self.tree.is_true()
     }
 
+    /// Returns true if the marker holds nowhere as long as no extra is wanted.
+    pub fn needs_extra(&self) -> bool {
+        !self.tree.evaluate_extras(&[])
+    }
+
     /// Returns what the marker says about an environment in which the extras are wanted.
     ///
     /// Where the answer depends on something that the environment does not know (`platform_release`), it is true if any

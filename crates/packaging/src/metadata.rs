@@ -10,7 +10,9 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
+use bytes::Bytes;
 use pinfold_artifact::Limits;
 
 use crate::version::shown;
@@ -20,17 +22,20 @@ use crate::{
 };
 
 /// The fields of METADATA that a resolution needs.
+///
+/// Most requirements of most projects are those of extras that nobody wants. What was read whole once can be [kept](Self::kept)
+/// so that it is read again without them, until somebody wants an extra; [`Self::whole`] has all of it then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     /// The project.
     pub name: PackageName,
     /// The version.
     pub version: Version,
-    /// What it requires.
+    /// What it requires; of kept METADATA only what may hold where no extra is wanted.
     pub requires_dist: Vec<Requirement>,
     /// The Python versions that it accepts.
     pub requires_python: Option<Specifiers>,
-    /// The extras that it has.
+    /// The extras that it has; none of kept METADATA.
     pub provides_extras: BTreeSet<ExtraName>,
     /// `Metadata-Version`, major and minor.
     pub metadata_version: (u32, u32),
@@ -38,6 +43,17 @@ pub struct Metadata {
     pub dynamic: BTreeSet<String>,
     /// What was broken and how it was read.
     pub repairs: Vec<Repair>,
+    /// Where requirements and names of extras are that were not read yet.
+    rest: Rest,
+}
+
+/// What was not read of METADATA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Rest {
+    /// Nothing.
+    Nothing,
+    /// Requirements that only hold where an extra is wanted, and which extras there are: these are the headers with all of it.
+    OfExtras { headers: Bytes, whole: OnceLock<Result<Box<Metadata>, MetadataError>> },
 }
 
 /// Why bytes are no METADATA.
@@ -128,6 +144,69 @@ impl Metadata {
             draft.add(field)?;
         }
         draft.finish()
+    }
+
+    /// Returns METADATA in the form in which [`Self::parse_kept`] reads it: what is read at once, an empty line, all of it.
+    /// `headers` are those that this was read from.
+    pub fn kept(&self, headers: &str) -> String {
+        match self.own_headers(headers) {
+            Some(own) => format!("{own}\n{headers}"),
+            None => format!("\n{headers}"),
+        }
+    }
+
+    /// Returns the headers without those that only an extra needs; nothing where that saves nothing, or where what is left does
+    /// not say the same.
+    fn own_headers(&self, headers: &str) -> Option<String> {
+        let mut needs_extra = self.requires_dist.iter().map(|requirement| requirement.marker.needs_extra());
+        let (mut own, mut keeping) = (String::new(), true);
+        for line in headers.lines().take_while(|line| !line.is_empty()) {
+            if !line.starts_with([' ', '\t']) {
+                let is_of = |field: &str| line.get(..field.len()).is_some_and(|head| head.eq_ignore_ascii_case(field));
+                let is_of_extra = is_of("Requires-Dist:") && needs_extra.next().unwrap_or_default();
+                keeping = !is_of_extra && !is_of("Provides-Extra:");
+            }
+            if keeping {
+                own.extend([line, "\n"]);
+            }
+        }
+        let without_extras = self.requires_dist.iter().filter(|requirement| !requirement.marker.needs_extra());
+        let requires_dist = without_extras.cloned().collect();
+        let expected = Self { requires_dist, provides_extras: BTreeSet::new(), ..self.clone() };
+        (own.len() < headers.len() && Self::parse(own.as_bytes()).is_ok_and(|read| read == expected)).then_some(own)
+    }
+
+    /// Splits what [`Self::kept`] returned: what is read at once, and everything.
+    pub fn split_kept(kept: &[u8]) -> Option<(&[u8], &[u8])> {
+        if let Some(headers) = kept.strip_prefix(b"\n") {
+            return Some((headers, headers));
+        }
+        let end = kept.windows(2).position(|pair| pair == b"\n\n")?;
+        Some((&kept[..=end], &kept[end + 2..]))
+    }
+
+    /// Reads METADATA that was read before and [kept](Self::kept): without what only an extra needs.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_kept(kept: &Bytes) -> Result<Self, MetadataError> {
+        let (own, headers) = Self::split_kept(kept).unwrap_or((kept, kept));
+        let mut metadata = Self::parse(own)?;
+        if own.len() < headers.len() {
+            metadata.rest = Rest::OfExtras { headers: kept.slice_ref(headers), whole: OnceLock::new() };
+        }
+        Ok(metadata)
+    }
+
+    /// Returns the same with every requirement and extra, if some were not read yet.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn whole(&self) -> Result<&Self, &MetadataError> {
+        match &self.rest {
+            Rest::Nothing => Ok(self),
+            Rest::OfExtras { headers, whole } => whole.get_or_init(|| Self::parse(headers).map(Box::new)).as_deref(),
+        }
     }
 
     /// Returns true if an sdist's PKG-INFO binds its wheels (PEP 643): version 2.2 or later, and none of `Requires-Dist`,
@@ -324,6 +403,7 @@ impl Draft {
             metadata_version,
             dynamic: self.dynamic,
             repairs: self.repairs,
+            rest: Rest::Nothing,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use pinfold_packaging::{ExtraName, PackageName, Version};
+use pinfold_packaging::{ExtraName, Metadata, PackageName, Version};
 use pubgrub::SelectedDependencies;
 
 use crate::candidates::Project;
@@ -73,7 +73,8 @@ fn choose(project: &Project<'_>, version: &Version) -> Option<Chosen> {
 
 impl Answer {
     fn warn_extra(&mut self, project: &Project<'_>, version: &Version, extra: &ExtraName) {
-        let known = project.chosen(version).is_some_and(|(_, metadata)| metadata.provides_extras.contains(extra));
+        let provides = |metadata: &Metadata| metadata.whole().is_ok_and(|read| read.provides_extras.contains(extra));
+        let known = project.chosen(version).is_some_and(|(_, metadata)| provides(metadata));
         if !known {
             let (name, version, extra) = (project.name.clone(), version.clone(), extra.clone());
             self.solution.warnings.insert(Warning::UnknownExtra { name, version, extra });

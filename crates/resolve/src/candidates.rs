@@ -216,7 +216,8 @@ impl<'f> Projects<'f> {
         let none = BTreeSet::new();
         let wanted: BTreeSet<ExtraName> = extra.into_iter().cloned().collect();
         let mut demands = Vec::new();
-        for requirement in &metadata.requires_dist {
+        let read = if extra.is_some() { whole(name, version, metadata)? } else { metadata };
+        for requirement in &read.requires_dist {
             let plain = self.prepared.demand(requirement, &none);
             let demand = match (extra, plain) {
                 (None, plain) => plain,
@@ -238,6 +239,14 @@ impl<'f> Projects<'f> {
         }
         Ok(demands)
     }
+}
+
+/// Returns METADATA with what only extras need.
+fn whole<'f>(name: &PackageName, version: &Version, metadata: &'f Metadata) -> Result<&'f Metadata, Stop> {
+    metadata.whole().map_err(|error| {
+        let (name, version, reason) = (name.clone(), version.clone(), error.to_string());
+        Stop::Refused(Refusal::UnreadableExtras { name, version, reason })
+    })
 }
 
 impl<'f> Project<'f> {

@@ -73,6 +73,16 @@ pub enum Refusal {
         /// The version in the metadata.
         found_version: Version,
     },
+    /// METADATA was read whole and kept, and what its extras need cannot be read again.
+    #[error("what the extras of `{name}` {version} need cannot be read from the cache any more: {reason}")]
+    UnreadableExtras {
+        /// The project.
+        name: PackageName,
+        /// The version.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
     /// The index holds the project to be dangerous (PEP 792, attack IX43).
     #[error("`{name}` is quarantined by {}{}", origin.index(), reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
     Quarantined {
@@ -92,6 +102,7 @@ impl Refusal {
             Self::DirectUrl { .. } => Some("direct-url"),
             Self::ForeignMetadata { .. } => Some("metadata-mismatch"),
             Self::Quarantined { .. } => Some("quarantined"),
+            Self::UnreadableExtras { .. } => Some("bad-metadata"),
         }
     }
 }

@@ -33,6 +33,25 @@ fn reads_what_a_resolution_needs() {
 }
 
 #[test]
+fn what_was_kept_is_read_without_what_only_an_extra_needs_until_that_is_asked_for() {
+    let fields = "Requires-Dist: a\nRequires-Dist: b; extra == 'x'\nRequires-Dist: c; extra == 'x' or os_name == 'nt'\n\
+                  Requires-Dist: d ;\n  extra == 'y'\nRequires-Dist: e; extra != 'x'\nProvides-Extra: x\nProvides-Extra: y\n";
+    let headers = format!("{HEAD}{fields}");
+    let whole = Metadata::parse(headers.as_bytes()).unwrap();
+    let kept = Metadata::parse_kept(&whole.kept(&headers).into()).unwrap();
+    assert_eq!(requirements(&kept), ["a", "c; extra == 'x' or os_name == 'nt'", "e; extra != 'x'"]);
+    assert!(kept.provides_extras.is_empty(), "nobody has asked");
+    assert_eq!(kept.whole(), Ok(&whole));
+    // Nothing is left out, so nothing is read twice; and where something was broken, that has to be told.
+    for fields in ["Requires-Dist: a\n", "Requires-Dist: b>=3.6.*; extra == 'x'\nProvides-Extra: x\n"] {
+        let headers = format!("{HEAD}{fields}");
+        let whole = Metadata::parse(headers.as_bytes()).unwrap();
+        let kept = Metadata::parse_kept(&whole.kept(&headers).into()).unwrap();
+        assert_eq!((&kept, kept.whole()), (&whole, Ok(&whole)));
+    }
+}
+
+#[test]
 fn reads_every_line_ending_and_a_byte_order_mark() {
     for text in [
         "\u{feff}Metadata-Version: 1.1\r\nName: a\r\nVersion: 1\r\nRequires-Dist: b\r\n\r\nx",
@@ -166,6 +185,41 @@ fn resolver_blow_up_is_bounded() {
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     let huge = vec![b'x'; usize::try_from(Limits::METADATA_BYTES).unwrap() + 1];
     assert_eq!(Metadata::parse(&huge).unwrap_err().refusal_code(), Some("metadata-limit"));
+}
+
+/// A line of METADATA that is no header to one reader or another, or ends where it should not.
+fn odd_line() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "Requires-Dist: a\n",
+        "Requires-Dist: b; extra == 'x'\n",
+        "requires-dist: c; extra == 'x'\rRequires-Dist: d\r\n",
+        "Requires-Dist: e;\n extra == 'x'\n",
+        "Requires-Dist: f;\r\textra == 'y'\n",
+        "Requires-Dist: g>=3.6.*; extra == 'x'\n",
+        "Provides-Extra: x\n",
+        "Provides-Extra: x\rRequires-Dist: h; extra == 'x'\n",
+        "Summary: \u{2028}text\rRequires-Dist: i\n",
+        "Dynamic: \u{85}x\n",
+        " continued\n",
+        "no field\n",
+        "\n",
+        "\r",
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_kept_says_the_same_in_the_end(lines in prop::collection::vec(odd_line(), 0..8)) {
+        let headers = format!("{HEAD}{}", lines.concat());
+        if let Ok(whole) = Metadata::parse(headers.as_bytes()) {
+            let kept = Metadata::parse_kept(&whole.kept(&headers).into()).unwrap();
+            prop_assert_eq!(kept.whole(), Ok(&whole));
+            let own: Vec<&Requirement> = whole.requires_dist.iter().filter(|one| !one.marker.needs_extra()).collect();
+            prop_assert!(own.iter().all(|one| kept.requires_dist.contains(one)), "{:?}", kept);
+        }
+    }
 }
 
 proptest! {

@@ -211,16 +211,14 @@ impl Recipe {
             repairs.extend(own);
             requires_dist.push(requirement);
         }
-        Ok(Metadata {
-            name: self.called.clone().unwrap_or_else(|| name.clone()),
-            version: version.parse().unwrap(),
-            requires_dist,
-            requires_python: self.metadata_python.clone(),
-            provides_extras: self.extras.clone(),
-            metadata_version: (2, 1),
-            dynamic: BTreeSet::new(),
-            repairs,
-        })
+        let mut metadata = Metadata::parse(b"Metadata-Version: 2.1\nName: none\nVersion: 0\n").unwrap();
+        metadata.name = self.called.clone().unwrap_or_else(|| name.clone());
+        metadata.version = version.parse().unwrap();
+        metadata.requires_dist = requires_dist;
+        metadata.requires_python = self.metadata_python.clone();
+        metadata.provides_extras = self.extras.clone();
+        metadata.repairs = repairs;
+        Ok(metadata)
     }
 
     fn read(&mut self, word: &str) {

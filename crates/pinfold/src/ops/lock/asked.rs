@@ -33,14 +33,14 @@ pub(super) fn asked(
         asked.add(Asker::Overrides, inputs.text_of(replacement));
     }
     // Most files serve several targets, and most files of a version have one METADATA: each requirement is written once.
-    let mut written: BTreeSet<(Sha256, usize)> = BTreeSet::new();
+    let mut written: BTreeSet<(Sha256, bool, usize)> = BTreeSet::new();
     for solution in solutions {
         let environment = solution.target.marker_environment();
         let wanted = wanted_extras(inputs, solution, &environment, known);
         for (name, chosen) in &solution.packages {
             let Some(fact) = known.get(&chosen.file.filename) else { continue };
             for (position, requirement) in holding(solution, name, &environment, &wanted, known) {
-                if written.insert((fact.sha256, position)) {
+                if written.insert((fact.sha256, wanted.contains_key(name), position)) {
                     let by = Asker::Package(name.clone(), chosen.version.clone());
                     asked.add(by, requirement.to_string());
                 }
@@ -48,6 +48,16 @@ pub(super) fn asked(
         }
     }
     asked
+}
+
+static NONE: BTreeSet<ExtraName> = BTreeSet::new();
+
+/// Returns what METADATA requires: where no extra is wanted, what only extras need is not looked at.
+fn requirements<'a>(fact: &'a MetadataFact, extras: &BTreeSet<ExtraName>) -> &'a [Requirement] {
+    let own = &fact.metadata;
+    // Where an extra is wanted, the resolver has read all of it already.
+    let read = if extras.is_empty() { own } else { own.whole().unwrap_or(own) };
+    &read.requires_dist
 }
 
 type Extras<'a> = BTreeMap<&'a PackageName, BTreeSet<ExtraName>>;
@@ -60,11 +70,10 @@ fn holding<'a>(
     wanted: &'a Extras<'_>,
     known: &'a BTreeMap<ArtifactFilename, MetadataFact>,
 ) -> impl Iterator<Item = (usize, &'a Requirement)> {
-    static NONE: BTreeSet<ExtraName> = BTreeSet::new();
     let chosen = solution.packages.get(name);
     let extras = wanted.get(name).unwrap_or(&NONE);
     let metadata = chosen.and_then(|chosen| known.get(&chosen.file.filename));
-    let requirements = metadata.into_iter().flat_map(|fact| fact.metadata.requires_dist.iter().enumerate());
+    let requirements = metadata.into_iter().flat_map(|fact| requirements(fact, extras).iter().enumerate());
     requirements.filter(move |(_, requirement)| {
         chosen.is_some_and(|chosen| chosen.dependencies.contains(&requirement.name))
             && (requirement.marker.is_always()

@@ -15,7 +15,7 @@ use sha2::Digest;
 use super::direct::Directs;
 use super::pages::Reach;
 use super::pin::Pinner;
-use super::recording::dependency_headers;
+use super::recording::headers_of;
 use super::source::{MetadataFact, digest_tag};
 use crate::exit::Failure;
 use crate::world::World;
@@ -70,15 +70,15 @@ pub(super) fn fetched(world: &World, fetcher: &Fetcher, file: &PageFile, origin:
     let claims = pinfold_build::claims(&stored).map_err(|error| {
         Failure::from(error).with("file", &file.filename).with("from", file.url.to_safe_url().without_query())
     })?;
-    let binding = claims.pkg_info.as_ref().filter(|bytes| binding(bytes).is_some());
-    let (sha256, headers) = match binding {
-        Some(bytes) => (Sha256::from_bytes(sha2::Sha256::digest(bytes).into()), dependency_headers(bytes)),
+    let binding = claims.pkg_info.as_ref().and_then(|bytes| Some((bytes, binding(bytes)?)));
+    let (sha256, headers) = match &binding {
+        Some((bytes, said)) => (Sha256::from_bytes(sha2::Sha256::digest(bytes).into()), headers_of(bytes, said)),
         None => (Sha256::from_bytes([0; 32]), String::new()),
     };
     let kept = [&digest_tag(file)[..], sha256.as_bytes(), headers.as_bytes()].concat();
     fetcher.remember(PROMISE_KIND, origin, &file.url.to_safe_url(), kept.into())?;
     match binding {
-        Some(bytes) => Ok(Promise::Given(Box::new(MetadataFact::new(bytes.clone(), file)?))),
+        Some((bytes, _)) => Ok(Promise::Given(Box::new(MetadataFact::new(bytes.clone(), file)?))),
         None => {
             // The lock pins what the build needs too. What is wrong with it is told by the build.
             let tools = pinfold_build::requirements(&stored, None).map(|system| system.requires).unwrap_or_default();

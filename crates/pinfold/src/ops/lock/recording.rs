@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256};
 use pinfold_manifest::UploadTime;
 use pinfold_packaging::{
-    CoreMetadata, DistributionFilename, PackageName, PageFile, ProjectState, ProjectStatus, SimplePage, Specifiers,
+    CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, ProjectState, ProjectStatus, SimplePage,
+    Specifiers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -284,8 +285,15 @@ fn relative(base: &SafeUrl, url: &SafeUrl) -> String {
     base.as_url().make_relative(url.as_url()).unwrap_or_else(|| url.to_string())
 }
 
-/// Keeps of a METADATA file the headers on which a resolution can depend, unfolded, in their order.
-pub(super) fn dependency_headers(metadata: &[u8]) -> String {
+/// Returns the headers of METADATA on which a resolution can depend; or all of it, where these alone would say something else.
+pub(super) fn headers_of(bytes: &[u8], metadata: &Metadata) -> String {
+    let headers = dependency_headers(bytes);
+    let says_the_same = Metadata::parse(headers.as_bytes()).is_ok_and(|read| metadata.whole() == Ok(&read));
+    if says_the_same { headers } else { String::from_utf8_lossy(bytes).into_owned() }
+}
+
+/// Keeps of a METADATA file the headers on which a resolution can depend, in their order.
+fn dependency_headers(metadata: &[u8]) -> String {
     const KEPT: [&str; 7] =
         ["dynamic", "metadata-version", "name", "provides-extra", "requires-dist", "requires-python", "version"];
     let text = String::from_utf8_lossy(metadata);
@@ -352,11 +360,32 @@ pub(super) fn of(
         sdists.known().get(filename).is_some_and(|built| built.metadata.sha256 == fact.sha256)
     };
     for (filename, fact) in desk.metadata().iter().filter(|(filename, fact)| !built(*filename, fact)) {
-        let headers = dependency_headers(&fact.bytes);
+        let headers = headers_of(&fact.bytes, &fact.metadata);
         recording.metadata.insert(filename.clone(), RecordedMetadata { sha256: fact.sha256, headers });
     }
     recording.sdists = sdists.known().clone();
     recording.seen = indexes.first_seen().map(|first_seen| first_seen.now().to_string());
     recording.direct = directs.recorded().clone();
     Ok(recording)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_that_are_kept_say_what_all_of_it_says() {
+        let head = "Metadata-Version: 2.1\nName: a\nVersion: 1\n";
+        for text in [
+            format!("{head}Summary: x\nRequires-Dist: b\n\nRequires-Dist: evil\n"),
+            // Python ends a line here, and another reader does not.
+            format!("{head}Summary: x\rRequires-Dist: b\n"),
+            format!("\u{feff}{head}Requires-Dist: b;\r\n os_name == 'nt'\r\n"),
+        ] {
+            let whole = Metadata::parse(text.as_bytes()).unwrap();
+            let headers = headers_of(text.as_bytes(), &whole);
+            assert_eq!(Metadata::parse(headers.as_bytes()).unwrap(), whole, "{headers:?}");
+            assert_eq!(whole.requires_dist.len(), 1);
+        }
+    }
 }

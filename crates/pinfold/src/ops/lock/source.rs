@@ -14,7 +14,7 @@ use pinfold_artifact::{Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_manifest::UploadTime;
 use pinfold_packaging::{
-    CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Releases, Requirement, Version,
+    CoreMetadata, DistributionFilename, Metadata, MetadataError, PackageName, PageFile, Releases, Requirement, Version,
 };
 use pinfold_resolve::Question;
 use sha2::Digest;
@@ -22,7 +22,7 @@ use sha2::Digest;
 use super::indexes::Indexes;
 use super::pages::{self, Reach, Relevance};
 use super::promised::{self, Promise};
-use super::recording::{Recording, dependency_headers};
+use super::recording::{Recording, headers_of};
 use super::went_back::Serials;
 use super::wheel_end;
 use crate::exit::{Exit, Failure};
@@ -83,15 +83,17 @@ pub(super) enum Source {
 pub(super) struct Readings(Arc<Mutex<BTreeMap<Sha256, Arc<Metadata>>>>);
 
 impl Readings {
-    /// Returns what METADATA says of which the headers were kept and the digest of the whole; each digest is read once.
-    fn of_headers(&self, headers: Bytes, sha256: Sha256, file: &PageFile) -> Result<MetadataFact, Failure> {
+    /// Returns what METADATA says that was kept, and the digest of the whole; each digest is read once.
+    fn of_kept(&self, kept: &Bytes, sha256: Sha256, file: &PageFile) -> Result<MetadataFact, Failure> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, headers) = Metadata::split_kept(kept).unwrap_or((kept, kept));
+        let bytes = kept.slice_ref(headers);
         if let Some(metadata) = known().get(&sha256).cloned() {
-            return Ok(MetadataFact { metadata, sha256, bytes: headers });
+            return Ok(MetadataFact { metadata, sha256, bytes });
         }
-        let fact = MetadataFact::of_headers(headers, sha256, file)?;
-        known().insert(sha256, Arc::clone(&fact.metadata));
-        Ok(fact)
+        let metadata = Arc::new(Metadata::parse_kept(kept).map_err(|error| unreadable(&error, file))?);
+        known().insert(sha256, Arc::clone(&metadata));
+        Ok(MetadataFact { metadata, sha256, bytes })
     }
 }
 
@@ -269,16 +271,7 @@ impl MetadataFact {
     /// # Errors
     /// As [`MetadataFact::new`].
     pub(super) fn of_headers(bytes: Bytes, sha256: Sha256, file: &PageFile) -> Result<Self, Failure> {
-        let metadata = Metadata::parse(&bytes).map_err(|e| {
-            let cause = Failure::of(Exit::Refused, &e);
-            Failure {
-                code: Some(e.refusal_code().unwrap_or("bad-metadata").to_owned()),
-                details: cause.details,
-                ..cause
-            }
-            .with("file", &file.filename)
-            .help("pin another version of the project, or constrain it away from this one")
-        })?;
+        let metadata = Metadata::parse(&bytes).map_err(|error| unreadable(&error, file))?;
         Ok(Self { metadata: Arc::new(metadata), sha256, bytes })
     }
 
@@ -301,6 +294,14 @@ impl MetadataFact {
     }
 }
 
+fn unreadable(error: &MetadataError, file: &PageFile) -> Failure {
+    let cause = Failure::of(Exit::Refused, error);
+    let code = Some(error.refusal_code().unwrap_or("bad-metadata").to_owned());
+    Failure { code, details: cause.details, ..cause }
+        .with("file", &file.filename)
+        .help("pin another version of the project, or constrain it away from this one")
+}
+
 pub(super) fn missing(what: &str) -> Failure {
     Failure::new(Exit::Input, format!("the recording has no answer for `{what}`"))
         .help("the inputs are not those that were recorded: record again with `pinfold lock --record FILE`")
@@ -314,8 +315,8 @@ fn foreign_file(file: &PageFile, url: &SafeUrl, error: &pinfold_artifact::Origin
 }
 
 /// The form under which METADATA is remembered: the digest that the page gave the file, or zeros; the digest of METADATA; the
-/// headers on which a resolution can depend.
-const METADATA_KIND: &str = "metadata-2";
+/// headers on which a resolution can depend, as [`Metadata::kept`] writes them.
+const METADATA_KIND: &str = "metadata-3";
 
 fn wheel_metadata(
     (fetcher, readings): (&Fetcher, &Readings),
@@ -331,7 +332,7 @@ fn wheel_metadata(
         None => wheel_end::metadata(fetcher, file, url, origin)?,
     };
     let fact = MetadataFact::new(bytes, file)?;
-    let headers = dependency_headers(&fact.bytes);
+    let headers = fact.metadata.kept(&headers_of(&fact.bytes, &fact.metadata));
     let kept = [&digest_tag(file)[..], fact.sha256.as_bytes(), headers.as_bytes()].concat();
     fetcher.remember(METADATA_KIND, origin, url, kept.into())?;
     Ok(fact)
@@ -352,7 +353,7 @@ fn remembered_metadata(
     else {
         return Ok(None);
     };
-    readings.of_headers(kept.slice_ref(headers), Sha256::from_bytes(*sha256), file).map(Some)
+    readings.of_kept(&kept.slice_ref(headers), Sha256::from_bytes(*sha256), file).map(Some)
 }
 
 /// Returns what tells the bytes of a file from those that an index may list under its name later.

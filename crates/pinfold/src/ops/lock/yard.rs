@@ -23,7 +23,7 @@ use super::desk::{Builder, Desk, Ring, Sdist, Unsolved};
 use super::direct::Directs;
 use super::pin::Pinner;
 use super::promised;
-use super::recording::{RecordedMetadata, RecordedSdist, dependency_headers};
+use super::recording::{RecordedMetadata, RecordedSdist, headers_of};
 use super::source::{MetadataFact, Source};
 use crate::exit::{Exit, Failure};
 use crate::ops::builds::{in_bench, make_tools};
@@ -236,7 +236,10 @@ impl Yard {
             )?;
         }
         Ok(RecordedSdist {
-            metadata: RecordedMetadata { sha256: metadata.sha256, headers: dependency_headers(&metadata.bytes) },
+            metadata: RecordedMetadata {
+                sha256: metadata.sha256,
+                headers: headers_of(&metadata.bytes, &metadata.metadata),
+            },
             backend: run.system.backend.clone(),
             backend_path: run.system.backend_path.clone(),
             requires: requires.iter().map(ToString::to_string).collect(),
