@@ -1,7 +1,7 @@
 //! Same inputs, same bytes: whatever the order and the delay of answers, the machine, the user, the place, the number of
 //! processors, the form of the pages and what the cache has.
 
-use pinfold_testkit::{Fault, Index, PageFormats, Python, SdistRecipe, TempHome};
+use pinfold_testkit::{Fault, Index, PageFormats, Python, SdistRecipe, TempHome, WheelRecipe};
 
 use crate::project::{PINFOLD, Project};
 
@@ -220,4 +220,30 @@ fn a_lock_is_made_again_offline_and_nothing_is_asked() {
         assert_eq!(project.home.read("pylock.toml"), lock);
     }
     assert!(project.server.requests().is_empty());
+}
+
+#[test]
+fn what_the_cache_has_of_metadata_says_what_all_of_it_said() {
+    let text = |name: &str| format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n");
+    // Python ends a line at a lone carriage return; other readers do not.
+    let hidden = format!("{}Summary: x\rRequires-Dist: behind\n", text("hidden"));
+    let marked = format!("\u{feff}{}Requires-Dist: wants[more]\n", text("marked"));
+    let wants = "Requires-Dist: plain\nRequires-Dist: extra-more; extra == 'more'\nRequires-Dist: extra-less;\n extra == 'less'\n\
+                 Provides-Extra: more\nProvides-Extra: less\n";
+    let wheel =
+        |index: Index, name: &str, text: &str| index.wheel_from(WheelRecipe::new(name, "1.0").metadata_text(text));
+    let index = wheel(wheel(Index::new(), "hidden", &hidden), "marked", &marked);
+    let index = wheel(index, "wants", &format!("{}{wants}", text("wants")));
+    let index =
+        ["behind", "plain", "extra-more", "extra-less"].iter().fold(index, |index, name| index.wheel(name, "1.0"));
+    let project = Project::with(index, &["hidden", "marked"], THREE, "");
+    let lock = project.lock();
+    for name in ["behind", "plain", "extra-more"] {
+        assert!(lock.contains(&format!("name = \"{name}\"")), "{name}: {lock}");
+    }
+    assert!(!lock.contains("extra-less"), "{lock}");
+    for _ in 0..2 {
+        std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+        assert_eq!(project.lock(), lock);
+    }
 }
