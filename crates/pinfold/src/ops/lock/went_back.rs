@@ -231,6 +231,7 @@ impl Locked<'_> {
             sha256: Some(self.file.sha256),
             upload_time: self.file.upload_time,
             requires_python: None,
+            broken_python: None,
             yanked: None,
             core_metadata: CoreMetadata::Absent,
         })
