@@ -1,15 +1,15 @@
 //! Dependency groups (PEP 735) and extras, with what they include put in place.
 //!
 //! A group includes another by `{ include-group = "test" }`, an extra (or group) an extra of the same application by naming
-//! the application: `all = ["app[gpu,web]"]`; so may the application's own dependencies. A cycle is an error, and so is a name
-//! that does not exist. What is included twice over is there once.
+//! the application: `all = ["app[gpu,web]"]`; so may the application's own dependencies. A marker there is a condition of all
+//! that is included. A cycle is an error, and so is a name that does not exist. What is included twice over is there once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
-use pinfold_packaging::{ExtraName, GroupName, PackageName};
+use pinfold_packaging::{ExtraName, GroupName, Marker, PackageName};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -89,12 +89,12 @@ impl Sections {
         let mut direct = Collected::default();
         for dependency in std::mem::take(&mut manifest.dependencies) {
             let range = document.range_at(dependency.line, dependency.column);
-            expansion.requirement(&dependency, &range, &mut direct)?;
+            expansion.requirement(&dependency, &range, &Marker::always(), &mut direct)?;
         }
         manifest.dependencies = direct.requirements;
         for name in self.extras.keys() {
             let mut collected = Collected::default();
-            expansion.extra(name, &mut collected)?;
+            expansion.extra(name, &Marker::always(), &mut collected)?;
             manifest.extras.insert(name.clone(), collected.requirements);
         }
         for name in self.groups.keys() {
@@ -115,14 +115,15 @@ struct Collected {
     extra_path: Vec<ExtraName>,
     /// Those whose content is already there.
     seen_groups: BTreeSet<GroupName>,
-    seen_extras: BTreeSet<ExtraName>,
+    /// Each with the conditions under which it is.
+    seen_extras: BTreeMap<ExtraName, Vec<Marker>>,
 }
 
 struct Expansion<'s, 'd> {
     document: Document<'d>,
     sections: &'s Sections,
     application: Option<PackageName>,
-    /// Requirements in all groups and extras together.
+    /// Requirements in all groups and extras together, those that are includes too.
     total: usize,
 }
 
@@ -132,7 +133,9 @@ impl<'s> Expansion<'s, '_> {
         for item in self.sections.groups.get(name).into_iter().flatten() {
             match item {
                 Item::Group { name, range } => self.included_group(name, range, collected)?,
-                Item::Requirement { requirement, range } => self.requirement(requirement, range, collected)?,
+                Item::Requirement { requirement, range } => {
+                    self.requirement(requirement, range, &Marker::always(), collected)?;
+                }
             }
         }
         collected.group_path.pop();
@@ -140,15 +143,15 @@ impl<'s> Expansion<'s, '_> {
         Ok(())
     }
 
-    fn extra(&mut self, name: &ExtraName, collected: &mut Collected) -> Result<(), ManifestError> {
+    fn extra(&mut self, name: &ExtraName, condition: &Marker, collected: &mut Collected) -> Result<(), ManifestError> {
         collected.extra_path.push(name.clone());
         for item in self.sections.extras.get(name).into_iter().flatten() {
             if let Item::Requirement { requirement, range } = item {
-                self.requirement(requirement, range, collected)?;
+                self.requirement(requirement, range, condition, collected)?;
             }
         }
         collected.extra_path.pop();
-        collected.seen_extras.insert(name.clone());
+        collected.seen_extras.entry(name.clone()).or_default().push(condition.clone());
         Ok(())
     }
 
@@ -167,32 +170,41 @@ impl<'s> Expansion<'s, '_> {
         &mut self,
         requirement: &Sourced<Requested>,
         range: &Range<usize>,
+        condition: &Marker,
         collected: &mut Collected,
     ) -> Result<(), ManifestError> {
+        self.total += 1;
+        if self.total > INCLUDED_REQUIREMENTS {
+            return Err(self.document.error(range.clone(), ManifestErrorKind::IncludeDepth));
+        }
         let value = &requirement.value.requirement;
         let is_own = self.application.as_ref() == Some(&value.name);
         if is_own && value.extras.is_empty() && requirement.value.reference.is_none() {
             return Err(self.document.error(range.clone(), ManifestErrorKind::OwnName { name: value.name.clone() }));
         }
         if !is_own || value.extras.is_empty() {
-            self.total += 1;
-            if self.total > INCLUDED_REQUIREMENTS {
-                return Err(self.document.error(range.clone(), ManifestErrorKind::IncludeDepth));
-            }
-            collected.requirements.push(requirement.clone());
+            let mut requirement = requirement.clone();
+            requirement.value.requirement.marker = self.both(condition, &value.marker, range)?;
+            collected.requirements.push(requirement);
             return Ok(());
         }
-        if !value.specifiers.is_any() || requirement.value.reference.is_some() || !value.marker.is_always() {
+        if !value.specifiers.is_any() || requirement.value.reference.is_some() {
             return Err(self.document.error(range.clone(), ManifestErrorKind::SelfReference));
         }
+        let condition = self.both(condition, &value.marker, range)?;
         for extra in &value.extras {
             let known = self.sections.extras.keys();
             check_include(self.document, "extra", extra, range, &collected.extra_path, known)?;
-            if !collected.seen_extras.contains(extra) {
-                self.extra(extra, collected)?;
+            let seen = collected.seen_extras.get(extra).into_iter().flatten();
+            if !seen.into_iter().any(|seen| seen.is_always() || *seen == condition) {
+                self.extra(extra, &condition, collected)?;
             }
         }
         Ok(())
+    }
+
+    fn both(&self, first: &Marker, second: &Marker, range: &Range<usize>) -> Result<Marker, ManifestError> {
+        first.and(second).map_err(|error| self.document.error(range.clone(), error))
     }
 }
 
