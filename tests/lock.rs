@@ -537,6 +537,11 @@ fn a_file_whose_requires_python_cannot_be_read_is_passed_over() {
     project.write_manifest(&["a>=2"], THREE, "");
     let run = project.pinfold("lock").run().expect_code(1);
     run.expect_stderr("`a-2.0-py3-none-any.whl`: its requires-python cannot be read").expect_stderr("2 of its files");
+    // What is locked is held against its page.
+    project.write_manifest(&["a"], THREE, "");
+    project.server.update(&Index::new().wheel("a", "1.0").page_requires_python("about 3").wheel("a", "0.5"));
+    let run = project.pinfold("lock").arg("--check").run().expect_code(3).expect_stderr("error[index-rollback]");
+    run.expect_stderr("what the index says of it cannot be read any more");
     // Where the cutoff hides it, it is not missed.
     let index = Index::new().wheel("a", "1.0").uploaded("2024-01-01T00:00:00Z");
     let index = index.wheel("a", "2.0").uploaded("2024-06-01T00:00:00Z").page_requires_python("about 3");
@@ -546,6 +551,20 @@ fn a_file_whose_requires_python_cannot_be_read_is_passed_over() {
     }
     project.write_manifest(&["a"], "exclude-newer = \"2024-07-01T00:00:00Z\"", "");
     assert_eq!(warnings(project.pinfold("lock").arg("--upgrade").run()).len(), 1);
+}
+
+#[test]
+fn metadata_beside_a_file_with_a_query_is_found() {
+    let link = "../../files/a-1.0-py3-none-any.whl?download=1";
+    let index = Index::new().sidecars().wheel("a", "1.0").requires("b").link(link).wheel("b", "1.0");
+    let project = Project::new(index, &["a"]);
+    let lock = project.lock();
+    assert_eq!(entries(&lock), ["a 1.0", "b 1.0"]);
+    assert!(lock.contains("a-1.0-py3-none-any.whl?download=1"), "{lock}");
+    let asked: Vec<String> =
+        project.server.requests_to("/files/a-1.0").into_iter().map(|request| request.path).collect();
+    assert!(asked.iter().all(|path| path.contains(".whl.metadata")) && !asked.is_empty(), "{asked:?}");
+    project.sync().expect_code(0);
 }
 
 #[test]

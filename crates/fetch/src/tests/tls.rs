@@ -157,7 +157,7 @@ fn a_proxy_that_is_none_is_told_without_its_secrets() {
             let proxies = &mut bench.settings.proxies;
             (proxies.http, proxies.https) = if is_https { (None, proxy_at(value)) } else { (proxy_at(value), None) };
             let error = Fetcher::new(bench.settings.clone()).unwrap_err();
-            let FetchCause::Proxy { variable, found, .. } = &error.cause else { panic!("{value}: {error:?}") };
+            let crate::FetchCause::Proxy { variable, found, .. } = &error.cause else { panic!("{value}: {error:?}") };
             assert_eq!((variable.as_str(), found.as_str()), ("HTTPS_PROXY", shown), "{value}");
             assert!(!format!("{error:?} {error} {} {:?}", error.cause, bench.settings).contains("s3cret"), "{error:?}");
         }

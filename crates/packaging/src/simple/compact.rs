@@ -25,7 +25,7 @@ use bytes::Bytes;
 use pinfold_artifact::{SafeUrl, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::file::is_plain;
+use super::file::{Python, is_plain};
 use super::releases::{About, Releases};
 use super::{CoreMetadata, FileUrl, Missed, PageFile, ProjectStatus, SkippedFile};
 use crate::{DistributionFilename, PackageName, Specifiers, Version};
@@ -43,7 +43,7 @@ pub(super) struct Compact {
     bytes: Bytes,
     project: Option<PackageName>,
     bases: Vec<(String, OnceLock<Arc<SafeUrl>>)>,
-    pythons: Vec<(Python, OnceLock<(Specifiers, Option<Arc<str>>)>)>,
+    pythons: Vec<(PythonText, OnceLock<Python>)>,
     /// Where the table begins in `bytes`; it was checked to describe ascending ranges inside the heaps.
     table: usize,
     versions_start: usize,
@@ -61,7 +61,7 @@ struct Head<'a> {
     last_serial: Option<u64>,
     skipped: Vec<Skipped>,
     bases: Vec<String>,
-    pythons: Vec<Python>,
+    pythons: Vec<PythonText>,
     versions: u32,
 }
 
@@ -76,7 +76,7 @@ struct Skipped {
 
 /// What files accept, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-enum Python {
+enum PythonText {
     /// As the page has it, broken.
     Broken(String),
     /// By the book.
@@ -210,12 +210,14 @@ impl Compact {
         base.get()
     }
 
-    fn python(&self, number: usize) -> Option<&(Specifiers, Option<Arc<str>>)> {
+    fn python(&self, number: usize) -> Option<&Python> {
         let (python, read) = self.pythons.get(number)?;
         if read.get().is_none() {
             let _ = read.set(match python {
-                Python::Broken(text) => (Specifiers::parse_lenient(text).ok()?.0, Some(text.as_str().into())),
-                Python::Plain(text) => (text.parse().ok()?, None),
+                PythonText::Broken(text) => {
+                    Python { specifiers: Specifiers::parse_lenient(text).ok()?.0, broken: Some(text.as_str().into()) }
+                }
+                PythonText::Plain(text) => Python { specifiers: text.parse().ok()?, broken: None },
             });
         }
         read.get()
@@ -233,8 +235,8 @@ impl Compact {
             return None;
         }
         let upload_time = file.upload_time.map(moment).transpose().ok()?;
-        let (specifiers, broken_python) = match file.python {
-            None => (Specifiers::any(), None),
+        let python = match file.python {
+            None => Python::default(),
             Some(number) => self.python(number)?.clone(),
         };
         Some(PageFile {
@@ -244,8 +246,8 @@ impl Compact {
             size_bytes: file.size_bytes,
             sha256: file.sha256.map(Sha256::from_bytes),
             upload_time,
-            requires_python: (!specifiers.is_any()).then_some(specifiers),
-            broken_python,
+            requires_python: (!python.specifiers.is_any()).then_some(python.specifiers),
+            broken_python: python.broken,
             yanked: file.yanked,
             core_metadata: match file.core_metadata {
                 None => CoreMetadata::Absent,
@@ -331,7 +333,7 @@ pub(super) fn write(about: &About, releases: &Releases) -> Vec<u8> {
     [&written(head.len())[..], &head, &table, &written(versions.len()), &versions, &files].concat()
 }
 
-fn packed<'a>(file: &'a PageFile, bases: &mut Numbered<String>, pythons: &mut Numbered<Python>) -> File<'a> {
+fn packed<'a>(file: &'a PageFile, bases: &mut Numbered<String>, pythons: &mut Numbered<PythonText>) -> File<'a> {
     let digest = |sha256: Sha256| *sha256.as_bytes();
     File {
         filename: Cow::Borrowed(file.filename.as_str()),
@@ -355,10 +357,10 @@ fn packed<'a>(file: &'a PageFile, bases: &mut Numbered<String>, pythons: &mut Nu
     }
 }
 
-fn python(file: &PageFile) -> Option<Python> {
+fn python(file: &PageFile) -> Option<PythonText> {
     match &file.broken_python {
-        Some(text) => Some(Python::Broken(text.to_string())),
-        None => file.requires_python.as_ref().map(|set| Python::Plain(set.to_string())),
+        Some(text) => Some(PythonText::Broken(text.to_string())),
+        None => file.requires_python.as_ref().map(|set| PythonText::Plain(set.to_string())),
     }
 }
 

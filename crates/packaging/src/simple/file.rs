@@ -28,9 +28,9 @@ pub(super) struct Listed<'a> {
 
 /// What a file's `Requires-Python` means, and its text if that is broken.
 #[derive(Debug, Clone, Default)]
-struct Python {
-    specifiers: Specifiers,
-    broken: Option<Arc<str>>,
+pub(super) struct Python {
+    pub(super) specifiers: Specifiers,
+    pub(super) broken: Option<Arc<str>>,
 }
 
 /// Gathers the files of one page.
