@@ -114,6 +114,29 @@ fn the_tools_of_a_build_are_kept_until_an_upgrade_is_asked_for() {
     assert_eq!(tools(&project), ["a: tool 5.0", "b: tool 5.0"]);
 }
 
+/// What a build said is remembered with everything that decides which tools it had.
+#[test]
+fn a_build_with_other_tools_is_run_again() {
+    let early = "2024-01-01T00:00:00Z";
+    let tools = |index: Index| index.wheel("tool", "1.0").uploaded(early).wheel("tool", "2.0rc1").uploaded(early);
+    let sdist = SdistRecipe::new("a", "1.0").metadata_version("2.1").build_requires("tool");
+    let second = tools(Index::new()).start();
+    let project = Project::new(tools(Index::new().sdist_from(sdist).uploaded(early)), &["a"]);
+    let lock = |own: &str, packages: &[&str], is_built: bool| {
+        let cutoff = "exclude-newer = \"2024-08-20T00:00:00Z\"";
+        let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{}\"\npackages = {packages:?}\n", second.url());
+        project.write_manifest(&["a"], &format!("build = [\"a\"]\n{cutoff}\n{own}"), &route);
+        let run = project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+        assert_eq!(run.stderr.contains("building a 1.0"), is_built, "{run}");
+    };
+    lock("", &["other"], true);
+    lock("", &["other"], false);
+    lock("prerelease = \"allow\"", &["other"], true);
+    assert_eq!(self::tools(&project), ["a: tool 2.0rc1"]);
+    lock("", &["tool"], true);
+    lock("", &["tool"], false);
+}
+
 /// The lowest version of what an application needs is a question about the application, not about what builds it.
 #[test]
 fn the_tools_of_a_build_are_the_highest_whatever_the_resolution() {
