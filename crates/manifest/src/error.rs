@@ -158,6 +158,9 @@ pub enum ManifestErrorKind {
     /// The indexes contradict each other.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// Groups and extras include each other, deeper or more often than any project needs.
+    #[error("groups and extras include each other too deeply, or too often")]
+    SectionDepth,
     /// The application includes an extra of another version or place than its own.
     #[error("the application's own extras are those of this manifest, without versions or URL")]
     SelfReference,

@@ -85,7 +85,7 @@ impl Sections {
     /// Puts what is included in place, and all of it into the manifest.
     pub(crate) fn finish(self, document: Document<'_>, manifest: &mut Manifest) -> Result<(), ManifestError> {
         let application = manifest.name.as_ref().and_then(|name| name.parse::<PackageName>().ok());
-        let mut expansion = Expansion { document, sections: &self, application, total: 0 };
+        let mut expansion = Expansion { document, sections: &self, application, total: 0, conditional: 0 };
         let mut direct = Collected::default();
         for dependency in std::mem::take(&mut manifest.dependencies) {
             let range = document.range_at(dependency.line, dependency.column);
@@ -125,6 +125,8 @@ struct Expansion<'s, 'd> {
     application: Option<PackageName>,
     /// Requirements in all groups and extras together, those that are includes too.
     total: usize,
+    /// Includes under a condition among them.
+    conditional: usize,
 }
 
 impl<'s> Expansion<'s, '_> {
@@ -175,7 +177,7 @@ impl<'s> Expansion<'s, '_> {
     ) -> Result<(), ManifestError> {
         self.total += 1;
         if self.total > INCLUDED_REQUIREMENTS {
-            return Err(self.document.error(range.clone(), ManifestErrorKind::IncludeDepth));
+            return Err(self.document.error(range.clone(), ManifestErrorKind::SectionDepth));
         }
         let value = &requirement.value.requirement;
         let is_own = self.application.as_ref() == Some(&value.name);
@@ -192,6 +194,10 @@ impl<'s> Expansion<'s, '_> {
             return Err(self.document.error(range.clone(), ManifestErrorKind::SelfReference));
         }
         let condition = self.both(condition, &value.marker, range)?;
+        self.conditional += usize::from(!condition.is_always());
+        if self.conditional > CONDITIONAL_INCLUDES {
+            return Err(self.document.error(range.clone(), ManifestErrorKind::SectionDepth));
+        }
         for extra in &value.extras {
             let known = self.sections.extras.keys();
             check_include(self.document, "extra", extra, range, &collected.extra_path, known)?;
@@ -222,7 +228,7 @@ fn check_include<'n, N: Display + Ord + 'n>(
         return Err(document.error(range.clone(), ManifestErrorKind::Cycle { what, path }));
     }
     if path.len() >= NESTED_SECTIONS {
-        return Err(document.error(range.clone(), ManifestErrorKind::IncludeDepth));
+        return Err(document.error(range.clone(), ManifestErrorKind::SectionDepth));
     }
     if known.clone().any(|known| known == name) {
         return Ok(());
@@ -278,5 +284,7 @@ fn items<'d>(
 
 /// How deep groups and extras may include each other: stops stack overflow.
 const NESTED_SECTIONS: usize = 64;
+/// Includes under a condition: each makes the markers anew of what it includes.
+const CONDITIONAL_INCLUDES: usize = 1_000;
 /// Requirements in all groups and extras together: stops blow-up by repeated inclusion.
 const INCLUDED_REQUIREMENTS: usize = 100_000;
