@@ -261,6 +261,7 @@ impl Universe {
                 sha256: None,
                 upload_time: None,
                 requires_python: None,
+                broken_python: None,
                 yanked: None,
                 core_metadata: CoreMetadata::Absent,
             }
@@ -270,7 +271,6 @@ impl Universe {
             status: ProjectStatus { state: ProjectState::Active, reason: None },
             last_serial: None,
             skipped: Vec::new(),
-            repairs: Vec::new(),
         }
     }
 

@@ -479,6 +479,168 @@ fn a_version_whose_metadata_cannot_be_read_is_passed_over() {
     assert_eq!(project.home.read("again.toml"), project.home.read("pylock.toml"));
 }
 
+/// The page's `Requires-Python` decides before any metadata is read; what is broken in it is repaired as there, and told once.
+#[test]
+fn a_broken_requires_python_of_a_page_is_told_where_it_matters() {
+    let index = || {
+        let index = Index::new().wheel("a", "1.0").page_requires_python(">=3.5.*").wheel("b", "1.0");
+        // The page repeats the metadata.
+        index.requires_python(">=3.6.*").wheel("a", "2.0").page_requires_python(">=3.6.*, !=3.0.*").requires("b")
+    };
+    let project = Project::with(index(), &["a"], THREE, "");
+    let said = |run: pinfold_testkit::Finished| -> Vec<String> {
+        let run = run.expect_code(0);
+        run.stderr.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect()
+    };
+    let expected = ["a` 2.0", "b` 1.0"].map(|which| {
+        format!("warning: `{which} has broken metadata: `>=3.6.*` was read as `>=3.6` (a wildcard does not go with this operator)")
+    });
+    assert_eq!(said(project.pinfold("lock").run()), expected);
+    // So it is of what is remembered, checked and recorded.
+    for arguments in
+        [&[][..], &["--check"], &["--offline"], &["--record", "answers"], &["--replay", "answers", "--check"]]
+    {
+        assert_eq!(said(project.pinfold("lock").args(arguments).run()), expected, "{arguments:?}");
+    }
+    project.server.update(&index().formats(PageFormats::Html));
+    project.forget_cache();
+    assert_eq!(said(project.pinfold("lock").run()), expected);
+}
+
+#[test]
+fn a_file_whose_requires_python_cannot_be_read_is_passed_over() {
+    let index = || {
+        let index = Index::new().wheel("a", "1.0").wheel("a", "2.0").page_requires_python("about 3");
+        // What is no wheel or sdist hides nothing.
+        index.file("a", "a-3.0.exe", b"x").wheel("a", "1.5").page_requires_python("about 2")
+    };
+    let project = Project::with(index(), &["a"], THREE, "");
+    let warnings = |run: pinfold_testkit::Finished| {
+        let run = run.expect_code(0);
+        run.stderr.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for arguments in [&[][..], &["--upgrade"]] {
+        let said = warnings(project.pinfold("lock").args(arguments).run());
+        let [newest, older] = &said[..] else { panic!("{said:?}") };
+        assert!(
+            newest.contains("a file of `a` 1.5 is passed over: its requires-python cannot be read: `about 2`"),
+            "{said:?}"
+        );
+        assert!(
+            older.contains("a file of `a` 2.0 is passed over: its requires-python cannot be read: `about 3`"),
+            "{said:?}"
+        );
+    }
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0"]);
+    // What was locked is kept, and then nothing else was wanted.
+    assert_eq!(warnings(project.pinfold("lock").run()), Vec::<String>::new());
+    project.write_manifest(&["a>=2"], THREE, "");
+    let run = project.pinfold("lock").run().expect_code(1);
+    run.expect_stderr("`a-2.0-py3-none-any.whl`: its requires-python cannot be read").expect_stderr("2 of its files");
+    // What is locked is held against its page.
+    project.write_manifest(&["a"], THREE, "");
+    project.server.update(&Index::new().wheel("a", "1.0").page_requires_python("about 3").wheel("a", "0.5"));
+    let run = project.pinfold("lock").arg("--check").run().expect_code(3).expect_stderr("error[index-rollback]");
+    run.expect_stderr("what the index says of it cannot be read any more");
+    // Where the cutoff hides it, it is not missed.
+    let index = Index::new().wheel("a", "1.0").uploaded("2024-01-01T00:00:00Z");
+    let index = index.wheel("a", "2.0").uploaded("2024-06-01T00:00:00Z").page_requires_python("about 3");
+    let project = Project::with(index, &["a"], "exclude-newer = \"2024-03-01T00:00:00Z\"", "");
+    for _ in 0..2 {
+        assert_eq!(warnings(project.pinfold("lock").run()), Vec::<String>::new());
+    }
+    project.write_manifest(&["a"], "exclude-newer = \"2024-07-01T00:00:00Z\"", "");
+    assert_eq!(warnings(project.pinfold("lock").arg("--upgrade").run()).len(), 1);
+}
+
+#[test]
+fn metadata_beside_a_file_with_a_query_is_found() {
+    let link = "../../files/a-1.0-py3-none-any.whl?download=1";
+    let index = Index::new().sidecars().wheel("a", "1.0").requires("b").link(link).wheel("b", "1.0");
+    let project = Project::new(index, &["a"]);
+    let lock = project.lock();
+    assert_eq!(entries(&lock), ["a 1.0", "b 1.0"]);
+    assert!(lock.contains("a-1.0-py3-none-any.whl?download=1"), "{lock}");
+    let asked: Vec<String> =
+        project.server.requests_to("/files/a-1.0").into_iter().map(|request| request.path).collect();
+    assert!(asked.iter().all(|path| path.contains(".whl.metadata")) && !asked.is_empty(), "{asked:?}");
+    project.sync().expect_code(0);
+}
+
+#[test]
+fn what_is_required_and_excluded_is_told() {
+    let project = Project::with(
+        Index::new().wheel("a", "1.0").requires("b").wheel("b", "1.0"),
+        &["a"],
+        "requirements = [\"r.txt\"]\nexclude = [\"b\", \"c\"]",
+        "",
+    );
+    // Excluded, and nobody requires it by name.
+    project.home.write("r.txt", "a\n");
+    let run = project.pinfold("lock").run().expect_code(0);
+    assert!(!run.stderr.contains("exclude"), "{run}");
+    project.home.write("r.txt", "# theirs\nb>=1\nB\nc; sys_platform == 'none'\n");
+    let run = project.pinfold("lock").run().expect_code(0);
+    run.expect_stderr("warning: `b` is required (r.txt:2, r.txt:3) and left out of the lock: `exclude` names it");
+    assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0"]);
+}
+
+#[test]
+fn the_applications_own_extras_hold_where_their_markers_say() {
+    let index = Index::new().wheel("a", "1.0").wheel("b", "1.0").wheel("c", "1.0");
+    let project = Project::with(
+        index,
+        &["a"],
+        THREE,
+        "[extras]\nx = [\"b\", \"c; sys_platform != 'win32'\"]\n\
+                                all = [\"demo[x]; sys_platform == 'linux'\", \"demo[x]; sys_platform == 'win32'\"]\n",
+    );
+    let lock = project.lock();
+    let everywhere = "'all' in extras or 'x' in extras";
+    let marker = |holds: &str| {
+        format!("(sys_platform {holds} and ({everywhere})) or (sys_platform == 'darwin' and 'x' in extras)")
+    };
+    let expected =
+        ["a 1.0".to_owned(), format!("b 1.0; {}", marker("!= 'darwin'")), format!("c 1.0; {}", marker("== 'linux'"))];
+    assert_eq!(entries(&lock), expected);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    let names = "import importlib.util as u; print(*[n for n in 'abc' if u.find_spec(n)])";
+    if cfg!(target_os = "linux") {
+        project.write_manifest(&["a"], "", "[extras]\nx = [\"b\"]\nno = [\"demo[x]; sys_platform == 'win32'\"]\nyes = [\"demo[x]; sys_platform == 'linux'\"]\n");
+        project.lock();
+        for (extra, expected) in [("no", "a"), ("yes", "a b")] {
+            project.pinfold("sync").args(["--extra", extra]).run().expect_code(0);
+            assert_eq!(project.python(names).trim(), expected, "{extra}");
+        }
+    }
+}
+
+#[test]
+fn what_is_dynamic_in_a_pyproject_is_refused() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let manifest = project.home.read("pinfold.toml");
+    std::fs::remove_file(project.home.project().join("pinfold.toml")).expect("there is a manifest");
+    let index = manifest.split_once("[[index]]").expect("there is an index").1;
+    let minor = Python::found().minor.clone();
+    let write = |own: &str, tool: &str| {
+        let head = format!("[project]\nname = \"demo\"\nrequires-python = \"=={minor}.*\"\n{own}\n");
+        let text = format!("{head}[tool.pinfold]\n{tool}\n[[tool.pinfold.index]]{index}");
+        project.home.write("pyproject.toml", text);
+    };
+    for (own, place) in [
+        ("dynamic = [\"version\", \"dependencies\"]", "pyproject.toml:4:23"),
+        ("dependencies = [\"a\"]\ndynamic = [\"optional-dependencies\"]", "pyproject.toml:5:12"),
+    ] {
+        write(own, "");
+        let run = project.pinfold("lock").run().expect_code(2).expect_stderr(place).expect_stderr("^^^^");
+        run.expect_stderr("are dynamic: only running the project's build backend would tell them");
+        assert!(!project.home.has("pylock.toml"));
+        write(own, "dependencies = [\"a\"]\n[tool.pinfold.extras]");
+        project.lock();
+        std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+    }
+}
+
 #[test]
 fn a_version_that_cannot_be_read_is_passed_over_with_one_warning() {
     let index = Index::new().wheel("a", "1.0").wheel("a", "2.0").requires("b==2004d").wheel("b", "1.0");

@@ -66,6 +66,89 @@ fn a_promise_is_remembered_and_nothing_is_fetched_that_nobody_may_build() {
     assert!(fetched.is_empty(), "{fetched:?}");
 }
 
+/// Returns the names of the build tools in a lock, with their packages.
+fn tools(project: &Project) -> Vec<String> {
+    let lock: toml::Table = project.home.read("pylock.toml").parse().expect("a lock is TOML");
+    let recipes = lock["tool"]["pinfold"]["build"].as_array().expect("a lock has recipes");
+    let text = |value: &toml::Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let of = |recipe: &toml::Value| {
+        let name = text(recipe, "name");
+        let tools = recipe["requires"].as_array().cloned().unwrap_or_default();
+        tools.into_iter().map(move |tool| format!("{name}: {} {}", text(&tool, "name"), text(&tool, "version")))
+    };
+    recipes.iter().flat_map(of).collect()
+}
+
+#[test]
+fn the_tools_of_a_build_are_kept_until_an_upgrade_is_asked_for() {
+    let sdist = |name: &str, needs: &str| SdistRecipe::new(name, "1.0").build_requires(needs);
+    let with = |tools: &[&str]| {
+        let index = Index::new().sdist_from(sdist("a", "tool")).sdist_from(sdist("b", "tool>=1.5"));
+        tools.iter().fold(index, |index, version| index.wheel("tool", version))
+    };
+    let project = Project::with(with(&["1.0", "2.0"]), &["a"], "build = [\"a\", \"b\"]", "");
+    project.lock();
+    assert_eq!(tools(&project), ["a: tool 2.0"]);
+    project.server.update(&with(&["1.0", "2.0", "3.0"]));
+    project.forget_cache();
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    // What comes in has the newest, and moves nobody else's.
+    project.write_manifest(&["a", "b"], "build = [\"a\", \"b\"]", "");
+    project.lock();
+    assert_eq!(tools(&project), ["a: tool 2.0", "b: tool 3.0"]);
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.sync().expect_code(0);
+    project.server.update(&with(&["1.0", "2.0", "3.0", "4.0"]));
+    project.forget_cache();
+    for (moving, expected) in [
+        (&["--upgrade-package", "other"][..], ["a: tool 2.0", "b: tool 3.0"]),
+        (&["--upgrade-package", "b"], ["a: tool 2.0", "b: tool 4.0"]),
+        (&["--upgrade-package", "tool"], ["a: tool 4.0", "b: tool 4.0"]),
+    ] {
+        project.pinfold("lock").args(moving).run().expect_code(0);
+        assert_eq!(tools(&project), expected, "{moving:?}");
+    }
+    project.server.update(&with(&["1.0", "2.0", "3.0", "4.0", "5.0"]));
+    project.forget_cache();
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    assert_eq!(tools(&project), ["a: tool 5.0", "b: tool 5.0"]);
+}
+
+/// What a build said is remembered with everything that decides which tools it had.
+#[test]
+fn a_build_with_other_tools_is_run_again() {
+    let early = "2024-01-01T00:00:00Z";
+    let tools = |index: Index| index.wheel("tool", "1.0").uploaded(early).wheel("tool", "2.0rc1").uploaded(early);
+    let sdist = SdistRecipe::new("a", "1.0").metadata_version("2.1").build_requires("tool");
+    let second = tools(Index::new()).start();
+    let project = Project::new(tools(Index::new().sdist_from(sdist).uploaded(early)), &["a"]);
+    let lock = |own: &str, packages: &[&str], is_built: bool| {
+        let cutoff = "exclude-newer = \"2024-08-20T00:00:00Z\"";
+        let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{}\"\npackages = {packages:?}\n", second.url());
+        project.write_manifest(&["a"], &format!("build = [\"a\"]\n{cutoff}\n{own}"), &route);
+        let run = project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+        assert_eq!(run.stderr.contains("building a 1.0"), is_built, "{run}");
+    };
+    lock("", &["other"], true);
+    lock("", &["other"], false);
+    lock("prerelease = \"allow\"", &["other"], true);
+    assert_eq!(self::tools(&project), ["a: tool 2.0rc1"]);
+    lock("", &["tool"], true);
+    lock("", &["tool"], false);
+}
+
+/// The lowest version of what an application needs is a question about the application, not about what builds it.
+#[test]
+fn the_tools_of_a_build_are_the_highest_whatever_the_resolution() {
+    for resolution in ["lowest", "lowest-direct"] {
+        let index = Index::new().sdist_from(SdistRecipe::new("a", "1.0").build_requires("tool").requires("b"));
+        let index = index.wheel("tool", "1.0").wheel("tool", "2.0").wheel("b", "1.0").wheel("b", "2.0");
+        let project = Project::with(index, &["a", "b"], &format!("build = [\"a\"]\nresolution = \"{resolution}\""), "");
+        assert!(project.lock().contains("b-1.0-"));
+        assert_eq!(tools(&project), ["a: tool 2.0"]);
+    }
+}
+
 #[test]
 fn what_is_locked_has_the_digest_of_what_its_build_gives() {
     let sdist = SdistRecipe::new("a", "1.0").requires("b").metadata_line("Summary: one");

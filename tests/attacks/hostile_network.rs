@@ -86,6 +86,42 @@ fn hosts_that_no_proxy_names_are_reached_without_one() {
 }
 
 #[test]
+fn git_is_asked_through_the_same_proxies() {
+    let project = Project::with(Index::new(), &["a @ git+https://git.test/a@main"], "build = [\"a\"]", "");
+    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        let proxy = Proxy::start();
+        let run =
+            project.pinfold("lock").env(name, format!("http://me:{SECRET}@{}", proxy.address)).run().expect_code(4);
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+        let heads: Vec<String> = proxy.heads.try_iter().collect();
+        assert!(
+            !heads.is_empty() && heads.iter().all(|head| head.starts_with("CONNECT git.test:443 ")),
+            "{name}: {heads:?}"
+        );
+    }
+}
+
+/// Without the refusal the index would be asked without any proxy.
+#[test]
+fn a_proxy_that_is_none_ends_the_command() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    for (name, value, shown) in [
+        ("HTTP_PROXY", "http://me:{}", "http://me:…"),
+        ("http_proxy", "not a proxy", "not a proxy"),
+        ("all_proxy", "socks5://me:{}@127.0.0.1:1", "socks5://…@127.0.0.1:1"),
+        ("ALL_PROXY", "ftp://{}@127.0.0.1:1/{}", "ftp://…@127.0.0.1:1/…"),
+        ("HTTPS_PROXY", "http://127.0.0.1:port", "http://127.0.0.1:…"),
+    ] {
+        let run = project.pinfold("lock").arg("-v").env(name, value.replace("{}", SECRET)).run().expect_code(2);
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+        let run = run.expect_stderr(&format!("error: `{name}` names a proxy that cannot be used")).expect_stderr(shown);
+        run.expect_stderr("http://HOST:PORT").expect_stderr("help: ");
+    }
+    assert!(project.server.requests().is_empty() && !project.home.has("pylock.toml"));
+    project.pinfold("lock").env("HTTP_PROXY", "").run().expect_code(0);
+}
+
+#[test]
 fn certificates_that_cannot_be_read_end_the_command() {
     let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
     project.lock();

@@ -1,6 +1,6 @@
 //! Dependency confusion: a name belongs to one index, and no other is asked for it, whatever that one answers.
 
-use pinfold_testkit::{Fault, Index, SdistRecipe, Server};
+use pinfold_testkit::{Fault, Index, SdistRecipe, Server, WheelRecipe};
 
 use super::{leaves, wheel};
 use crate::project::Project;
@@ -106,6 +106,63 @@ fn what_a_routed_index_adds_after_the_cutoff_contests_nothing() {
     // The control: before the cutoff it counts, though the lock is there already.
     second.update(&torch.wheel("numpy", "9.0").uploaded(early));
     project.pinfold("lock").arg("--check").run().expect_code(3).expect_stderr("error[ambiguous-origin]");
+}
+
+/// Each index that a name could come from is asked, not only the first of them.
+#[test]
+fn a_dependency_of_packages_of_two_routed_indexes() {
+    let (first, second) = (Index::new().wheel("torch", "2.0").requires("numpy"), Index::new().wheel("vision", "1.0"));
+    let second = second.requires("numpy").wheel("numpy", "9.0").start();
+    let default = Index::new().wheel("app", "1.0").requires("torch").requires("vision").wheel("numpy", "1.0");
+    let (project, first) = (Project::new(default, &["app"]), first.start());
+    let manifest = |own: &str| {
+        let (first, second) = (first.url(), second.url());
+        let route = format!(
+            "packages = [{own}]\n[[index]]\nname = \"first\"\nurl = \"{first}\"\npackages = [\"torch\"]\n\
+             [[index]]\nname = \"second\"\nurl = \"{second}\"\npackages = [\"vision\"]\n"
+        );
+        project.write_manifest(&["app"], "", &route);
+    };
+    manifest("");
+    let parts = ["error[ambiguous-origin]", "name: numpy", "needed by: vision 1.0", &second.url()];
+    leaves(&project, "lock", 3, &["artifacts"], &parts);
+    first.update(&Index::new().wheel("torch", "2.0").requires("numpy").wheel("numpy", "8.0"));
+    let run = project.pinfold("lock").run().expect_code(3).expect_stderr("for `numpy`: two");
+    run.expect_stderr("needed by: torch 2.0").expect_stderr("needed by: vision 1.0");
+    manifest("\"numpy\"");
+    assert!(project.lock().contains(&project.server.file_url(&wheel("numpy", "1.0"))));
+}
+
+/// That an index did not have a name is remembered for the targets and the cutoff that were asked about.
+#[test]
+fn what_an_index_did_not_have_for_another_lock_is_asked_again() {
+    let (early, middle) = ("2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z");
+    let default = Index::new().wheel("app", "1.0").uploaded(early).requires("torch");
+    let default = default.wheel("numpy", "1.0").uploaded(early);
+    let torch = Index::new().wheel("torch", "2.0").uploaded(early).requires("numpy");
+    let foreign = torch.clone().wheel_from(WheelRecipe::new("numpy", "9.0").tag("cp39-cp39-win32")).uploaded(early);
+    let windows = torch.clone().wheel_from(WheelRecipe::new("numpy", "9.0").tag("py3-none-win_amd64")).uploaded(early);
+    let cutoff = |day: &str| format!("exclude-newer = \"2024-{day}T00:00:00Z\"");
+    let linux = "targets = [\"linux-x86_64\"]";
+    let both = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    for (second, before, after) in [
+        (torch.wheel("numpy", "9.0").uploaded(middle), cutoff("03-01"), cutoff("08-01")),
+        (windows, format!("{}\n{linux}", cutoff("03-01")), format!("{}\n{both}", cutoff("03-01"))),
+    ] {
+        let (project, second) = (Project::new(default.clone(), &["app"]), second.start());
+        let url = second.url();
+        let route = format!("\n[[index]]\nname = \"second\"\nurl = \"{url}\"\npackages = [\"torch\"]\n");
+        project.write_manifest(&["app"], &before, &route);
+        project.lock();
+        project.write_manifest(&["app"], &after, &route);
+        project.pinfold("lock").run().expect_code(3).expect_stderr("error[ambiguous-origin]");
+        // The control: what serves no target contests nothing, and is not asked for again.
+        second.update(&foreign);
+        project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+        second.forget_requests();
+        project.lock();
+        assert!(second.requests_to("numpy").is_empty());
+    }
 }
 
 #[test]

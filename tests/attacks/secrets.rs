@@ -163,6 +163,80 @@ fn a_signed_url_of_a_page_is_not_taken_into_the_lock() {
     assert!(project.lock().contains("?download=1"));
 }
 
+/// Another tool may have locked signed URLs. They are asked for as they stand, and told without what signs them.
+#[test]
+fn a_signed_url_of_a_foreign_lock_is_not_shown() {
+    let link = format!("../../files/{}?download=1", wheel("a", "1.0"));
+    let index = || Index::new().wheel("a", "1.0").link(&link).wheel("b", "1.0");
+    for direct in [false, true] {
+        let project = Project::new(index(), &["a", "b"]);
+        if direct {
+            let url = format!("a @ {}?download=1", project.server.file_url(&wheel("a", "1.0")));
+            project.write_manifest(&[&url, "b"], "", "");
+        }
+        project.lock();
+        let plain = project.home.read("pylock.toml");
+        project.home.write("old.toml", plain);
+        project.tamper("download=1", &format!("X-Amz-Signature={SECRET}"));
+        let silent = |verb: &str, arguments: &[&str], code: i32| {
+            let run = project.pinfold(verb).args(arguments).run().expect_code(code);
+            assert!(
+                !format!("{}{}", run.stdout, run.stderr).contains(SECRET),
+                "direct: {direct}, {verb} {arguments:?}: {run}"
+            );
+            run
+        };
+        let json = ["--log-format", "json", "-v"];
+        let path = format!("/files/{}", wheel("a", "1.0"));
+        silent("sync", &["--offline"], 4);
+        for (fault, code) in [
+            (Fault::Status(403), 4),
+            (Fault::Status(500), 4),
+            (Fault::Truncated, 4),
+            (Fault::RedirectTo("http://files.test/a.whl".to_owned()), 3),
+            (Fault::WrongBytes, 3),
+        ] {
+            project.server.update(&index());
+            project.server.fault_on(&path, fault);
+            silent("sync", &["-v"], code);
+            silent("sync", &json, code);
+        }
+        project.server.update(&index());
+        for arguments in
+            [&["--dry-run", "-v"][..], &["--dry-run", "--format", "json"], &json, &["-v", "--format", "json"]]
+        {
+            silent("sync", arguments, 0);
+        }
+        for (verb, arguments) in [
+            ("history", &["--format", "json"][..]),
+            ("history", &["-v"]),
+            ("trace", &["a"]),
+            ("trace", &["a", "--format", "json"]),
+            ("tree", &[]),
+            ("why", &["a"]),
+            ("verify", &["--format", "json"]),
+        ] {
+            silent(verb, arguments, 0);
+        }
+        for format in ["text", "json", "markdown"] {
+            let run = silent("diff", &["old.toml", "pylock.toml", "--format", format], 1);
+            assert!(run.stdout.contains("another query"), "{run}");
+        }
+        // The environment is of a lock whose URL has another query.
+        let signed = project.home.read("pylock.toml");
+        project.home.write("pylock.toml", signed.replace(SECRET, "other"));
+        for format in ["text", "json"] {
+            silent("verify", &["--format", format], 1).expect_stdout("another query");
+        }
+        silent("sync", &["--dry-run", "-v"], 0);
+        // Refusals of the whole lock.
+        for (from, to) in [("http://127.0.0.1", "http://files.test"), ("http://127.0.0.1", "https://files.test")] {
+            project.home.write("pylock.toml", signed.replace(&format!("url = \"{from}"), &format!("url = \"{to}")));
+            silent("sync", &["-v"], 3);
+        }
+    }
+}
+
 #[test]
 fn the_login_that_pip_is_set_up_with_stays_pips() {
     let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);

@@ -66,21 +66,11 @@ def answer_marker(question):
     return [marker.evaluate(environment) for environment in question["environments"]]
 
 
-def as_python_compares(lhs, op, rhs):
-    """Texts in the order of their characters."""
-    operators = {"<": str.__lt__, "<=": str.__le__, ">": str.__gt__, ">=": str.__ge__}
-    return operators[op](lhs, rhs) if op in operators else None
-
-
 def as_list_of_versions(lhs, op, rhs):
     """A version among versions, not a text within a text."""
     if op not in ("in", "not in"):
         return None
     return any(Version(lhs) == Version(version) for version in rhs.split()) == (op == "in")
-
-
-class Machine(str):
-    """What a machine says of itself, told from what stands in a marker."""
 
 
 def is_version(text):
@@ -91,24 +81,17 @@ def is_version(text):
 
 
 def as_text(lhs, op, rhs, key):
-    """Equal or not as text, where one of the two releases of a kernel is no version."""
-    if key != "platform_release" or is_version(lhs) and is_version(rhs):
+    """Versions where both are, as of a kernel's release; else equal or not as text."""
+    if key not in ("platform_release", "platform_version"):
         return None
-    return {"==": lhs == rhs, "!=": lhs != rhs}.get(op)
-
-
-def in_order(lhs, op, rhs, key):
-    """Texts have an order; a kernel's release has one too, unless the marker names a version."""
-    literal = rhs if isinstance(lhs, Machine) else lhs
-    if key in VERSIONS or key == "platform_release" and is_version(literal):
-        return None
-    return as_python_compares(lhs, op, rhs)
+    if is_version(lhs) and is_version(rhs):
+        return SpecifierSet(op + rhs).contains(lhs, prereleases=True) if key == "platform_version" and op not in ("in", "not in") else None
+    return {"==": lhs == rhs, "!=": lhs != rhs, "in": None, "not in": None}.get(op, False if key == "platform_version" else None)
 
 
 VERSIONS = {"python_version", "python_full_version", "implementation_version"}
 READINGS = {
     "release-is-text": as_text,
-    "text-order": in_order,
     "version-list": lambda lhs, op, rhs, key: as_list_of_versions(lhs, op, rhs) if key in VERSIONS else None,
 }
 
@@ -125,9 +108,8 @@ def read_otherwise(question, names):
         return original(lhs, op, rhs, key=key)
 
     markers._eval_op = evaluate
-    environments = [{**it, "platform_release": Machine(it["platform_release"])} for it in question["environments"]]
     try:
-        return answer_marker({**question, "environments": environments})
+        return answer_marker(question)
     except REFUSALS as error:
         return {"error": str(error)}
     finally:

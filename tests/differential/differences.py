@@ -134,7 +134,6 @@ DIFFERENCES = [
     ("release-is-text", reads("release-is-text")),
     ("stray-comma", lambda question, our, their: re.search(r"^ *,|, *,|, *$", question.get("text", "")) and refuses(
         ("specifiers",), "must begin with one of")(question, our, their)),
-    ("text-order", reads("text-order")),
     ("turned-prerelease", turned_prerelease),
     ("url", refuses(("requirement",), "not a URL", "put a blank before", "no host", "is not allowed", "user name or password")),
     ("url-spelling", url_spelling),

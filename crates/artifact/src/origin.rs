@@ -138,7 +138,7 @@ impl Origin {
         let hosts = std::iter::once(own.clone()).chain(others);
         Err(OriginError::ForeignHost {
             found,
-            index: self.index.clone(),
+            index: self.index.without_query(),
             allowed: hosts.collect::<Vec<_>>().join(", "),
         })
     }

@@ -41,7 +41,7 @@ pub enum FetchCause {
         #[source]
         source: io::Error,
     },
-    /// The client cannot be set up, for example for a proxy that is no URL.
+    /// The client cannot be set up.
     #[error("the HTTP client cannot be set up: {reason}")]
     Client {
         /// What is wrong. Holds no secret.
@@ -78,6 +78,16 @@ pub enum FetchCause {
     #[error("the server's answer is broken: {reason}")]
     Protocol {
         /// What is wrong.
+        reason: String,
+    },
+    /// The environment names a proxy that is none.
+    #[error("`{variable}` names a proxy that cannot be used, `{found}`: {reason}")]
+    Proxy {
+        /// The variable.
+        variable: String,
+        /// What it says, without what may be a secret.
+        found: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// The URL is not of the origin: refused before any connection.
@@ -216,6 +226,7 @@ impl FetchCause {
             | Self::File { .. }
             | Self::Offline
             | Self::Protocol { .. }
+            | Self::Proxy { .. }
             | Self::RangeMismatch { .. }
             | Self::RangesUnsupported
             | Self::Redirects { .. }

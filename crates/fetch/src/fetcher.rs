@@ -32,8 +32,8 @@ impl Fetcher {
     /// Makes a fetcher. Opens no socket.
     ///
     /// # Errors
-    /// [`FetchCause::CaBundle`] if the certificate bundle is missing or empty, [`FetchCause::Client`] if a proxy is no URL,
-    /// [`FetchCause::Cache`] if the cache directory cannot be made.
+    /// [`FetchCause::CaBundle`] if the certificate bundle is missing or empty, [`FetchCause::Proxy`] if a proxy is none that
+    /// can be used, [`FetchCause::Cache`] if the cache directory cannot be made.
     pub fn new(settings: FetchSettings) -> Result<Self, FetchError> {
         let certificates = match &settings.ca_bundle {
             Some(path) => certificates(path).map_err(|cause| FetchError::new(&url_of(path), 0, cause))?,

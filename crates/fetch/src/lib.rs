@@ -35,4 +35,4 @@ pub use error::{FetchCause, FetchError};
 pub use fetcher::Fetcher;
 pub use netrc::{Netrc, NetrcError};
 pub use reply::{Freshness, Page, PageReply, RangeReply, Span};
-pub use settings::{Connectivity, Credential, FetchSettings, Pieces, ProxySettings, Secret, Timing};
+pub use settings::{Connectivity, Credential, FetchSettings, Pieces, ProxySettings, ProxyUrl, Secret, Timing};

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pinfold_artifact::{FileHost, Limits, Origin, SafeUrl};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Proxy, Response, StatusCode, redirect};
+use reqwest::{Certificate, Client, Proxy, Response, StatusCode, Url, redirect};
 use tokio::runtime::Runtime;
 
 use crate::retry::Setback;
@@ -204,18 +204,29 @@ fn client(settings: &FetchSettings, certificates: Option<&[Certificate]>) -> Res
     })
 }
 
-/// Makes the proxies. The error names neither the proxy nor its password.
+/// Makes the proxies. The library would pass over one that it cannot use, and connect without it.
 pub(crate) fn proxies(settings: &ProxySettings) -> Result<Vec<Proxy>, FetchCause> {
     let no_proxy = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
-    let broken = |name: &str| FetchCause::Client { reason: format!("the {name} proxy is no URL that can be used") };
     let mut proxies = Vec::new();
-    if let Some(url) = settings.http.as_deref().filter(|url| !url.is_empty()) {
-        proxies.push(Proxy::http(url).map_err(|_| broken("http"))?.no_proxy(no_proxy.clone()));
-    }
-    if let Some(url) = settings.https.as_deref().filter(|url| !url.is_empty()) {
-        proxies.push(Proxy::https(url).map_err(|_| broken("https"))?.no_proxy(no_proxy));
+    for (given, make) in [(&settings.http, Proxy::http as fn(Url) -> _), (&settings.https, Proxy::https)] {
+        let Some(given) = given.as_ref().filter(|given| !given.value.is_empty()) else { continue };
+        let broken =
+            |reason: String| FetchCause::Proxy { variable: given.variable.clone(), found: given.shown(), reason };
+        let proxy = make(proxy_url(&given.value).map_err(broken)?).map_err(|error| broken(innermost(&error)))?;
+        proxies.push(proxy.no_proxy(no_proxy.clone()));
     }
     Ok(proxies)
+}
+
+/// Reads where a proxy is; without a scheme it is `http`, as everywhere. The error holds nothing of what is written.
+fn proxy_url(text: &str) -> Result<Url, String> {
+    let has_scheme = text.contains("://");
+    let url = if has_scheme { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
+    let url = url.map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err("only proxies that are asked over http or https can be used".to_owned()),
+    }
 }
 
 const fn is_redirect(status: StatusCode) -> bool {

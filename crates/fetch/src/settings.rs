@@ -50,25 +50,49 @@ pub enum Connectivity {
     Online,
 }
 
-/// Proxy URLs (they may hold a user name and password), as `http_proxy`, `https_proxy` and `no_proxy` name them.
-#[derive(Clone, Default)]
+/// Proxies, as `http_proxy`, `https_proxy` and `no_proxy` name them.
+#[derive(Debug, Clone, Default)]
 pub struct ProxySettings {
     /// For `http` URLs.
-    pub http: Option<String>,
+    pub http: Option<ProxyUrl>,
     /// For `https` URLs, by CONNECT: TLS is still verified end to end.
-    pub https: Option<String>,
+    pub https: Option<ProxyUrl>,
     /// Hosts that are reached without a proxy, separated by commas.
     pub no_proxy: Option<String>,
 }
 
-impl fmt::Debug for ProxySettings {
+/// Where a proxy is, as it was written. It may hold a user name and password.
+#[derive(Clone)]
+pub struct ProxyUrl {
+    /// The variable that says so.
+    pub variable: String,
+    /// What it says; empty for no proxy.
+    pub value: String,
+}
+
+impl ProxyUrl {
+    /// Returns what was written without what may be a secret: a user name and password, a path, and what is no port.
+    pub fn shown(&self) -> String {
+        let (scheme, rest) = match self.value.split_once("://") {
+            Some((scheme, rest)) => (format!("{scheme}://"), rest),
+            None => (String::new(), self.value.as_str()),
+        };
+        let (login, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("…@", rest));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let path = if end < rest.len() { "/…" } else { "" };
+        let (host, port) = match rest[..end].rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, format!(":{port}")),
+            Some((host, _)) if !host.starts_with('[') || host.ends_with(']') => (host, ":…".to_owned()),
+            _ => (&rest[..end], String::new()),
+        };
+        let shown = format!("{scheme}{login}{host}{port}{path}");
+        shown.chars().take(120).flat_map(char::escape_debug).collect()
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |proxy: &Option<String>| if proxy.is_some() { "set" } else { "none" };
-        f.debug_struct("ProxySettings")
-            .field("http", &shown(&self.http))
-            .field("https", &shown(&self.https))
-            .field("no_proxy", &self.no_proxy)
-            .finish()
+        write!(f, "{} of {}", self.shown(), self.variable)
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 
 use pinfold_packaging::{ExtraName, GroupName, PackageName, Requirement, Version};
 
+use crate::shown::shown;
+
 /// Requirements as texts, by who asks. Empty in a lock that another tool, or an older pinfold, wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
@@ -37,8 +39,8 @@ pub enum Asker {
 pub struct Demanded<'a> {
     /// Who asks.
     pub by: &'a Asker,
-    /// What, as it was written.
-    pub text: &'a String,
+    /// What, as it was written, for a message: without what may be a secret.
+    pub text: String,
     /// What it means.
     pub requirement: Requirement,
     /// Whether it names a file, a directory or a repository.
@@ -69,7 +71,7 @@ impl Asked {
         let texts = self.by.iter().flat_map(|(by, texts)| texts.iter().map(move |text| (by, text)));
         texts.filter_map(|(by, text)| {
             let (requirement, is_direct) = read(text)?;
-            Some(Demanded { by, text, requirement, is_direct })
+            Some(Demanded { by, text: shown(text), requirement, is_direct })
         })
     }
 

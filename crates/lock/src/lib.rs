@@ -17,6 +17,7 @@ mod marker;
 mod merge;
 mod read;
 mod select;
+mod shown;
 mod tool;
 mod tree;
 mod unified;

@@ -1,8 +1,8 @@
 //! Markers of a lock: PEP 508, and the membership tests that PEP 751 added.
 //!
 //! An own small tree instead of a library's decision diagram: it keeps what was written, takes time in proportion to its
-//! length, and knows `'x' in extras` and `'g' in dependency_groups`. What PEP 508 leaves undefined (ordering two texts that
-//! are no versions, comparing two variables) is refused when it is read, not guessed when it is evaluated.
+//! length, and knows `'x' in extras` and `'g' in dependency_groups`. What the specification leaves undefined (comparing two
+//! variables, `~=` with a text) is refused when it is read, not guessed when it is evaluated.
 
 mod evaluate;
 mod parse;
@@ -61,7 +61,7 @@ pub(crate) struct Comparison {
 /// What operator and literal mean for the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Meaning {
-    /// They compare a kernel's release.
+    /// They compare a kernel's release or version.
     Release(ReleaseComparison),
     /// They compare texts.
     Text,
@@ -185,7 +185,7 @@ impl Key {
         }
     }
 
-    /// Returns true where PEP 508 compares versions; a release of a kernel is one only sometimes.
+    /// Returns true where PEP 508 compares versions; a release or version of a kernel is one only sometimes.
     pub(crate) const fn is_version(self) -> bool {
         matches!(self, Self::ImplementationVersion | Self::PythonFullVersion | Self::PythonVersion)
     }

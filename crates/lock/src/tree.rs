@@ -110,7 +110,7 @@ impl Tree {
             lock.tool.iter().flat_map(|tool| tool.asked.requirements()).filter(|demanded| demanded.by.is_root());
         for Demanded { by, text, requirement, .. } in asked {
             if let Some(node) = nodes.get_mut(&requirement.name) {
-                node.asked.insert((by.clone(), text.clone()));
+                node.asked.insert((by.clone(), text));
             }
         }
         let knows_roots = lock.tool.as_ref().is_some_and(|tool| tool.asked.by.keys().any(Asker::is_root));

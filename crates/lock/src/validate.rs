@@ -30,7 +30,8 @@ pub enum ValidateError {
     },
     /// A file is fetched over plain `http` from another machine.
     #[error(
-        "`{filename}` of `{package}` is fetched from {url}, which anyone on the way can change; only https is allowed"
+        "`{filename}` of `{package}` is fetched from {}, which anyone on the way can change; only https is allowed",
+        url.without_query()
     )]
     InsecureUrl {
         /// The file.
@@ -41,7 +42,7 @@ pub enum ValidateError {
         url: SafeUrl,
     },
     /// A file is on some machine's disk, and its index is not.
-    #[error("`{filename}` of `{package}` is the local file {url}")]
+    #[error("`{filename}` of `{package}` is the local file {}", url.without_query())]
     LocalFile {
         /// The file.
         filename: ArtifactFilename,
@@ -57,7 +58,7 @@ pub enum ValidateError {
         package: PackageName,
     },
     /// A package belongs to an index that the lock does not list.
-    #[error("`{package}` belongs to {index}, which is none of the lock's indexes: {listed}")]
+    #[error("`{package}` belongs to {}, which is none of the lock's indexes: {listed}", index.without_query())]
     UnknownIndex {
         /// The entry's index.
         index: SafeUrl,
@@ -183,7 +184,8 @@ impl Lock {
         let origin = match (index, listed, &self.tool) {
             (Some(_), Some(listed), _) => listed.origin(),
             (Some(index), None, Some(tool)) => {
-                let urls: Vec<&str> = tool.indexes.iter().map(|index| index.url.as_str()).collect();
+                let urls: Vec<String> =
+                    tool.indexes.iter().map(|index| index.url.without_query().to_string()).collect();
                 let (index, listed) = (index.clone(), urls.join(", "));
                 return Err(ValidateError::UnknownIndex { index, listed, package: package.clone() });
             }

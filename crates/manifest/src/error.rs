@@ -52,9 +52,20 @@ pub enum ManifestErrorKind {
     },
     /// Somebody's dependencies are made by running code.
     #[error(
-        "`dependencies` are dynamic: only running the project's build backend would tell them, and pinfold runs nobody's code"
+        "`{field}` are dynamic: only running the project's build backend would tell them, and pinfold runs nobody's code"
     )]
-    Dynamic,
+    Dynamic {
+        /// The field of `[project]`.
+        field: &'static str,
+        /// What to write instead.
+        instead: &'static str,
+    },
+    /// A field is given and called dynamic, which the standard forbids: one of the two is wrong.
+    #[error("`{field}` is called dynamic, and is given in [project]")]
+    DynamicAndGiven {
+        /// The field of `[project]`.
+        field: String,
+    },
     /// A value that must say something is empty.
     #[error("`{key}` is empty")]
     Empty {
@@ -147,8 +158,11 @@ pub enum ManifestErrorKind {
     /// The indexes contradict each other.
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// The application includes an extra of its own under a condition.
-    #[error("the application's own extras are included whole, without versions, marker or URL")]
+    /// Groups and extras include each other, deeper or more often than any project needs.
+    #[error("groups and extras include each other too deeply, or too often")]
+    SectionDepth,
+    /// The application includes an extra of another version or place than its own.
+    #[error("the application's own extras are those of this manifest, without versions or URL")]
     SelfReference,
     /// A setting is none of its words.
     #[error(transparent)]
@@ -272,9 +286,8 @@ impl ManifestError {
     /// Returns what to do about it, where that can be said.
     pub fn help(&self) -> Option<String> {
         match self.kind() {
-            ManifestErrorKind::Dynamic => {
-                Some("write them as `requirements` or `dependencies` of [tool.pinfold]".to_owned())
-            }
+            ManifestErrorKind::Dynamic { instead, .. } => Some((*instead).to_owned()),
+            ManifestErrorKind::DynamicAndGiven { .. } => Some("take it away in one of the two places".to_owned()),
             ManifestErrorKind::IndexOption { instead, .. } => {
                 Some(format!("write this into the manifest instead:\n{instead}"))
             }

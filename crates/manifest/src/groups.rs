@@ -1,15 +1,15 @@
 //! Dependency groups (PEP 735) and extras, with what they include put in place.
 //!
 //! A group includes another by `{ include-group = "test" }`, an extra (or group) an extra of the same application by naming
-//! the application: `all = ["app[gpu,web]"]`; so may the application's own dependencies. A cycle is an error, and so is a name
-//! that does not exist. What is included twice over is there once.
+//! the application: `all = ["app[gpu,web]"]`; so may the application's own dependencies. A marker there is a condition of all
+//! that is included. A cycle is an error, and so is a name that does not exist. What is included twice over is there once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
-use pinfold_packaging::{ExtraName, GroupName, PackageName};
+use pinfold_packaging::{ExtraName, GroupName, Marker, PackageName};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -85,16 +85,16 @@ impl Sections {
     /// Puts what is included in place, and all of it into the manifest.
     pub(crate) fn finish(self, document: Document<'_>, manifest: &mut Manifest) -> Result<(), ManifestError> {
         let application = manifest.name.as_ref().and_then(|name| name.parse::<PackageName>().ok());
-        let mut expansion = Expansion { document, sections: &self, application, total: 0 };
+        let mut expansion = Expansion { document, sections: &self, application, total: 0, conditional: 0 };
         let mut direct = Collected::default();
         for dependency in std::mem::take(&mut manifest.dependencies) {
             let range = document.range_at(dependency.line, dependency.column);
-            expansion.requirement(&dependency, &range, &mut direct)?;
+            expansion.requirement(&dependency, &range, &Marker::always(), &mut direct)?;
         }
         manifest.dependencies = direct.requirements;
         for name in self.extras.keys() {
             let mut collected = Collected::default();
-            expansion.extra(name, &mut collected)?;
+            expansion.extra(name, &Marker::always(), &mut collected)?;
             manifest.extras.insert(name.clone(), collected.requirements);
         }
         for name in self.groups.keys() {
@@ -115,15 +115,18 @@ struct Collected {
     extra_path: Vec<ExtraName>,
     /// Those whose content is already there.
     seen_groups: BTreeSet<GroupName>,
-    seen_extras: BTreeSet<ExtraName>,
+    /// Each with the conditions under which it is.
+    seen_extras: BTreeMap<ExtraName, Vec<Marker>>,
 }
 
 struct Expansion<'s, 'd> {
     document: Document<'d>,
     sections: &'s Sections,
     application: Option<PackageName>,
-    /// Requirements in all groups and extras together.
+    /// Requirements in all groups and extras together, those that are includes too.
     total: usize,
+    /// Includes under a condition among them.
+    conditional: usize,
 }
 
 impl<'s> Expansion<'s, '_> {
@@ -132,7 +135,9 @@ impl<'s> Expansion<'s, '_> {
         for item in self.sections.groups.get(name).into_iter().flatten() {
             match item {
                 Item::Group { name, range } => self.included_group(name, range, collected)?,
-                Item::Requirement { requirement, range } => self.requirement(requirement, range, collected)?,
+                Item::Requirement { requirement, range } => {
+                    self.requirement(requirement, range, &Marker::always(), collected)?;
+                }
             }
         }
         collected.group_path.pop();
@@ -140,15 +145,15 @@ impl<'s> Expansion<'s, '_> {
         Ok(())
     }
 
-    fn extra(&mut self, name: &ExtraName, collected: &mut Collected) -> Result<(), ManifestError> {
+    fn extra(&mut self, name: &ExtraName, condition: &Marker, collected: &mut Collected) -> Result<(), ManifestError> {
         collected.extra_path.push(name.clone());
         for item in self.sections.extras.get(name).into_iter().flatten() {
             if let Item::Requirement { requirement, range } = item {
-                self.requirement(requirement, range, collected)?;
+                self.requirement(requirement, range, condition, collected)?;
             }
         }
         collected.extra_path.pop();
-        collected.seen_extras.insert(name.clone());
+        collected.seen_extras.entry(name.clone()).or_default().push(condition.clone());
         Ok(())
     }
 
@@ -167,32 +172,45 @@ impl<'s> Expansion<'s, '_> {
         &mut self,
         requirement: &Sourced<Requested>,
         range: &Range<usize>,
+        condition: &Marker,
         collected: &mut Collected,
     ) -> Result<(), ManifestError> {
+        self.total += 1;
+        if self.total > INCLUDED_REQUIREMENTS {
+            return Err(self.document.error(range.clone(), ManifestErrorKind::SectionDepth));
+        }
         let value = &requirement.value.requirement;
         let is_own = self.application.as_ref() == Some(&value.name);
         if is_own && value.extras.is_empty() && requirement.value.reference.is_none() {
             return Err(self.document.error(range.clone(), ManifestErrorKind::OwnName { name: value.name.clone() }));
         }
         if !is_own || value.extras.is_empty() {
-            self.total += 1;
-            if self.total > INCLUDED_REQUIREMENTS {
-                return Err(self.document.error(range.clone(), ManifestErrorKind::IncludeDepth));
-            }
-            collected.requirements.push(requirement.clone());
+            let mut requirement = requirement.clone();
+            requirement.value.requirement.marker = self.both(condition, &value.marker, range)?;
+            collected.requirements.push(requirement);
             return Ok(());
         }
-        if !value.specifiers.is_any() || requirement.value.reference.is_some() || !value.marker.is_always() {
+        if !value.specifiers.is_any() || requirement.value.reference.is_some() {
             return Err(self.document.error(range.clone(), ManifestErrorKind::SelfReference));
+        }
+        let condition = self.both(condition, &value.marker, range)?;
+        self.conditional += usize::from(!condition.is_always());
+        if self.conditional > CONDITIONAL_INCLUDES {
+            return Err(self.document.error(range.clone(), ManifestErrorKind::SectionDepth));
         }
         for extra in &value.extras {
             let known = self.sections.extras.keys();
             check_include(self.document, "extra", extra, range, &collected.extra_path, known)?;
-            if !collected.seen_extras.contains(extra) {
-                self.extra(extra, collected)?;
+            let seen = collected.seen_extras.get(extra).into_iter().flatten();
+            if !seen.into_iter().any(|seen| seen.is_always() || *seen == condition) {
+                self.extra(extra, &condition, collected)?;
             }
         }
         Ok(())
+    }
+
+    fn both(&self, first: &Marker, second: &Marker, range: &Range<usize>) -> Result<Marker, ManifestError> {
+        first.and(second).map_err(|error| self.document.error(range.clone(), error))
     }
 }
 
@@ -210,7 +228,7 @@ fn check_include<'n, N: Display + Ord + 'n>(
         return Err(document.error(range.clone(), ManifestErrorKind::Cycle { what, path }));
     }
     if path.len() >= NESTED_SECTIONS {
-        return Err(document.error(range.clone(), ManifestErrorKind::IncludeDepth));
+        return Err(document.error(range.clone(), ManifestErrorKind::SectionDepth));
     }
     if known.clone().any(|known| known == name) {
         return Ok(());
@@ -266,5 +284,7 @@ fn items<'d>(
 
 /// How deep groups and extras may include each other: stops stack overflow.
 const NESTED_SECTIONS: usize = 64;
+/// Includes under a condition: each makes the markers anew of what it includes.
+const CONDITIONAL_INCLUDES: usize = 1_000;
 /// Requirements in all groups and extras together: stops blow-up by repeated inclusion.
 const INCLUDED_REQUIREMENTS: usize = 100_000;

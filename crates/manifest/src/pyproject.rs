@@ -1,11 +1,9 @@
 //! Reads `pyproject.toml`: what the standard says of the application, and `[tool.pinfold]`.
 //!
-//! Of `[project]` only what a lock is made of is read (PEP 621); the rest is for build backends. Dependencies that are
-//! declared dynamic would have to be computed by running code, so they are refused unless `[tool.pinfold]` names others.
+//! Of `[project]` only what a lock is made of is read (PEP 621); the rest is for build backends. Dependencies and extras that
+//! are declared dynamic would have to be computed by running code, so they are refused unless `[tool.pinfold]` names others.
 
-use toml::de::DeValue;
-
-use crate::document::{Document, Table, texts};
+use crate::document::{Document, Table};
 use crate::groups::Sections;
 use crate::place::Positions;
 use crate::read::{PROJECT_KEYS, ROOT_KEYS, given_in_both, read_name, read_project, read_sources};
@@ -25,12 +23,13 @@ pub(crate) fn parse(text: &str, file_name: &str) -> Result<Manifest, ManifestErr
         sections.read_extras(project, "optional-dependencies", "[project.optional-dependencies]")?;
     }
     sections.read_groups(&root, "dependency-groups", "[dependency-groups]")?;
-    if let Some(tool) = tool_table(document, &root)? {
-        read_tool(&tool, &mut manifest)?;
-        sections.read(&tool)?;
+    let tool = tool_table(document, &root)?;
+    if let Some(tool) = &tool {
+        read_tool(tool, &mut manifest)?;
+        sections.read(tool)?;
     }
     if let Some(project) = &project {
-        check_static(project, &manifest)?;
+        check_static(project, tool.as_ref())?;
     }
     sections.finish(document, &mut manifest)?;
     Ok(manifest)
@@ -75,23 +74,43 @@ fn read_tool(tool: &Table<'_>, manifest: &mut Manifest) -> Result<(), ManifestEr
     read_sources(tool, manifest)
 }
 
-/// Refuses dependencies that only running a build backend would tell, unless others are written down.
-fn check_static(project: &Table<'_>, manifest: &Manifest) -> Result<(), ManifestError> {
-    let Some(value) = project.get("dynamic") else {
-        return Ok(());
-    };
-    let DeValue::Array(_) = value.get_ref() else {
-        return Ok(());
-    };
-    let dynamic = texts(project.document, "dynamic", value)?;
-    let found = dynamic.into_iter().find(|text| text.value == "dependencies");
-    match found {
-        Some(text) if manifest.dependencies.is_empty() && manifest.requirement_files.is_empty() => {
-            Err(project.document.error(text.range, ManifestErrorKind::Dynamic))
-        }
-        _ => Ok(()),
+/// Refuses dependencies and extras that only running a build backend would tell, unless others are written down: none at all,
+/// perhaps.
+fn check_static(project: &Table<'_>, tool: Option<&Table<'_>>) -> Result<(), ManifestError> {
+    let inner = tool.and_then(|tool| tool.get("project")).and_then(|project| project.get_ref().as_table());
+    let is_written =
+        |key: &&str| tool.is_some_and(|tool| tool.get(key).is_some()) || inner.is_some_and(|it| it.contains_key(*key));
+    for text in project.texts("dynamic")? {
+        let known = DYNAMIC.iter().find(|(field, ..)| *field == text.value);
+        let kind = match known {
+            _ if READ_FIELDS.contains(&text.value) && project.get(text.value).is_some() => {
+                ManifestErrorKind::DynamicAndGiven { field: text.value.to_owned() }
+            }
+            Some((field, keys, instead)) if !keys.iter().any(is_written) => {
+                ManifestErrorKind::Dynamic { field, instead }
+            }
+            _ => continue,
+        };
+        return Err(project.document.error(text.range, kind));
     }
+    Ok(())
 }
+
+/// What may be dynamic only where a key of `[tool.pinfold]` stands for it, and what to write.
+const DYNAMIC: [(&str, &[&str], &str); 2] = [
+    (
+        "dependencies",
+        &["dependencies", "requirements"],
+        "write them as `requirements` or `dependencies` of [tool.pinfold]",
+    ),
+    (
+        "optional-dependencies",
+        &["extras"],
+        "write them into [tool.pinfold.extras], which may be empty: then the lock has no extras",
+    ),
+];
+/// The fields of `[project]` that a lock is made of.
+const READ_FIELDS: [&str; 4] = ["dependencies", "name", "optional-dependencies", "requires-python"];
 
 #[cfg(test)]
 mod tests;

@@ -25,8 +25,8 @@ pub use name::{ExtraName, GroupName, NameError, PackageName};
 pub use requirement::{Repair, Requirement, RequirementError, RequirementErrorKind};
 pub use settings::{BuildPolicy, Prerelease, SettingError, Strategy};
 pub use simple::{
-    CompactError, CoreMetadata, FileUrl, PageError, PageFile, PageFormat, ProjectState, ProjectStatus, Releases,
-    SimplePage, SkippedFile,
+    CompactError, CoreMetadata, FileUrl, Missed, PageError, PageFile, PageFormat, ProjectState, ProjectStatus,
+    Releases, SimplePage, SkippedFile,
 };
 pub use specifiers::{Specifiers, SpecifiersError};
 pub use system::{Arch, Floor, Os, System};

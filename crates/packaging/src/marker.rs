@@ -92,6 +92,18 @@ impl Marker {
         !self.tree.evaluate_extras(&[])
     }
 
+    /// Returns the marker that holds where both hold.
+    ///
+    /// # Errors
+    /// When the two together exceed a limit.
+    pub fn and(&self, other: &Self) -> Result<Self, RequirementError> {
+        match (self.is_always(), other.is_always()) {
+            (true, _) => Ok(other.clone()),
+            (_, true) => Ok(self.clone()),
+            (false, false) => format!("({self}) and ({other})").parse(),
+        }
+    }
+
     /// Returns what the marker says about an environment in which the extras are wanted.
     ///
     /// Where the answer depends on something that the environment does not know (`platform_release`), it is true if any
@@ -170,7 +182,7 @@ impl Walk<'_> {
                     let question =
                         node.value().strip_prefix(gate::QUESTION).and_then(|it| it.split_once(gate::QUESTION));
                     let truth = match question {
-                        Some((sign, value)) => answers(node.key(), text, sign, value),
+                        Some((sign, value)) => answers(text, sign, value),
                         None => text.contains(node.value()),
                     };
                     self.tree(&node.edge(truth), interval)
@@ -250,16 +262,8 @@ impl PythonSpan {
 }
 
 /// Answers a comparison that is a question of its own.
-fn answers(key: &MarkerValueString, text: &str, sign: &str, value: &str) -> bool {
-    if *key == MarkerValueString::PlatformRelease {
-        return ReleaseComparison::new(sign, value).is_ok_and(|comparison| comparison.holds(text));
-    }
-    match sign {
-        "<" => text < value,
-        "<=" => text <= value,
-        ">" => text > value,
-        _ => text >= value,
-    }
+fn answers(text: &str, sign: &str, value: &str) -> bool {
+    ReleaseComparison::new(sign, value).is_ok_and(|comparison| comparison.holds(text))
 }
 
 const fn following(release: Release) -> Release {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256, Sha256Error, UrlError};
 use serde::{Deserialize, Serialize};
 
-use crate::{DistributionFilename, PackageName, Repair, Specifiers};
+use crate::{DistributionFilename, PackageName, Specifiers};
 
 pub use releases::{CompactError, Releases};
 
@@ -45,8 +45,6 @@ pub struct SimplePage {
     pub last_serial: Option<u64>,
     /// Files that are no candidates, and why.
     pub skipped: Vec<SkippedFile>,
-    /// What was broken and how it was read; each form once.
-    pub repairs: Vec<Repair>,
 }
 
 /// One file of a page.
@@ -67,6 +65,8 @@ pub struct PageFile {
     pub upload_time: Option<jiff::Timestamp>,
     /// The Python versions that it accepts.
     pub requires_python: Option<Specifiers>,
+    /// The text that was read as `requires_python`, where it is broken and [`Specifiers::parse_lenient`] repaired it.
+    pub broken_python: Option<Arc<str>>,
     /// Why it was yanked (may be empty), if it was (PEP 592).
     pub yanked: Option<String>,
     /// Whether its METADATA can be fetched alone (PEP 658, 714).
@@ -147,12 +147,23 @@ impl ProjectStatus {
 }
 
 /// A file of a page that is no candidate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedFile {
     /// The file's name as the page gives it, escaped and cut.
     pub filename: String,
     /// Why it is none.
     pub reason: String,
+    /// Some for a wheel or sdist of the project that only lacks what its page should say of it; yanked ones are not missed.
+    pub missed: Option<Missed>,
+}
+
+/// A file that would be a candidate if what its page says of it could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// What its name says.
+    pub distribution: DistributionFilename,
+    /// When it was uploaded, where the page tells.
+    pub upload_time: Option<jiff::Timestamp>,
 }
 
 /// Why a page cannot be used.

@@ -113,9 +113,10 @@ impl Specifiers {
         clauses.fold(first.ranges(), |ranges, clause| ranges.intersection(&clause.ranges()))
     }
 
-    /// Returns true if a clause names a pre-release.
+    /// Returns true if a clause asks for a pre-release. To rule one out (`!=2.0rc1`) is not to ask for others.
     pub fn mentions_prerelease(&self) -> bool {
-        self.clauses().iter().any(|clause| clause.version.is_prerelease())
+        let asks = |clause: &Clause| clause.operator != Operator::NotEqual && clause.version.is_prerelease();
+        self.clauses().iter().any(asks)
     }
 
     /// Returns the version of a lone `==V` or `===V`, which is also what makes a yanked file acceptable (PEP 592).

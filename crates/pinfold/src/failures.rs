@@ -47,6 +47,13 @@ impl From<FetchError> for Failure {
             }
             FetchCause::Unauthorized { .. } => Self::of(Exit::World, &error)
                 .help("give PINFOLD_INDEX_<NAME>_TOKEN, or PINFOLD_INDEX_<NAME>_USERNAME and …_PASSWORD, or write the login into your netrc"),
+            FetchCause::Proxy { ref variable, ref found, ref reason } => {
+                Self::new(Exit::Input, format!("`{variable}` names a proxy that cannot be used"))
+                    .with("found", found)
+                    .with("cause", reason)
+                    .with("expected", "http://HOST:PORT, or https://HOST:PORT")
+                    .help("correct the variable, or take it away; a login stands before the host, as `USER:PASSWORD@`, with `%40` for an `@` in it")
+            }
             FetchCause::CaBundle { .. } => Self::of(Exit::World, &error)
                 .help("SSL_CERT_FILE must name a file with certificates; unset it to use the system's"),
             FetchCause::Tls { .. } => Self::of(Exit::World, &error)
@@ -79,16 +86,16 @@ impl From<StoreError> for Failure {
             StoreError::HashMismatch { artifact, found } => {
                 Self::new(Exit::Refused, format!("refused `{}`", artifact.filename))
                     .with("expected", format!("sha256:{} (the lock)", artifact.sha256))
-                    .with("received", format!("sha256:{found} from {}", artifact.url))
-                    .with("origin", artifact.origin.index())
+                    .with("received", format!("sha256:{found} from {}", artifact.url.without_query()))
+                    .with("origin", artifact.origin.index().without_query())
                     .help(NEVER_CHANGES)
             }
             StoreError::SizeMismatch { artifact, found } => {
                 let more = if *found > artifact.size_bytes { "or more " } else { "" };
                 Self::new(Exit::Refused, format!("refused `{}`", artifact.filename))
                     .with("expected", format!("{} bytes (the lock)", artifact.size_bytes))
-                    .with("received", format!("{found} {more}bytes from {}", artifact.url))
-                    .with("origin", artifact.origin.index())
+                    .with("received", format!("{found} {more}bytes from {}", artifact.url.without_query()))
+                    .with("origin", artifact.origin.index().without_query())
                     .help(NEVER_CHANGES)
             }
             StoreError::StoreMismatch { .. } => Self::of(Exit::Refused, &error).help(

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pinfold_fetch::{Connectivity, Credential, FetchSettings, Fetcher, ProxySettings};
+use pinfold_fetch::{Connectivity, Credential, FetchSettings, Fetcher, ProxySettings, ProxyUrl};
 use pinfold_install::{Interpreter, KnownInterpreters};
 use pinfold_packaging::Specifiers;
 use pinfold_store::Store;
@@ -62,14 +62,17 @@ impl World {
     /// Opens the door to the network.
     ///
     /// # Errors
-    /// Exit 4 if the certificates that the environment names cannot be read.
+    /// Exit 4 if the certificates that the environment names cannot be read, exit 2 for a proxy that is none.
     pub fn fetcher(&self, connectivity: Connectivity, credentials: Vec<Credential>) -> Result<Fetcher, Failure> {
         let mut settings = FetchSettings::new(self.pages_dir(), connectivity);
         settings.ca_bundle = variable("SSL_CERT_FILE").map(PathBuf::from);
         let first_of = |names: &[&str]| names.iter().find_map(|name| variable(name));
+        let proxy = |names: [&str; 4]| {
+            names.iter().find_map(|name| Some(ProxyUrl { variable: (*name).to_owned(), value: variable(name)? }))
+        };
         settings.proxies = ProxySettings {
-            http: first_of(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
-            https: first_of(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+            http: proxy(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+            https: proxy(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
             no_proxy: first_of(&["no_proxy", "NO_PROXY"]),
         };
         settings.credentials = credentials;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use pinfold_packaging::{ExtraName, Metadata, PackageName, Version};
+use pinfold_packaging::{ExtraName, Metadata, PackageName, Repair, Specifiers, Version};
 use pubgrub::SelectedDependencies;
 
 use crate::candidates::Project;
@@ -71,6 +71,11 @@ fn choose(project: &Project<'_>, version: &Version) -> Option<Chosen> {
     })
 }
 
+/// Returns what is repaired in a `Requires-Python`.
+fn repairs(python: &str) -> Vec<Repair> {
+    Specifiers::parse_lenient(python).map(|(_, repairs)| repairs).unwrap_or_default()
+}
+
 impl Answer {
     fn warn_extra(&mut self, project: &Project<'_>, version: &Version, extra: &ExtraName) {
         let provides = |metadata: &Metadata| metadata.whole().is_ok_and(|read| read.provides_extras.contains(extra));
@@ -88,10 +93,13 @@ impl Answer {
             let reason = page.status().reason.clone();
             self.solution.warnings.insert(Warning::Status { name: name.clone(), state, reason });
         }
-        let repairs =
-            project.chosen(&chosen.version).map(|(_, metadata)| metadata.repairs.as_slice()).unwrap_or_default();
-        self.solution.warnings.extend(repairs.iter().map(|repair| {
-            let (version, repair) = (chosen.version.clone(), repair.clone());
+        let repairs = project.chosen(&chosen.version).into_iter().flat_map(|(file, metadata)| {
+            // The page mostly repeats the metadata, and the same is told once.
+            let page = file.broken_python.as_deref().map(repairs).unwrap_or_default();
+            metadata.repairs.iter().cloned().chain(page)
+        });
+        self.solution.warnings.extend(repairs.map(|repair| {
+            let version = chosen.version.clone();
             Warning::Repaired { name: name.clone(), version, repair }
         }));
         if let Some(reason) = &chosen.file.yanked {
@@ -123,10 +131,15 @@ impl<'r, 'f> Walk<'r, 'f> {
         Ok(walk)
     }
 
-    /// Returns a warning for each version that would have been taken before the chosen one, if its metadata could be read.
+    /// Returns a warning for what would have been taken before the chosen, if it could be read: each version by its metadata,
+    /// and for each defect of a page the first file that has it.
     fn passed_over(&self) -> BTreeSet<Warning> {
         let mut warnings = BTreeSet::new();
-        if !self.run.projects.facts.has_unreadable() {
+        let is_missed = |name: &PackageName| {
+            let page = self.run.projects.find(name).and_then(|project| project.page());
+            page.is_some_and(|page| page.skipped().iter().any(|skipped| skipped.missed.is_some()))
+        };
+        if !self.run.projects.facts.has_unreadable() && !self.versions.keys().any(is_missed) {
             return warnings;
         }
         let prepared = self.run.prepared;
@@ -136,15 +149,24 @@ impl<'r, 'f> Walk<'r, 'f> {
             let Some(project) = self.run.projects.find(name) else { continue };
             let own: Vec<&&Demand> = demands.iter().filter(|demand| demand.name == *name).collect();
             let constraint = prepared.directions.get(name).and_then(|own| own.constraint.as_ref());
-            let is_kept = prepared.problem.preferred(name).any(|version| version == chosen);
-            let better =
-                if is_kept { Vec::new() } else { project.unreadable_before(chosen, &self.run.permits.borrow()) };
-            for (version, file, reason) in better {
-                let is_asked_for = own.iter().all(|demand| demand.range.contains(version))
-                    && constraint.is_none_or(|(range, _)| range.contains(version));
-                if is_asked_for {
+            if prepared.problem.preferred(name).any(|version| version == chosen) {
+                continue;
+            }
+            let is_asked_for = |version: &Version| {
+                own.iter().all(|demand| demand.range.contains(version))
+                    && constraint.is_none_or(|(range, _)| range.contains(version))
+            };
+            for (version, file, reason) in project.unreadable_before(chosen, &self.run.permits.borrow()) {
+                if is_asked_for(version) {
                     let (name, version, filename) = (name.clone(), version.clone(), file.filename.clone());
                     warnings.insert(Warning::Unreadable { name, version, filename, reason: reason.to_string() });
+                }
+            }
+            let mut told = BTreeSet::new();
+            for (version, reason) in project.missed_before(chosen, &self.run.permits.borrow()) {
+                if is_asked_for(version) && told.insert(reason) {
+                    let (name, version, reason) = (name.clone(), version.clone(), reason.to_owned());
+                    warnings.insert(Warning::Missed { name, version, reason });
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! a few. What makes a version a candidate never changes during a run; PubGrub's proofs rest on that.
 
 use std::cell::{OnceCell, RefCell};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
@@ -94,15 +94,15 @@ pub(crate) struct PythonObstacle {
 }
 
 impl PartialOrd for PythonObstacle {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for PythonObstacle {
     /// Which of two is reported does not matter.
-    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
-        std::cmp::Ordering::Equal
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
     }
 }
 
@@ -357,6 +357,38 @@ impl<'f> Project<'f> {
         before.filter_map(unreadable).collect()
     }
 
+    /// Returns the versions with a file that would be tried before the chosen one, if what the page says of it could be read; in
+    /// the order in which they are tried, each with what cannot be read.
+    pub(crate) fn missed_before(&self, chosen: &Version, permits: &Permits) -> Vec<(&'f Version, &'f str)> {
+        let (Some(page), Some((file, _))) = (self.page(), self.chosen(chosen)) else { return Vec::new() };
+        if self.directions.is_some_and(|own| !own.urls.is_empty()) {
+            return Vec::new();
+        }
+        let chosen_rank = self.rank(&file.distribution).ok();
+        let mut missed: Vec<(&'f Version, &'f str)> = Vec::new();
+        for (own, reason) in page.skipped().iter().filter_map(|file| Some((file.missed.as_ref()?, &file.reason))) {
+            let version = own.distribution.version();
+            let Ok(rank) = self.rank(&own.distribution) else { continue };
+            let is_before = match version.cmp(chosen) {
+                Ordering::Equal => Some(rank) < chosen_rank,
+                Ordering::Greater => !self.is_lowest(),
+                Ordering::Less => self.is_lowest(),
+            };
+            let is_welcome =
+                !version.is_prerelease() || self.takes_prereleases() || permits.prereleases.contains(&self.name);
+            let cutoff = self.prepared.problem.exclude_newer;
+            let is_early = cutoff.is_none_or(|cutoff| own.upload_time.is_some_and(|time| time <= cutoff));
+            if is_before && is_welcome && is_early {
+                missed.push((version, reason));
+            }
+        }
+        missed.sort_unstable();
+        if !self.is_lowest() {
+            missed.reverse();
+        }
+        missed
+    }
+
     /// Returns the question for the metadata of the version at a position.
     pub(crate) fn question(&self, position: usize) -> Option<Question> {
         let page = self.page()?;
@@ -565,7 +597,6 @@ impl<'f> Project<'f> {
 
     /// Returns how well a file serves the target, or why it does not.
     fn file_order(&self, file: &PageFile) -> Result<FileOrder, Obstacle> {
-        let problem = self.prepared.problem;
         let urls = self.directions.map(|own| &own.urls).filter(|urls| !urls.is_empty());
         let obstacle = match urls {
             Some(urls) => {
@@ -580,7 +611,14 @@ impl<'f> Project<'f> {
         if let Some(obstacle) = file.requires_python.as_ref().and_then(|own| self.python_obstacle(own)) {
             return Err(obstacle);
         }
-        let (is_sdist, rank, build) = match &file.distribution {
+        let rank = self.rank(&file.distribution)?;
+        Ok(FileOrder { yanked: file.yanked.is_some(), rank, name: file.filename.clone() })
+    }
+
+    /// Returns how well a file of this name serves the target, or why it does not.
+    fn rank(&self, distribution: &DistributionFilename) -> Result<Rank, Obstacle> {
+        let problem = self.prepared.problem;
+        let (is_sdist, tags, build) = match distribution {
             DistributionFilename::Wheel(_) if problem.no_binary.contains(&self.name) => return Err(Obstacle::NoWheel),
             DistributionFilename::Wheel(wheel) => {
                 (false, self.prepared.tags.rank(wheel).ok_or(Obstacle::NoWheel)?, wheel.build.clone())
@@ -588,13 +626,7 @@ impl<'f> Project<'f> {
             DistributionFilename::Sdist(_) if !problem.build.allows(&self.name) => return Err(Obstacle::NotBuilt),
             DistributionFilename::Sdist(_) => (true, 0, None),
         };
-        Ok(FileOrder {
-            yanked: file.yanked.is_some(),
-            is_sdist,
-            rank,
-            build: Reverse(build),
-            name: file.filename.clone(),
-        })
+        Ok(Rank { is_sdist, tags, build: Reverse(build) })
     }
 }
 
@@ -602,8 +634,14 @@ impl<'f> Project<'f> {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct FileOrder {
     yanked: bool,
-    is_sdist: bool,
-    rank: u32,
-    build: Reverse<Option<pinfold_packaging::BuildTag>>,
+    rank: Rank,
     name: pinfold_artifact::ArtifactFilename,
+}
+
+/// What a file's name says of how well it serves the target: the least serves best.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    is_sdist: bool,
+    tags: u32,
+    build: Reverse<Option<pinfold_packaging::BuildTag>>,
 }

@@ -145,7 +145,16 @@ impl Chosen {
 /// Something that is no obstacle but should be known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
-    /// The metadata of the chosen file has a broken requirement, which was read as what it must mean.
+    /// A file was passed over that would have been taken, because what its page says of it cannot be read.
+    Missed {
+        /// The project.
+        name: PackageName,
+        /// The version; of several with the same defect the one that would have been taken first.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
+    /// What the chosen file's metadata or page requires is broken, and was read as what it must mean.
     Repaired {
         /// The project.
         name: PackageName,
@@ -208,6 +217,9 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Missed { name, version, reason } => {
+                write!(f, "a file of `{name}` {version} is passed over: {reason}")
+            }
             Self::Repaired { name, version, repair: Repair { written, read_as, reason } } => {
                 write!(f, "`{name}` {version} has broken metadata: `{written}` was read as `{read_as}` ({reason})")
             }

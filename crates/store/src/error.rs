@@ -9,7 +9,7 @@ use pinfold_artifact::{Artifact, Sha256};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The bytes have another digest than the locked one.
-    #[error("`{}` from {} has sha256 {found}, expected {}", artifact.filename, artifact.url, artifact.sha256)]
+    #[error("`{}` from {} has sha256 {found}, expected {}", artifact.filename, artifact.url.without_query(), artifact.sha256)]
     HashMismatch {
         /// What was expected, and from where.
         artifact: Box<Artifact>,
@@ -36,7 +36,7 @@ pub enum StoreError {
         found: String,
     },
     /// The bytes are more or fewer than the locked size.
-    #[error("`{}` from {} has {found} bytes, expected {}", artifact.filename, artifact.url, artifact.size_bytes)]
+    #[error("`{}` from {} has {found} bytes, expected {}", artifact.filename, artifact.url.without_query(), artifact.size_bytes)]
     SizeMismatch {
         /// What was expected, and from where.
         artifact: Box<Artifact>,
@@ -44,7 +44,7 @@ pub enum StoreError {
         found: u64,
     },
     /// The source of the bytes failed while they were read.
-    #[error("failed to read `{}` from {}", artifact.filename, artifact.url)]
+    #[error("failed to read `{}` from {}", artifact.filename, artifact.url.without_query())]
     Source {
         /// What was expected, and from where.
         artifact: Box<Artifact>,

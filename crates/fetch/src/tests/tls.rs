@@ -125,13 +125,49 @@ fn a_proxy_sees_a_tunnel_and_nothing_else() {
     let proxy = super::scripted::Scripted::start(|_, _| b"HTTP/1.1 403 Forbidden\r\n\r\n".to_vec());
     let mut bench = trusting();
     bench.settings.timing.attempts = 1;
-    bench.settings.proxies.https = Some(proxy.url.trim_end_matches("simple/").to_owned());
+    bench.settings.proxies.https = proxy_at(proxy.url.trim_end_matches("simple/"));
     let address = url("https://index.example/simple/a/?signature=hidden");
     bench.fetcher().page(&origin_of("https://index.example/simple/"), &address, Freshness::Any).unwrap_err();
     assert!(proxy.heads()[0].starts_with("connect index.example:443 http/1.1"));
     assert!(!proxy.heads()[0].contains("hidden"));
-    bench.settings.proxies.https = Some("no url".to_owned());
-    assert_eq!(summary(&Fetcher::new(bench.settings.clone()).unwrap_err()), "Client x0");
+}
+
+fn proxy_at(value: &str) -> Option<crate::ProxyUrl> {
+    Some(crate::ProxyUrl { variable: "HTTPS_PROXY".to_owned(), value: value.to_owned() })
+}
+
+/// The library would pass over some of them, and connect without a proxy.
+#[test]
+fn a_proxy_that_is_none_is_told_without_its_secrets() {
+    let mut bench = Bench::new();
+    for (value, shown) in [
+        ("no url", "no url"),
+        ("ftp://proxy.example:21", "ftp://proxy.example:21"),
+        ("socks5h://me:s3cret@127.0.0.1:1080", "socks5h://…@127.0.0.1:1080"),
+        ("http://me:s3cret", "http://me:…"),
+        ("me:s3cret", "me:…"),
+        ("http://me:s3/cr@et@:3128/s3cret?s3cret", "http://…@:3128/…"),
+        ("http://[::1:3128", "http://[::1:3128"),
+        ("http://host:70000", "http://host:70000"),
+        ("http://", "http://"),
+        ("://s3cret@h", "://…@h"),
+        ("http://a b\n", "http://a b\\n"),
+    ] {
+        for is_https in [true, false] {
+            let proxies = &mut bench.settings.proxies;
+            (proxies.http, proxies.https) = if is_https { (None, proxy_at(value)) } else { (proxy_at(value), None) };
+            let error = Fetcher::new(bench.settings.clone()).unwrap_err();
+            let crate::FetchCause::Proxy { variable, found, .. } = &error.cause else { panic!("{value}: {error:?}") };
+            assert_eq!((variable.as_str(), found.as_str()), ("HTTPS_PROXY", shown), "{value}");
+            assert!(!format!("{error:?} {error} {} {:?}", error.cause, bench.settings).contains("s3cret"), "{error:?}");
+        }
+    }
+    // The control: each of these is a proxy, and an empty variable is none.
+    for value in ["127.0.0.1:3128", "proxy.example", "https://me:p%40ss@[::1]:3128/", "HTTP://h", ""] {
+        bench.settings.proxies.https = proxy_at(value);
+        bench.settings.proxies.http = proxy_at(value);
+        assert!(Fetcher::new(bench.settings.clone()).is_ok(), "{value}");
+    }
 }
 
 /// Starts a proxy that opens tunnels to this port, whatever host it is asked for. Returns its URL with a login in it, and the
@@ -166,7 +202,7 @@ fn through_a_proxy_the_certificate_is_still_the_servers_own() {
     let server = Secure::start(SERVER, None);
     let (proxy, heads) = tunnel(&runtime, port(&server));
     let mut bench = trusting();
-    bench.settings.proxies.https = Some(proxy);
+    bench.settings.proxies.https = proxy_at(&proxy);
     bench.settings.credentials.push(crate::Credential {
         host: url(&server.url).file_host().unwrap(),
         secret: crate::Secret::Bearer("t0ken".to_owned()),
@@ -185,7 +221,7 @@ fn through_a_proxy_the_certificate_is_still_the_servers_own() {
         let other = Secure::start(certificate, None);
         let (proxy, _) = tunnel(&runtime, port(&other));
         let mut bench = if trusts { trusting() } else { Bench::new() };
-        bench.settings.proxies.https = Some(proxy);
+        bench.settings.proxies.https = proxy_at(&proxy);
         let error = ask(&bench, &server).unwrap_err();
         assert_eq!(summary(&error), "Tls x1");
         assert!(!format!("{error:?} {error} {}", error.cause).contains("s3cret"), "{error:?}");
@@ -199,7 +235,8 @@ fn plain_requests_go_by_their_proxy_and_past_it_where_no_proxy_says_so() {
         super::scripted::whole("text/html", head.lines().next().unwrap_or_default().as_bytes())
     });
     let mut bench = Bench::new();
-    bench.settings.proxies.http = Some(proxy.url.trim_end_matches("simple/").replace("http://", "http://me:s3cret@"));
+    bench.settings.proxies.http =
+        proxy_at(&proxy.url.trim_end_matches("simple/").replace("http://", "http://me:s3cret@"));
     bench.settings.proxies.no_proxy = Some("other.example, 127.0.0.1".to_owned());
     let address = url("http://index.example/simple/a/");
     let page = found(bench.fetcher().page(&origin_of("http://index.example/simple/"), &address, Freshness::Any));
@@ -213,7 +250,8 @@ fn plain_requests_go_by_their_proxy_and_past_it_where_no_proxy_says_so() {
     let proxy = super::scripted::Scripted::start(|_, _| {
         super::scripted::raw("407 Proxy Authentication Required", &["Content-Length: 0"], b"")
     });
-    bench.settings.proxies.http = Some(proxy.url.trim_end_matches("simple/").replace("http://", "http://me:s3cret@"));
+    bench.settings.proxies.http =
+        proxy_at(&proxy.url.trim_end_matches("simple/").replace("http://", "http://me:s3cret@"));
     let error = bench.fetcher().page(&origin_of("http://index.example/simple/"), &address, Freshness::Revalidate);
     let error = error.unwrap_err();
     assert_eq!(summary(&error), "Status x1");

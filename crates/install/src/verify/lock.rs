@@ -33,10 +33,17 @@ pub(super) fn compare(header: &Receipt, lock: &Lock, lock_sha256: &Sha256, repor
     for selected in &selection.packages {
         report.distributions += 1;
         let artifact = &selected.artifact;
-        let expected = format!("{} {} (sha256 {})", artifact.filename, artifact.url, artifact.sha256);
+        let expected = format!("{} {} (sha256 {})", artifact.filename, artifact.url.without_query(), artifact.sha256);
         let found = match installed.remove(&selected.name) {
             Some(it) if plan::is_same(it, selected) => continue,
-            Some(it) => format!("{} {} (sha256 {})", it.filename, it.url, it.sha256),
+            Some(it) => {
+                let query = if it.url.without_query() == artifact.url.without_query() && it.url != artifact.url {
+                    ", another query"
+                } else {
+                    ""
+                };
+                format!("{} {}{query} (sha256 {})", it.filename, it.url.without_query(), it.sha256)
+            }
             None => "not installed".to_owned(),
         };
         report.findings.push(Finding::new(code, "", expected, found).of(Some(&selected.name)));

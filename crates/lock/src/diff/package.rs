@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
+use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::{Version, WheelFilename};
 
 use super::{Change, ChangeKind, PackageDiff};
+use crate::shown::shown;
 use crate::{Asker, BuildRecipe, BuildTool, Lock, LockedFile, Package, TreeIdentity, TreeSource};
 
 /// A package jumps in size if it grows to more than this many times what it was,
@@ -56,6 +57,23 @@ fn version_jumps(diff: &mut PackageDiff) {
     }
 }
 
+/// Returns the change from one place to another as it may be shown.
+fn moved(subject: impl ToString, old: &str, new: &str) -> Change {
+    let (old, mut new) = (shown(old), shown(new));
+    if old == new {
+        new.push_str(" (another query)");
+    }
+    Change::new(ChangeKind::Url, subject, Some(old), Some(new))
+}
+
+fn place_change(name: &ArtifactFilename, was: Option<&str>, is: Option<&str>) -> Option<Change> {
+    match (was, is) {
+        (was, is) if was == is => None,
+        (Some(was), Some(is)) => Some(moved(name, was, is)),
+        (was, is) => Some(Change::new(ChangeKind::Url, name, was.map(shown), is.map(shown))),
+    }
+}
+
 /// Returns the host or repository of what was asked for directly, and what exactly was asked for.
 fn direct(package: &Package) -> Option<(String, String)> {
     match (&package.archive, &package.tree) {
@@ -66,7 +84,7 @@ fn direct(package: &Package) -> Option<(String, String)> {
         },
         (None, Some(TreeSource::Vcs(vcs))) => {
             let place = vcs.url.as_ref().or(vcs.path.as_ref()).map_or("", String::as_str);
-            Some((format!("{}+{place}", vcs.kind), format!("{}+{place}@{}", vcs.kind, vcs.commit_id)))
+            Some((format!("{}+{}", vcs.kind, shown(place)), format!("{}+{place}@{}", vcs.kind, vcs.commit_id)))
         }
         (None, Some(TreeSource::Directory(directory))) => Some(("a path".to_owned(), directory.path.clone())),
         (None, None) => None,
@@ -77,7 +95,7 @@ impl Package {
     /// Returns where the entry comes from, for people: the URL of its index, or what was asked for directly.
     pub fn origin_text(&self) -> Option<String> {
         let index = || self.index.as_ref().map(|index| index.as_directory().to_string());
-        direct(self).map(|(_, exactly)| exactly).or_else(index)
+        direct(self).map(|(_, exactly)| shown(&exactly)).or_else(index)
     }
 }
 
@@ -107,8 +125,8 @@ fn origins(old: Side<'_>, new: Side<'_>, changes: &mut Vec<Change>) {
         return;
     }
     if exactly_before != exactly_after {
-        let (old, new) = (joined(&exactly_before), joined(&exactly_after));
-        changes.push(Change::new(ChangeKind::Url, "", Some(old), Some(new)));
+        let all = |exactly: &BTreeSet<String>| joined(&exactly.iter().map(|one| shown(one)).collect());
+        changes.push(moved("", &all(&exactly_before), &all(&exactly_after)));
         return;
     }
     let (before, after) = (hosts(old), hosts(new));
@@ -214,9 +232,9 @@ fn files(old: Side<'_>, new: Side<'_>, kept: &BTreeSet<&Version>, changes: &mut 
     // A file that is named by its path lies elsewhere on every machine.
     let place = |package: &Package, file: &LockedFile| match &package.archive {
         Some(archive) if archive.path.is_some() => None,
-        _ => Some(file.url.clone()),
+        _ => Some(file.url.to_string()),
     };
-    let of = |side: Side<'_>| -> BTreeMap<ArtifactFilename, (LockedFile, Option<SafeUrl>)> {
+    let of = |side: Side<'_>| -> BTreeMap<ArtifactFilename, (LockedFile, Option<String>)> {
         let versions = side.1.iter().filter(|package| side.0.version_of(package).is_none_or(|v| kept.contains(&v)));
         let files = versions.flat_map(|package| package.files().map(move |file| (package, file)));
         files.map(|(package, file)| (file.filename.clone(), (file.clone(), place(package, file)))).collect()
@@ -230,7 +248,7 @@ fn files(old: Side<'_>, new: Side<'_>, kept: &BTreeSet<&Version>, changes: &mut 
         let own = [
             Change::of(ChangeKind::Replaced, name, &Some(was.sha256), &Some(file.sha256)),
             Change::of(ChangeKind::Size, name, &Some(was.size_bytes), &Some(file.size_bytes)),
-            Change::of(ChangeKind::Url, name, was_at, url),
+            place_change(name, was_at.as_deref(), url.as_deref()),
             Change::of(ChangeKind::UploadTime, name, &uploaded(old.0, was), &uploaded(new.0, file)),
             Change::of(ChangeKind::Metadata, name, &metadata(old.0, name), &metadata(new.0, name)),
         ];

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::package::joined;
 use super::{Change, ChangeKind};
+use crate::shown::shown;
 use crate::{Lock, LockedIndex, Tool};
 
 pub(super) fn compare(old: &Lock, new: &Lock) -> Vec<Change> {
@@ -53,7 +54,7 @@ pub(super) fn first_line(old: &Lock, new: &Lock) -> Option<Change> {
     let found = first_other_line(&old.to_text(), &new.to_text())?;
     let moved = if found.is_order_only { " and after, the same in another order" } else { "" };
     let subject = format!("line {}{moved}", found.number);
-    Some(Change::new(ChangeKind::Setting, subject, Some(found.old), Some(found.new)))
+    Some(Change::new(ChangeKind::Setting, subject, Some(shown(&found.old)), Some(shown(&found.new))))
 }
 
 /// Where two texts part.
@@ -120,8 +121,9 @@ fn texts(lock: &Lock, of: impl Fn(&Tool) -> BTreeSet<String>) -> BTreeSet<String
 /// Adds a change for every text that only one side has.
 fn each(kind: ChangeKind, old: &BTreeSet<String>, new: &BTreeSet<String>, changes: &mut Vec<Change>) {
     for text in old.symmetric_difference(new) {
-        let of = |side: &BTreeSet<String>| side.contains(text).then(|| text.clone());
-        changes.push(Change::new(kind, text, of(old), of(new)));
+        let told = if kind == ChangeKind::Requirement { shown(text) } else { text.clone() };
+        let of = |side: &BTreeSet<String>| side.contains(text).then(|| told.clone());
+        changes.push(Change::new(kind, &told, of(old), of(new)));
     }
 }
 
@@ -132,7 +134,7 @@ fn compare_indexes(old: &[LockedIndex], new: &[LockedIndex], changes: &mut Vec<C
         let (before, after) = (find(old), find(new));
         let url = |index: &Option<LockedIndex>| {
             let marked = |index: &LockedIndex| if index.insecure { " (insecure)" } else { "" };
-            index.as_ref().map(|index| format!("{}{}", index.url, marked(index)))
+            index.as_ref().map(|index| format!("{}{}", shown(index.url.as_str()), marked(index)))
         };
         let subject = format!("index {name}");
         changes.extend(Change::of(ChangeKind::Origin, &subject, &url(&before), &url(&after)));

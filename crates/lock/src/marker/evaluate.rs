@@ -59,17 +59,15 @@ impl Comparison {
         match self.operator {
             Operator::Contains => value.contains(literal),
             Operator::ContainsNot => !value.contains(literal),
-            Operator::Equal => value == literal,
+            // The specification gives texts no order: none is above or below another.
+            Operator::Equal | Operator::GreaterEqual | Operator::LessEqual => value == literal,
+            Operator::Greater | Operator::Less => false,
             Operator::Identical => value.eq_ignore_ascii_case(literal),
             Operator::In => literal.contains(value),
             Operator::NotEqual => value != literal,
             Operator::NotIn => !literal.contains(value),
-            // No text has an order; such a comparison is refused when it is read.
-            Operator::Compatible
-            | Operator::Greater
-            | Operator::GreaterEqual
-            | Operator::Less
-            | Operator::LessEqual => false,
+            // Refused when it is read.
+            Operator::Compatible => false,
         }
     }
 

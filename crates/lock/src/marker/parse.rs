@@ -240,11 +240,13 @@ fn compare_key(key: Key, operator: Operator, literal: &str, written: &str) -> Re
     let meaning = match operator {
         Operator::Contains | Operator::ContainsNot | Operator::In | Operator::NotIn => Meaning::Text,
         Operator::Identical if key.is_version() || key == Key::PlatformRelease => Meaning::Text,
-        _ if key == Key::PlatformRelease => {
+        _ if matches!(key, Key::PlatformRelease | Key::PlatformVersion) => {
             Meaning::Release(ReleaseComparison::new(operator.as_str(), literal).map_err(|_| no_version())?)
         }
-        Operator::Equal | Operator::NotEqual if !key.is_version() => Meaning::Text,
-        _ if !key.is_version() => return Err(undefined(written, "only versions have an order")),
+        Operator::Compatible | Operator::Identical if !key.is_version() => {
+            return Err(undefined(written, "that operator compares versions"));
+        }
+        _ if !key.is_version() => Meaning::Text,
         _ => Meaning::Versions(Comparison::specifiers(operator, literal).ok_or_else(no_version)?),
     };
     Ok(Node::Compare(Comparison { key, operator, literal: literal.to_owned(), meaning }))

@@ -83,6 +83,17 @@ fn a_release_is_a_version_where_it_can_be_one() {
     }
 }
 
+/// Returns every comparison, with the variable on each side.
+fn comparisons(keys: &[&str], signs: &[&str], values: &[&str]) -> Vec<String> {
+    let mut texts = Vec::new();
+    for (key, sign) in keys.iter().flat_map(|key| signs.iter().map(move |sign| (key, sign))) {
+        for value in values {
+            texts.extend([format!("{key} {sign} '{value}'"), format!("'{value}' {sign} {key}")]);
+        }
+    }
+    texts
+}
+
 /// What a lock says of a release is what the requirement said that it was made of: one reader must not refuse what the other
 /// reads, nor read it otherwise.
 #[test]
@@ -92,11 +103,7 @@ fn a_release_means_the_same_in_a_requirement() {
         ["9", "6.1", " 6.1 ", "6.*", "6.1+x", "old", "", "6.1.0-18-amd64", "=6", "6,<7", "1!0", "v6.1.0", "6 1"];
     let releases = ["6.1.0-18-amd64", "6.1", "10.0", "", "old", "6,<7", "=6", " 6.1 "];
     let (mut read, mut refused) = (0, 0);
-    for text in signs.iter().flat_map(|sign| {
-        values.iter().flat_map(move |value| {
-            [format!("platform_release {sign} '{value}'"), format!("'{value}' {sign} platform_release")]
-        })
-    }) {
+    for text in comparisons(&["platform_release", "platform_version"], &signs, &values) {
         let of_lock = text.parse::<LockMarker>();
         let of_requirement = text.parse::<pinfold_packaging::Marker>();
         assert_eq!(of_lock.is_ok(), of_requirement.is_ok(), "{text}: {of_lock:?} {of_requirement:?}");
@@ -108,12 +115,52 @@ fn a_release_means_the_same_in_a_requirement() {
         for release in releases {
             let mut environment = fixture::host(&fixture::target("linux-x86_64 3.10"), "3.10.4").environment;
             environment.platform_release = Some(release.to_owned());
+            environment.platform_version = Some(release.to_owned());
             let truth = of_lock.evaluate(&environment, &BTreeSet::new(), &BTreeSet::new());
             let expected = if truth { MarkerTruth::True } else { MarkerTruth::False };
             assert_eq!(of_requirement.evaluate(&environment, &BTreeSet::new()), expected, "{text} of {release:?}");
         }
     }
-    assert!(read > 80 && refused > 50, "{read} read, {refused} refused");
+    assert!(read > 160 && refused > 100, "{read} read, {refused} refused");
+}
+
+/// The same of every other text: by the specification none is above or below another, and `<=` and `>=` ask whether two are
+/// equal.
+#[test]
+fn a_text_means_the_same_in_a_requirement() {
+    let keys = [
+        "implementation_name",
+        "os_name",
+        "os.name",
+        "platform_machine",
+        "platform_python_implementation",
+        "platform_system",
+        "sys_platform",
+    ];
+    let signs = ["==", "!=", "<", "<=", ">", ">=", "~=", "in", "not in"];
+    let values =
+        ["linux", "Linux", "posix", "nt", "x86_64", "cpython", "CPython", "linux win32", "3.10", "3", "", " ", "~"];
+    let (mut read, mut refused, mut held) = (0, 0, 0);
+    for text in comparisons(&keys, &signs, &values) {
+        let of_lock = text.parse::<LockMarker>();
+        let of_requirement = text.parse::<pinfold_packaging::Marker>();
+        assert_eq!(of_lock.is_ok(), of_requirement.is_ok(), "{text}: {of_lock:?} {of_requirement:?}");
+        let (Ok(of_lock), Ok(of_requirement)) = (of_lock, of_requirement) else {
+            refused += 1;
+            continue;
+        };
+        read += 1;
+        for target in ["linux-x86_64 3.10", "windows-x86_64 3.10", "macos-aarch64 3.10"] {
+            let environment = fixture::host(&fixture::target(target), "3.10.4").environment;
+            let truth = of_lock.evaluate(&environment, &BTreeSet::new(), &BTreeSet::new());
+            let expected = if truth { MarkerTruth::True } else { MarkerTruth::False };
+            assert_eq!(of_requirement.evaluate(&environment, &BTreeSet::new()), expected, "{text} of {target}");
+            let is_strict = text.contains(" < ") || text.contains(" > ");
+            assert!(!(is_strict && truth), "{text} of {target}");
+            held += usize::from(truth);
+        }
+    }
+    assert!(read > 1_000 && refused > 100 && held > 500, "{read} read, {refused} refused, {held} held");
 }
 
 #[test]
@@ -169,8 +216,9 @@ fn refuses_what_has_no_meaning() {
         "os_name == 'a'; x",
         "os_name == sys_platform",
         "'a' == 'b'",
-        "os_name < 'b'",
         "os_name ~= 'b'",
+        "platform_version ~= '6'",
+        "platform_version < '#1'",
         "os_name === 'b'",
         "python_version > 'abc'",
         "python_version > '= 3'",

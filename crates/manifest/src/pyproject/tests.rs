@@ -90,10 +90,49 @@ fn nothing_is_said_twice() {
 fn dependencies_that_only_code_would_tell_are_refused() {
     let dynamic = "[project]\nname = 'a'\ndynamic = ['version', 'dependencies']\n";
     let error = Manifest::parse_pyproject(dynamic, "pyproject.toml").unwrap_err();
-    assert_eq!(*error.kind(), ManifestErrorKind::Dynamic);
-    assert_eq!((error.place().line, error.place().column), (3, 23));
-    read(&format!("{dynamic}[tool.pinfold]\nrequirements = ['requirements.txt']"));
+    let expected = "`dependencies` are dynamic: only running the project's build backend would tell them, and pinfold runs \
+                    nobody's code\n --> pyproject.toml:3:23\n  |\n3 | dynamic = ['version', 'dependencies']\n  | \
+                    \u{20}                     ^^^^^^^^^^^^^^\n  = help: write them as `requirements` or `dependencies` of [tool.pinfold]";
+    assert_eq!(error.report(), expected);
+    let given = [
+        "requirements = ['requirements.txt']",
+        "dependencies = ['x']",
+        "dependencies = []",
+        "[tool.pinfold.project]\ndependencies = ['x']",
+    ];
+    for given in given {
+        read(&format!("{dynamic}[tool.pinfold]\n{given}"));
+    }
+    assert!(Manifest::parse_pyproject(&format!("{dynamic}[tool.pinfold]\nexclude = ['x']"), "p").is_err());
     read("[project]\nname = 'a'\ndynamic = ['version']");
+}
+
+#[test]
+fn extras_that_only_code_would_tell_are_refused() {
+    let dynamic = "[project]\nname = 'a'\ndependencies = ['x']\ndynamic = ['optional-dependencies']\n";
+    let error = Manifest::parse_pyproject(dynamic, "pyproject.toml").unwrap_err();
+    let ManifestErrorKind::Dynamic { field: "optional-dependencies", .. } = error.kind() else { panic!("{error:?}") };
+    assert_eq!((error.place().line, error.place().column), (4, 12));
+    for (extras, expected) in [("gpu = ['y']", 1), ("", 0)] {
+        assert_eq!(read(&format!("{dynamic}[tool.pinfold.extras]\n{extras}")).extras.len(), expected);
+    }
+}
+
+#[test]
+fn what_is_given_is_not_dynamic() {
+    check("[project]\ndynamic = 'dependencies'", "2:11: `dynamic` must be an array of strings, not a string");
+    check("[project]\ndynamic = ['version', 1]", "2:23: `dynamic` holds a number where a string belongs");
+    for (field, value) in
+        [("dependencies", "['x']"), ("optional-dependencies", "{}"), ("requires-python", "'>=3.10'"), ("name", "'a'")]
+    {
+        let text = format!(
+            "[project]\n{field} = {value}\ndynamic = ['{field}']\n[tool.pinfold]\nrequirements = ['r.txt']\n[tool.pinfold.extras]"
+        );
+        check(&text, &format!("3:12: `{field}` is called dynamic, and is given in [project]"));
+    }
+    read(
+        "[project]\ndynamic = ['version', 'readme', 'requires-python']\nreadme = 'x'\n[tool.pinfold]\nrequires-python = '>=3.10'",
+    );
 }
 
 #[test]
@@ -105,6 +144,51 @@ fn groups_and_extras_include_across_tables() {
         "[dependency-groups]\na = [{include-group = 'b'}]\n[tool.pinfold.groups]\nb = [{include-group = 'a'}]",
         "4:23: the group includes itself: `a` → `b` → `a`",
     );
+}
+
+#[test]
+fn the_application_may_include_its_extras_under_a_condition() {
+    let text = "[project]\nname = 'app'\ndependencies = [\"app[b]; python_version < '3.11'\"]\n[project.optional-dependencies]\n\
+                a = ['x', \"y>1; os_name == 'nt' or os_name == 'posix'\", \"z @ https://h.example/z-1-py3-none-any.whl\"]\n\
+                b = [\"app[a]; sys_platform == 'linux'\"]\n\
+                c = [\"app[a]; sys_platform == 'linux'\", \"app[a]; sys_platform == 'win32'\", \"App[A];sys_platform=='linux'\"]\n\
+                d = ['app[a]', \"app[a]; sys_platform == 'linux'\"]\n";
+    let manifest = read(text);
+    let of = |extra: &str| requirements(&manifest.extras[extra]);
+    let all = |marker: &str| {
+        format!(
+            "x; {marker} | y>1; ({marker}) and (os_name == 'nt' or os_name == 'posix') | \
+                 z @ https://h.example/z-1-py3-none-any.whl ; {marker}"
+        )
+    };
+    assert_eq!(of("b"), all("sys_platform == 'linux'"));
+    assert_eq!(of("c"), format!("{} | {}", all("sys_platform == 'linux'"), all("sys_platform == 'win32'")));
+    assert_eq!(of("d"), of("a"));
+    assert_eq!(
+        requirements(&manifest.dependencies).split(" | ").next(),
+        Some("x; (python_version < '3.11') and (sys_platform == 'linux')")
+    );
+    // What is included is where it is written.
+    assert_eq!((manifest.extras["b"][0].line, manifest.extras["b"][0].column), (5, 6));
+    for other in ["app[a]>=1", "app[a] @ https://h.example/app-1-py3-none-any.whl"] {
+        check(
+            &format!("[project]\nname = 'app'\n[project.optional-dependencies]\na = []\nb = ['{other}']"),
+            "5:6: the application's own extras are those of this manifest, without versions or URL",
+        );
+    }
+    // Conditions do not hide a cycle, nor what is too much.
+    check(
+        "[project]\nname = 'app'\n[project.optional-dependencies]\na = [\"app[a]; os_name == 'nt'\"]",
+        "4:6: the extra includes itself: `a` → `a`",
+    );
+    let twice = |number| {
+        let include = |own: char| format!("\"app[e{number}]; extra == '{own}{number}'\"");
+        format!("e{} = [{}, {}]\n", number + 1, include('a'), include('b'))
+    };
+    let storm: String = (0..40).map(twice).collect();
+    let storm = format!("[project]\nname = 'app'\n[project.optional-dependencies]\ne0 = ['x']\n{storm}");
+    let error = Manifest::parse_pyproject(&storm, "pyproject.toml").unwrap_err();
+    assert_eq!(*error.kind(), ManifestErrorKind::SectionDepth);
 }
 
 #[test]

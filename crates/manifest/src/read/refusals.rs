@@ -628,7 +628,7 @@ name = 'App'
 [extras]
 a = ["app[b]>=1"]
 b = ["x"]"#,
-        r#"the application's own extras are included whole, without versions, marker or URL
+        r#"the application's own extras are those of this manifest, without versions or URL
  --> pinfold.toml:4:6
   |
 4 | a = ["app[b]>=1"]

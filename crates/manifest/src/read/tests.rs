@@ -136,7 +136,7 @@ fn reads_the_other_spellings() {
 fn inclusion_is_bounded() {
     let check = |text: String| {
         let error = Manifest::parse_toml(&text, "pinfold.toml").unwrap_err();
-        assert_eq!(*error.kind(), crate::ManifestErrorKind::IncludeDepth);
+        assert_eq!(*error.kind(), crate::ManifestErrorKind::SectionDepth);
     };
     let include = |group: usize| format!("{{ include-group = 'g{group}' }}");
     let chain = (0..200).map(|group| format!("g{group} = [{}]\n", include(group + 1)));

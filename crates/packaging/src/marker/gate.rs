@@ -11,8 +11,10 @@
 //! | `python_version ~= '3.0'` | `>= '3.0' and == '3.*'` | it strips the zero, then panics |
 //! | `python_version in '3.7 3.7.1'` | `== '3.7' or == '3.7.1'` | one number of three parts makes it all false |
 //! | `python_full_version > '3.11.0a7'` | `>= '3.11.0'` | it drops the `a7`, then excludes 3.11.0 |
+//! | `os_name >= 'nt'` | `== 'nt'` | the specification gives texts no order; it has one for them |
+//! | `os_name > 'nt'` | `== 'nt' and != 'nt'` | the same: no text is above another |
 //! | `platform_release >= '9'` | a question of its own | it orders texts, so that `>= '9' and < '10'` is never true |
-//! | `platform_version >= '9'` | the same | what no target knows must not be decided by another comparison |
+//! | `platform_version == '9'` | the same | what no target knows must not be decided by another comparison |
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -339,7 +341,7 @@ impl<'a> Reader<'a, '_> {
         turned: bool,
         span: Range<usize>,
     ) -> Result<(), RequirementError> {
-        let is_release = name == "platform_release";
+        let is_release = kind == Kind::FreeText;
         if operator == "~=" && (turned || !is_release) {
             let reason = match is_release {
                 true => "the variable must stand before this comparison".to_owned(),
@@ -348,7 +350,7 @@ impl<'a> Reader<'a, '_> {
             return Err(self.error(reason, span));
         }
         let contains = matches!(operator, "in" | "not in");
-        if contains || kind == Kind::FreeText {
+        if contains || is_release {
             self.tally.text += 1;
             self.tally.switches += 1;
             if self.tally.text > Limits::MARKER_TEXT_CLAUSES {
@@ -362,16 +364,16 @@ impl<'a> Reader<'a, '_> {
             return Ok(());
         }
         let operator = if turned { turn(operator) } else { operator };
-        let is_ordered = !matches!(operator, "==" | "!=" | "in" | "not in");
-        if is_release && !contains || kind == Kind::FreeText && is_ordered {
-            if is_release {
+        self.gated.written.push_str(&format!("{name} {operator} '{value}'"));
+        self.gated.handed_on.push_str(&match operator {
+            _ if is_release && !contains => {
                 ReleaseComparison::new(operator, value).map_err(|reason| self.error(reason, span))?;
+                format!("'{QUESTION}{operator}{QUESTION}{value}' in {name}")
             }
-            self.gated.written.push_str(&format!("{name} {operator} '{value}'"));
-            self.gated.handed_on.push_str(&format!("'{QUESTION}{operator}{QUESTION}{value}' in {name}"));
-            return Ok(());
-        }
-        self.emit(&format!("{name} {operator} '{value}'"));
+            "<" | ">" => format!("({name} == '{value}' and {name} != '{value}')"),
+            "<=" | ">=" => format!("{name} == '{value}'"),
+            _ => format!("{name} {operator} '{value}'"),
+        });
         Ok(())
     }
 

@@ -1,6 +1,7 @@
-//! What a comparison of a kernel's release, `platform_release`, means: the one answer for requirements and for locks.
+//! What a comparison of a kernel's release or version, `platform_release` and `platform_version`, means: the one answer for
+//! requirements and for locks.
 //!
-//! The specification calls a release a version where it can be one. So versions are compared where the marker names one, and a
+//! The specification calls both a version where they can be one. So versions are compared where the marker names one, and a
 //! machine whose release is none (`6.1.0-18-amd64`) then fits nothing but `!=`, as in the `packaging` library and so in pip.
 //! Equal and different have a meaning for every text. An order by a text that is no version has none, and is refused when it
 //! is read.
@@ -8,7 +9,7 @@
 use crate::specifiers::read_clause;
 use crate::{Specifiers, Version};
 
-/// A comparison of a kernel's release with a quoted value, the release on the left.
+/// A comparison of a kernel's release or version with a quoted value, the kernel's on the left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseComparison {
     /// One of [`SIGNS`].

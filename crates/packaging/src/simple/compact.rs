@@ -15,8 +15,9 @@
 //! Whoever keeps these bytes keeps their digest too (the page cache does). So what cannot be read after the outline was
 //! checked is a defect of this program, and it stops.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -24,10 +25,10 @@ use bytes::Bytes;
 use pinfold_artifact::{SafeUrl, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::file::is_plain;
+use super::file::{Python, is_plain};
 use super::releases::{About, Releases};
-use super::{CoreMetadata, FileUrl, PageFile, ProjectStatus, SkippedFile};
-use crate::{DistributionFilename, PackageName, Repair, Specifiers, Version};
+use super::{CoreMetadata, FileUrl, Missed, PageFile, ProjectStatus, SkippedFile};
+use crate::{DistributionFilename, PackageName, Specifiers, Version};
 
 /// Why bytes are no page in the compact form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +43,7 @@ pub(super) struct Compact {
     bytes: Bytes,
     project: Option<PackageName>,
     bases: Vec<(String, OnceLock<Arc<SafeUrl>>)>,
-    pythons: Vec<(String, OnceLock<Specifiers>)>,
+    pythons: Vec<(PythonText, OnceLock<Python>)>,
     /// Where the table begins in `bytes`; it was checked to describe ascending ranges inside the heaps.
     table: usize,
     versions_start: usize,
@@ -58,15 +59,32 @@ struct Head<'a> {
     project: Cow<'a, str>,
     status: ProjectStatus,
     last_serial: Option<u64>,
-    skipped: Vec<SkippedFile>,
-    repairs: Vec<Repair>,
+    skipped: Vec<Skipped>,
     bases: Vec<String>,
-    pythons: Vec<String>,
+    pythons: Vec<PythonText>,
     versions: u32,
 }
 
+/// A file that is no candidate.
+#[derive(Serialize, Deserialize)]
+struct Skipped {
+    filename: String,
+    reason: String,
+    /// Some if the file is missed; its upload time.
+    missed: Option<Option<(i64, i32)>>,
+}
+
+/// What files accept, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum PythonText {
+    /// As the page has it, broken.
+    Broken(String),
+    /// By the book.
+    Plain(String),
+}
+
 /// Grows when the form changes; another one is not read.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct File<'a> {
@@ -128,7 +146,9 @@ impl Compact {
         };
         compact.check_outline()?;
         let (status, last_serial) = (head.status, head.last_serial);
-        Ok((About { status, last_serial, skipped: head.skipped, repairs: head.repairs }, compact))
+        let skipped = head.skipped.into_iter().map(|skipped| skipped.read(compact.project.as_ref()));
+        let skipped = skipped.collect::<Option<_>>().ok_or(wrong("a skipped file has no name"))?;
+        Ok((About { status, last_serial, skipped }, compact))
     }
 
     /// Holds the table against the heaps: ascending, inside, and filling both.
@@ -190,12 +210,17 @@ impl Compact {
         base.get()
     }
 
-    fn python(&self, number: usize) -> Option<&Specifiers> {
-        let (text, specifiers) = self.pythons.get(number)?;
-        if specifiers.get().is_none() {
-            let _ = specifiers.set(text.parse().ok()?);
+    fn python(&self, number: usize) -> Option<&Python> {
+        let (python, read) = self.pythons.get(number)?;
+        if read.get().is_none() {
+            let _ = read.set(match python {
+                PythonText::Broken(text) => {
+                    Python { specifiers: Specifiers::parse_lenient(text).ok()?.0, broken: Some(text.as_str().into()) }
+                }
+                PythonText::Plain(text) => Python { specifiers: text.parse().ok()?, broken: None },
+            });
         }
-        specifiers.get()
+        read.get()
     }
 
     fn file(&self, file: File<'_>) -> Option<PageFile> {
@@ -209,13 +234,10 @@ impl Compact {
         if path.as_deref().is_some_and(|path| !is_plain(path)) {
             return None;
         }
-        let upload_time = match file.upload_time {
-            None => None,
-            Some((second, nanosecond)) => Some(jiff::Timestamp::new(second, nanosecond).ok()?),
-        };
-        let requires_python = match file.python {
-            None => None,
-            Some(number) => Some(self.python(number)?.clone()),
+        let upload_time = file.upload_time.map(moment).transpose().ok()?;
+        let python = match file.python {
+            None => Python::default(),
+            Some(number) => self.python(number)?.clone(),
         };
         Some(PageFile {
             filename,
@@ -224,7 +246,8 @@ impl Compact {
             size_bytes: file.size_bytes,
             sha256: file.sha256.map(Sha256::from_bytes),
             upload_time,
-            requires_python,
+            requires_python: (!python.specifiers.is_any()).then_some(python.specifiers),
+            broken_python: python.broken,
             yanked: file.yanked,
             core_metadata: match file.core_metadata {
                 None => CoreMetadata::Absent,
@@ -234,29 +257,56 @@ impl Compact {
     }
 }
 
+impl Skipped {
+    fn read(self, project: Option<&PackageName>) -> Option<SkippedFile> {
+        let missed = match self.missed {
+            None => None,
+            Some(uploaded) => Some(Missed {
+                distribution: DistributionFilename::parse(&self.filename.parse().ok()?, project?).ok()?,
+                upload_time: uploaded.map(moment).transpose().ok()?,
+            }),
+        };
+        Some(SkippedFile { filename: self.filename, reason: self.reason, missed })
+    }
+}
+
+fn moment((second, nanosecond): (i64, i32)) -> Result<jiff::Timestamp, jiff::Error> {
+    jiff::Timestamp::new(second, nanosecond)
+}
+
+fn in_numbers(time: jiff::Timestamp) -> (i64, i32) {
+    (time.as_second(), time.subsec_nanosecond())
+}
+
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
 }
 
-/// Gives equal texts one number.
-#[derive(Default)]
-struct Numbered(Vec<String>, HashMap<String, usize>);
+/// Gives equal things one number.
+struct Numbered<T>(Vec<T>, HashMap<T, usize>);
 
-impl Numbered {
-    fn number(&mut self, text: &str) -> usize {
-        if let Some(known) = self.1.get(text) {
+impl<T: Clone + Eq + Hash> Numbered<T> {
+    fn new() -> Self {
+        Self(Vec::new(), HashMap::new())
+    }
+
+    fn number<Q: Eq + Hash + ToOwned<Owned = T> + ?Sized>(&mut self, thing: &Q) -> usize
+    where
+        T: Borrow<Q>,
+    {
+        if let Some(known) = self.1.get(thing) {
             return *known;
         }
-        self.0.push(text.to_owned());
-        self.1.insert(text.to_owned(), self.0.len() - 1);
+        self.0.push(thing.to_owned());
+        self.1.insert(thing.to_owned(), self.0.len() - 1);
         self.0.len() - 1
     }
 }
 
 /// Writes the compact form.
 pub(super) fn write(about: &About, releases: &Releases) -> Vec<u8> {
-    let (mut bases, mut pythons) = (Numbered::default(), Numbered::default());
+    let (mut bases, mut pythons) = (Numbered::new(), Numbered::new());
     let (mut table, mut versions, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for position in 0..releases.len() {
         versions.extend_from_slice(releases.version(position).to_string().as_bytes());
@@ -267,14 +317,15 @@ pub(super) fn write(about: &About, releases: &Releases) -> Vec<u8> {
             table.extend_from_slice(&written(end));
         }
     }
-    let project = releases.all_files().next().map_or("", |file| file.distribution.name().as_str());
+    let missed = about.skipped.iter().filter_map(|skipped| Some(&skipped.missed.as_ref()?.distribution));
+    let first = releases.all_files().map(|file| &file.distribution).chain(missed).next();
+    let project = first.map_or("", |distribution| distribution.name().as_str());
     let head = serialized(&Head {
         form: FORM,
         project: Cow::Borrowed(project),
         status: about.status.clone(),
         last_serial: about.last_serial,
-        skipped: about.skipped.clone(),
-        repairs: about.repairs.clone(),
+        skipped: about.skipped.iter().map(skipped).collect(),
         bases: bases.0,
         pythons: pythons.0,
         versions: u32::from_le_bytes(written(releases.len())),
@@ -282,7 +333,7 @@ pub(super) fn write(about: &About, releases: &Releases) -> Vec<u8> {
     [&written(head.len())[..], &head, &table, &written(versions.len()), &versions, &files].concat()
 }
 
-fn packed<'a>(file: &'a PageFile, bases: &mut Numbered, pythons: &mut Numbered) -> File<'a> {
+fn packed<'a>(file: &'a PageFile, bases: &mut Numbered<String>, pythons: &mut Numbered<PythonText>) -> File<'a> {
     let digest = |sha256: Sha256| *sha256.as_bytes();
     File {
         filename: Cow::Borrowed(file.filename.as_str()),
@@ -296,14 +347,26 @@ fn packed<'a>(file: &'a PageFile, bases: &mut Numbered, pythons: &mut Numbered) 
         },
         size_bytes: file.size_bytes,
         sha256: file.sha256.map(digest),
-        upload_time: file.upload_time.map(|time| (time.as_second(), time.subsec_nanosecond())),
-        python: file.requires_python.as_ref().map(|set| pythons.number(&set.to_string())),
+        upload_time: file.upload_time.map(in_numbers),
+        python: python(file).map(|python| pythons.number(&python)),
         yanked: file.yanked.clone(),
         core_metadata: match file.core_metadata {
             CoreMetadata::Absent => None,
             CoreMetadata::Present(sha256) => Some(sha256.map(digest)),
         },
     }
+}
+
+fn python(file: &PageFile) -> Option<PythonText> {
+    match &file.broken_python {
+        Some(text) => Some(PythonText::Broken(text.to_string())),
+        None => file.requires_python.as_ref().map(|set| PythonText::Plain(set.to_string())),
+    }
+}
+
+fn skipped(file: &SkippedFile) -> Skipped {
+    let missed = file.missed.as_ref().map(|missed| missed.upload_time.map(in_numbers));
+    Skipped { filename: file.filename.clone(), reason: file.reason.clone(), missed }
 }
 
 fn serialized(value: &impl Serialize) -> Vec<u8> {

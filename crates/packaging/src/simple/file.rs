@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256, UrlError};
 
-use super::{CoreMetadata, FileUrl, PageError, PageFile, ProjectStatus, SimplePage, SkippedFile};
+use super::{CoreMetadata, FileUrl, Missed, PageError, PageFile, ProjectStatus, SimplePage, SkippedFile};
 use crate::version::shown;
-use crate::{DistributionFilename, PackageName, Repair, Specifiers};
+use crate::{DistributionFilename, PackageName, Specifiers};
 
 /// A file as a page lists it.
 #[derive(Debug, Default)]
@@ -26,19 +26,25 @@ pub(super) struct Listed<'a> {
     pub(super) core_metadata: Option<Option<Cow<'a, str>>>,
 }
 
+/// What a file's `Requires-Python` means, and its text if that is broken.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Python {
+    pub(super) specifiers: Specifiers,
+    pub(super) broken: Option<Arc<str>>,
+}
+
 /// Gathers the files of one page.
 pub(super) struct Gather<'a> {
     project: &'a PackageName,
     links: Links,
     files: Vec<PageFile>,
     skipped: Vec<SkippedFile>,
-    repairs: Vec<Repair>,
     /// How many files the page lists.
     count: usize,
     /// Where the file names of each hash are in `files`: a file's name is not kept twice.
     names: HashMap<u64, usize>,
     /// Most files of a page accept the same few Python versions.
-    pythons: HashMap<String, Result<Specifiers, String>>,
+    pythons: HashMap<String, Result<Python, String>>,
     /// Files uploaded later are passed over.
     until: Option<jiff::Timestamp>,
 }
@@ -50,7 +56,6 @@ impl<'a> Gather<'a> {
             links: Links { page_url: page_url.clone(), known: None },
             files: Vec::new(),
             skipped: Vec::new(),
-            repairs: Vec::new(),
             count: 0,
             names: HashMap::new(),
             pythons: HashMap::new(),
@@ -59,12 +64,19 @@ impl<'a> Gather<'a> {
     }
 
     pub(super) fn finish(self, status: ProjectStatus, last_serial: Option<u64>) -> SimplePage {
-        SimplePage { files: self.files, status, last_serial, skipped: self.skipped, repairs: self.repairs }
+        SimplePage { files: self.files, status, last_serial, skipped: self.skipped }
     }
 
     fn skip(&mut self, filename: &str, reason: impl Into<String>) -> Result<(), PageError> {
-        self.skipped.push(SkippedFile { filename: shown(filename), reason: reason.into() });
+        self.skipped.push(SkippedFile { filename: shown(filename), reason: reason.into(), missed: None });
         Ok(())
+    }
+
+    /// Skips a wheel or sdist of the project because of what the page says of it.
+    fn miss(&mut self, listed: &Listed<'_>, distribution: DistributionFilename, reason: String) {
+        let upload_time = listed.upload_time.as_deref().and_then(|text| text.parse().ok());
+        let missed = listed.yanked.is_none().then_some(Missed { distribution, upload_time });
+        self.skipped.push(SkippedFile { filename: shown(&listed.filename), reason, missed });
     }
 
     /// Adds a file, or skips it; the error is the page's.
@@ -105,13 +117,16 @@ impl<'a> Gather<'a> {
             Ok(distribution) => distribution,
             Err(error) => return self.skip(text, error.to_string()),
         };
-        let requires_python = match listed.requires_python.as_deref().map(|text| self.python(text)).transpose() {
-            Ok(specifiers) => specifiers.filter(|specifiers| !specifiers.is_any()),
-            Err(reason) => return self.skip(text, reason),
+        let python = match listed.requires_python.as_deref().map(|text| self.python(text)).transpose() {
+            Ok(python) => python.unwrap_or_default(),
+            Err(reason) => {
+                self.miss(listed, distribution, reason);
+                return Ok(());
+            }
         };
-        let upload_time = match listed.upload_time.as_deref().map(str::parse).transpose() {
-            Ok(time) => time,
-            Err(_) => return self.skip(text, "its upload time is none"),
+        let Ok(upload_time) = listed.upload_time.as_deref().map(str::parse).transpose() else {
+            self.miss(listed, distribution, "its upload time is none".to_owned());
+            return Ok(());
         };
         self.names.insert(place, self.files.len());
         self.files.push(PageFile {
@@ -121,7 +136,8 @@ impl<'a> Gather<'a> {
             size_bytes: listed.size_bytes,
             sha256,
             upload_time,
-            requires_python,
+            requires_python: (!python.specifiers.is_any()).then_some(python.specifiers),
+            broken_python: python.broken,
             yanked: listed.yanked.as_deref().map(str::to_owned),
             core_metadata,
         });
@@ -146,15 +162,12 @@ impl<'a> Gather<'a> {
         Ok(place)
     }
 
-    fn python(&mut self, text: &str) -> Result<Specifiers, String> {
+    fn python(&mut self, text: &str) -> Result<Python, String> {
         if let Some(known) = self.pythons.get(text) {
             return known.clone();
         }
         let read = match Specifiers::parse_lenient(text) {
-            Ok((specifiers, repairs)) => {
-                self.repairs.extend(repairs);
-                Ok(specifiers)
-            }
+            Ok((specifiers, repairs)) => Ok(Python { specifiers, broken: (!repairs.is_empty()).then(|| text.into()) }),
             Err(error) => Err(format!("its requires-python cannot be read: {error}")),
         };
         self.pythons.insert(text.to_owned(), read.clone());

@@ -145,6 +145,35 @@ struct Scanner<'a> {
     at: usize,
 }
 
+/// Returns where a search in a text ended, which has looked at all that comes before.
+pub(super) fn found(text: &str, at: Option<usize>) -> Option<usize> {
+    look(at.unwrap_or(text.len()));
+    at
+}
+
+/// Returns the text from its first character on that is none of these.
+fn past(text: &str, characters: impl Fn(char) -> bool) -> &str {
+    let after = text.trim_start_matches(characters);
+    look(text.len() - after.len());
+    after
+}
+
+fn is_blank(character: char) -> bool {
+    BLANKS.contains(&character)
+}
+
+/// Counts bytes that are looked at, and each look as one more, for the test that holds them against the page's size.
+fn look(bytes: usize) {
+    #[cfg(test)]
+    LOOKED_AT.with(|count| count.set(count.get() + bytes + 1));
+    let _ = bytes;
+}
+
+#[cfg(test)]
+thread_local! {
+    pub(super) static LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl<'a> Scanner<'a> {
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
@@ -152,21 +181,22 @@ impl<'a> Scanner<'a> {
 
     /// Goes past the next occurrence.
     fn skip_past(&mut self, end: &str, what: &str) -> Result<(), PageError> {
-        let found = self.rest().find(end).ok_or_else(|| malformed(what))?;
+        let rest = self.rest();
+        let found = found(rest, rest.find(end)).ok_or_else(|| malformed(what))?;
         self.at += found + end.len();
         Ok(())
     }
 
     fn next_tag(&mut self) -> Result<Option<Tag<'a>>, PageError> {
-        while let Some(found) = self.rest().find('<') {
-            self.at += found + 1;
+        while let Some(start) = found(self.rest(), self.rest().find('<')) {
+            self.at += start + 1;
             if self.rest().starts_with("!--") {
                 self.at += 3;
                 self.skip_past("-->", "a comment is not closed")?;
                 continue;
             }
             let rest = self.rest();
-            let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            let length = found(rest, rest.find(|c: char| !c.is_ascii_alphanumeric())).unwrap_or(rest.len());
             let name = &rest[..length];
             if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
                 // An end tag, a declaration, or a bare `<` in text: nothing in it matters.
@@ -205,9 +235,9 @@ impl<'a> Scanner<'a> {
     fn attributes(&mut self) -> Result<Vec<(&'a str, &'a str)>, PageError> {
         let mut attributes = Vec::new();
         loop {
-            let rest = self.rest().trim_start_matches(BLANKS).trim_start_matches('/');
+            let rest = past(past(self.rest(), is_blank), |c| c == '/');
             self.at = self.text.len() - rest.len();
-            let rest = rest.trim_start_matches(BLANKS);
+            let rest = past(rest, is_blank);
             if let Some(after) = rest.strip_prefix('>') {
                 self.at = self.text.len() - after.len();
                 return Ok(attributes);
@@ -218,7 +248,7 @@ impl<'a> Scanner<'a> {
             let end = |c: char| BLANKS.contains(&c) || matches!(c, '=' | '>' | '/');
             // An attribute's name may begin with `=`, by the letter of HTML; this way each round goes forward.
             let first = rest.chars().next().map_or(1, char::len_utf8);
-            let length = rest[first..].find(end).map_or(rest.len(), |found| found + first);
+            let length = found(&rest[first..], rest[first..].find(end)).map_or(rest.len(), |found| found + first);
             let (name, after) = rest.split_at(length);
             self.at = self.text.len() - after.len();
             let value = self.attribute_value()?;
@@ -229,12 +259,16 @@ impl<'a> Scanner<'a> {
     }
 
     fn attribute_value(&mut self) -> Result<&'a str, PageError> {
-        let Some(rest) = self.rest().trim_start_matches(BLANKS).strip_prefix('=') else { return Ok("") };
-        let rest = rest.trim_start_matches(BLANKS);
+        let Some(rest) = past(self.rest(), is_blank).strip_prefix('=') else { return Ok("") };
+        let rest = past(rest, is_blank);
         let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
         let (value, after) = match quote {
-            Some(quote) => rest[1..].split_once(quote).ok_or_else(|| malformed("a quote is not closed"))?,
-            None => rest.split_at(rest.find(|c| BLANKS.contains(&c) || c == '>').unwrap_or(rest.len())),
+            Some(quote) => {
+                let rest = &rest[1..];
+                let end = found(rest, rest.find(quote)).ok_or_else(|| malformed("a quote is not closed"))?;
+                (&rest[..end], &rest[end + 1..])
+            }
+            None => rest.split_at(found(rest, rest.find(|c| is_blank(c) || c == '>')).unwrap_or(rest.len())),
         };
         self.at = self.text.len() - after.len();
         Ok(value)
@@ -246,12 +280,14 @@ const MOST_ATTRIBUTES: usize = 32;
 
 /// Expands character references, each once; an unknown one stays as it is.
 fn expanded(text: &str) -> Cow<'_, str> {
+    look(text.len());
     if !text.contains('&') {
         return Cow::Borrowed(text);
     }
     let mut pieces = text.split('&');
     let mut expanded = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
+        look(piece.len());
         match piece.split_once(';').and_then(|(name, after)| character(name).map(|c| (c, after))) {
             Some((c, after)) => {
                 expanded.push(c);

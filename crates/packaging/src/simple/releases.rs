@@ -11,7 +11,7 @@ use pinfold_artifact::SafeUrl;
 
 use super::compact::{self, Compact};
 use super::{PageFile, ProjectStatus, SimplePage, SkippedFile};
-use crate::{Repair, Version};
+use crate::Version;
 
 pub use super::compact::CompactError;
 
@@ -28,7 +28,6 @@ pub(super) struct About {
     pub(super) status: ProjectStatus,
     pub(super) last_serial: Option<u64>,
     pub(super) skipped: Vec<SkippedFile>,
-    pub(super) repairs: Vec<Repair>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +41,7 @@ enum Content {
 impl From<SimplePage> for Releases {
     /// Groups a page; files of one version keep the order of the page.
     fn from(page: SimplePage) -> Self {
-        let SimplePage { mut files, status, last_serial, skipped, repairs } = page;
+        let SimplePage { mut files, status, last_serial, skipped } = page;
         files.sort_by(|a, b| a.distribution.version().cmp(b.distribution.version()));
         let mut versions: Vec<(Version, usize)> = Vec::new();
         for (position, file) in files.iter().enumerate() {
@@ -52,7 +51,7 @@ impl From<SimplePage> for Releases {
                 _ => versions.push((version.clone(), position + 1)),
             }
         }
-        Self { about: About { status, last_serial, skipped, repairs }, content: Content::Read { files, versions } }
+        Self { about: About { status, last_serial, skipped }, content: Content::Read { files, versions } }
     }
 }
 
@@ -162,14 +161,9 @@ impl Releases {
         &self.about.skipped
     }
 
-    /// Returns what was broken and how it was read.
-    pub fn repairs(&self) -> &[Repair] {
-        &self.about.repairs
-    }
-
     /// Returns the page with its files sorted by version.
     pub fn to_page(&self) -> SimplePage {
-        let About { status, last_serial, skipped, repairs } = self.about.clone();
-        SimplePage { files: self.all_files().cloned().collect(), status, last_serial, skipped, repairs }
+        let About { status, last_serial, skipped } = self.about.clone();
+        SimplePage { files: self.all_files().cloned().collect(), status, last_serial, skipped }
     }
 }

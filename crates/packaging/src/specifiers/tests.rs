@@ -79,7 +79,16 @@ fn knows_pins_and_prereleases() {
     for text in ["==1.*", ">=1", "==1,==2", ""] {
         assert_eq!(specifiers(text).exact(), None, "{text}");
     }
-    for (text, expected) in [(">=1.0rc1", true), (">=1.0.dev0", true), (">=1.0.post1", false), ("", false)] {
+    for (text, expected) in [
+        (">=1.0rc1", true),
+        (">=1.0.dev0", true),
+        ("<2.0b1", true),
+        ("!=1.0rc1", false),
+        (">=0.9,!=1.0rc1", false),
+        (">=0.9a1,!=1.0rc1", true),
+        (">=1.0.post1", false),
+        ("", false),
+    ] {
         assert_eq!(specifiers(text).mentions_prerelease(), expected, "{text}");
     }
 }

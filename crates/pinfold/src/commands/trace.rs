@@ -138,7 +138,7 @@ const fn distribution(thing: &Thing) -> Option<&LedgerDistribution> {
 }
 
 fn from(it: &LedgerDistribution) -> Option<String> {
-    let (url, index) = (it.url.as_ref()?, it.index.as_ref()?);
+    let (url, index) = (it.url.as_ref()?.without_query(), it.index.as_ref()?.without_query());
     Some(if url == index { format!("from {url}") } else { format!("from {url}, of the index {index}") })
 }
 
@@ -206,8 +206,8 @@ fn holding_json(holding: &Holding) -> Value {
         "version": of.map(|it| it.version.to_string()),
         "artifact_sha256": of.map(|it| it.sha256.to_string()),
         "wheel_sha256": of.and_then(|it| it.wheel_sha256).map(|sha256| sha256.to_string()),
-        "url": of.and_then(|it| it.url.as_ref()).map(ToString::to_string),
-        "index": of.and_then(|it| it.index.as_ref()).map(ToString::to_string),
+        "url": of.and_then(|it| it.url.as_ref()).map(|url| url.without_query().to_string()),
+        "index": of.and_then(|it| it.index.as_ref()).map(|url| url.without_query().to_string()),
         "current": holding.is_current(),
         "spans": holding.spans.iter().map(span).collect::<Vec<_>>(),
     })

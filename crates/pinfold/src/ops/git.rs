@@ -361,8 +361,10 @@ impl<'a> Git<'a> {
             |own, name: &str| variable(name).filter(|value| !value.is_empty()).map(|value| (own, value.into()));
         variables.extend(passed("GIT_SSL_CAINFO", "SSL_CERT_FILE"));
         variables.extend(passed("SSH_AUTH_SOCK", "SSH_AUTH_SOCK").filter(|_| self.url.transport() == "ssh"));
-        for (own, name) in [("http_proxy", "http_proxy"), ("https_proxy", "https_proxy"), ("no_proxy", "no_proxy")] {
-            variables.extend(passed(own, name).or_else(|| passed(own, &name.to_ascii_uppercase())));
+        for own in ["http_proxy", "https_proxy", "no_proxy"] {
+            let all = |name: &str| passed(own, name).filter(|_| own != "no_proxy");
+            let found = passed(own, own).or_else(|| passed(own, &own.to_ascii_uppercase()));
+            variables.extend(found.or_else(|| all("all_proxy")).or_else(|| all("ALL_PROXY")));
         }
         variables.into_iter().map(|(name, value)| (name.into(), value)).collect()
     }

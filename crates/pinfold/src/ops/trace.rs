@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use pinfold_artifact::Sha256;
+use pinfold_artifact::{SafeUrl, Sha256};
 use pinfold_install::{
     Environment, HeldGeneration, KnownEnvironment, Ledger, LedgerDistribution, LedgerEntry, LedgerProblem, held,
 };
@@ -152,6 +152,12 @@ fn recorded(path: &Path) -> Result<Option<Recorded>, Failure> {
     Ok(None)
 }
 
+/// Returns where the store has an artifact from. Of what was asked for by its URL that is the URL, which may be signed.
+fn origins(store: &Store, sha256: &Sha256) -> Result<Vec<String>, Failure> {
+    let shown = |origin: String| origin.parse().map_or(origin, |url: SafeUrl| url.without_query().to_string());
+    Ok(store.origins(sha256)?.into_iter().map(shown).collect())
+}
+
 /// Finds what the store knows of the digests: artifacts themselves, and trees with a file of that digest.
 fn members(
     wanted: &BTreeSet<Sha256>,
@@ -165,14 +171,14 @@ fn members(
     let (artifacts, trees) = (store.artifacts()?, store.trees()?);
     let known: BTreeSet<&Sha256> = artifacts.iter().chain(&trees).filter(|sha256| wanted.contains(*sha256)).collect();
     for sha256 in known {
-        traced.stored.push((*sha256, None, store.origins(sha256)?));
+        traced.stored.push((*sha256, None, origins(&store, sha256)?));
     }
     for sha256 in &trees {
         let Some(tree) = store.peek_tree(sha256)? else { continue };
         let files = tree.manifest().files.iter().filter(|file| wanted.contains(&file.sha256));
         let found: Vec<_> = files.map(|file| (file.path.as_str().to_owned(), file.sha256)).collect();
         for (path, _) in &found {
-            traced.stored.push((*sha256, Some(path.clone()), store.origins(sha256)?));
+            traced.stored.push((*sha256, Some(path.clone()), origins(&store, sha256)?));
         }
         if !found.is_empty() {
             members.insert(*sha256, found);

@@ -262,7 +262,8 @@ fn unpack_once(
         result => result,
     };
     let tree = tree.map_err(|error| {
-        Failure::from(error).with("from", &selected.artifact.url).with("origin", selected.artifact.origin.index())
+        let (url, origin) = (&selected.artifact.url, selected.artifact.origin.index());
+        Failure::from(error).with("from", url.without_query()).with("origin", origin.without_query())
     })?;
     store.forget_bytes(stored)?;
     Ok(tree)

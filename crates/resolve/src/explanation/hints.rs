@@ -63,13 +63,12 @@ impl<'r, 'f> Hints<'r, 'f> {
             self.note(name, Kind::Absent, None, String::new());
             return;
         };
-        if let Some(skipped) = page.skipped().first() {
-            let detail = format!(
-                "{} of its files could not be read: `{}`: {}",
-                page.skipped().len(),
-                skipped.filename,
-                skipped.reason
-            );
+        // What is no wheel or sdist of the project matters only where nothing else was left out.
+        let missed: Vec<_> = page.skipped().iter().filter(|skipped| skipped.missed.is_some()).collect();
+        let skipped = if missed.is_empty() { page.skipped().iter().collect() } else { missed };
+        if let Some(first) = skipped.first() {
+            let (count, filename, reason) = (skipped.len(), &first.filename, &first.reason);
+            let detail = format!("{count} of its files could not be read: `{filename}`: {reason}");
             self.note(name, Kind::Skipped, None, detail);
         }
         let positions = project.positions(range);
@@ -77,7 +76,7 @@ impl<'r, 'f> Hints<'r, 'f> {
             self.note(name, Kind::Existing, None, existing(&project, range));
         }
         for position in positions.into_iter().rev() {
-            let Some(obstacle) = project.obstacle(position, &self.run.knobs.permits) else { continue };
+            let Some(obstacle) = project.obstacle(position, &self.run.permits.borrow()) else { continue };
             self.read_obstacle(&project, position, &obstacle);
         }
     }

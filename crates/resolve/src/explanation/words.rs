@@ -157,7 +157,7 @@ impl<'r, 'f> Words<'r, 'f> {
     }
 
     fn reasons(&self, project: &Project<'f>, positions: &[usize]) -> Vec<String> {
-        let permits = &self.run.knobs.permits;
+        let permits = &*self.run.permits.borrow();
         let mut seen = BTreeSet::new();
         let mut reasons = Vec::new();
         for position in positions.iter().rev() {

@@ -88,6 +88,24 @@ fn a_compatible_release_is_no_request_for_pre_releases() {
 }
 
 #[test]
+fn to_rule_a_pre_release_out_is_no_request_for_others() {
+    let universe = "
+        a 1.0
+        a 2.0rc1
+        a 2.0rc2
+        b 1.0 -> a!=2.0rc1
+        ";
+    for question in ["a!=2.0rc1", "a>=1,!=2.0rc1", "a\nconstraint: a!=2.0rc1", "a!=2.0rc1\nprerelease: explicit"] {
+        assert_eq!(ask(universe, question), "a 1.0", "{question}");
+    }
+    assert_snapshot!(ask(universe, "b"), @"
+    a 1.0
+    b 1.0
+    ");
+    assert_snapshot!(ask(universe, "a>=2.0a1,!=2.0rc2"), @"a 2.0rc1");
+}
+
+#[test]
 fn a_wildcard_is_no_request_for_pre_releases() {
     let universe = "
         a 1.1

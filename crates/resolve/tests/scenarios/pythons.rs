@@ -151,7 +151,10 @@ fn a_broken_requirement_was_repaired() {
         a 2.0 python=>=3.12.*
         a 1.0 python=>=3.6.*
         ";
-    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a"), @r"
+    a 1.0
+    warning: `a` 1.0 has broken metadata: `>=3.6.*` was read as `>=3.6` (a wildcard does not go with this operator)
+    ");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! | `wheel=TAGS` | a wheel with these tags; without any `wheel` or `sdist` there is one `py3-none-any` wheel |
 //! | `sdist` | a source distribution |
 //! | `yanked`, `yanked=REASON` | its files are yanked |
-//! | `python=SPECIFIERS` | the page's `data-requires-python` |
+//! | `python=SPECIFIERS` | the page's `data-requires-python`; a file of which it cannot be read is left out of the page |
 //! | `metapython=SPECIFIERS` | the metadata's `Requires-Python` |
 //! | `at=TIME` | upload time |
 //! | `extras=x,y` | `Provides-Extra` |
@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 use pinfold_artifact::{Origin, SafeUrl};
 use pinfold_packaging::{
-    BuildPolicy, CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Prerelease, ProjectState,
-    ProjectStatus, Requirement, SimplePage, Specifiers, Strategy, System, Target, Version,
+    BuildPolicy, CoreMetadata, DistributionFilename, Metadata, Missed, PackageName, PageFile, Prerelease, ProjectState,
+    ProjectStatus, Requirement, SimplePage, SkippedFile, Specifiers, Strategy, System, Target, Version,
 };
 use pinfold_resolve::{
     Facts, FileKey, Order, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Search, Solution,
@@ -102,9 +102,17 @@ impl Universe {
                 sha256: None,
                 upload_time: recipe.time,
                 requires_python: recipe.page_python.clone(),
+                broken_python: recipe.broken_python.clone(),
                 yanked: recipe.yanked.clone(),
                 core_metadata: CoreMetadata::Absent,
             };
+            if let Some(reason) = recipe.unreadable_python.clone() {
+                let missed = Missed { distribution: file.distribution, upload_time: file.upload_time };
+                let filename = file.filename.to_string();
+                let skipped = SkippedFile { filename, reason, missed: recipe.yanked.is_none().then_some(missed) };
+                self.page(&name).skipped.push(skipped);
+                continue;
+            }
             self.metadata.push((FileKey::of(&file), metadata.clone()));
             self.page(&name).files.push(file);
         }
@@ -121,7 +129,6 @@ impl Universe {
             status: ProjectStatus { state: ProjectState::Active, reason: None },
             last_serial: None,
             skipped: Vec::new(),
-            repairs: Vec::new(),
         })
     }
 
@@ -195,6 +202,8 @@ struct Recipe {
     files: Vec<String>,
     yanked: Option<String>,
     page_python: Option<Specifiers>,
+    broken_python: Option<Arc<str>>,
+    unreadable_python: Option<String>,
     metadata_python: Option<Specifiers>,
     time: Option<jiff::Timestamp>,
     extras: BTreeSet<pinfold_packaging::ExtraName>,
@@ -227,7 +236,13 @@ impl Recipe {
             "wheel" => self.files.push(format!("-{value}.whl")),
             "sdist" => self.files.push(".tar.gz".to_owned()),
             "yanked" => self.yanked = Some(value.to_owned()),
-            "python" => self.page_python = Some(Specifiers::parse_lenient(value).unwrap().0),
+            "python" => match Specifiers::parse_lenient(value) {
+                Ok((specifiers, repairs)) => {
+                    self.page_python = Some(specifiers);
+                    self.broken_python = (!repairs.is_empty()).then(|| value.into());
+                }
+                Err(error) => self.unreadable_python = Some(error.to_string()),
+            },
             "metapython" => self.metadata_python = Some(Specifiers::parse_lenient(value).unwrap().0),
             "at" => self.time = Some(format!("{value}T00:00:00Z").parse().unwrap()),
             "extras" => self.extras = value.split(',').map(|one| one.parse().unwrap()).collect(),

@@ -352,6 +352,66 @@ fn a_requirement_that_was_repaired_is_a_warning() {
 }
 
 #[test]
+fn a_broken_requires_python_of_the_chosen_file_is_a_warning() {
+    let universe = "
+        a 3.0 python=>=3.11.*
+        a 2.0 python=>=3.6.* -> b
+        a 1.0 python=>=3.5.*
+        b 1.0 python=>=3.7,
+        ";
+    // Not of files that nobody takes.
+    assert_snapshot!(ask(universe, "a"), @"
+    a 2.0
+    b 1.0
+    warning: `a` 2.0 has broken metadata: `>=3.6.*` was read as `>=3.6` (a wildcard does not go with this operator)
+    warning: `b` 1.0 has broken metadata: `>=3.7,` was read as `>=3.7` (a comma with nothing beside it)
+    ");
+}
+
+#[test]
+fn a_file_whose_page_cannot_be_read_is_passed_over() {
+    let universe = "
+        a 4.0rc1 python=junk
+        a 3.5 python=junk yanked
+        a 3.0 python=junk
+        a 2.5 python=junk
+        a 2.0 python=other
+        a 1.0
+        a 0.5 python=junk
+        ";
+    assert_snapshot!(ask(universe, "a"), @"
+    a 1.0
+    warning: a file of `a` 2.0 is passed over: `other` is no version specifier: it must begin with one of `==`, `!=`, `<=`, `>=`, `<`, `>`, `~=`, `===`
+    warning: a file of `a` 3.0 is passed over: `junk` is no version specifier: it must begin with one of `==`, `!=`, `<=`, `>=`, `<`, `>`, `~=`, `===`
+    ");
+    assert_snapshot!(ask(universe, "a>=2"), @r#"
+    Because you require `a>=2` (app.toml:1) and there is no version of a >=2, there is no solution.
+    hint: the only version of a is 1.0
+    hint: a: 5 of its files could not be read: `a-4.0rc1-py3-none-any.whl`: `junk` is no version specifier: it must begin with one of `==`, `!=`, `<=`, `>=`, `<`, `>`, `~=`, `===`
+    "#);
+    for question in ["a<2", "a\nconstraint: a<2", "a\nprefer: a 1.0"] {
+        assert_eq!(ask(universe, question), ask("a 1.0", question), "{question}");
+    }
+    assert_snapshot!(ask(universe, "a\nstrategy: lowest"), @"
+    a 1.0
+    warning: a file of `a` 0.5 is passed over: `junk` is no version specifier: it must begin with one of `==`, `!=`, `<=`, `>=`, `<`, `>`, `~=`, `===`
+    ");
+    // Of one version, too: a wheel, and not an sdist or what another target needs.
+    let universe = "
+        a 1.0 wheel=py3-none-any
+        a 1.0 wheel=cp310-cp310-manylinux_2_17_x86_64 python=junk
+        b 1.0
+        b 1.0 sdist python=junk
+        b 1.0 wheel=cp310-cp310-win_amd64 python=junk
+        ";
+    assert_snapshot!(ask(universe, "a\nb"), @"
+    a 1.0
+    b 1.0
+    warning: a file of `a` 1.0 is passed over: `junk` is no version specifier: it must begin with one of `==`, `!=`, `<=`, `>=`, `<`, `>`, `~=`, `===`
+    ");
+}
+
+#[test]
 fn a_version_with_unreadable_requirements_is_passed_over() {
     let universe = "
         a 2.0 -> b==2004d

@@ -46,6 +46,47 @@ pub(super) fn kept_for(target: &Target, former: Option<&Lock>, kept: &Kept<'_>) 
     kept.iter().map(each).collect()
 }
 
+/// The build tools of the earlier lock that are kept, by what they build: for which targets (none: for all), and which.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeptTools(BTreeMap<PackageName, Vec<(Vec<String>, PackageName, Version)>>);
+
+impl KeptTools {
+    /// Returns what is kept of the earlier lock's recipes. Whoever moves a package moves what it is built with.
+    pub(super) fn new(former: Option<&Lock>, keep: &Keep) -> Self {
+        let Keep::AllBut(moving) = keep else { return Self::default() };
+        let mut kept: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let recipes = former.and_then(|lock| lock.tool.as_ref()).into_iter().flat_map(|tool| &tool.builds);
+        for recipe in recipes.filter(|recipe| !moving.contains(&recipe.name)) {
+            let tools = recipe.requires.iter().filter(|tool| !moving.contains(&tool.name));
+            let tools = tools.map(|tool| (recipe.targets.clone(), tool.name.clone(), tool.version.clone()));
+            kept.entry(recipe.name.clone()).or_default().extend(tools);
+        }
+        Self(kept)
+    }
+
+    /// Returns what is kept for a package as text, for a name that says what an answer depends on.
+    pub(super) fn text_of(&self, package: &PackageName) -> String {
+        let tools = self.0.get(package).into_iter().flatten();
+        tools.map(|(targets, name, version)| format!("{name} {version} {}\n", targets.join(" "))).collect()
+    }
+
+    /// Returns the versions that the build of a package on a target prefers, ordered as [`kept_for`] orders those of packages.
+    pub(super) fn of(&self, package: &PackageName, target: &Target) -> BTreeMap<PackageName, Vec<Version>> {
+        let own = target.to_string();
+        let is_own = |targets: &[String]| targets.is_empty() || targets.contains(&own);
+        let mut tools: Vec<_> = self.0.get(package).into_iter().flatten().collect();
+        tools.sort_by(|a, b| (is_own(&b.0), &b.2).cmp(&(is_own(&a.0), &a.2)));
+        let mut versions: BTreeMap<PackageName, Vec<Version>> = BTreeMap::new();
+        for (_, name, version) in tools {
+            let versions = versions.entry(name.clone()).or_default();
+            if !versions.contains(version) {
+                versions.push(version.clone());
+            }
+        }
+        versions
+    }
+}
+
 /// Asks again where targets chose apart. Projects of which an earlier lock has a version keep it: they are in `kept`.
 ///
 /// # Errors

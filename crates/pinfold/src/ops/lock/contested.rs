@@ -9,7 +9,7 @@
 //! What is looked for is what a lock could take: files that are for one of its targets, from before its cutoff. So what the index adds
 //! later changes no verdict. A recording was made of what had been decided, and is not asked again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -30,7 +30,8 @@ pub(super) struct Contested<'a> {
     source: &'a Source,
     relevance: Arc<Relevance>,
     cutoff: Option<Timestamp>,
-    wanted: BTreeMap<PackageName, Claim<'a>>,
+    /// By the name and the URL of the index that could claim it.
+    wanted: BTreeMap<(PackageName, &'a SafeUrl), Claim<'a>>,
 }
 
 /// Who could claim a name beside the default index, and who needs it.
@@ -82,7 +83,7 @@ impl<'a> Contested<'a> {
         let is_contested = |name: &PackageName| indexes.of(name).is_ok_and(|owner| owner.url != index.url);
         for name in names.into_iter().filter(|name| !indexes.is_routed(name) && is_contested(name)) {
             let needed_by = || Claim { index, needed_by: needed_by.to_owned() };
-            self.wanted.entry(name.clone()).or_insert_with(needed_by);
+            self.wanted.entry((name.clone(), &index.url)).or_insert_with(needed_by);
         }
     }
 
@@ -92,9 +93,9 @@ impl<'a> Contested<'a> {
     /// Exit 3 if one has it, exit 4 if one does not say.
     pub(super) fn refuse(self) -> Result<(), Failure> {
         let wanted: Vec<_> = self.wanted.iter().collect();
-        let answers = hands::each(&wanted, HANDS, |(name, claim)| self.has(name, claim.index));
+        let answers = hands::each(&wanted, HANDS, |((name, _), claim)| self.has(name, claim.index));
         let mut found = Vec::new();
-        for ((name, claim), answer) in wanted.into_iter().zip(answers) {
+        for (((name, _), claim), answer) in wanted.into_iter().zip(answers) {
             let decide =
                 || format!("say in the manifest which index `{name}` belongs to, and no other is asked: {RULE}");
             match answer {
@@ -111,10 +112,11 @@ impl<'a> Contested<'a> {
     }
 
     fn failure(&self, found: &[(&PackageName, &Claim<'_>)]) -> Failure {
-        let names = found.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let names: BTreeSet<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        let shown = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let mut failure = Failure::refused(
             "ambiguous-origin",
-            format!("refused to choose an index for {names}: two have it, and the manifest routes it to neither"),
+            format!("refused to choose an index for {shown}: two have it, and the manifest routes it to neither"),
         );
         for (name, claim) in found {
             let default = self.source.indexes().of(name).map(|index| format!("`{}` ({})", index.name, index.url));
@@ -122,7 +124,6 @@ impl<'a> Contested<'a> {
             failure = failure.with("offered by", format!("`{}` ({})", claim.index.name, claim.index.url));
             failure = failure.with("would come from", default.unwrap_or_default());
         }
-        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         failure
             .help(format!("decide where each belongs, in the manifest: {RULE}\nnot decided yet: packages = {names:?}"))
     }
@@ -134,7 +135,7 @@ impl<'a> Contested<'a> {
         let tells_time = index.upload_time == UploadTime::Told;
         let at_rest = tells_time && matches!(patience, Patience::Advised(_));
         if let Some(cutoff) = self.cutoff.filter(|_| at_rest) {
-            let seen = fetcher.recall(NOT_THERE_KIND, &origin, &url)?;
+            let seen = fetcher.recall(&self.not_there_kind(), &origin, &url)?;
             let seen = seen.and_then(|seen| seen.first_chunk::<8>().copied()).map(i64::from_le_bytes);
             if seen.is_some_and(|seen| seen > cutoff.as_second()) {
                 return Ok(false);
@@ -147,9 +148,16 @@ impl<'a> Contested<'a> {
         };
         let is_there = page.is_some_and(|page| page.all_files().any(|file| !tells_time || self.relevance.keeps(file)));
         if !is_there && fetcher.connectivity() == Connectivity::Online {
-            fetcher.remember(NOT_THERE_KIND, &origin, &url, world.now().as_second().to_le_bytes().to_vec().into())?;
+            let now = world.now().as_second().to_le_bytes().to_vec();
+            fetcher.remember(&self.not_there_kind(), &origin, &url, now.into())?;
         }
         Ok(is_there)
+    }
+
+    /// Returns the form under which is remembered that an index did not have a project, and when, in seconds since 1970. What
+    /// it has for other targets, or had by another cutoff, is another question.
+    fn not_there_kind(&self) -> String {
+        format!("not-there-2-{}", self.relevance.pack_name())
     }
 }
 
@@ -158,6 +166,3 @@ const RULE: &str = "write it into the `packages` of the `[[index]]` that it belo
 
 /// Pages that are asked for at once.
 const HANDS: usize = 16;
-
-/// The form under which is remembered that an index did not have a project, and when, in seconds since 1970.
-const NOT_THERE_KIND: &str = "not-there-1";

@@ -173,7 +173,7 @@ fn only_narrows(inputs: &Inputs, name: &PackageName, wanted: &[&Referred]) -> bo
 
 fn page(files: Vec<PageFile>) -> SimplePage {
     let status = ProjectStatus { state: ProjectState::Active, reason: None };
-    SimplePage { files, status, last_serial: None, skipped: Vec::new(), repairs: Vec::new() }
+    SimplePage { files, status, last_serial: None, skipped: Vec::new() }
 }
 
 /// Returns, per name, the different references that are active on some target, after checking that no target has two.
@@ -417,6 +417,7 @@ fn page_file(
         sha256: Some(artifact.sha256),
         upload_time: None,
         requires_python: None,
+        broken_python: None,
         yanked: None,
         core_metadata: CoreMetadata::Absent,
     }

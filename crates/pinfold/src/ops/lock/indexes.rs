@@ -116,6 +116,12 @@ impl Indexes {
         self.routes.is_routed(name)
     }
 
+    /// Returns the projects that the maintainer gave to an index, sorted.
+    pub(super) fn routed_to(&self, index: &Index) -> impl Iterator<Item = &PackageName> {
+        let entries = self.routes.indexes().iter().filter(|entry| entry.name == index.name);
+        entries.flat_map(|entry| &entry.packages)
+    }
+
     /// Returns the name of the index that unrouted projects belong to.
     pub(super) fn default_name(&self) -> &str {
         &self.routes.default_index().name

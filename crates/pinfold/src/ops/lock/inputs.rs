@@ -175,7 +175,21 @@ impl Inputs {
             )
         };
         let roots = self.roots.iter().filter(asks_extra).map(extra);
-        self.references.iter().filter(has_egg).map(egg).chain(roots).collect()
+        self.references.iter().filter(has_egg).map(egg).chain(roots).chain(self.excluded()).collect()
+    }
+
+    /// Says of each project that is required and excluded that it is left out. It is no contradiction: a requirements file may
+    /// be somebody else's, and `exclude` is the maintainer's word about it.
+    fn excluded(&self) -> Vec<String> {
+        let mut places: BTreeMap<&PackageName, BTreeSet<&str>> = BTreeMap::new();
+        for root in self.roots.iter().filter(|root| self.manifest.exclude.contains(&root.requirement.name)) {
+            places.entry(&root.requirement.name).or_default().insert(&root.written);
+        }
+        let text = |(name, places): (&PackageName, BTreeSet<&str>)| {
+            let places = places.into_iter().collect::<Vec<_>>().join(", ");
+            format!("`{name}` is required ({places}) and left out of the lock: `exclude` names it")
+        };
+        places.into_iter().map(text).collect()
     }
 
     /// Returns a requirement as it was written: what it names instead of versions, and not what stands for that.

@@ -41,6 +41,7 @@ use pinfold_packaging::PackageName;
 use pinfold_policy::names::{Lookalike, PopularNames, new_lookalikes};
 use pinfold_resolve::{Solution, Warning};
 
+use self::agree::KeptTools;
 use self::contested::Contested;
 use self::desk::{Desk, Unsolved};
 use self::direct::Directs;
@@ -191,6 +192,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     let mut desk = Desk::new(Arc::clone(&opened.source), recording, spinner.clone());
     let mut sdists =
         Sdists::new(world, output, opened.fetcher.clone(), &inputs, request.python, cutoff, opened.recorded());
+    sdists.keep_tools(KeptTools::new(former, &request.keep));
     let context = direct::Context { request, inputs: &inputs, former, opened: &opened, world };
     let directs = Directs::gather(&context, &mut desk, &mut sdists).map_err(no_solution)?;
     let solved = targets::solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);

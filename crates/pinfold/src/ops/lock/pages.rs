@@ -10,7 +10,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, SafeUrl, Sha256};
 use pinfold_fetch::{Fetcher, Freshness, Page, PageReply};
-use pinfold_packaging::{DistributionFilename, PackageName, PageFile, PageFormat, Releases, SimplePage, Tags, Target};
+use pinfold_packaging::{
+    DistributionFilename, Missed, PackageName, PageFile, PageFormat, Releases, SimplePage, Tags, Target,
+};
 use sha2::Digest;
 
 use super::indexes::Index;
@@ -41,16 +43,24 @@ impl Relevance {
         let names: Vec<String> = targets.iter().map(Target::to_string).collect();
         let text = format!("{} {cutoff:?}", names.join(","));
         let digest = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
-        format!("page-4-{}", digest.short())
+        format!("page-5-{}", digest.short())
     }
 
     /// Returns true if a resolution can choose the file.
     pub(super) fn keeps(&self, file: &PageFile) -> bool {
-        self.is_early(file)
-            && match &file.distribution {
-                DistributionFilename::Sdist(_) => true,
-                DistributionFilename::Wheel(wheel) => self.tags().iter().any(|tags| tags.rank(wheel).is_some()),
-            }
+        self.is_early(file.upload_time) && self.fits(&file.distribution)
+    }
+
+    /// Returns true if a resolution could choose the file, were it not for what its page says of it.
+    fn would_keep(&self, missed: &Missed) -> bool {
+        self.is_early(missed.upload_time) && self.fits(&missed.distribution)
+    }
+
+    fn fits(&self, distribution: &DistributionFilename) -> bool {
+        match distribution {
+            DistributionFilename::Sdist(_) => true,
+            DistributionFilename::Wheel(wheel) => self.tags().iter().any(|tags| tags.rank(wheel).is_some()),
+        }
     }
 }
 
@@ -58,7 +68,7 @@ impl Relevance {
     /// Returns the file of a page that bears witness to a final release, where none that can be chosen does: whether a project has
     /// one decides about its pre-releases, on which system ever it can be used.
     pub(super) fn witness<'p>(&self, files: impl Iterator<Item = &'p PageFile>) -> Option<&'p ArtifactFilename> {
-        let finals = |file: &&PageFile| !file.distribution.version().is_prerelease() && self.is_early(file);
+        let finals = |file: &&PageFile| !file.distribution.version().is_prerelease() && self.is_early(file.upload_time);
         let finals: Vec<&PageFile> = files.filter(finals).collect();
         if finals.iter().any(|file| self.keeps(file)) {
             return None;
@@ -66,9 +76,8 @@ impl Relevance {
         finals.into_iter().map(|file| &file.filename).min()
     }
 
-    fn is_early(&self, file: &PageFile) -> bool {
-        let early = |cutoff| file.upload_time.is_some_and(|uploaded| uploaded <= cutoff);
-        self.cutoff.is_none_or(early)
+    fn is_early(&self, upload_time: Option<Timestamp>) -> bool {
+        self.cutoff.is_none_or(|cutoff| upload_time.is_some_and(|uploaded| uploaded <= cutoff))
     }
 
     /// Returns the name of the pack in which everything of this kind is kept together.
@@ -92,7 +101,7 @@ pub(super) fn is_frozen(fetcher: &Fetcher, index: &Index, url: &SafeUrl, cutoff:
 static READING: Turns = Turns::new(4);
 
 /// The form under which whole pages are remembered.
-const WHOLE_KIND: &str = "page-3";
+const WHOLE_KIND: &str = "page-4";
 
 fn kind(relevance: Option<&Relevance>) -> &str {
     relevance.map_or(WHOLE_KIND, |relevance| &relevance.kind)
@@ -170,7 +179,7 @@ pub(super) fn fetched(
     if let Some(relevance) = relevance {
         let witness = relevance.witness(page.files.iter()).cloned();
         page.files.retain(|file| relevance.keeps(file) || witness.as_ref() == Some(&file.filename));
-        page.skipped.clear();
+        page.skipped.retain(|skipped| skipped.missed.as_ref().is_some_and(|missed| relevance.would_keep(missed)));
     }
     let releases = Releases::from(page);
     let compact = Bytes::from([&served.fetched_at_unix.to_le_bytes()[..], &releases.to_bytes()].concat());

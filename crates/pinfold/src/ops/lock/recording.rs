@@ -234,7 +234,10 @@ impl RecordedPage {
                 sha256: file.sha256.or(known.map(|(_, sha256)| sha256)),
                 computed: file.sha256.is_none() && known.is_some(),
                 uploaded: file.upload_time.map(|time| time.to_string()),
-                python: file.requires_python.as_ref().map(Specifiers::to_string),
+                python: match &file.broken_python {
+                    Some(text) => Some(text.to_string()),
+                    None => file.requires_python.as_ref().map(Specifiers::to_string),
+                },
                 yanked: file.yanked.clone(),
             }
         });
@@ -247,13 +250,7 @@ impl RecordedPage {
     /// Exit 2 if the recording was damaged by hand.
     pub(super) fn page(&self, page_url: &SafeUrl, project: &PackageName) -> Result<SimplePage, Failure> {
         let files = self.files.iter().map(|file| file.page_file(page_url, project)).collect::<Result<_, _>>()?;
-        Ok(SimplePage {
-            files,
-            status: self.status.clone(),
-            last_serial: None,
-            skipped: Vec::new(),
-            repairs: Vec::new(),
-        })
+        Ok(SimplePage { files, status: self.status.clone(), last_serial: None, skipped: Vec::new() })
     }
 }
 
@@ -263,6 +260,8 @@ impl RecordedFile {
             Failure::new(Exit::Input, format!("the recording's entry `{}` cannot be read", self.name))
                 .with("cause", reason)
         };
+        let python = self.python.as_deref().map(Specifiers::parse_lenient).transpose();
+        let (specifiers, repairs) = python.map_err(|e| wrong(e.to_string()))?.unwrap_or_default();
         Ok(PageFile {
             distribution: DistributionFilename::parse(&self.name, project).map_err(|e| wrong(e.to_string()))?,
             filename: self.name.clone(),
@@ -270,7 +269,8 @@ impl RecordedFile {
             size_bytes: self.size,
             sha256: self.sha256.filter(|_| !self.computed),
             upload_time: self.uploaded.as_deref().map(str::parse).transpose().map_err(|e| wrong(format!("{e}")))?,
-            requires_python: self.python.as_deref().map(str::parse).transpose().map_err(|e| wrong(format!("{e}")))?,
+            requires_python: (!specifiers.is_any()).then_some(specifiers),
+            broken_python: self.python.as_deref().filter(|_| !repairs.is_empty()).map(Into::into),
             yanked: self.yanked.clone(),
             core_metadata: CoreMetadata::Absent,
         })

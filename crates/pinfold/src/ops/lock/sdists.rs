@@ -19,10 +19,11 @@ use pinfold_artifact::{ArchivePath, ArtifactFilename, Sha256};
 use pinfold_build::Expected;
 use pinfold_fetch::Fetcher;
 use pinfold_lock::{Accepted, BuildRecipe};
-use pinfold_packaging::{BuildPolicy, Metadata, Requirement, Target, Version};
+use pinfold_packaging::{BuildPolicy, Metadata, Requirement, Strategy, Target, Version};
 use pinfold_resolve::{Problem, Solution};
 use pinfold_store::Stored;
 
+use super::agree::KeptTools;
 use super::desk::{Builder, Desk, Ring, Sdist, Unsolved};
 use super::inputs::Inputs;
 use super::pin::Pinner;
@@ -40,6 +41,7 @@ pub(super) struct Sdists<'a> {
     fetcher: Option<Arc<Fetcher>>,
     python: Option<&'a Path>,
     common: Problem,
+    kept_tools: KeptTools,
     requires_python: Option<pinfold_packaging::Specifiers>,
     accepts: Vec<Accepted>,
     /// Where builds run, once one is needed.
@@ -70,6 +72,8 @@ impl<'a> Sdists<'a> {
             exclude: Default::default(),
             build: BuildPolicy::none(),
             no_binary: Default::default(),
+            // The lowest versions are asked for of what the application needs, not of what builds it.
+            strategy: Strategy::Highest,
             ..inputs.problem(&inputs.targets[0], cutoff, BTreeMap::new())
         };
         Self {
@@ -78,6 +82,7 @@ impl<'a> Sdists<'a> {
             fetcher,
             python,
             common,
+            kept_tools: KeptTools::default(),
             requires_python: inputs.manifest.requires_python.clone(),
             accepts: inputs.accepts(),
             yard: None,
@@ -85,6 +90,11 @@ impl<'a> Sdists<'a> {
             begun: BTreeMap::new(),
             known: recorded.map(|recording| recording.sdists.clone()).unwrap_or_default(),
         }
+    }
+
+    /// Keeps the build tools of an earlier lock.
+    pub(super) fn keep_tools(&mut self, kept_tools: KeptTools) {
+        self.kept_tools = kept_tools;
     }
 
     /// Returns what the builds said, for the recording.
@@ -114,7 +124,8 @@ impl<'a> Sdists<'a> {
                 };
                 let requires = parsed(&known.requires, &file.filename)?;
                 let what = format!("the build of {name} {}", chosen.version);
-                let asker = Asker { what, index: Some(chosen.origin.index()) };
+                let kept = self.kept_tools.of(name, &solution.target);
+                let asker = Asker { what, index: Some(chosen.origin.index()), kept };
                 let requires = tools(&self.common, desk, (&asker, &requires), &solution.target, pinner)?;
                 let recipe = BuildRecipe {
                     name: name.clone(),
@@ -170,6 +181,7 @@ impl<'a> Sdists<'a> {
             requires_python: self.requires_python.clone(),
             accepts: self.accepts.clone(),
             common: self.common.clone(),
+            kept_tools: self.kept_tools.clone(),
             interpreter: OnceLock::new(),
             made: Mutex::default(),
             sweepers: Mutex::default(),

@@ -361,9 +361,19 @@ pub(super) fn digest_tag(file: &PageFile) -> [u8; 32] {
     file.sha256.map_or([0; 32], |digest| *digest.as_bytes())
 }
 
+/// Returns where the METADATA is that an index has beside a file (PEP 658). A query belongs to both: behind it, `.metadata` would
+/// be a part of its last value, and the answer the file itself.
+fn beside(url: &SafeUrl) -> String {
+    let url = url.without_fragment();
+    match url.as_str().split_once('?') {
+        Some((file, query)) => format!("{file}.metadata?{query}"),
+        None => format!("{url}.metadata"),
+    }
+}
+
 fn sidecar(fetcher: &Fetcher, file: &PageFile, url: &SafeUrl, origin: &Origin) -> Result<Option<Vec<u8>>, Failure> {
     let CoreMetadata::Present(expected) = file.core_metadata else { return Ok(None) };
-    let Ok(beside) = format!("{}.metadata", url.without_fragment()).parse::<SafeUrl>() else { return Ok(None) };
+    let Ok(beside) = beside(url).parse::<SafeUrl>() else { return Ok(None) };
     let Some(bytes) = fetcher.small(origin, &beside, Limits::METADATA_BYTES)? else { return Ok(None) };
     let found = Sha256::from_bytes(sha2::Sha256::digest(&bytes).into());
     if let Some(expected) = expected.filter(|expected| *expected != found) {

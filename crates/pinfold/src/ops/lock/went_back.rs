@@ -16,7 +16,9 @@ use pinfold_artifact::{ArtifactFilename, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_lock::{Lock, LockedFile};
 use pinfold_manifest::UploadTime;
-use pinfold_packaging::{CoreMetadata, DistributionFilename, PackageName, PageFile, Releases, Target, Version};
+use pinfold_packaging::{
+    CoreMetadata, DistributionFilename, PackageName, PageFile, Releases, SkippedFile, Target, Version,
+};
 use pinfold_resolve::{Question, Solution};
 
 use super::Effect;
@@ -231,6 +233,7 @@ impl Locked<'_> {
             sha256: Some(self.file.sha256),
             upload_time: self.file.upload_time,
             requires_python: None,
+            broken_python: None,
             yanked: None,
             core_metadata: CoreMetadata::Absent,
         })
@@ -239,7 +242,10 @@ impl Locked<'_> {
     fn held_against(&self, former: &Lock, page: Option<&Releases>) -> Option<Change> {
         let files = page.and_then(|page| Some(page.files(page.position(self.version)?))).unwrap_or_default();
         let Some(now) = files.iter().find(|file| file.filename == self.file.filename) else {
-            return Some(Change::Gone { expected: self.file.sha256 });
+            let is_it =
+                |skipped: &SkippedFile| skipped.missed.is_some() && skipped.filename == self.file.filename.as_str();
+            let is_listed = page.is_some_and(|page| page.skipped().iter().any(is_it));
+            return Some(Change::Gone { expected: self.file.sha256, is_listed });
         };
         // Another tool's lock does not say whose digests it has, and may round times.
         let is_ours = former.tool.is_some();
@@ -265,11 +271,26 @@ impl Locked<'_> {
 /// What the index says otherwise than the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
-    Digest { expected: Sha256, found: Sha256 },
-    DigestWithdrawn { expected: Sha256 },
-    Gone { expected: Sha256 },
-    Size { expected: u64, found: u64 },
-    UploadTime { expected: Timestamp, found: Option<Timestamp> },
+    Digest {
+        expected: Sha256,
+        found: Sha256,
+    },
+    DigestWithdrawn {
+        expected: Sha256,
+    },
+    /// Listed, perhaps, but so that it cannot be read.
+    Gone {
+        expected: Sha256,
+        is_listed: bool,
+    },
+    Size {
+        expected: u64,
+        found: u64,
+    },
+    UploadTime {
+        expected: Timestamp,
+        found: Option<Timestamp>,
+    },
 }
 
 /// A locked file of which the index says something else.
@@ -339,6 +360,7 @@ impl Change {
         match self {
             Self::Digest { .. } | Self::Size { .. } => "was replaced since it was locked",
             Self::DigestWithdrawn { .. } => "had a digest on its page when it was locked, and has none now",
+            Self::Gone { is_listed: true, .. } => "is locked, and what the index says of it cannot be read any more",
             Self::Gone { .. } => "is locked, and the index does not have it any more",
             Self::UploadTime { .. } => "has another upload time than when it was locked",
         }
@@ -348,7 +370,10 @@ impl Change {
         match self {
             Self::Digest { expected, found } => (format!("sha256:{expected}"), format!("sha256:{found}")),
             Self::DigestWithdrawn { expected } => (format!("sha256:{expected}"), "no sha256".to_owned()),
-            Self::Gone { expected } => (format!("sha256:{expected}"), "no such file".to_owned()),
+            Self::Gone { expected, is_listed } => {
+                let found = if is_listed { "an entry that cannot be read" } else { "no such file" };
+                (format!("sha256:{expected}"), found.to_owned())
+            }
             Self::Size { expected, found } => (format!("{expected} bytes"), format!("{found} bytes")),
             Self::UploadTime { expected, found } => {
                 (expected.to_string(), found.map_or_else(|| "no upload time".to_owned(), |found| found.to_string()))

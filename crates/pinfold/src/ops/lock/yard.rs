@@ -18,6 +18,7 @@ use pinfold_resolve::{Order, Problem, Root, RootReason};
 use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
+use super::agree::KeptTools;
 use super::contested::Contested;
 use super::desk::{Builder, Desk, Ring, Sdist, Unsolved};
 use super::direct::Directs;
@@ -44,9 +45,11 @@ pub(super) struct Yard {
     pub(super) accepts: Vec<Accepted>,
     /// What a problem about build requirements shares with the application's own.
     pub(super) common: Problem,
+    /// The tools of the earlier lock that are preferred.
+    pub(super) kept_tools: KeptTools,
     /// The interpreter that builds, once it was asked what it is.
     pub(super) interpreter: OnceLock<Result<Interpreter, Failure>>,
-    /// Tools that were resolved and whose trees were made, by the index of what is built and by what was required: builds that begin together mostly want the
+    /// Tools that were resolved and whose trees were made, by the index of what is built, by what was required and by what an earlier lock had: builds that begin together mostly want the
     /// same, and the second finds what the first one made.
     pub(super) made: Mutex<BTreeMap<String, Vec<BuildTool>>>,
     /// Threads that remove what builds left.
@@ -123,7 +126,7 @@ impl Yard {
     /// # Errors
     /// Exit 4 if the cache directory cannot be made.
     pub(super) fn kept(&self, sources: &Sources) -> Result<Option<RecordedSdist>, Failure> {
-        let kept = self.kept_path(&sources.place)?;
+        let kept = self.kept_path(sources)?;
         Ok(kept.and_then(|kept| serde_json::from_slice(&std::fs::read(kept).ok()?).ok()))
     }
 
@@ -144,9 +147,10 @@ impl Yard {
             Workshop { world: &self.world, store: &store, fetcher: &self.fetcher, output: &self.output, interpreter };
         let mut desk = Desk::new(Arc::clone(&self.source), false, ProgressBar::hidden());
         let (what, index) = (format!("the build of {sources}"), sources.place.index().cloned());
-        let run = Run { workshop, stored: &stored, system: &system, host, what, index };
+        let kept = self.kept_tools.of(&sources.expected.name, &host);
+        let run = Run { workshop, stored: &stored, system: &system, host, what, index, kept };
         let built = self.run_backend(&mut desk, &sources.expected, &run, &mut pinner)?;
-        if let Some(kept) = self.kept_path(&sources.place)? {
+        if let Some(kept) = self.kept_path(sources)? {
             let text = serde_json::to_vec(&built).map_err(|e| Failure::of(Exit::Bug, &e))?;
             write_kept(&kept, &text)?;
         }
@@ -170,11 +174,11 @@ impl Yard {
         run: &Run<'_>,
         pinner: &mut Pinner<'_>,
     ) -> Result<Vec<BuildTool>, Unsolved> {
-        let asker = Asker { what: run.what.clone(), index: run.index.as_ref() };
+        let asker = Asker { what: run.what.clone(), index: run.index.as_ref(), kept: run.kept.clone() };
         // The index that asks is part of it: what it has too must not come from another one.
         let index = run.index.as_ref().map(SafeUrl::as_str).unwrap_or_default();
         let wanted: String = requires.iter().map(|requirement| format!("{requirement}\n")).collect();
-        let wanted = format!("{index}\n{wanted}");
+        let wanted = format!("{index}\n{wanted}{:?}", run.kept);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tools) = made.get(&wanted) {
             return Ok(tools.clone());
@@ -247,17 +251,20 @@ impl Yard {
     }
 
     /// Returns where the answer of a build is kept, named for everything that decides it: the sources, the cutoff before which
-    /// its tools were uploaded, the indexes that have them, and the Python versions. Without a cutoff, tomorrow's tools may
+    /// its tools were uploaded, the indexes that have them, those that an earlier lock had, and the Python versions. Without a cutoff, tomorrow's tools may
     /// give another answer, and none is kept.
-    fn kept_path(&self, place: &SourcePlace) -> Result<Option<PathBuf>, Failure> {
+    fn kept_path(&self, sources: &Sources) -> Result<Option<PathBuf>, Failure> {
+        let place = &sources.place;
         let (Some(sha256), Some(cutoff)) = (place.sha256(), self.common.exclude_newer) else { return Ok(None) };
-        let mut text = format!("2 {sha256} {cutoff}\n");
+        let mut text = format!("3 {sha256} {cutoff} {}\n", self.common.prerelease);
         text.push_str(&format!("{:?}\n{:?}\n", self.requires_python, self.python));
+        text.push_str(&self.kept_tools.text_of(&sources.expected.name));
         if let Some(subdirectory) = place.subdirectory() {
             text.push_str(&format!("in {subdirectory}\n"));
         }
         for index in self.source.indexes().all() {
-            text.push_str(&format!("{} {}\n", index.name, index.url));
+            let packages: Vec<&str> = self.source.indexes().routed_to(index).map(PackageName::as_str).collect();
+            text.push_str(&format!("{} {} {}\n", index.name, index.url, packages.join(" ")));
         }
         let key = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
         Ok(Some(self.world.cache_subdirectory("sdists")?.join(format!("{key}.json"))))
@@ -283,6 +290,8 @@ struct Run<'a> {
     what: String,
     /// Where it is from; none if no index has it.
     index: Option<SafeUrl>,
+    /// The versions of tools that are preferred.
+    kept: BTreeMap<PackageName, Vec<Version>>,
 }
 
 /// Whose build requirements are resolved.
@@ -291,6 +300,8 @@ pub(super) struct Asker<'a> {
     pub(super) what: String,
     /// The index that it is from; none if no index has it.
     pub(super) index: Option<&'a SafeUrl>,
+    /// The versions that an earlier lock had, which are preferred.
+    pub(super) kept: BTreeMap<PackageName, Vec<Version>>,
 }
 
 /// Resolves and pins what a build needs on one target.
@@ -309,7 +320,8 @@ pub(super) fn tools(
         reason: RootReason::Base,
         written: "[build-system]".to_owned(),
     };
-    let problem = Problem { target: target.clone(), roots: requires.iter().map(root).collect(), ..common.clone() };
+    let (roots, locked) = (requires.iter().map(root).collect(), asker.kept.clone());
+    let problem = Problem { target: target.clone(), roots, locked, ..common.clone() };
     let solutions = desk.solve(&problem, &mut Order::default(), &mut NoBuilds)?;
     let Some(solution) = solutions.first().filter(|_| solutions.len() == 1) else {
         let headline = format!("the build requirements differ between patch releases of Python on {target}");
