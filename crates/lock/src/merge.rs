@@ -261,12 +261,19 @@ fn package(
         first.file.filename == other.file.filename || written(first) == written(other)
     };
     let agreed = first.filter(|first| entry.targets.iter().all(|position| says_so(first, resolved(position))));
-    let mut dependencies = Vec::new();
+    let mut dependencies: Vec<DependencyReference> = Vec::new();
+    let mut settled = BTreeSet::new();
     for position in &entry.targets {
         for dependency in &resolved(position).dependencies {
+            if settled.contains(dependency) {
+                continue;
+            }
             let of_name = &entries[dependency];
             let found = of_name.iter().find(|other| other.targets.contains(position));
             let reference = found.map(|other| reference(dependency, other, of_name));
+            if of_name.len() == 1 && reference.is_some() {
+                settled.insert(dependency);
+            }
             dependencies.extend(reference.filter(|reference| !dependencies.contains(reference)));
         }
     }

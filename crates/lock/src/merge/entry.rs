@@ -1,6 +1,7 @@
 //! The entries of one project: which targets share one, and when each applies.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use pinfold_artifact::{ArchivePath, SafeUrl};
 use pinfold_packaging::{PackageName, Tags, Version, WheelFilename};
@@ -45,7 +46,9 @@ pub(super) fn entries_of(name: &PackageName, parts: &[Part<'_>], sites: &Sites) 
         let Some(resolved) = part.resolution.packages.get(name) else {
             continue;
         };
-        let choice = Choice::of(name, position, part, resolved)?;
+        let alike = drafts.iter().flat_map(|draft| &draft.choices).find(|one| one.has_the_file_of(resolved));
+        let wheel = alike.map(|one| one.wheel.clone());
+        let choice = Choice::of(name, position, part, (resolved, wheel))?;
         match drafts.iter_mut().find(|draft| draft.takes(&choice)) {
             Some(draft) => draft.choices.push(choice),
             None => drafts.push(Draft { choices: vec![choice] }),
@@ -62,23 +65,35 @@ struct Choice<'a> {
     tags: &'a Tags,
     resolved: &'a Resolved,
     /// The file's name, of a wheel from an index.
-    wheel: Option<WheelFilename>,
+    wheel: Option<Rc<WheelFilename>>,
 }
 
 impl<'a> Choice<'a> {
-    fn of(name: &PackageName, position: usize, part: &'a Part<'a>, resolved: &'a Resolved) -> Result<Self, MergeError> {
+    /// Makes the choice of a target; `known` is what is known of the file's name.
+    fn of(
+        name: &PackageName,
+        position: usize,
+        part: &'a Part<'a>,
+        (resolved, known): (&'a Resolved, Option<Option<Rc<WheelFilename>>>),
+    ) -> Result<Self, MergeError> {
         let filename = &resolved.file.filename;
-        let wheel = match resolved.kind {
-            ArtifactKind::Sdist => None,
-            ArtifactKind::Wheel => Some(
-                WheelFilename::parse(filename).map_err(|source| MergeError::Filename { name: name.clone(), source })?,
-            ),
+        let read = || WheelFilename::parse(filename).map(Rc::new);
+        let wheel = match (known, resolved.kind) {
+            (Some(known), _) => known,
+            (None, ArtifactKind::Sdist) => None,
+            (None, ArtifactKind::Wheel) => {
+                Some(read().map_err(|source| MergeError::Filename { name: name.clone(), source })?)
+            }
         };
         if wheel.as_ref().is_some_and(|wheel| part.tags.rank(wheel).is_none()) {
             let target = part.resolution.target.to_string();
             return Err(MergeError::UnusableWheel { filename: filename.clone(), target });
         }
         Ok(Self { position, tags: &part.tags, resolved, wheel })
+    }
+
+    fn has_the_file_of(&self, resolved: &Resolved) -> bool {
+        self.resolved.kind == resolved.kind && self.resolved.file.filename == resolved.file.filename
     }
 }
 
