@@ -137,7 +137,9 @@ fn check(text: &str) -> Result<(), ArchivePathError> {
 
 fn check_length(text: &str) -> Result<(), ArchivePathError> {
     let separators = || text.bytes().filter(|byte| *byte == b'/').count();
-    if text.len() > Limits::PATH_BYTES || separators() >= Limits::PATH_SEGMENTS {
+    // In a shorter path that has so many, one of the segments is empty, for which it is refused anyway.
+    let is_too_deep = text.len() >= 2 * Limits::PATH_SEGMENTS && separators() >= Limits::PATH_SEGMENTS;
+    if text.len() > Limits::PATH_BYTES || is_too_deep {
         return Err(ArchivePathError::TooLong { path: beginning(text) });
     }
     Ok(())
@@ -150,10 +152,18 @@ fn beginning(text: &str) -> String {
 
 /// Returns true for paths of nothing but plain segments. What this does not know is no error yet.
 fn is_plain(path: &[u8]) -> bool {
-    path.split(|byte| *byte == b'/').all(|segment| {
-        let ends_well = segment.last().is_some_and(|last| *last != b'.');
-        ends_well && segment.iter().all(|byte| PLAIN[usize::from(*byte)]) && !may_be_device(segment)
-    })
+    let is_plain_segment = |segment: &[u8]| segment.last().is_some_and(|last| *last != b'.') && !may_be_device(segment);
+    let mut begin = 0;
+    for (position, byte) in path.iter().enumerate() {
+        if PLAIN[usize::from(*byte)] {
+            continue;
+        }
+        if *byte != b'/' || !is_plain_segment(&path[begin..position]) {
+            return false;
+        }
+        begin = position + 1;
+    }
+    is_plain_segment(&path[begin..])
 }
 
 /// Which bytes have no meaning of their own anywhere.
@@ -170,6 +180,10 @@ const PLAIN: [bool; 256] = {
 
 /// Returns true for a segment of plain characters that [`is_device`] has to look at.
 fn may_be_device(segment: &[u8]) -> bool {
+    // Most names begin with another letter.
+    if !segment.first().is_some_and(|first| b"aclnp".contains(&first.to_ascii_lowercase())) {
+        return false;
+    }
     let stem = segment.iter().take(5).position(|byte| *byte == b'.').unwrap_or(segment.len().min(5));
     let is = |name: &[u8; 3]| segment[..3].eq_ignore_ascii_case(name);
     match stem {
