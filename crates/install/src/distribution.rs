@@ -2,13 +2,13 @@
 
 use pinfold_artifact::ArchivePath;
 
-use crate::merge::{Owners, Planned, Source};
+use crate::merge::{Group, Owners, Planned, Source};
 use crate::receipt::digest;
 use crate::record::{self, Row};
 use crate::scripts::Place;
 use crate::stage::Part;
 use crate::wheel_facts::Entry;
-use crate::{InstallError, Interpreter, direct_url, disk, layout};
+use crate::{InstallError, Interpreter, direct_url, disk, layout, listing};
 
 /// Returns the files of one distribution, RECORD included. `place` is where the environment will be.
 pub(crate) fn files<'a>(
@@ -96,12 +96,12 @@ fn add_dist_info(
         files.push(written(path("direct_url.json")?, text.into_bytes(), false, position));
     }
     let own = path("RECORD")?;
-    let rows: Vec<Row<'_>> = files
-        .iter()
-        .map(|file| Row { path: file.path.as_str(), sha256: file.sha256, size_bytes: file.size_bytes })
+    let rows: Vec<Row<'_>> = listing::by_path(&Group::all(files))
+        .into_iter()
+        .map(|(file, _)| Row { path: file.path.as_str(), sha256: file.sha256, size_bytes: file.size_bytes })
         .collect();
     let text = record::text(&rows, own.as_str(), root.as_str());
-    files.push(written(own, text.into_bytes(), false, position));
+    files.push(written(own, text, false, position));
     Ok(())
 }
 

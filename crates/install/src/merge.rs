@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_unpack::portable_fold;
@@ -56,13 +56,19 @@ pub(crate) enum Source<'a> {
     Tree(u32, &'a pinfold_store::TreeFile),
 }
 
-/// Sorts planned files directory by directory and joins those of one path. [`check_twins`] says the rest.
+/// Sorts the planned files of all directory by directory and joins those of one path. [`check_twins`] says the rest.
 ///
 /// # Errors
 /// [`InstallError::Conflict`]; `name` says who brings a file.
-pub(crate) fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
-    let mut merged: Vec<Planned<'a>> = Vec::with_capacity(files.len());
-    for file in sorted(files) {
+pub(crate) fn merge<'a>(of_each: Vec<Vec<Planned<'a>>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
+    let mut merged: Vec<Planned<'a>> = Vec::with_capacity(of_each.iter().map(Vec::len).sum());
+    let order = order(&of_each);
+    // Each file is moved once.
+    let mut of_each: Vec<Vec<Option<Planned<'a>>>> =
+        of_each.into_iter().map(|files| files.into_iter().map(Some).collect()).collect();
+    let places = order.into_iter().flat_map(|(list, range)| range.map(move |position| (list, position)));
+    for (list, position) in places {
+        let Some(file) = of_each[list][position].take() else { continue };
         match merged.last_mut() {
             Some(last) if last.path == file.path => {
                 if last.sha256 != file.sha256 {
@@ -84,17 +90,46 @@ pub(crate) fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Ve
 /// Says who brings a file, from the positions of the distributions that do.
 pub(crate) type Naming<'n> = dyn Fn(&[u32]) -> String + Sync + 'n;
 
-/// Sorts by directory, then name, then owners. Each path is taken apart once; files are moved once, not while sorting.
-fn sorted(files: Vec<Planned<'_>>) -> Vec<Planned<'_>> {
-    let mut keys: Vec<(&str, &str, &[u32], usize)> = Vec::with_capacity(files.len());
-    for (position, file) in files.iter().enumerate() {
-        let (directory, name) = key(file);
-        keys.push((directory, name, &file.owners, position));
+/// Files of one list that follow each other in one directory, their names rising.
+struct Run<'p> {
+    directory: &'p str,
+    list: usize,
+    range: Range<usize>,
+}
+
+/// Returns the order by directory, then name, then list. What a distribution brings is nearly in that order already, and
+/// most directories are one distribution's: it is enough to sort directories, and the names of those that several lists have.
+fn order(lists: &[Vec<Planned<'_>>]) -> Vec<(usize, Range<usize>)> {
+    let mut runs = runs(lists);
+    runs.sort_by_key(|run| run.directory);
+    let mut order = Vec::with_capacity(runs.len());
+    for together in runs.chunk_by(|a, b| a.directory == b.directory) {
+        if let [only] = together {
+            order.push((only.list, only.range.clone()));
+            continue;
+        }
+        let places = together.iter().flat_map(|run| run.range.clone().map(|position| (run.list, position)));
+        let mut places: Vec<(usize, usize)> = places.collect();
+        places.sort_by_key(|(list, position)| key(&lists[*list][*position]).1);
+        order.extend(places.into_iter().map(|(list, position)| (list, position..position + 1)));
     }
-    keys.sort();
-    let order: Vec<usize> = keys.into_iter().map(|(.., position)| position).collect();
-    let mut files: Vec<Option<Planned<'_>>> = files.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|position| files[position].take()).collect()
+    order
+}
+
+fn runs<'p>(lists: &'p [Vec<Planned<'_>>]) -> Vec<Run<'p>> {
+    let mut runs: Vec<Run<'p>> = Vec::new();
+    for (list, files) in lists.iter().enumerate() {
+        let mut last = None;
+        for (position, file) in files.iter().enumerate() {
+            let (directory, name) = key(file);
+            match runs.last_mut().filter(|run| last.is_some_and(|last| last < name) && run.directory == directory) {
+                Some(run) => run.range.end += 1,
+                None => runs.push(Run { directory, list, range: position..position + 1 }),
+            }
+            last = Some(name);
+        }
+    }
+    runs
 }
 
 /// Directory first, so that the files of one directory are neighbours.
@@ -102,51 +137,79 @@ fn key<'p>(file: &'p Planned<'_>) -> (&'p str, &'p str) {
     disk::split(file.path.as_str())
 }
 
+/// The merged files of one directory, sorted by name.
+#[derive(Clone, Copy)]
+pub(crate) struct Group<'p> {
+    /// The directory's path, empty for the root.
+    pub(crate) directory: &'p str,
+    /// At least one.
+    pub(crate) files: &'p [Planned<'p>],
+}
+
+impl<'p> Group<'p> {
+    /// Returns the groups of files that are sorted by directory.
+    pub(crate) fn all(files: &'p [Planned<'p>]) -> Vec<Self> {
+        let groups = files.chunk_by(|a, b| key(a).0 == key(b).0);
+        groups.map(|files| Self { directory: files.first().map_or("", |first| key(first).0), files }).collect()
+    }
+
+    /// Returns a file's name, from its path: quicker than looking for the last slash.
+    pub(crate) fn name_of(&self, file: &'p Planned<'_>) -> &'p str {
+        disk::inside(self.directory, file.path.as_str())
+    }
+}
+
 /// Refuses two paths that some file system takes for one, and a file where another distribution needs a directory. Takes
 /// merged files.
 ///
 /// # Errors
 /// [`InstallError::Conflict`]; `name` says who brings a file.
-pub(crate) fn check_twins(files: &[Planned<'_>], name: &Naming<'_>) -> Result<(), InstallError> {
-    let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(files.len());
-    let mut directories: HashMap<String, usize> = HashMap::new();
-    let mut last_directory = None;
-    for (position, file) in files.iter().enumerate() {
-        let folded = folded(&file.path);
-        let directory = Some(key(file).0);
-        if directory != last_directory {
-            last_directory = directory;
-            note_directories(&folded, position, &mut directories);
-        }
-        if let Some(other) = seen.insert(folded, position)
-            && files[other].sha256 != file.sha256
-        {
-            return Err(conflict(&files[other], file, name));
+pub(crate) fn check_twins(groups: &[Group<'_>], name: &Naming<'_>) -> Result<(), InstallError> {
+    // Only what folding changes has to be remembered: all others are found by their paths.
+    let mut changed: HashMap<String, &Planned<'_>> = HashMap::new();
+    for group in groups {
+        let is_directory_folded = is_folded(group.directory);
+        for file in group.files.iter().filter(|file| !is_directory_folded || !is_folded(group.name_of(file))) {
+            let folded = portable_fold(&file.path);
+            let twins = [changed.get(&folded).copied(), find(groups, &folded)];
+            if let Some(twin) = twins.into_iter().flatten().find(|twin| twin.sha256 != file.sha256) {
+                let (first, second) = if key(twin) < key(file) { (twin, file) } else { (file, twin) };
+                return Err(conflict(first, second, name));
+            }
+            changed.insert(folded, file);
         }
     }
-    for (folded, inside) in &directories {
-        if let Some(position) = seen.get(folded.as_str()) {
-            return Err(conflict(&files[*position], &files[*inside], name));
+    let mut last = Cow::Borrowed("");
+    for Group { directory, files } in groups {
+        let Some(inside) = files.first() else { continue };
+        let folded =
+            if is_folded(directory) { Cow::Borrowed(inside.path.as_str()) } else { portable_fold(&inside.path).into() };
+        let mut rest = &*folded;
+        while let Some((parent, _)) = rest.rsplit_once('/') {
+            if last.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')) {
+                break;
+            }
+            if let Some(file) = changed.get(parent).copied().or_else(|| find(groups, parent)) {
+                return Err(conflict(file, inside, name));
+            }
+            rest = parent;
         }
+        last = folded;
     }
     Ok(())
 }
 
-/// Returns what [`portable_fold`] does, without a copy of what is folded already.
-fn folded(path: &ArchivePath) -> Cow<'_, str> {
-    let is_folded = path.as_str().bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-    if is_folded { Cow::Borrowed(path.as_str()) } else { Cow::Owned(portable_fold(path)) }
+/// Returns the file at a path.
+fn find<'p>(groups: &[Group<'p>], path: &str) -> Option<&'p Planned<'p>> {
+    let (directory, name) = disk::split(path);
+    let group = groups.binary_search_by(|group| group.directory.cmp(directory)).ok()?;
+    let files = groups[group].files;
+    files.binary_search_by(|file| key(file).1.cmp(name)).ok().map(|found| &files[found])
 }
 
-fn note_directories(path: &str, position: usize, directories: &mut HashMap<String, usize>) {
-    let mut rest = path;
-    while let Some((parent, _)) = rest.rsplit_once('/') {
-        if directories.contains_key(parent) {
-            return;
-        }
-        directories.insert(parent.to_owned(), position);
-        rest = parent;
-    }
+/// Returns true for a text that [`portable_fold`] leaves as it is, for sure.
+fn is_folded(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
 fn conflict(first: &Planned<'_>, second: &Planned<'_>, name: &Naming<'_>) -> InstallError {
@@ -174,8 +237,10 @@ mod tests {
     }
 
     fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
-        let merged = super::merge(files, name)?;
-        check_twins(&merged, name).map(|()| merged)
+        // Each file a list of its own: whoever brings it is another distribution.
+        let merged = super::merge(files.into_iter().map(|file| vec![file]).collect(), name)?;
+        check_twins(&Group::all(&merged), name)?;
+        Ok(merged)
     }
 
     fn check(files: &[(&str, u8, u32)], expected: Result<&[(&str, &[u32])], &str>) {
@@ -188,6 +253,30 @@ mod tests {
             .map(|list| list.iter().map(|(path, owners)| ((*path).to_owned(), owners.to_vec())).collect())
             .map_err(str::to_owned);
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn files_are_in_the_order_of_directory_name_and_list() {
+        let lists: [&[&str]; 4] = [
+            &["pyvenv.cfg", "bin/activate"],
+            &["s/a/b.py", "s/a/d.py", "s/a.dist/METADATA", "s/a.dist/INSTALLER", "s/a.dist/RECORD", "bin/a"],
+            &["s/z.py", "s/a/c.py", "s/a/c.py", "s/a/0.py", "s/b/c.py", "s/b/d.py"],
+            &["bin/a", "s/a/c.py", "s/a-b/x.py", "s/b/c.py"],
+        ];
+        let files = |list: &[&str], owner| list.iter().map(|path| planned(path, 1, owner)).collect();
+        let merged =
+            super::merge(lists.into_iter().zip(0..).map(|(list, owner)| files(list, owner)).collect(), &|_| {
+                String::new()
+            });
+        let found: Vec<(String, Vec<u32>)> =
+            merged.unwrap().iter().map(|file| (file.path.to_string(), file.owners.to_vec())).collect();
+        let mut all: Vec<(&str, u32)> =
+            lists.iter().zip(0..).flat_map(|(list, owner)| list.iter().map(move |path| (*path, owner))).collect();
+        all.sort_by_key(|(path, owner)| (disk::split(path), *owner));
+        let expected: Vec<(String, Vec<u32>)> = (all.chunk_by(|a, b| a.0 == b.0))
+            .map(|same| (same[0].0.to_owned(), same.iter().map(|(_, owner)| *owner).collect()))
+            .collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
