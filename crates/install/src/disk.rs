@@ -592,6 +592,15 @@ pub(crate) fn inside<'p>(directory: &str, path: &'p str) -> &'p str {
     path.get(directory.len() + usize::from(!directory.is_empty())..).unwrap_or_default()
 }
 
+/// Returns true if a path is directly in a directory; empty is the root.
+pub(crate) fn is_in(directory: &str, path: &str) -> bool {
+    let inside = match path.as_bytes().strip_prefix(directory.as_bytes()) {
+        Some(inside) if directory.is_empty() => Some(inside),
+        inside => inside.and_then(|inside| inside.strip_prefix(b"/")),
+    };
+    inside.is_some_and(|name| !name.contains(&b'/'))
+}
+
 /// Returns an absolute path with a relative one of slashes below it.
 pub(crate) fn below(root: &Path, path: &str) -> PathBuf {
     if path.is_empty() { root.to_owned() } else { root.join(path) }

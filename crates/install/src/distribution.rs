@@ -45,10 +45,13 @@ pub(crate) fn stored<'a>(
 ) -> Result<Vec<Planned<'a>>, InstallError> {
     let root = layout::root_of(&part.facts, &interpreter.scheme, &part.selected.name)?;
     let all = &part.tree.manifest().files;
+    let as_stored = || all.iter().filter(|stored| !part.facts.python_scripts.contains(&stored.path));
+    let paths = as_stored().map(|stored| &stored.path);
+    let paths = layout::place_all(paths, &part.facts, &interpreter.scheme, &root, &part.selected.name)?;
     let mut files = Vec::with_capacity(all.len() + 4);
-    for stored in all.iter().filter(|stored| !part.facts.python_scripts.contains(&stored.path)) {
+    for (stored, path) in as_stored().zip(paths) {
         files.push(Planned {
-            path: layout::place(&stored.path, &part.facts, &interpreter.scheme, &root, &part.selected.name)?,
+            path,
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,
             executable: stored.executable,

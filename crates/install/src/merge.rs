@@ -121,12 +121,13 @@ fn runs<'p>(lists: &'p [Vec<Planned<'_>>]) -> Vec<Run<'p>> {
     for (list, files) in lists.iter().enumerate() {
         let mut last = None;
         for (position, file) in files.iter().enumerate() {
-            let (directory, name) = key(file);
-            match runs.last_mut().filter(|run| last.is_some_and(|last| last < name) && run.directory == directory) {
+            let path = file.path.as_str();
+            let goes_on = |run: &Run<'p>| last.is_some_and(|last| last < path) && disk::is_in(run.directory, path);
+            match runs.last_mut().filter(|run| goes_on(run)) {
                 Some(run) => run.range.end += 1,
-                None => runs.push(Run { directory, list, range: position..position + 1 }),
+                None => runs.push(Run { directory: key(file).0, list, range: position..position + 1 }),
             }
-            last = Some(name);
+            last = Some(path);
         }
     }
     runs
@@ -149,8 +150,15 @@ pub(crate) struct Group<'p> {
 impl<'p> Group<'p> {
     /// Returns the groups of files that are sorted by directory.
     pub(crate) fn all(files: &'p [Planned<'p>]) -> Vec<Self> {
-        let groups = files.chunk_by(|a, b| key(a).0 == key(b).0);
-        groups.map(|files| Self { directory: files.first().map_or("", |first| key(first).0), files }).collect()
+        let (mut groups, mut rest) = (Vec::new(), files);
+        while let Some(first) = rest.first() {
+            let directory = key(first).0;
+            let end = rest.iter().position(|file| !disk::is_in(directory, file.path.as_str())).unwrap_or(rest.len());
+            let (files, others) = rest.split_at(end);
+            groups.push(Self { directory, files });
+            rest = others;
+        }
+        groups
     }
 
     /// Returns a file's name, from its path: quicker than looking for the last slash.

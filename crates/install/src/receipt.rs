@@ -160,6 +160,23 @@ impl Receipt {
     }
 }
 
+/// What a receipt says of how its generation was built. It is found out without reading the rest, which takes longer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Manner {
+    schema: u32,
+    pub(crate) link_mode: LinkMode,
+    pub(crate) interpreter: Interpreter,
+}
+
+impl Manner {
+    /// Reads it from the receipt of the environment in an open directory; none if there is none that can be read.
+    pub(crate) fn read_in(venv: &Opened) -> Option<Self> {
+        let bytes = read_bounded(venv, RECEIPT_FILE, RECEIPT_BYTES).ok().flatten()?;
+        let manner: Self = serde_json::from_slice(&bytes).ok()?;
+        (manner.schema == Receipt::SCHEMA).then_some(manner)
+    }
+}
+
 impl ReceiptFiles {
     /// Reads the list of files of the environment in a directory, with the digest of its text; none if there is none.
     pub(crate) fn read(venv: &Path) -> Result<Option<(Self, Sha256)>, InstallError> {
