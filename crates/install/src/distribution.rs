@@ -128,7 +128,7 @@ fn written(path: ArchivePath, bytes: Vec<u8>, executable: bool, position: u32) -
         size_bytes: bytes.len() as u64,
         sha256: digest(&bytes),
         executable,
-        source: Source::Bytes(bytes),
+        source: Source::Bytes(bytes.into()),
         owners: Owners::AtMostOne(Some(position)),
     }
 }

@@ -158,7 +158,8 @@ mod tests {
     use pinfold_artifact::Sha256;
 
     fn planned(path: String) -> Planned<'static> {
-        let (path, sha256, source) = (path.parse().unwrap(), Sha256::from_bytes([0; 32]), Source::Bytes(Vec::new()));
+        let (path, sha256, source) =
+            (path.parse().unwrap(), Sha256::from_bytes([0; 32]), Source::Bytes(Vec::new().into()));
         Planned { path, size_bytes: 0, sha256, executable: false, source, owners: Owners::AtMostOne(None) }
     }
 
@@ -175,14 +176,17 @@ mod tests {
         for left_out in 0..7 {
             let every = paths.iter().enumerate().filter(|(position, _)| position % 7 != left_out);
             let mut paths: Vec<String> = every.map(|(_, path)| path.clone()).collect();
-            let merged = merge::merge(vec![paths.iter().cloned().map(planned).collect()], &|_| String::new()).unwrap();
+            let lists = [paths.iter().cloned().map(planned).collect()];
+            let merged = merge::merge(&lists, &|_| String::new()).unwrap();
+            let groups = merged.groups(&lists);
+            let all: Vec<&Planned<'_>> = groups.iter().flat_map(|group| group.files).collect();
             paths.sort();
-            let listing = Listing::of(&Group::all(&merged), Vec::new());
+            let listing = Listing::of(&groups, Vec::new());
             let listed: Vec<&str> = listing.rows.iter().map(|row| row.line().path.as_str()).collect();
             assert_eq!(listed, paths);
             for row in &listing.rows {
                 let Row::Planned(file, position) = row else { panic!("nothing was made") };
-                assert!(std::ptr::eq(*file, &merged[*position]));
+                assert!(std::ptr::eq(*file, all[*position]));
             }
         }
     }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_unpack::portable_fold;
@@ -51,40 +52,72 @@ impl Deref for Owners {
 #[derive(Debug, Clone)]
 pub(crate) enum Source<'a> {
     /// Here.
-    Bytes(Vec<u8>),
+    Bytes(Arc<Vec<u8>>),
     /// In a tree of the store: its position, and the file.
     Tree(u32, &'a pinfold_store::TreeFile),
+}
+
+/// What several lists of planned files come to. Most directories are one distribution's: their files stay in its list.
+#[derive(Debug)]
+pub(crate) struct Merged<'a> {
+    /// The files of the other directories.
+    shared: Vec<Planned<'a>>,
+    /// Where the files of each directory are, sorted by directory: in a list, by its position, or in `shared`.
+    places: Vec<(Option<usize>, Range<usize>)>,
 }
 
 /// Sorts the planned files of all directory by directory and joins those of one path. [`check_twins`] says the rest.
 ///
 /// # Errors
 /// [`InstallError::Conflict`]; `name` says who brings a file.
-pub(crate) fn merge<'a>(of_each: Vec<Vec<Planned<'a>>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
-    let mut merged: Vec<Planned<'a>> = Vec::with_capacity(of_each.iter().map(Vec::len).sum());
-    let order = order(&of_each);
-    // Each file is moved once.
-    let mut of_each: Vec<Vec<Option<Planned<'a>>>> =
-        of_each.into_iter().map(|files| files.into_iter().map(Some).collect()).collect();
-    let places = order.into_iter().flat_map(|(list, range)| range.map(move |position| (list, position)));
-    for (list, position) in places {
-        let Some(file) = of_each[list][position].take() else { continue };
-        match merged.last_mut() {
+pub(crate) fn merge<'a>(lists: &[Vec<Planned<'a>>], name: &Naming<'_>) -> Result<Merged<'a>, InstallError> {
+    let mut runs = runs(lists);
+    // What a distribution brings is nearly in order already. Of one directory, the list that comes first stays first.
+    runs.sort_by_key(|run| run.directory);
+    let mut merged = Merged { shared: Vec::new(), places: Vec::with_capacity(runs.len()) };
+    for together in runs.chunk_by(|a, b| a.directory == b.directory) {
+        if let [only] = together {
+            merged.places.push((Some(only.list), only.range.clone()));
+            continue;
+        }
+        let mut files: Vec<&Planned<'a>> =
+            together.iter().flat_map(|run| &lists[run.list][run.range.clone()]).collect();
+        files.sort_by_key(|file| key(file).1);
+        let begin = merged.shared.len();
+        files.into_iter().try_for_each(|file| merged.share(begin, file, name))?;
+        merged.places.push((None, begin..merged.shared.len()));
+    }
+    Ok(merged)
+}
+
+impl<'a> Merged<'a> {
+    /// Adds a file to those of a directory that begin there.
+    fn share(&mut self, begin: usize, file: &Planned<'a>, name: &Naming<'_>) -> Result<(), InstallError> {
+        match self.shared[begin..].last_mut() {
             Some(last) if last.path == file.path => {
                 if last.sha256 != file.sha256 {
-                    return Err(conflict(last, &file, name));
+                    return Err(conflict(last, file, name));
                 }
                 let owners = Owners::Several([&*last.owners, &*file.owners].concat());
                 // The mode comes with the source: if one of them may be executed, that one is used.
                 if file.executable && !last.executable {
-                    *last = file;
+                    *last = file.clone();
                 }
                 last.owners = owners;
             }
-            _ => merged.push(file),
+            _ => self.shared.push(file.clone()),
         }
+        Ok(())
     }
-    Ok(merged)
+
+    /// Returns the files of each directory, given the lists that were merged.
+    pub(crate) fn groups<'p>(&'p self, lists: &'p [Vec<Planned<'a>>]) -> Vec<Group<'p>> {
+        let files = |(list, range): &(Option<usize>, Range<usize>)| {
+            &list.map_or(&self.shared[..], |list| &lists[list])[range.clone()]
+        };
+        let group = |files: &'p [Planned<'p>]| Some(Group { directory: key(files.first()?).0, files });
+        self.places.iter().map(files).filter_map(group).collect()
+    }
 }
 
 /// Says who brings a file, from the positions of the distributions that do.
@@ -95,25 +128,6 @@ struct Run<'p> {
     directory: &'p str,
     list: usize,
     range: Range<usize>,
-}
-
-/// Returns the order by directory, then name, then list. What a distribution brings is nearly in that order already, and
-/// most directories are one distribution's: it is enough to sort directories, and the names of those that several lists have.
-fn order(lists: &[Vec<Planned<'_>>]) -> Vec<(usize, Range<usize>)> {
-    let mut runs = runs(lists);
-    runs.sort_by_key(|run| run.directory);
-    let mut order = Vec::with_capacity(runs.len());
-    for together in runs.chunk_by(|a, b| a.directory == b.directory) {
-        if let [only] = together {
-            order.push((only.list, only.range.clone()));
-            continue;
-        }
-        let places = together.iter().flat_map(|run| run.range.clone().map(|position| (run.list, position)));
-        let mut places: Vec<(usize, usize)> = places.collect();
-        places.sort_by_key(|(list, position)| key(&lists[*list][*position]).1);
-        order.extend(places.into_iter().map(|(list, position)| (list, position..position + 1)));
-    }
-    order
 }
 
 fn runs<'p>(lists: &'p [Vec<Planned<'_>>]) -> Vec<Run<'p>> {
@@ -239,23 +253,27 @@ mod tests {
             size_bytes: 1,
             sha256: Sha256::from_bytes([bytes; 32]),
             executable: false,
-            source: Source::Bytes(vec![bytes]),
+            source: Source::Bytes(vec![bytes].into()),
             owners: Owners::AtMostOne(Some(owner)),
         }
     }
 
-    fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
+    /// Merges, and returns the path, the owners and the mode of each file.
+    fn merge(files: Vec<Planned<'static>>, name: &Naming<'_>) -> Result<Vec<(String, Vec<u32>, bool)>, InstallError> {
         // Each file a list of its own: whoever brings it is another distribution.
-        let merged = super::merge(files.into_iter().map(|file| vec![file]).collect(), name)?;
-        check_twins(&Group::all(&merged), name)?;
-        Ok(merged)
+        let lists: Vec<Vec<Planned<'_>>> = files.into_iter().map(|file| vec![file]).collect();
+        let merged = super::merge(&lists, name)?;
+        let groups = merged.groups(&lists);
+        check_twins(&groups, name)?;
+        let shown = |file: &Planned<'_>| (file.path.to_string(), file.owners.to_vec(), file.executable);
+        Ok(groups.iter().flat_map(|group| group.files).map(shown).collect())
     }
 
     fn check(files: &[(&str, u8, u32)], expected: Result<&[(&str, &[u32])], &str>) {
         let files = files.iter().map(|(path, bytes, owner)| planned(path, *bytes, *owner)).collect();
         let merged = merge(files, &|owners| format!("{owners:?}"));
         let shown = merged
-            .map(|files| files.into_iter().map(|it| (it.path.to_string(), it.owners.to_vec())).collect::<Vec<_>>())
+            .map(|files| files.into_iter().map(|(path, owners, _)| (path, owners)).collect::<Vec<_>>())
             .map_err(|error| error.to_string());
         let expected = expected
             .map(|list| list.iter().map(|(path, owners)| ((*path).to_owned(), owners.to_vec())).collect())
@@ -272,12 +290,14 @@ mod tests {
             &["bin/a", "s/a/c.py", "s/a-b/x.py", "s/b/c.py"],
         ];
         let files = |list: &[&str], owner| list.iter().map(|path| planned(path, 1, owner)).collect();
-        let merged =
-            super::merge(lists.into_iter().zip(0..).map(|(list, owner)| files(list, owner)).collect(), &|_| {
-                String::new()
-            });
-        let found: Vec<(String, Vec<u32>)> =
-            merged.unwrap().iter().map(|file| (file.path.to_string(), file.owners.to_vec())).collect();
+        let planned: Vec<Vec<Planned<'_>>> =
+            lists.into_iter().zip(0..).map(|(list, owner)| files(list, owner)).collect();
+        let merged = super::merge(&planned, &|_| String::new()).unwrap();
+        let groups = merged.groups(&planned);
+        let found: Vec<(String, Vec<u32>)> = (groups.iter().flat_map(|group| group.files))
+            .map(|file| (file.path.to_string(), file.owners.to_vec()))
+            .collect();
+        assert!(groups.is_sorted_by(|a, b| a.directory < b.directory));
         let mut all: Vec<(&str, u32)> =
             lists.iter().zip(0..).flat_map(|(list, owner)| list.iter().map(move |path| (*path, owner))).collect();
         all.sort_by_key(|(path, owner)| (disk::split(path), *owner));
@@ -306,6 +326,9 @@ mod tests {
         check(&[("a/B.py", 1, 0), ("a/b.py", 1, 1)], Ok(&[("a/B.py", &[0]), ("a/b.py", &[1])]));
         let expected = "`[1]` and `[0]` both install `cafe\u{301}/a.py` and `caf\u{e9}/a.py`, with different bytes";
         check(&[("caf\u{e9}/a.py", 1, 0), ("cafe\u{301}/a.py", 2, 1)], Err(expected));
+        // Neither of the two is as its fold, and the third that is has the bytes of the first.
+        let expected = "`[0]` and `[2]` both install `A/b.py` and `a/B.py`, with different bytes";
+        check(&[("A/b.py", 1, 0), ("a/b.py", 1, 1), ("a/B.py", 2, 2)], Err(expected));
     }
 
     #[test]
@@ -314,13 +337,18 @@ mod tests {
             let files = pair.iter().map(|(path, bytes, owner)| planned(path, *bytes, *owner)).collect();
             assert!(matches!(merge(files, &|_| String::new()), Err(InstallError::Conflict { .. })), "{pair:?}");
         }
+        // Directories stand between the file and what is below the one of its name.
+        for file in ["a", "a/b", "A/b", "a/b/c"] {
+            let others = ["a-b/x", "a/a/x", "a/b-c/d/x", "a/b.c/x", "a/b/c/d/x", "a/c"];
+            let all = [file].into_iter().chain(others).zip(0..).map(|(path, owner)| planned(path, 1, owner)).collect();
+            assert!(matches!(merge(all, &|_| String::new()), Err(InstallError::Conflict { .. })), "{file}");
+        }
     }
 
     #[test]
     fn the_executable_twin_is_used() {
         let executable = Planned { executable: true, ..planned("bin/x", 1, 1) };
         let merged = merge(vec![planned("bin/x", 1, 0), executable], &|_| String::new()).unwrap();
-        assert!(merged[0].executable);
-        assert_eq!(*merged[0].owners, [0, 1]);
+        assert_eq!(merged, [("bin/x".to_owned(), vec![0, 1], true)]);
     }
 }

@@ -136,10 +136,11 @@ impl<'g, 'a> Staging<'g, 'a> {
         let Self { guard, intent, options, generation, mut directory, beginning, ahead } = self;
         let parts = parts(intent, trees)?;
         let name = |owners: &[u32]| owner_name(&parts, owners);
-        let (files, links) = planned(intent, guard.environment(), &parts, &name)?;
+        let (lists, links) = planned(intent, guard.environment(), &parts)?;
+        let merged = merge::merge(&lists, &name)?;
         let trees: Vec<_> =
             parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
-        let groups = Group::all(&files);
+        let groups = merged.groups(&lists);
         let planned = Whole { groups: &groups, links: &links, trees: &trees, name: &name, intent, options };
         let reused = (beginning == Beginning::Spare).then(|| planned.reuse(directory.opened()));
         let (placed, listing) = match (reused, ahead.into_placed()) {
@@ -175,7 +176,7 @@ impl<'g, 'a> Staging<'g, 'a> {
         listing.write_stamps(root, &placed, &receipt.files_sha256)?;
         drop(listing);
         // The process soon ends: to give back tens of thousands of paths one by one takes milliseconds.
-        std::mem::forget(files);
+        std::mem::forget((merged, lists));
         Ok(Staged::new(guard, directory, receipt, options.keep))
     }
 }
@@ -261,20 +262,19 @@ fn parts<'a>(intent: &Intent<'a>, trees: &'a BTreeMap<PackageName, StoredTree>) 
     threads::map(&selected, |_, selected| part(selected)).into_iter().collect()
 }
 
+/// Returns what the environment itself brings, and then what each part does; and the links of the environment.
 fn planned<'a>(
     intent: &Intent<'_>,
     environment: &Environment,
     parts: &'a [Part<'a>],
-    name: &merge::Naming<'_>,
-) -> Result<(Vec<Planned<'a>>, Vec<InstalledLink>), InstallError> {
+) -> Result<(Vec<Vec<Planned<'a>>>, Vec<InstalledLink>), InstallError> {
     let place = Place::new(environment, intent.relocation);
     let (own, links) = base::environment_files(intent.interpreter, &place)?;
     let weight = |part: &Part<'_>| part.tree.manifest().files.len();
     let of_each = threads::map_heaviest_first(parts, weight, |position, part| {
         distribution::files(part, u32::try_from(position).unwrap_or(u32::MAX), intent.interpreter, &place)
     });
-    let of_each = [Ok(own)].into_iter().chain(of_each).collect::<Result<_, InstallError>>()?;
-    Ok((merge::merge(of_each, name)?, links))
+    Ok(([Ok(own)].into_iter().chain(of_each).collect::<Result<_, InstallError>>()?, links))
 }
 
 /// Says whose a file is.
