@@ -124,6 +124,11 @@ impl ArchivePath {
 }
 
 impl ArchivePaths {
+    /// Makes room for so many paths of so many bytes together; there may be more of both.
+    pub fn with_capacity(count: usize, bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(count) }
+    }
+
     /// Adds the path that a text is.
     ///
     /// # Errors
@@ -248,9 +253,19 @@ fn beginning(text: &str) -> String {
 
 /// Returns true for paths of nothing but plain segments. What this does not know is no error yet.
 fn is_plain(path: &[u8]) -> bool {
-    let ends_well = |segment: &[u8]| segment.last().is_some_and(|last| *last != b'.');
-    path.iter().all(|byte| PLAIN[usize::from(*byte)])
-        && path.split(|byte| *byte == b'/').all(|segment| ends_well(segment) && !may_be_device(segment))
+    let (mut before, mut rest) = (b'/', path);
+    while let [byte, after @ ..] = rest {
+        let is_plain = match (before, *byte) {
+            (b'/' | b'.', b'/') => false,
+            (b'/', byte) => PLAIN[usize::from(byte)] && !may_be_device(rest),
+            (_, byte) => PLAIN[usize::from(byte)],
+        };
+        if !is_plain {
+            return false;
+        }
+        (before, rest) = (*byte, after);
+    }
+    !matches!(before, b'/' | b'.')
 }
 
 /// Which bytes have no meaning of their own anywhere, but for the one between segments.
@@ -265,14 +280,14 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-/// Returns true for a segment of plain characters that [`is_device`] has to look at.
-fn may_be_device(segment: &[u8]) -> bool {
+/// Returns true if the first segment of plain characters is one that [`is_device`] has to look at.
+fn may_be_device(path: &[u8]) -> bool {
     // Most names begin with another letter.
-    if !segment.first().is_some_and(|first| b"aclnp".contains(&first.to_ascii_lowercase())) {
+    if !path.first().is_some_and(|first| b"aclnp".contains(&first.to_ascii_lowercase())) {
         return false;
     }
-    let stem = segment.iter().take(5).position(|byte| *byte == b'.').unwrap_or(segment.len().min(5));
-    let is = |name: &[u8; 3]| segment[..3].eq_ignore_ascii_case(name);
+    let stem = path.iter().take(5).position(|byte| matches!(byte, b'.' | b'/')).unwrap_or(path.len().min(5));
+    let is = |name: &[u8; 3]| path[..3].eq_ignore_ascii_case(name);
     match stem {
         3 => is(b"aux") || is(b"con") || is(b"nul") || is(b"prn"),
         4 => is(b"com") || is(b"lpt"),

@@ -9,13 +9,14 @@ use crate::{InstallError, SchemePaths};
 
 /// Returns the paths inside the environment of files of an unpacked wheel, as [`place`] does of one.
 pub(crate) fn place_all<'f>(
-    paths: impl Iterator<Item = &'f ArchivePath>,
+    paths: impl Iterator<Item = &'f ArchivePath> + Clone,
     facts: &WheelFacts,
     scheme: &SchemePaths,
     root: &ArchivePath,
     package: &PackageName,
 ) -> Result<Vec<ArchivePath>, InstallError> {
-    let mut placed = ArchivePaths::default();
+    let (count, bytes) = paths.clone().fold((0, 0), |(count, bytes), path| (count + 1, bytes + path.as_str().len()));
+    let mut placed = ArchivePaths::with_capacity(count, bytes + count * (root.as_str().len() + 1));
     for path in paths {
         let added = match facts.moved.get(path) {
             Some(_) => placed.push(place(path, facts, scheme, root, package)?.as_str()),

@@ -107,12 +107,14 @@ impl TreeManifest {
         }
         let count = reader.u32()? as usize;
         // The paths first: they share one text.
-        let (mut paths, mut ahead) = (ArchivePaths::default(), Reader { rest: reader.rest });
+        let likely = count.min(Limits::ARCHIVE_MEMBERS);
+        let text = reader.rest.len().saturating_sub(likely * (FILE_BYTES + size_of::<u32>()));
+        let (mut paths, mut ahead) = (ArchivePaths::with_capacity(likely, text), Reader { rest: reader.rest });
         for _ in 0..count {
             paths.push(ahead.text()?).ok()?;
             ahead.take(FILE_BYTES)?;
         }
-        let mut files = Vec::with_capacity(count.min(Limits::ARCHIVE_MEMBERS));
+        let mut files = Vec::with_capacity(likely);
         for path in paths.finish() {
             files.push(reader.file(path)?);
         }
