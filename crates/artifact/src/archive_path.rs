@@ -253,25 +253,24 @@ fn beginning(text: &str) -> String {
 
 /// Returns true for paths of nothing but plain segments. What this does not know is no error yet.
 fn is_plain(path: &[u8]) -> bool {
-    let (mut before, mut rest) = (b'/', path);
-    while let [byte, after @ ..] = rest {
-        let is_plain = match (before, *byte) {
-            (b'/' | b'.', b'/') => false,
-            (b'/', byte) => PLAIN[usize::from(byte)] && !may_be_device(rest),
-            (_, byte) => PLAIN[usize::from(byte)],
-        };
-        if !is_plain {
+    let is_plain_segment = |segment: &[u8]| segment.last().is_some_and(|last| *last != b'.') && !may_be_device(segment);
+    let mut begin = 0;
+    for (position, byte) in path.iter().enumerate() {
+        if PLAIN[usize::from(*byte)] {
+            continue;
+        }
+        if *byte != b'/' || !is_plain_segment(&path[begin..position]) {
             return false;
         }
-        (before, rest) = (*byte, after);
+        begin = position + 1;
     }
-    !matches!(before, b'/' | b'.')
+    is_plain_segment(&path[begin..])
 }
 
-/// Which bytes have no meaning of their own anywhere, but for the one between segments.
+/// Which bytes have no meaning of their own anywhere.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
-    let bytes = b"/+-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let bytes = b"+-._0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut position = 0;
     while position < bytes.len() {
         plain[bytes[position] as usize] = true;
@@ -280,14 +279,14 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-/// Returns true if the first segment of plain characters is one that [`is_device`] has to look at.
-fn may_be_device(path: &[u8]) -> bool {
+/// Returns true for a segment of plain characters that [`is_device`] has to look at.
+fn may_be_device(segment: &[u8]) -> bool {
     // Most names begin with another letter.
-    if !path.first().is_some_and(|first| b"aclnp".contains(&first.to_ascii_lowercase())) {
+    if !segment.first().is_some_and(|first| b"aclnp".contains(&first.to_ascii_lowercase())) {
         return false;
     }
-    let stem = path.iter().take(5).position(|byte| matches!(byte, b'.' | b'/')).unwrap_or(path.len().min(5));
-    let is = |name: &[u8; 3]| path[..3].eq_ignore_ascii_case(name);
+    let stem = segment.iter().take(5).position(|byte| *byte == b'.').unwrap_or(segment.len().min(5));
+    let is = |name: &[u8; 3]| segment[..3].eq_ignore_ascii_case(name);
     match stem {
         3 => is(b"aux") || is(b"con") || is(b"nul") || is(b"prn"),
         4 => is(b"com") || is(b"lpt"),
