@@ -151,6 +151,21 @@ fn with_slash(a: &str, b: &str) -> Ordering {
     a.as_bytes()[..common].cmp(&b.as_bytes()[..common]).then_with(of_ends)
 }
 
+impl<'a> Row<'a> {
+    fn line(&self) -> FileLine<'a> {
+        let planned = match *self {
+            Self::Made(made) => return FileLine::of(made),
+            Self::Planned(planned, _) => planned,
+        };
+        let Planned { path, size_bytes, sha256, owners, .. } = planned;
+        let executable = match &planned.source {
+            Source::Bytes(_) => planned.executable,
+            Source::Tree(_, stored) => stored.executable,
+        };
+        FileLine { path, size: *size_bytes, sha256, executable, owners }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,20 +204,5 @@ mod tests {
                 assert!(std::ptr::eq(*file, all[*position]));
             }
         }
-    }
-}
-
-impl<'a> Row<'a> {
-    fn line(&self) -> FileLine<'a> {
-        let planned = match *self {
-            Self::Made(made) => return FileLine::of(made),
-            Self::Planned(planned, _) => planned,
-        };
-        let Planned { path, size_bytes, sha256, owners, .. } = planned;
-        let executable = match &planned.source {
-            Source::Bytes(_) => planned.executable,
-            Source::Tree(_, stored) => stored.executable,
-        };
-        FileLine { path, size: *size_bytes, sha256, executable, owners }
     }
 }
