@@ -3,20 +3,37 @@
 //! The check is one for all platforms: a wheel that is harmless on Linux and hostile on Windows is refused on both. Names
 //! are not repaired: a path that would need cleaning is an attack or a bug, and either way not what was meant.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Limits;
 
 /// A relative path of plain segments, separated by `/`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+///
+/// Paths that were made together by [`ArchivePaths`] share one text, which lives as long as one of them.
+#[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub struct ArchivePath(
-    /// No empty, `.` or `..` segment, none that Windows reads as something else, no control character.
-    String,
-);
+pub struct ArchivePath {
+    text: Arc<str>,
+    /// What of the text is the path: no empty, `.` or `..` segment, none that Windows reads as something else, no control
+    /// character.
+    part: Range<u32>,
+}
+
+/// Paths that are made together: one piece of memory serves those of a whole tree.
+#[derive(Debug, Default)]
+pub struct ArchivePaths {
+    /// The paths, one behind the other.
+    text: String,
+    /// Where each ends.
+    ends: Vec<u32>,
+}
 
 /// Why a member's path is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,24 +83,29 @@ pub enum ArchivePathError {
 }
 
 impl ArchivePath {
+    /// Takes a text that was checked: it has no more than [`Limits::PATH_BYTES`].
+    fn checked(text: &str) -> Self {
+        Self { text: text.into(), part: 0..u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    }
+
     /// Returns the path, with `/` between segments.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.text.get(self.part.start as usize..self.part.end as usize).unwrap_or_default()
     }
 
     /// Returns the segments, at least one.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.0.split('/')
+        self.as_str().split('/')
     }
 
     /// Returns the last segment.
     pub fn file_name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or(&self.0)
+        self.as_str().rsplit('/').next().unwrap_or_default()
     }
 
     /// Returns the path of the directory that holds this, or none at the top.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+        self.as_str().rsplit_once('/').map(|(parent, _)| Self::checked(parent))
     }
 
     /// Returns a path below this one. Both are valid, so only the length of the whole has to be looked at.
@@ -92,12 +114,91 @@ impl ArchivePath {
     /// [`ArchivePathError::TooLong`].
     pub fn join(&self, below: &Self) -> Result<Self, ArchivePathError> {
         let joined = [self.as_str(), "/", below.as_str()].concat();
-        check_length(&joined).map(|()| Self(joined))
+        check_length(&joined).map(|()| Self::checked(&joined))
     }
 
     /// Returns what a case-insensitive file system makes of the path; two paths with equal folds are one file there.
     pub fn case_fold(&self) -> String {
-        self.0.to_lowercase()
+        self.as_str().to_lowercase()
+    }
+}
+
+impl ArchivePaths {
+    /// Makes room for so many paths of so many bytes together; there may be more of both.
+    pub fn with_capacity(count: usize, bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(count) }
+    }
+
+    /// Adds the path that a text is.
+    ///
+    /// # Errors
+    /// As for parsing one.
+    pub fn push(&mut self, text: &str) -> Result<(), ArchivePathError> {
+        check(text)?;
+        self.text.push_str(text);
+        self.end()
+    }
+
+    /// Adds a path below another, as [`ArchivePath::join`] makes it.
+    ///
+    /// # Errors
+    /// [`ArchivePathError::TooLong`].
+    pub fn push_joined(&mut self, directory: &ArchivePath, below: &ArchivePath) -> Result<(), ArchivePathError> {
+        let begin = self.text.len();
+        self.text.push_str(directory.as_str());
+        self.text.push('/');
+        self.text.push_str(below.as_str());
+        check_length(&self.text[begin..])?;
+        self.end()
+    }
+
+    /// Returns the paths, in the order in which they were added.
+    pub fn finish(self) -> impl ExactSizeIterator<Item = ArchivePath> {
+        let (text, mut begin): (Arc<str>, u32) = (self.text.into(), 0);
+        self.ends.into_iter().map(move |end| {
+            let part = begin..end;
+            begin = end;
+            ArchivePath { text: Arc::clone(&text), part }
+        })
+    }
+
+    fn end(&mut self) -> Result<(), ArchivePathError> {
+        let too_long = |_| ArchivePathError::TooLong { path: beginning(&self.text) };
+        let end = u32::try_from(self.text.len()).map_err(too_long)?;
+        self.ends.push(end);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ArchivePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ArchivePath").field(&self.as_str()).finish()
+    }
+}
+
+impl PartialEq for ArchivePath {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ArchivePath {}
+
+impl PartialOrd for ArchivePath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ArchivePath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for ArchivePath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
@@ -105,7 +206,7 @@ impl FromStr for ArchivePath {
     type Err = ArchivePathError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        check(text).map(|()| Self(text.to_owned()))
+        check(text).map(|()| Self::checked(text))
     }
 }
 
@@ -113,7 +214,7 @@ impl TryFrom<String> for ArchivePath {
     type Error = ArchivePathError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        check(&text).map(|()| Self(text))
+        text.parse()
     }
 }
 
@@ -137,7 +238,9 @@ fn check(text: &str) -> Result<(), ArchivePathError> {
 
 fn check_length(text: &str) -> Result<(), ArchivePathError> {
     let separators = || text.bytes().filter(|byte| *byte == b'/').count();
-    if text.len() > Limits::PATH_BYTES || separators() >= Limits::PATH_SEGMENTS {
+    // In a shorter path that has so many, one of the segments is empty, for which it is refused anyway.
+    let is_too_deep = text.len() >= 2 * Limits::PATH_SEGMENTS && separators() >= Limits::PATH_SEGMENTS;
+    if text.len() > Limits::PATH_BYTES || is_too_deep {
         return Err(ArchivePathError::TooLong { path: beginning(text) });
     }
     Ok(())
@@ -150,10 +253,18 @@ fn beginning(text: &str) -> String {
 
 /// Returns true for paths of nothing but plain segments. What this does not know is no error yet.
 fn is_plain(path: &[u8]) -> bool {
-    path.split(|byte| *byte == b'/').all(|segment| {
-        let ends_well = segment.last().is_some_and(|last| *last != b'.');
-        ends_well && segment.iter().all(|byte| PLAIN[usize::from(*byte)]) && !may_be_device(segment)
-    })
+    let is_plain_segment = |segment: &[u8]| segment.last().is_some_and(|last| *last != b'.') && !may_be_device(segment);
+    let mut begin = 0;
+    for (position, byte) in path.iter().enumerate() {
+        if PLAIN[usize::from(*byte)] {
+            continue;
+        }
+        if *byte != b'/' || !is_plain_segment(&path[begin..position]) {
+            return false;
+        }
+        begin = position + 1;
+    }
+    is_plain_segment(&path[begin..])
 }
 
 /// Which bytes have no meaning of their own anywhere.
@@ -170,6 +281,10 @@ const PLAIN: [bool; 256] = {
 
 /// Returns true for a segment of plain characters that [`is_device`] has to look at.
 fn may_be_device(segment: &[u8]) -> bool {
+    // Most names begin with another letter.
+    if !segment.first().is_some_and(|first| b"aclnp".contains(&first.to_ascii_lowercase())) {
+        return false;
+    }
     let stem = segment.iter().take(5).position(|byte| *byte == b'.').unwrap_or(segment.len().min(5));
     let is = |name: &[u8; 3]| segment[..3].eq_ignore_ascii_case(name);
     match stem {
@@ -208,19 +323,19 @@ fn is_device(segment: &str) -> bool {
 
 impl Serialize for ArchivePath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
     }
 }
 
 impl From<ArchivePath> for String {
     fn from(path: ArchivePath) -> Self {
-        path.0
+        path.as_str().to_owned()
     }
 }
 
 impl fmt::Display for ArchivePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -292,6 +407,31 @@ mod tests {
         assert!(matches!(root.join(&too_deep), Err(ArchivePathError::TooLong { .. })));
         let long: ArchivePath = "a".repeat(Limits::PATH_BYTES - 1).parse().unwrap();
         assert!(matches!(root.join(&long), Err(ArchivePathError::TooLong { .. })));
+    }
+
+    #[test]
+    fn paths_that_are_made_together_are_as_those_that_are_made_alone() {
+        let texts = ["a.py", "é/b.py", "a/b/c", "a.py"];
+        let root: ArchivePath = "lib/x".parse().unwrap();
+        let mut together = ArchivePaths::default();
+        for text in texts {
+            together.push(text).unwrap();
+            together.push_joined(&root, &text.parse().unwrap()).unwrap();
+        }
+        let alone = |text: &str| text.parse::<ArchivePath>().unwrap();
+        let expected: Vec<_> = texts.iter().flat_map(|text| [alone(text), root.join(&alone(text)).unwrap()]).collect();
+        let found: Vec<_> = together.finish().collect();
+        assert_eq!(found, expected);
+        let shown = |paths: &[ArchivePath]| paths.iter().map(ArchivePath::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&found), shown(&expected));
+        assert_eq!(found.iter().collect::<std::collections::HashSet<_>>().len(), 6);
+        assert!(found[0] < found[2] && found[0] == found[6]);
+        // What is refused alone is refused here.
+        for path in ["../evil.py", "", "a//b", "a\\b", "aux"] {
+            assert_eq!(ArchivePaths::default().push(path).unwrap_err(), path.parse::<ArchivePath>().unwrap_err());
+        }
+        let long = alone(&"a".repeat(Limits::PATH_BYTES - 1));
+        assert_eq!(ArchivePaths::default().push_joined(&root, &long).unwrap_err(), root.join(&long).unwrap_err());
     }
 
     #[test]

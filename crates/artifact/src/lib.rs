@@ -13,7 +13,7 @@ mod origin;
 mod safe_url;
 mod sha256;
 
-pub use archive_path::{ArchivePath, ArchivePathError};
+pub use archive_path::{ArchivePath, ArchivePathError, ArchivePaths};
 pub use artifact::{Artifact, ArtifactFilename, ArtifactFilenameError};
 pub use git::{CommitId, CommitIdError, GitRevision, GitRevisionError, GitUrl, GitUrlError};
 pub use limits::Limits;

@@ -15,7 +15,7 @@ use pinfold_store::StoredTree;
 
 use crate::disk;
 use crate::link::{self, NamedTree, Placing};
-use crate::merge::Planned;
+use crate::merge::{Group, Planned};
 use crate::stage::{Part, StageOptions};
 use crate::wheel_facts::WheelFacts;
 use crate::{Interpreter, distribution};
@@ -50,7 +50,7 @@ impl Ahead {
         let trees = [NamedTree { package: &selected.name, tree }];
         let StageOptions { link_mode: mode, progress, .. } = *options;
         let placing = Placing { root, trees: &trees, mode, threads: 1, progress };
-        if link::place_all(&files, &HashMap::new(), &placing).is_err() {
+        if link::place_all(&Group::all(&files), &HashMap::new(), &placing).is_err() {
             self.spoiled.store(true, Ordering::Relaxed);
         }
     }

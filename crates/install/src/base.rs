@@ -38,7 +38,7 @@ fn own(path: &str, bytes: Vec<u8>) -> Option<Planned<'static>> {
         size_bytes: bytes.len() as u64,
         sha256: digest(&bytes),
         executable: false,
-        source: Source::Bytes(bytes),
+        source: Source::Bytes(bytes.into()),
         owners: Owners::AtMostOne(None),
     })
 }

@@ -150,6 +150,18 @@ mod unix {
     const HANDLE: OFlags = OFlags::PATH;
     #[cfg(not(target_os = "linux"))]
     const HANDLE: OFlags = OFlags::RDONLY;
+    /// Memory in which a directory is listed, for one after the other.
+    pub(crate) struct Room(#[cfg(any(target_os = "linux", target_os = "android"))] Vec<std::mem::MaybeUninit<u8>>);
+
+    impl Room {
+        pub(crate) fn new() -> Self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            return Self(vec![std::mem::MaybeUninit::uninit(); 32 << 10]);
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            Self()
+        }
+    }
+
     /// A directory, through no link.
     const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -168,6 +180,49 @@ mod unix {
         /// Opens this directory for what a handle does not serve: to list it, or to wait until it is on the disk.
         pub(crate) fn readable(&self) -> io::Result<File> {
             Ok(File::from(rustix::fs::openat(&self.0, ".", OFlags::RDONLY.union(DIRECTORY), Mode::empty())?))
+        }
+
+        /// Opens a directory in this one for everything, listing it too.
+        pub(crate) fn open_to_list(&self, name: &str) -> io::Result<Self> {
+            let name = if name.is_empty() { "." } else { name };
+            let flags = OFlags::RDONLY.union(DIRECTORY);
+            Ok(Self(rustix::fs::openat(&self.0, name, flags, Mode::empty()).map_err(no_link)?))
+        }
+
+        /// Tells what is in this directory, which was opened to be listed and was not listed before. Nothing may be added or
+        /// removed meanwhile. A name that is no text is an error.
+        pub(crate) fn list(&self, room: &mut Room, see: &mut dyn FnMut(&str, Kind)) -> io::Result<()> {
+            let mut see = |name: &CStr, kind: FileType| {
+                if [c".", c".."].contains(&name) {
+                    return Ok(());
+                }
+                let text = name.to_str().map_err(|_| Errno::ILSEQ)?;
+                match kind {
+                    FileType::Unknown => match self.facts_of(name) {
+                        Err(Errno::NOENT) => {}
+                        facts => see(text, facts?.kind),
+                    },
+                    kind => see(text, kind_of(kind)),
+                }
+                Ok::<_, Errno>(())
+            };
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            {
+                let mut listing = rustix::fs::RawDir::new(&self.0, &mut room.0[..]);
+                while let Some(entry) = listing.next() {
+                    let entry = entry?;
+                    see(entry.file_name(), entry.file_type())?;
+                }
+            }
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            {
+                let _ = room;
+                for entry in Dir::read_from(&self.0)? {
+                    let entry = entry?;
+                    see(entry.file_name(), entry.file_type())?;
+                }
+            }
+            Ok(())
         }
 
         /// Returns what is in this directory, sorted by name.
@@ -266,13 +321,21 @@ mod unix {
             Ok(self.facts_of(name)?)
         }
 
+        /// Returns what the file system says of the directory itself.
+        pub(crate) fn own_facts(&self) -> io::Result<Facts> {
+            Ok(Self::facts_from(&rustix::fs::fstat(&self.0)?))
+        }
+
         fn facts_of(&self, name: impl rustix::path::Arg) -> rustix::io::Result<Facts> {
-            let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            Ok(Self::facts_from(&rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))
+        }
+
+        fn facts_from(stat: &rustix::fs::Stat) -> Facts {
             let kind = kind_of(FileType::from_raw_mode(stat.st_mode));
             let seconds = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
             #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "16 bits on macOS"))]
             let mode = u32::from(stat.st_mode) & 0o7777;
-            Ok(Facts {
+            Facts {
                 kind,
                 size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
                 mtime_ns: i64::try_from(seconds).unwrap_or(i64::MAX),
@@ -281,7 +344,7 @@ mod unix {
                 owner: stat.st_uid,
                 device: wide(stat.st_dev),
                 names: wide(stat.st_nlink),
-            })
+            }
         }
     }
 
@@ -372,6 +435,15 @@ mod other {
 
     use super::{Facts, Kind};
 
+    /// Memory in which a directory is listed: there is none to keep here.
+    pub(crate) struct Room;
+
+    impl Room {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+    }
+
     /// A directory, by path: this system has no calls relative to a directory in the standard library.
     #[derive(Debug)]
     pub(crate) struct Directory(PathBuf);
@@ -394,6 +466,21 @@ mod other {
 
         pub(crate) fn make_directory(&self, path: &str) -> io::Result<()> {
             fs::create_dir(self.0.join(path))
+        }
+
+        pub(crate) fn open_to_list(&self, name: &str) -> io::Result<Self> {
+            self.open_in(name)
+        }
+
+        pub(crate) fn list(&self, _room: &mut Room, see: &mut dyn FnMut(&str, Kind)) -> io::Result<()> {
+            for (name, kind) in self.entries()? {
+                see(name.to_str().ok_or(io::ErrorKind::InvalidData)?, kind);
+            }
+            Ok(())
+        }
+
+        pub(crate) fn own_facts(&self) -> io::Result<Facts> {
+            self.facts(".")
         }
 
         pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
@@ -465,9 +552,9 @@ mod other {
 }
 
 #[cfg(not(unix))]
-pub(crate) use other::{Directory, reflink};
+pub(crate) use other::{Directory, Room, reflink};
 #[cfg(unix)]
-pub(crate) use unix::{Directory, reflink};
+pub(crate) use unix::{Directory, Room, reflink};
 
 /// Makes a directory and those above it, below `root`; those that are there already are fine.
 pub(crate) fn make_directories<'a>(root: &Directory, directories: impl Iterator<Item = &'a str>) -> io::Result<()> {
@@ -498,6 +585,20 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
         Some(end) => (&path[..end], &path[end + 1..]),
         None => ("", path),
     }
+}
+
+/// Returns a path inside a directory relative to it: quicker than looking for the last slash. Empty is the root.
+pub(crate) fn inside<'p>(directory: &str, path: &'p str) -> &'p str {
+    path.get(directory.len() + usize::from(!directory.is_empty())..).unwrap_or_default()
+}
+
+/// Returns true if a path is directly in a directory; empty is the root.
+pub(crate) fn is_in(directory: &str, path: &str) -> bool {
+    let inside = match path.as_bytes().strip_prefix(directory.as_bytes()) {
+        Some(inside) if directory.is_empty() => Some(inside),
+        inside => inside.and_then(|inside| inside.strip_prefix(b"/")),
+    };
+    inside.is_some_and(|name| !name.contains(&b'/'))
 }
 
 /// Returns an absolute path with a relative one of slashes below it.

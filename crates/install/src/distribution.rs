@@ -2,13 +2,13 @@
 
 use pinfold_artifact::ArchivePath;
 
-use crate::merge::{Owners, Planned, Source};
+use crate::merge::{Group, Owners, Planned, Source};
 use crate::receipt::digest;
 use crate::record::{self, Row};
 use crate::scripts::Place;
 use crate::stage::Part;
 use crate::wheel_facts::Entry;
-use crate::{InstallError, Interpreter, direct_url, disk, layout};
+use crate::{InstallError, Interpreter, direct_url, disk, layout, listing};
 
 /// Returns the files of one distribution, RECORD included. `place` is where the environment will be.
 pub(crate) fn files<'a>(
@@ -45,10 +45,13 @@ pub(crate) fn stored<'a>(
 ) -> Result<Vec<Planned<'a>>, InstallError> {
     let root = layout::root_of(&part.facts, &interpreter.scheme, &part.selected.name)?;
     let all = &part.tree.manifest().files;
+    let as_stored = || all.iter().filter(|stored| !part.facts.python_scripts.contains(&stored.path));
+    let paths = as_stored().map(|stored| &stored.path);
+    let paths = layout::place_all(paths, &part.facts, &interpreter.scheme, &root, &part.selected.name)?;
     let mut files = Vec::with_capacity(all.len() + 4);
-    for stored in all.iter().filter(|stored| !part.facts.python_scripts.contains(&stored.path)) {
+    for (stored, path) in as_stored().zip(paths) {
         files.push(Planned {
-            path: layout::place(&stored.path, &part.facts, &interpreter.scheme, &root, &part.selected.name)?,
+            path,
             size_bytes: stored.size_bytes,
             sha256: stored.sha256,
             executable: stored.executable,
@@ -96,12 +99,12 @@ fn add_dist_info(
         files.push(written(path("direct_url.json")?, text.into_bytes(), false, position));
     }
     let own = path("RECORD")?;
-    let rows: Vec<Row<'_>> = files
-        .iter()
-        .map(|file| Row { path: file.path.as_str(), sha256: file.sha256, size_bytes: file.size_bytes })
+    let rows: Vec<Row<'_>> = listing::by_path(&Group::all(files))
+        .into_iter()
+        .map(|(file, _)| Row { path: file.path.as_str(), sha256: file.sha256, size_bytes: file.size_bytes })
         .collect();
     let text = record::text(&rows, own.as_str(), root.as_str());
-    files.push(written(own, text.into_bytes(), false, position));
+    files.push(written(own, text, false, position));
     Ok(())
 }
 
@@ -125,7 +128,7 @@ fn written(path: ArchivePath, bytes: Vec<u8>, executable: bool, position: u32) -
         size_bytes: bytes.len() as u64,
         sha256: digest(&bytes),
         executable,
-        source: Source::Bytes(bytes),
+        source: Source::Bytes(bytes.into()),
         owners: Owners::AtMostOne(Some(position)),
     }
 }

@@ -1,11 +1,32 @@
 //! Where each file of a wheel goes in an environment, and what no wheel may put there (WI10).
 
-use pinfold_artifact::ArchivePath;
+use pinfold_artifact::{ArchivePath, ArchivePaths};
 use pinfold_packaging::PackageName;
 
 use crate::receipt::RECEIPT_DIRECTORY;
 use crate::wheel_facts::{SchemeName, WheelFacts};
 use crate::{InstallError, SchemePaths};
+
+/// Returns the paths inside the environment of files of an unpacked wheel, as [`place`] does of one.
+pub(crate) fn place_all<'f>(
+    paths: impl Iterator<Item = &'f ArchivePath> + Clone,
+    facts: &WheelFacts,
+    scheme: &SchemePaths,
+    root: &ArchivePath,
+    package: &PackageName,
+) -> Result<Vec<ArchivePath>, InstallError> {
+    let (count, bytes) = paths.clone().fold((0, 0), |(count, bytes), path| (count + 1, bytes + path.as_str().len()));
+    let mut placed = ArchivePaths::with_capacity(count, bytes + count * (root.as_str().len() + 1));
+    for path in paths {
+        let added = match facts.moved.get(path) {
+            Some(_) => placed.push(place(path, facts, scheme, root, package)?.as_str()),
+            None => placed.push_joined(root, path),
+        };
+        // A path that is too long once it is joined cannot be made everywhere.
+        added.map_err(|_| InstallError::Reserved { package: package.clone(), path: format!("{root}/{path}") })?;
+    }
+    placed.finish().map(|path| free(path, package)).collect()
+}
 
 /// Returns the path inside the environment of a file of an unpacked wheel, whose root scheme's directory is `root`.
 pub(crate) fn place(

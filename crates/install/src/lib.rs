@@ -31,6 +31,7 @@ mod ledger;
 mod link;
 mod listing;
 mod lock_age;
+mod memo;
 mod merge;
 mod plan;
 mod platform;

@@ -13,7 +13,7 @@ use pinfold_packaging::PackageName;
 use pinfold_store::{StoredTree, TreeFile};
 
 use crate::disk::{self, Directory, Facts, Kind};
-use crate::merge::{Planned, Source};
+use crate::merge::{Group, Planned, Source};
 use crate::verify::stamps::Stamped;
 use crate::{InstallError, LinkMode, platform, threads};
 
@@ -44,13 +44,11 @@ pub(crate) struct Placing<'a> {
 /// # Errors
 /// [`InstallError::StoreChanged`] if a tree is not what it was, [`InstallError::Io`].
 pub(crate) fn place_all(
-    files: &[Planned<'_>],
+    groups: &[Group<'_>],
     there: &HashMap<ArchivePath, Sha256>,
     placing: &Placing<'_>,
 ) -> Result<Vec<Stamped>, InstallError> {
     let root = Directory::open(placing.root).map_err(InstallError::io("open", placing.root))?;
-    let groups: Vec<&[Planned<'_>]> =
-        files.chunk_by(|a, b| disk::split(a.path.as_str()).0 == disk::split(b.path.as_str()).0).collect();
     let placer = Placer::new(*placing);
     let (tickets, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     // One thread begins at the front, one at the back: they seldom want the same directory.
@@ -61,7 +59,7 @@ pub(crate) fn place_all(
                 break;
             }
             let position = if number == 0 { taken } else { groups.len() - 1 - taken };
-            match placer.place_group(&root, groups[position], there, &mut opened) {
+            match placer.place_group(&root, &groups[position], there, &mut opened) {
                 Ok(placed) => stamps.push((position, placed)),
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
@@ -71,7 +69,8 @@ pub(crate) fn place_all(
         }
         Ok(stamps)
     };
-    let threads = if files.len() < FEW_FILES { 1 } else { placing.threads.min(2) };
+    let files: usize = groups.iter().map(|group| group.files.len()).sum();
+    let threads = if files < FEW_FILES { 1 } else { placing.threads.min(2) };
     let mut stamps = Vec::with_capacity(groups.len());
     for placed in threads::on_each(threads, worker) {
         stamps.append(&mut placed?);
@@ -103,19 +102,18 @@ impl<'a> Placer<'a> {
     fn place_group<'f>(
         &self,
         root: &Directory,
-        group: &'f [Planned<'_>],
+        group: &Group<'f>,
         there: &HashMap<ArchivePath, Sha256>,
         opened: &mut LastUsed<'f>,
     ) -> Result<Vec<Stamped>, InstallError> {
-        let Some(first) = group.first() else { return Ok(Vec::new()) };
-        let directory = disk::split(first.path.as_str()).0;
+        let Group { directory, files } = *group;
         let path = disk::below(self.placing.root, directory);
         make(root, directory).map_err(InstallError::io("make the directory", &path))?;
         let target = root.open_in(directory).map_err(InstallError::io("open", &path))?;
-        let mut stamps = Vec::with_capacity(group.len());
+        let mut stamps = Vec::with_capacity(files.len());
         let mut placed = 0;
-        for file in group {
-            let name = disk::split(file.path.as_str()).1;
+        for file in files {
+            let name = group.name_of(file);
             let facts = match there.get(&file.path) {
                 Some(tree) if self.is_from(file, tree) => {
                     target.facts(name).map_err(InstallError::io("look at", &path.join(name)))?

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_unpack::portable_fold;
@@ -51,50 +52,99 @@ impl Deref for Owners {
 #[derive(Debug, Clone)]
 pub(crate) enum Source<'a> {
     /// Here.
-    Bytes(Vec<u8>),
+    Bytes(Arc<Vec<u8>>),
     /// In a tree of the store: its position, and the file.
     Tree(u32, &'a pinfold_store::TreeFile),
 }
 
-/// Sorts planned files directory by directory and joins those of one path. [`check_twins`] says the rest.
+/// What several lists of planned files come to. Most directories are one distribution's: their files stay in its list.
+#[derive(Debug)]
+pub(crate) struct Merged<'a> {
+    /// The files of the other directories.
+    shared: Vec<Planned<'a>>,
+    /// Where the files of each directory are, sorted by directory: in a list, by its position, or in `shared`.
+    places: Vec<(Option<usize>, Range<usize>)>,
+}
+
+/// Sorts the planned files of all directory by directory and joins those of one path. [`check_twins`] says the rest.
 ///
 /// # Errors
 /// [`InstallError::Conflict`]; `name` says who brings a file.
-pub(crate) fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
-    let mut merged: Vec<Planned<'a>> = Vec::with_capacity(files.len());
-    for file in sorted(files) {
-        match merged.last_mut() {
+pub(crate) fn merge<'a>(lists: &[Vec<Planned<'a>>], name: &Naming<'_>) -> Result<Merged<'a>, InstallError> {
+    let mut runs = runs(lists);
+    // What a distribution brings is nearly in order already. Of one directory, the list that comes first stays first.
+    runs.sort_by_key(|run| run.directory);
+    let mut merged = Merged { shared: Vec::new(), places: Vec::with_capacity(runs.len()) };
+    for together in runs.chunk_by(|a, b| a.directory == b.directory) {
+        if let [only] = together {
+            merged.places.push((Some(only.list), only.range.clone()));
+            continue;
+        }
+        let mut files: Vec<&Planned<'a>> =
+            together.iter().flat_map(|run| &lists[run.list][run.range.clone()]).collect();
+        files.sort_by_key(|file| key(file).1);
+        let begin = merged.shared.len();
+        files.into_iter().try_for_each(|file| merged.share(begin, file, name))?;
+        merged.places.push((None, begin..merged.shared.len()));
+    }
+    Ok(merged)
+}
+
+impl<'a> Merged<'a> {
+    /// Adds a file to those of a directory that begin there.
+    fn share(&mut self, begin: usize, file: &Planned<'a>, name: &Naming<'_>) -> Result<(), InstallError> {
+        match self.shared[begin..].last_mut() {
             Some(last) if last.path == file.path => {
                 if last.sha256 != file.sha256 {
-                    return Err(conflict(last, &file, name));
+                    return Err(conflict(last, file, name));
                 }
                 let owners = Owners::Several([&*last.owners, &*file.owners].concat());
                 // The mode comes with the source: if one of them may be executed, that one is used.
                 if file.executable && !last.executable {
-                    *last = file;
+                    *last = file.clone();
                 }
                 last.owners = owners;
             }
-            _ => merged.push(file),
+            _ => self.shared.push(file.clone()),
         }
+        Ok(())
     }
-    Ok(merged)
+
+    /// Returns the files of each directory, given the lists that were merged.
+    pub(crate) fn groups<'p>(&'p self, lists: &'p [Vec<Planned<'a>>]) -> Vec<Group<'p>> {
+        let files = |(list, range): &(Option<usize>, Range<usize>)| {
+            &list.map_or(&self.shared[..], |list| &lists[list])[range.clone()]
+        };
+        let group = |files: &'p [Planned<'p>]| Some(Group { directory: key(files.first()?).0, files });
+        self.places.iter().map(files).filter_map(group).collect()
+    }
 }
 
 /// Says who brings a file, from the positions of the distributions that do.
 pub(crate) type Naming<'n> = dyn Fn(&[u32]) -> String + Sync + 'n;
 
-/// Sorts by directory, then name, then owners. Each path is taken apart once; files are moved once, not while sorting.
-fn sorted(files: Vec<Planned<'_>>) -> Vec<Planned<'_>> {
-    let mut keys: Vec<(&str, &str, &[u32], usize)> = Vec::with_capacity(files.len());
-    for (position, file) in files.iter().enumerate() {
-        let (directory, name) = key(file);
-        keys.push((directory, name, &file.owners, position));
+/// Files of one list that follow each other in one directory, their names rising.
+struct Run<'p> {
+    directory: &'p str,
+    list: usize,
+    range: Range<usize>,
+}
+
+fn runs<'p>(lists: &'p [Vec<Planned<'_>>]) -> Vec<Run<'p>> {
+    let mut runs: Vec<Run<'p>> = Vec::new();
+    for (list, files) in lists.iter().enumerate() {
+        let mut last = None;
+        for (position, file) in files.iter().enumerate() {
+            let path = file.path.as_str();
+            let goes_on = |run: &Run<'p>| last.is_some_and(|last| last < path) && disk::is_in(run.directory, path);
+            match runs.last_mut().filter(|run| goes_on(run)) {
+                Some(run) => run.range.end += 1,
+                None => runs.push(Run { directory: key(file).0, list, range: position..position + 1 }),
+            }
+            last = Some(path);
+        }
     }
-    keys.sort();
-    let order: Vec<usize> = keys.into_iter().map(|(.., position)| position).collect();
-    let mut files: Vec<Option<Planned<'_>>> = files.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|position| files[position].take()).collect()
+    runs
 }
 
 /// Directory first, so that the files of one directory are neighbours.
@@ -102,51 +152,86 @@ fn key<'p>(file: &'p Planned<'_>) -> (&'p str, &'p str) {
     disk::split(file.path.as_str())
 }
 
+/// The merged files of one directory, sorted by name.
+#[derive(Clone, Copy)]
+pub(crate) struct Group<'p> {
+    /// The directory's path, empty for the root.
+    pub(crate) directory: &'p str,
+    /// At least one.
+    pub(crate) files: &'p [Planned<'p>],
+}
+
+impl<'p> Group<'p> {
+    /// Returns the groups of files that are sorted by directory.
+    pub(crate) fn all(files: &'p [Planned<'p>]) -> Vec<Self> {
+        let (mut groups, mut rest) = (Vec::new(), files);
+        while let Some(first) = rest.first() {
+            let directory = key(first).0;
+            let end = rest.iter().position(|file| !disk::is_in(directory, file.path.as_str())).unwrap_or(rest.len());
+            let (files, others) = rest.split_at(end);
+            groups.push(Self { directory, files });
+            rest = others;
+        }
+        groups
+    }
+
+    /// Returns a file's name, from its path: quicker than looking for the last slash.
+    pub(crate) fn name_of(&self, file: &'p Planned<'_>) -> &'p str {
+        disk::inside(self.directory, file.path.as_str())
+    }
+}
+
 /// Refuses two paths that some file system takes for one, and a file where another distribution needs a directory. Takes
 /// merged files.
 ///
 /// # Errors
 /// [`InstallError::Conflict`]; `name` says who brings a file.
-pub(crate) fn check_twins(files: &[Planned<'_>], name: &Naming<'_>) -> Result<(), InstallError> {
-    let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(files.len());
-    let mut directories: HashMap<String, usize> = HashMap::new();
-    let mut last_directory = None;
-    for (position, file) in files.iter().enumerate() {
-        let folded = folded(&file.path);
-        let directory = Some(key(file).0);
-        if directory != last_directory {
-            last_directory = directory;
-            note_directories(&folded, position, &mut directories);
-        }
-        if let Some(other) = seen.insert(folded, position)
-            && files[other].sha256 != file.sha256
-        {
-            return Err(conflict(&files[other], file, name));
+pub(crate) fn check_twins(groups: &[Group<'_>], name: &Naming<'_>) -> Result<(), InstallError> {
+    // Only what folding changes has to be remembered: all others are found by their paths.
+    let mut changed: HashMap<String, &Planned<'_>> = HashMap::new();
+    for group in groups {
+        let is_directory_folded = is_folded(group.directory);
+        for file in group.files.iter().filter(|file| !is_directory_folded || !is_folded(group.name_of(file))) {
+            let folded = portable_fold(&file.path);
+            let twins = [changed.get(&folded).copied(), find(groups, &folded)];
+            if let Some(twin) = twins.into_iter().flatten().find(|twin| twin.sha256 != file.sha256) {
+                let (first, second) = if key(twin) < key(file) { (twin, file) } else { (file, twin) };
+                return Err(conflict(first, second, name));
+            }
+            changed.insert(folded, file);
         }
     }
-    for (folded, inside) in &directories {
-        if let Some(position) = seen.get(folded.as_str()) {
-            return Err(conflict(&files[*position], &files[*inside], name));
+    let mut last = Cow::Borrowed("");
+    for Group { directory, files } in groups {
+        let Some(inside) = files.first() else { continue };
+        let folded =
+            if is_folded(directory) { Cow::Borrowed(inside.path.as_str()) } else { portable_fold(&inside.path).into() };
+        let mut rest = &*folded;
+        while let Some((parent, _)) = rest.rsplit_once('/') {
+            if last.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')) {
+                break;
+            }
+            if let Some(file) = changed.get(parent).copied().or_else(|| find(groups, parent)) {
+                return Err(conflict(file, inside, name));
+            }
+            rest = parent;
         }
+        last = folded;
     }
     Ok(())
 }
 
-/// Returns what [`portable_fold`] does, without a copy of what is folded already.
-fn folded(path: &ArchivePath) -> Cow<'_, str> {
-    let is_folded = path.as_str().bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-    if is_folded { Cow::Borrowed(path.as_str()) } else { Cow::Owned(portable_fold(path)) }
+/// Returns the file at a path.
+fn find<'p>(groups: &[Group<'p>], path: &str) -> Option<&'p Planned<'p>> {
+    let (directory, name) = disk::split(path);
+    let group = groups.binary_search_by(|group| group.directory.cmp(directory)).ok()?;
+    let files = groups[group].files;
+    files.binary_search_by(|file| key(file).1.cmp(name)).ok().map(|found| &files[found])
 }
 
-fn note_directories(path: &str, position: usize, directories: &mut HashMap<String, usize>) {
-    let mut rest = path;
-    while let Some((parent, _)) = rest.rsplit_once('/') {
-        if directories.contains_key(parent) {
-            return;
-        }
-        directories.insert(parent.to_owned(), position);
-        rest = parent;
-    }
+/// Returns true for a text that [`portable_fold`] leaves as it is, for sure.
+fn is_folded(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
 fn conflict(first: &Planned<'_>, second: &Planned<'_>, name: &Naming<'_>) -> InstallError {
@@ -168,26 +253,58 @@ mod tests {
             size_bytes: 1,
             sha256: Sha256::from_bytes([bytes; 32]),
             executable: false,
-            source: Source::Bytes(vec![bytes]),
+            source: Source::Bytes(vec![bytes].into()),
             owners: Owners::AtMostOne(Some(owner)),
         }
     }
 
-    fn merge<'a>(files: Vec<Planned<'a>>, name: &Naming<'_>) -> Result<Vec<Planned<'a>>, InstallError> {
-        let merged = super::merge(files, name)?;
-        check_twins(&merged, name).map(|()| merged)
+    /// Merges, and returns the path, the owners and the mode of each file.
+    fn merge(files: Vec<Planned<'static>>, name: &Naming<'_>) -> Result<Vec<(String, Vec<u32>, bool)>, InstallError> {
+        // Each file a list of its own: whoever brings it is another distribution.
+        let lists: Vec<Vec<Planned<'_>>> = files.into_iter().map(|file| vec![file]).collect();
+        let merged = super::merge(&lists, name)?;
+        let groups = merged.groups(&lists);
+        check_twins(&groups, name)?;
+        let shown = |file: &Planned<'_>| (file.path.to_string(), file.owners.to_vec(), file.executable);
+        Ok(groups.iter().flat_map(|group| group.files).map(shown).collect())
     }
 
     fn check(files: &[(&str, u8, u32)], expected: Result<&[(&str, &[u32])], &str>) {
         let files = files.iter().map(|(path, bytes, owner)| planned(path, *bytes, *owner)).collect();
         let merged = merge(files, &|owners| format!("{owners:?}"));
         let shown = merged
-            .map(|files| files.into_iter().map(|it| (it.path.to_string(), it.owners.to_vec())).collect::<Vec<_>>())
+            .map(|files| files.into_iter().map(|(path, owners, _)| (path, owners)).collect::<Vec<_>>())
             .map_err(|error| error.to_string());
         let expected = expected
             .map(|list| list.iter().map(|(path, owners)| ((*path).to_owned(), owners.to_vec())).collect())
             .map_err(str::to_owned);
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn files_are_in_the_order_of_directory_name_and_list() {
+        let lists: [&[&str]; 4] = [
+            &["pyvenv.cfg", "bin/activate"],
+            &["s/a/b.py", "s/a/d.py", "s/a.dist/METADATA", "s/a.dist/INSTALLER", "s/a.dist/RECORD", "bin/a"],
+            &["s/z.py", "s/a/c.py", "s/a/c.py", "s/a/0.py", "s/b/c.py", "s/b/d.py"],
+            &["bin/a", "s/a/c.py", "s/a-b/x.py", "s/b/c.py"],
+        ];
+        let files = |list: &[&str], owner| list.iter().map(|path| planned(path, 1, owner)).collect();
+        let planned: Vec<Vec<Planned<'_>>> =
+            lists.into_iter().zip(0..).map(|(list, owner)| files(list, owner)).collect();
+        let merged = super::merge(&planned, &|_| String::new()).unwrap();
+        let groups = merged.groups(&planned);
+        let found: Vec<(String, Vec<u32>)> = (groups.iter().flat_map(|group| group.files))
+            .map(|file| (file.path.to_string(), file.owners.to_vec()))
+            .collect();
+        assert!(groups.is_sorted_by(|a, b| a.directory < b.directory));
+        let mut all: Vec<(&str, u32)> =
+            lists.iter().zip(0..).flat_map(|(list, owner)| list.iter().map(move |path| (*path, owner))).collect();
+        all.sort_by_key(|(path, owner)| (disk::split(path), *owner));
+        let expected: Vec<(String, Vec<u32>)> = (all.chunk_by(|a, b| a.0 == b.0))
+            .map(|same| (same[0].0.to_owned(), same.iter().map(|(_, owner)| *owner).collect()))
+            .collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -209,6 +326,9 @@ mod tests {
         check(&[("a/B.py", 1, 0), ("a/b.py", 1, 1)], Ok(&[("a/B.py", &[0]), ("a/b.py", &[1])]));
         let expected = "`[1]` and `[0]` both install `cafe\u{301}/a.py` and `caf\u{e9}/a.py`, with different bytes";
         check(&[("caf\u{e9}/a.py", 1, 0), ("cafe\u{301}/a.py", 2, 1)], Err(expected));
+        // Neither of the two is as its fold, and the third that is has the bytes of the first.
+        let expected = "`[0]` and `[2]` both install `A/b.py` and `a/B.py`, with different bytes";
+        check(&[("A/b.py", 1, 0), ("a/b.py", 1, 1), ("a/B.py", 2, 2)], Err(expected));
     }
 
     #[test]
@@ -217,13 +337,18 @@ mod tests {
             let files = pair.iter().map(|(path, bytes, owner)| planned(path, *bytes, *owner)).collect();
             assert!(matches!(merge(files, &|_| String::new()), Err(InstallError::Conflict { .. })), "{pair:?}");
         }
+        // Directories stand between the file and what is below the one of its name.
+        for file in ["a", "a/b", "A/b", "a/b/c"] {
+            let others = ["a-b/x", "a/a/x", "a/b-c/d/x", "a/b.c/x", "a/b/c/d/x", "a/c"];
+            let all = [file].into_iter().chain(others).zip(0..).map(|(path, owner)| planned(path, 1, owner)).collect();
+            assert!(matches!(merge(all, &|_| String::new()), Err(InstallError::Conflict { .. })), "{file}");
+        }
     }
 
     #[test]
     fn the_executable_twin_is_used() {
         let executable = Planned { executable: true, ..planned("bin/x", 1, 1) };
         let merged = merge(vec![planned("bin/x", 1, 0), executable], &|_| String::new()).unwrap();
-        assert!(merged[0].executable);
-        assert_eq!(*merged[0].owners, [0, 1]);
+        assert_eq!(merged, [("bin/x".to_owned(), vec![0, 1], true)]);
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::disk::{Directory, Kind};
+use crate::threads;
 
 /// Returns machine, release and version of the running kernel, as Python's `platform` names them.
 #[cfg(unix)]
@@ -181,16 +182,20 @@ pub(crate) fn begin_writing(file: &File) {
     let _ = file;
 }
 
-/// Waits until the files of a directory are on the disk, and the directory itself. On a file system with a journal that
-/// carries all that was linked, made and renamed before.
+/// Waits until the files of a directory are on the disk, and the directory itself, for all at once: one turn of a journal and
+/// of the disk serves everybody who waits. On a file system with a journal that carries all that was linked, made and
+/// renamed before.
 pub(crate) fn settle_files(directory: &Directory) -> io::Result<()> {
     let entries = directory.entries()?.into_iter();
     let names = entries.filter(|(_, kind)| *kind == Kind::File).map(|(name, _)| name);
     let open = |name: std::ffi::OsString| directory.open_file(&name.to_string_lossy());
     let files = names.map(open).collect::<io::Result<Vec<_>>>()?;
     files.iter().for_each(begin_writing);
-    files.iter().try_for_each(File::sync_all)?;
-    settle_opened(directory)
+    std::thread::scope(|scope| {
+        let waits: Vec<_> = files.iter().map(|file| scope.spawn(|| file.sync_all())).collect();
+        let settled = settle_opened(directory);
+        waits.into_iter().map(threads::join).chain([settled]).collect()
+    })
 }
 
 /// Waits until the names in an open directory are on the disk.

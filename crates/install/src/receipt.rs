@@ -5,7 +5,7 @@
 //! same install writes the same bytes.
 
 use std::collections::BTreeSet;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use pinfold_artifact::{ArchivePath, ArtifactFilename, SafeUrl, Sha256};
@@ -13,6 +13,7 @@ use pinfold_packaging::{ExtraName, GroupName, PackageName, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Contents, Kind, Opened};
+use crate::memo::Memo;
 use crate::{InstallError, Interpreter, LinkMode, LockAsOf, Relocation};
 
 /// The header of a receipt.
@@ -134,15 +135,18 @@ impl Receipt {
         let Some(bytes) = read_bounded(venv, RECEIPT_FILE, RECEIPT_BYTES)? else {
             return Ok(None);
         };
-        let damaged = |reason| InstallError::Receipt { path: path.clone(), reason };
-        let receipt: Self = match serde_json::from_slice(&bytes) {
-            Ok(receipt) => receipt,
-            Err(error) => return Err(damaged(other_schema(&bytes).unwrap_or_else(|| error.to_string()))),
-        };
-        if receipt.schema != Self::SCHEMA {
-            return Err(damaged(format!("its schema is {}, this pinfold reads {}", receipt.schema, Self::SCHEMA)));
+        static MEMO: Memo<Receipt> = Memo::new();
+        MEMO.read(&bytes, Self::from_bytes).map(Some).map_err(|reason| InstallError::Receipt { path, reason })
+    }
+
+    /// Reads the header, or says why it cannot be understood.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let receipt: Self =
+            serde_json::from_slice(bytes).map_err(|error| other_schema(bytes).unwrap_or_else(|| error.to_string()))?;
+        if receipt.schema == Self::SCHEMA {
+            return Ok(receipt);
         }
-        Ok(Some(receipt))
+        Err(format!("its schema is {}, this pinfold reads {}", receipt.schema, Self::SCHEMA))
     }
 
     /// Returns whether the environment may be moved.
@@ -153,6 +157,23 @@ impl Receipt {
     /// Returns the text of the receipt.
     pub(crate) fn to_text(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+}
+
+/// What a receipt says of how its generation was built. It is found out without reading the rest, which takes longer.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Manner {
+    schema: u32,
+    pub(crate) link_mode: LinkMode,
+    pub(crate) interpreter: Interpreter,
+}
+
+impl Manner {
+    /// Reads it from the receipt of the environment in an open directory; none if there is none that can be read.
+    pub(crate) fn read_in(venv: &Opened) -> Option<Self> {
+        let bytes = read_bounded(venv, RECEIPT_FILE, RECEIPT_BYTES).ok().flatten()?;
+        let manner: Self = serde_json::from_slice(&bytes).ok()?;
+        (manner.schema == Receipt::SCHEMA).then_some(manner)
     }
 }
 
@@ -178,8 +199,9 @@ impl ReceiptFiles {
 
     /// Returns the text of the list.
     #[cfg(test)]
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        text_of(self.files.iter().map(FileLine::of), &self.links)
+    pub(crate) fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        write_list(self.files.iter().map(FileLine::of), &self.links, &mut text).map(|_| text)
     }
 }
 
@@ -206,10 +228,12 @@ impl<'a> FileLine<'a> {
 
     /// Writes what serialising the file would write. There is nothing to escape in a path: it holds neither quotation marks
     /// nor backslashes nor control characters.
-    fn push(self, text: &mut Vec<u8>) -> std::io::Result<()> {
+    fn push(self, text: &mut Vec<u8>) {
         text.extend_from_slice(b"{\"path\":\"");
         text.extend_from_slice(self.path.as_str().as_bytes());
-        write!(text, "\",\"size\":{},\"sha256\":\"", self.size)?;
+        text.extend_from_slice(b"\",\"size\":");
+        push_number(text, self.size);
+        text.extend_from_slice(b",\"sha256\":\"");
         text.extend_from_slice(&self.sha256.digits());
         text.push(b'"');
         if self.executable {
@@ -217,23 +241,45 @@ impl<'a> FileLine<'a> {
         }
         for (position, owner) in self.owners.iter().enumerate() {
             text.extend_from_slice(if position == 0 { b",\"owners\":[" } else { b"," });
-            write!(text, "{owner}")?;
+            push_number(text, u64::from(*owner));
         }
         text.extend_from_slice(if self.owners.is_empty() { b"}" } else { b"]}" });
-        Ok(())
     }
 }
 
-/// Returns the text of `files.json`, one entry per line.
-pub(crate) fn text_of<'a>(
-    files: impl ExactSizeIterator<Item = FileLine<'a>>,
+/// Writes the decimal digits of a number: it is done for every file, twice.
+pub(crate) fn push_number(text: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] += (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return text.extend_from_slice(&digits[first..]);
+        }
+    }
+}
+
+/// Writes the text of `files.json`, one entry per line, and returns its digest. It is megabytes, so it is written and
+/// digested piece by piece.
+pub(crate) fn write_list<'a>(
+    files: impl Iterator<Item = FileLine<'a>>,
     links: &[InstalledLink],
-) -> Result<Vec<u8>, serde_json::Error> {
-    let mut text = Vec::with_capacity(LINE_BYTES * files.len());
+    list: &mut impl Write,
+) -> std::io::Result<Sha256> {
+    use sha2::Digest as _;
+    let mut sha256 = sha2::Sha256::new();
+    let mut text = Vec::with_capacity(PIECE_BYTES + LINE_BYTES);
     text.extend_from_slice(b"{\"files\":[");
     for (position, file) in files.enumerate() {
         text.extend_from_slice(if position == 0 { b"\n" } else { b",\n" });
-        file.push(&mut text).map_err(serde_json::Error::io)?;
+        file.push(&mut text);
+        if text.len() >= PIECE_BYTES {
+            sha256.update(&text);
+            list.write_all(&text)?;
+            text.clear();
+        }
     }
     text.extend_from_slice(b"],\n\"links\":[");
     for (position, link) in links.iter().enumerate() {
@@ -241,7 +287,9 @@ pub(crate) fn text_of<'a>(
         serde_json::to_writer(&mut text, link)?;
     }
     text.extend_from_slice(b"]}\n");
-    Ok(text)
+    sha256.update(&text);
+    list.write_all(&text)?;
+    Ok(Sha256::from_bytes(sha256.finalize().into()))
 }
 
 /// Says so if a receipt is of another schema: its keys are then others too.
@@ -299,8 +347,9 @@ pub(crate) const RECEIPT_FILE: &str = "receipt.json";
 pub(crate) const FILES_FILE: &str = "files.json";
 /// What the file system said of them.
 pub(crate) const STAMPS_FILE: &str = "stamps";
-/// About what a line of the list takes.
-const LINE_BYTES: usize = 192;
+/// What is written at once of the list, and more than most of its lines take.
+const PIECE_BYTES: usize = 128 << 10;
+const LINE_BYTES: usize = 1 << 10;
 /// Stops a gigantic header.
 const RECEIPT_BYTES: u64 = 64 << 20;
 /// Stops a gigantic list.
@@ -317,7 +366,7 @@ mod tests {
                 let path = path.parse().unwrap();
                 let file = InstalledFile { path, size: u64::MAX, sha256: digest(b"x"), executable, owners };
                 let mut line = Vec::new();
-                FileLine::of(&file).push(&mut line).unwrap();
+                FileLine::of(&file).push(&mut line);
                 assert_eq!(str::from_utf8(&line).unwrap(), serde_json::to_string(&file).unwrap());
                 assert_eq!(FileLine::of(&file).to_file(), file);
             }

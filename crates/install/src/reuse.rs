@@ -14,9 +14,9 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::disk::{self, Directory, Facts, Kind, Opened};
+use crate::disk::{self, Directory, Facts, Kind, Opened, Room};
 use crate::link::{self, LastUsed, Placer, Placing};
-use crate::merge::{Planned, Source};
+use crate::merge::{Group, Planned, Source};
 use crate::receipt::RECEIPT_DIRECTORY;
 use crate::verify::stamps::Stamped;
 use crate::{InstallError, InstalledLink, threads};
@@ -48,12 +48,12 @@ impl<'r> Reused<'r> {
     /// used. It is then of no use any more.
     pub(crate) fn make(
         &self,
-        files: &[Planned<'_>],
+        groups: &[Group<'_>],
         links: &[InstalledLink],
         own: &[String],
         placing: &Placing<'_>,
     ) -> Result<Vec<Stamped>, InstallError> {
-        let layout = layout(files, links, own);
+        let layout = layout(groups, links, own);
         let placer = Placer::new(*placing);
         let work = Work { reused: self, layout: &layout, placing, devices: devices(placing), placer };
         let tasks = Tasks::beginning_with(Task { position: 0, parent: None });
@@ -79,31 +79,30 @@ struct Wanted<'p> {
     directories: Vec<usize>,
 }
 
-fn directory_of<'p>(file: &'p Planned<'_>) -> &'p str {
-    disk::split(file.path.as_str()).0
-}
-
 impl Wanted<'_> {
     /// Returns the name of what is in it, from its path: quicker than looking for the last slash.
     fn name_of<'n>(&self, path: &'n str) -> &'n str {
-        path.get(self.path.len() + usize::from(!self.path.is_empty())..).unwrap_or_default()
+        disk::inside(self.path, path)
     }
 }
 
 /// Returns the planned directories sorted by path, the root first.
-fn layout<'p>(files: &'p [Planned<'p>], links: &'p [InstalledLink], own: &'p [String]) -> Vec<Wanted<'p>> {
-    let mut groups = files.chunk_by(|a, b| directory_of(a) == directory_of(b)).peekable();
+fn layout<'p>(groups: &[Group<'p>], links: &'p [InstalledLink], own: &'p [String]) -> Vec<Wanted<'p>> {
     let mut paths = BTreeSet::from([""]);
-    groups.clone().for_each(|group| disk::add_parents(&mut paths, group[0].path.as_str()));
+    for Group { directory, .. } in groups {
+        paths.insert(*directory);
+        disk::add_parents(&mut paths, directory);
+    }
     links.iter().for_each(|link| disk::add_parents(&mut paths, link.path.as_str()));
     for path in own {
         disk::add_parents(&mut paths, path);
         paths.insert(path);
     }
     // Paths and groups are in one order.
+    let mut groups = groups.iter().peekable();
     let wanted = |path: &'p str| Wanted {
         path,
-        files: groups.next_if(|group| directory_of(&group[0]) == path).unwrap_or_default(),
+        files: groups.next_if(|group| group.directory == path).map_or(&[], |group| group.files),
         links: links.iter().filter(|link| disk::split(link.path.as_str()).0 == path).collect(),
         directories: Vec::new(),
     };
@@ -142,10 +141,10 @@ struct Task {
 impl<'w> Work<'w> {
     /// Takes directory after directory, until there is none left. Returns the positions of those and the stamps of their files.
     fn take(&self, tasks: &Tasks) -> Result<Vec<(usize, Vec<Stamped>)>, InstallError> {
-        let (mut opened, mut done) = (LastUsed::default(), Vec::new());
+        let (mut opened, mut room, mut done) = (LastUsed::default(), Room::new(), Vec::new());
         while let Some(task) = tasks.next() {
             let _busy = Busy(tasks);
-            match self.directory(&task, &mut opened) {
+            match self.directory(&task, &mut opened, &mut room) {
                 Ok((directory, stamps)) => {
                     let inside = &self.layout[task.position].directories;
                     let parent = Arc::new(directory);
@@ -162,19 +161,24 @@ impl<'w> Work<'w> {
     }
 
     /// Makes one directory what is planned, but for what is in those in it.
-    fn directory(&self, task: &Task, opened: &mut LastUsed<'w>) -> Result<(Directory, Vec<Stamped>), InstallError> {
+    fn directory(
+        &self,
+        task: &Task,
+        opened: &mut LastUsed<'w>,
+        room: &mut Room,
+    ) -> Result<(Directory, Vec<Stamped>), InstallError> {
         let wanted = &self.layout[task.position];
         let failed = |name: &str, error| {
             let path = disk::below(&disk::below(self.placing.root, wanted.path), name);
             InstallError::io("use again", &path)(error)
         };
         let (parent, name) = (task.parent.as_deref().unwrap_or(self.reused.root), disk::split(wanted.path).1);
-        let directory = parent.open_in(name).map_err(|e| failed("", e))?;
-        let is_fresh = directory.facts(".").map(|facts| self.is_fresh(&facts)).map_err(|e| failed("", e))?;
+        let directory = parent.open_to_list(name).map_err(|e| failed("", e))?;
+        let is_fresh = directory.own_facts().map(|facts| self.is_fresh(&facts)).map_err(|e| failed("", e))?;
         if !is_fresh {
             return Err(failed("", ErrorKind::InvalidData.into()));
         }
-        let there = self.sift(wanted, &directory).map_err(|(name, error)| failed(&name, error))?;
+        let there = self.sift(wanted, &directory, room).map_err(|(name, error)| failed(&name, error))?;
         let mut stamps = Vec::with_capacity(wanted.files.len());
         for (file, is_there) in wanted.files.iter().zip(there.files) {
             let name = wanted.name_of(file.path.as_str());
@@ -204,38 +208,42 @@ impl<'w> Work<'w> {
 
     /// Removes what is not planned in a directory, and says what of that which is planned is there: files that may be
     /// right, directories, and links that are right.
-    fn sift(&self, wanted: &Wanted<'_>, directory: &Directory) -> Result<There, (String, io::Error)> {
-        let mut there = There::nothing_of(wanted);
-        for (name, kind) in directory.entries().map_err(|e| (String::new(), e))? {
-            // Such a name was never installed; and nothing here can name it.
-            let name = name.into_string().map_err(|_| (String::new(), ErrorKind::InvalidData.into()))?;
+    fn sift(&self, wanted: &Wanted<'_>, directory: &Directory, room: &mut Room) -> Result<There, (String, io::Error)> {
+        let (mut there, mut surplus) = (There::nothing_of(wanted), Vec::new());
+        let mut see = |name: &str, kind: Kind| {
             if wanted.path.is_empty() && name == RECEIPT_DIRECTORY {
-                continue;
+                return;
             }
             let is_planned = match kind {
                 Kind::Directory => {
                     let found =
-                        wanted.directories.binary_search_by(|at| wanted.name_of(self.layout[*at].path).cmp(&name));
+                        wanted.directories.binary_search_by(|at| wanted.name_of(self.layout[*at].path).cmp(name));
                     found.map(|found| there.directories[found] = true).is_ok()
                 }
                 Kind::File => {
-                    let found = wanted.files.binary_search_by(|it| wanted.name_of(it.path.as_str()).cmp(&name));
+                    let found = wanted.files.binary_search_by(|it| wanted.name_of(it.path.as_str()).cmp(name));
                     found.map(|found| there.files[found] = true).is_ok()
                 }
                 Kind::Link => {
                     let found = wanted.links.iter().position(|it| wanted.name_of(it.path.as_str()) == name);
-                    let is_right = |found: &usize| is_right(directory, &name, &wanted.links[*found].target);
+                    let is_right = |found: &usize| is_right(directory, name, &wanted.links[*found].target);
                     found.filter(is_right).map(|found| there.links[found] = true).is_some()
                 }
                 Kind::Other => false,
             };
             if !is_planned {
-                let removed = match kind {
-                    Kind::Directory => directory.remove_tree(&name),
-                    _ => directory.remove(&name),
-                };
-                removed.map_err(|e| (name, e))?;
+                surplus.push((name.to_owned(), kind));
             }
+        };
+        // A name that is no text was never installed; and nothing here can name it.
+        directory.list(room, &mut see).map_err(|e| (String::new(), e))?;
+        // Afterwards: what is removed while a directory is listed may hide what comes next.
+        for (name, kind) in surplus {
+            let removed = match kind {
+                Kind::Directory => directory.remove_tree(&name),
+                _ => directory.remove(&name),
+            };
+            removed.map_err(|e| (name, e))?;
         }
         Ok(there)
     }
@@ -303,12 +311,14 @@ struct Waiting {
     tasks: Vec<Task>,
     /// How many workers are at work.
     busy: usize,
+    /// How many wait for a task.
+    idle: usize,
     is_stopped: bool,
 }
 
 impl Tasks {
     fn beginning_with(task: Task) -> Self {
-        let state = Mutex::new(Waiting { tasks: vec![task], busy: 0, is_stopped: false });
+        let state = Mutex::new(Waiting { tasks: vec![task], busy: 0, idle: 0, is_stopped: false });
         Self { state, changed: Condvar::new() }
     }
 
@@ -330,13 +340,20 @@ impl Tasks {
             if state.busy == 0 {
                 return None;
             }
+            state.idle += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
     }
 
     fn add(&self, tasks: impl ExactSizeIterator<Item = Task>) {
-        if tasks.len() > 0 {
-            self.state().tasks.extend(tasks);
+        if tasks.len() == 0 {
+            return;
+        }
+        let mut state = self.state();
+        state.tasks.extend(tasks);
+        // To call nobody costs a system call.
+        if state.idle > 0 {
             self.changed.notify_all();
         }
     }
@@ -354,7 +371,7 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.busy -= 1;
-        if state.busy == 0 {
+        if state.busy == 0 && state.idle > 0 {
             self.0.changed.notify_all();
         }
     }

@@ -11,15 +11,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::disk::Kind;
+use crate::receipt::Manner;
 use crate::stage::StageOptions;
-use crate::{EnvironmentGuard, Intent, LinkMode, Receipt, layout};
+use crate::{EnvironmentGuard, Intent, LinkMode, layout};
 
 /// Returns the spare, if there is one that a generation could begin with. Nothing of it is certain.
 pub(crate) fn find(guard: &EnvironmentGuard, intent: &Intent<'_>, options: &StageOptions<'_>) -> Option<PathBuf> {
     let spare = guard.environment().spare();
-    let receipt = guard.anchor().receipt(&spare).ok().flatten()?;
-    let is_fit = receipt.link_mode == options.link_mode && receipt.interpreter.scheme == intent.interpreter.scheme;
-    (is_fit && is_by_links(receipt.link_mode)).then_some(spare)
+    let Manner { link_mode, interpreter, .. } = Manner::read_in(&guard.anchor().open_directory(&spare).ok()?)?;
+    let is_fit = link_mode == options.link_mode && interpreter.scheme == intent.interpreter.scheme;
+    (is_fit && is_by_links(link_mode)).then_some(spare)
 }
 
 /// Keeps a generation that leaves the history as the spare, if it may be of use. False if it is still where it was.
@@ -34,11 +35,11 @@ fn is_by_links(mode: LinkMode) -> bool {
 /// Returns true if the files of a generation are links, as far as a look at one of each distribution tells.
 fn is_worth_keeping(guard: &EnvironmentGuard, generation: &Path) -> bool {
     let Ok(opened) = guard.anchor().open_directory(generation) else { return false };
-    let Ok(Some(receipt)) = Receipt::read_in(&opened) else { return false };
-    if !is_by_links(receipt.link_mode) {
+    let Some(Manner { link_mode, interpreter, .. }) = Manner::read_in(&opened) else { return false };
+    if !is_by_links(link_mode) {
         return false;
     }
-    let scheme = &receipt.interpreter.scheme;
+    let scheme = &interpreter.scheme;
     let sites = BTreeSet::from([&scheme.purelib, &scheme.platlib].map(|site| layout::through_link(site.clone())));
     let (mut linked, mut single) = (0, 0);
     for site in sites {

@@ -20,7 +20,7 @@ use crate::disk::{self, Directory, Opened};
 use crate::exchange;
 use crate::link::{self, NamedTree, Placing};
 use crate::listing::Listing;
-use crate::merge::{self, Planned};
+use crate::merge::{self, Group, Planned};
 use crate::receipt::{RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::reuse::Reused;
 use crate::scripts::Place;
@@ -136,10 +136,12 @@ impl<'g, 'a> Staging<'g, 'a> {
         let Self { guard, intent, options, generation, mut directory, beginning, ahead } = self;
         let parts = parts(intent, trees)?;
         let name = |owners: &[u32]| owner_name(&parts, owners);
-        let (files, links) = planned(intent, guard.environment(), &parts, &name)?;
+        let (lists, links) = planned(intent, guard.environment(), &parts)?;
+        let merged = merge::merge(&lists, &name)?;
         let trees: Vec<_> =
             parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
-        let planned = Whole { files: &files, links: &links, trees: &trees, name: &name, intent, options };
+        let groups = merged.groups(&lists);
+        let planned = Whole { groups: &groups, links: &links, trees: &trees, name: &name, intent, options };
         let reused = (beginning == Beginning::Spare).then(|| planned.reuse(directory.opened()));
         let (placed, listing) = match (reused, ahead.into_placed()) {
             // Whatever is wrong with it: it was a spare. If the disk is to blame, it will be again.
@@ -172,13 +174,16 @@ impl<'g, 'a> Staging<'g, 'a> {
         let distributions = parts.iter().map(|part| installed_distribution(part.selected, part.tree)).collect();
         let receipt = write_receipt(root, intent, options, generation, &listing, sha256, distributions)?;
         listing.write_stamps(root, &placed, &receipt.files_sha256)?;
+        drop(listing);
+        // The process soon ends: to give back tens of thousands of paths one by one takes milliseconds.
+        std::mem::forget((merged, lists));
         Ok(Staged::new(guard, directory, receipt, options.keep))
     }
 }
 
 /// Everything that a generation is to hold, but for bytecode and the receipt.
 struct Whole<'p> {
-    files: &'p [Planned<'p>],
+    groups: &'p [Group<'p>],
     links: &'p [InstalledLink],
     trees: &'p [NamedTree<'p>],
     name: &'p merge::Naming<'p>,
@@ -194,14 +199,14 @@ impl<'p> Whole<'p> {
     fn build(&self, root: &Path, there: &HashMap<ArchivePath, Sha256>) -> Result<Built<'p>, InstallError> {
         make_directories(root, self.intent)?;
         make_links(root, self.links)?;
-        self.list_while(root, |placing| link::place_all(self.files, there, placing))
+        self.list_while(root, |placing| link::place_all(self.groups, there, placing))
     }
 
     /// Makes it from a former generation.
     fn reuse(&self, tree: &Opened) -> Result<Built<'p>, InstallError> {
         let reused = Reused::begin(tree)?;
         let own = base::directories(self.intent.interpreter);
-        self.list_while(&tree.path, |placing| reused.make(self.files, self.links, &own, placing))
+        self.list_while(&tree.path, |placing| reused.make(self.groups, self.links, &own, placing))
     }
 
     /// Does what has nothing to do with the disk while that is at work.
@@ -213,8 +218,8 @@ impl<'p> Whole<'p> {
         let StageOptions { link_mode: mode, progress, bytecode, .. } = *self.options;
         let placing = Placing { root, trees: self.trees, mode, threads: THREADS, progress };
         std::thread::scope(|scope| {
-            let twins = scope.spawn(|| merge::check_twins(self.files, self.name));
-            let listing = scope.spawn(|| listing(root, self.files, self.links, bytecode));
+            let twins = scope.spawn(|| merge::check_twins(self.groups, self.name));
+            let listing = scope.spawn(|| listing(root, self.groups, self.links, bytecode));
             let placed = place(&placing);
             let (twins, listing) = (join(twins), join(listing));
             // Where twins are one file for the file system, they are why placing failed.
@@ -226,11 +231,11 @@ impl<'p> Whole<'p> {
 /// Lists the files, and writes the list and returns its digest unless modules are compiled first.
 fn listing<'a>(
     root: &Path,
-    files: &'a [Planned<'a>],
+    groups: &[Group<'a>],
     links: &[InstalledLink],
     bytecode: Bytecode,
 ) -> Result<(Listing<'a>, Option<Sha256>), InstallError> {
-    let listing = Listing::of(files, links.to_vec());
+    let listing = Listing::of(groups, links.to_vec());
     let sha256 = match bytecode {
         Bytecode::Compile => None,
         Bytecode::Leave => Some(listing.write(root)?),
@@ -257,21 +262,19 @@ fn parts<'a>(intent: &Intent<'a>, trees: &'a BTreeMap<PackageName, StoredTree>) 
     threads::map(&selected, |_, selected| part(selected)).into_iter().collect()
 }
 
+/// Returns what the environment itself brings, and then what each part does; and the links of the environment.
 fn planned<'a>(
     intent: &Intent<'_>,
     environment: &Environment,
     parts: &'a [Part<'a>],
-    name: &merge::Naming<'_>,
-) -> Result<(Vec<Planned<'a>>, Vec<InstalledLink>), InstallError> {
+) -> Result<(Vec<Vec<Planned<'a>>>, Vec<InstalledLink>), InstallError> {
     let place = Place::new(environment, intent.relocation);
-    let (mut files, links) = base::environment_files(intent.interpreter, &place)?;
-    let of_each = threads::map(parts, |position, part| {
+    let (own, links) = base::environment_files(intent.interpreter, &place)?;
+    let weight = |part: &Part<'_>| part.tree.manifest().files.len();
+    let of_each = threads::map_heaviest_first(parts, weight, |position, part| {
         distribution::files(part, u32::try_from(position).unwrap_or(u32::MAX), intent.interpreter, &place)
     });
-    for of_one in of_each {
-        files.append(&mut of_one?);
-    }
-    Ok((merge::merge(files, name)?, links))
+    Ok(([Ok(own)].into_iter().chain(of_each).collect::<Result<_, InstallError>>()?, links))
 }
 
 /// Says whose a file is.

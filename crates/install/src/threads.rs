@@ -8,11 +8,23 @@ pub(crate) const THREADS: usize = 2;
 
 /// Does `work` for every item, on both cores, begun in the order of the items; returns the results in that order.
 pub(crate) fn map<'t, T: Sync, R: Send>(items: &'t [T], work: impl Fn(usize, &'t T) -> R + Sync) -> Vec<R> {
+    map_heaviest_first(items, |_| 0, work)
+}
+
+/// As [`map`], but the items are begun in the order of their weights: if the heaviest were the last, one core would do it
+/// while the other has nothing left to do.
+pub(crate) fn map_heaviest_first<'t, T: Sync, R: Send>(
+    items: &'t [T],
+    weight: impl Fn(&T) -> usize,
+    work: impl Fn(usize, &'t T) -> R + Sync,
+) -> Vec<R> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|position| std::cmp::Reverse(weight(&items[*position])));
     let next = AtomicUsize::new(0);
     let worker = || {
         let take = || {
-            let position = next.fetch_add(1, Ordering::Relaxed);
-            items.get(position).map(|item| (position, work(position, item)))
+            let position = *order.get(next.fetch_add(1, Ordering::Relaxed))?;
+            Some((position, work(position, &items[position])))
         };
         std::iter::from_fn(take).collect::<Vec<_>>()
     };
@@ -46,6 +58,7 @@ mod tests {
             let items: Vec<usize> = (0..count).collect();
             let expected: Vec<usize> = items.iter().map(|item| item * 3).collect();
             assert_eq!(map(&items, |position, item| position + 2 * item), expected);
+            assert_eq!(map_heaviest_first(&items, |item| item % 7, |position, item| position + 2 * item), expected);
         }
     }
 }

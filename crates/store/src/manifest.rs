@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use pinfold_artifact::{ArchivePath, Limits, Sha256};
+use pinfold_artifact::{ArchivePath, ArchivePaths, Limits, Sha256};
 use sha2::Digest;
 
 use crate::boot::Boot;
@@ -106,9 +106,17 @@ impl TreeManifest {
             note.insert(key, reader.text()?.to_owned());
         }
         let count = reader.u32()? as usize;
-        let mut files = Vec::with_capacity(count.min(Limits::ARCHIVE_MEMBERS));
+        // The paths first: they share one text.
+        let likely = count.min(Limits::ARCHIVE_MEMBERS);
+        let text = reader.rest.len().saturating_sub(likely * (FILE_BYTES + size_of::<u32>()));
+        let (mut paths, mut ahead) = (ArchivePaths::with_capacity(likely, text), Reader { rest: reader.rest });
         for _ in 0..count {
-            files.push(reader.file()?);
+            paths.push(ahead.text()?).ok()?;
+            ahead.take(FILE_BYTES)?;
+        }
+        let mut files = Vec::with_capacity(likely);
+        for path in paths.finish() {
+            files.push(reader.file(path)?);
         }
         reader.rest.is_empty().then_some((Self { files, note }, written))
     }
@@ -151,9 +159,12 @@ impl<'a> Reader<'a> {
         str::from_utf8(self.take(length)?).ok()
     }
 
-    fn file(&mut self) -> Option<TreeFile> {
+    /// Reads a file whose path is known.
+    fn file(&mut self, path: ArchivePath) -> Option<TreeFile> {
+        let length = self.u32()? as usize;
+        self.take(length)?;
         Some(TreeFile {
-            path: self.text()?.parse().ok()?,
+            path,
             size_bytes: self.u64()?,
             sha256: Sha256::from_bytes(self.array()?),
             executable: match self.take(1)? {
@@ -171,6 +182,8 @@ const MAGIC: &[u8] = b"pinfold-tree-02\n";
 /// The form before: the same, without the start of the machine.
 const FORMER_MAGIC: &[u8] = b"pinfold-tree-01\n";
 const DIGEST_BYTES: usize = 32;
+/// What follows the path of a file: size, digest, whether it may be executed, time and number.
+const FILE_BYTES: usize = 8 + DIGEST_BYTES + 1 + 8 + 8;
 const HEADER_BYTES: usize = MAGIC.len() + DIGEST_BYTES;
 
 #[cfg(test)]

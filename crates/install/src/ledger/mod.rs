@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use chain::{Ledger, LedgerProblem};
 pub(crate) use chain::{entry_of_line, lines};
 
+use crate::memo::Memo;
 use crate::receipt::digest;
 use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt};
 
@@ -196,14 +197,20 @@ pub(crate) fn last_recorded(environment: &Environment) -> Result<Option<u64>, In
     };
     for back in [TAIL_BYTES, u64::MAX] {
         let (is_whole, bytes) = tail(&mut ledger, back).map_err(InstallError::io("read", &path))?;
-        let mut entries = bytes.rsplit(|byte| *byte == b'\n').filter_map(chain::entry_of_line);
-        match entries.next() {
-            Some(entry) => return Ok(Some(entry.generation)),
+        let mut generations = bytes.rsplit(|byte| *byte == b'\n').filter_map(generation_of_line);
+        match generations.next() {
+            Some(generation) => return Ok(Some(generation)),
             None if is_whole => return Ok(None),
             None => {}
         }
     }
     Ok(None)
+}
+
+/// Returns the generation of a whole line, if it is one.
+fn generation_of_line(line: &[u8]) -> Option<u64> {
+    static MEMO: Memo<u64> = Memo::new();
+    MEMO.read(line, |line| chain::entry_of_line(line).map(|entry| entry.generation).ok_or(())).ok()
 }
 
 /// How a ledger ends.

@@ -212,6 +212,15 @@ fn what_is_not_planned_goes() {
 }
 
 #[test]
+fn however_much_is_not_planned_goes() {
+    // More names than one look into a directory tells, with those that are planned between them.
+    check("more than is told at once", Fate::Used, |_, site| {
+        (0..3_000).for_each(|number| fs::write(site.join(format!("kept/surplus-{number}.py")), "").unwrap());
+        (0..300).for_each(|number| fs::create_dir(site.join(format!("kept/surplus-{number}"))).unwrap());
+    });
+}
+
+#[test]
 fn one_kind_in_the_place_of_another_goes() {
     check("a directory for a file", Fate::Used, |_, site| {
         fs::remove_file(site.join("tool/cli.py")).unwrap();

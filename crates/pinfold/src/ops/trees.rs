@@ -92,7 +92,11 @@ pub(crate) fn stage<'g>(
             recheck(workshop, intent.selection, trees)?;
             attempt()?.0
         }
-        (staged, _) => staged,
+        (staged, trees) => {
+            // The process soon ends: to give back the lists one by one takes milliseconds.
+            std::mem::forget(trees);
+            staged
+        }
     };
     let staged = staged?;
     // Some files of a wheel are not installed, some belong to several, and some to none: now it is known how many there are.
