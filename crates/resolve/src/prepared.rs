@@ -59,6 +59,8 @@ pub(crate) struct Prepared<'p> {
     pub(crate) cuts: BTreeSet<Version>,
     /// Answers of [`Self::accepts_python`]: thousands of files share a few specifiers.
     python_answers: RefCell<HashMap<Specifiers, PythonAnswer>>,
+    /// The last of them.
+    last_python: RefCell<Option<(Specifiers, PythonAnswer)>>,
 }
 
 /// Whether a file that accepts certain Python versions serves the target.
@@ -84,6 +86,7 @@ impl<'p> Prepared<'p> {
             roots: Vec::new(),
             cuts: BTreeSet::new(),
             python_answers: RefCell::default(),
+            last_python: RefCell::default(),
         };
         prepared.read_overrides();
         prepared.read_roots();
@@ -98,6 +101,18 @@ impl<'p> Prepared<'p> {
 
     /// Returns which releases of the target a file serves that accepts these Python versions.
     pub(crate) fn accepts_python(&self, specifiers: &Specifiers) -> PythonAnswer {
+        // The files of a version have the same, and so have most versions one after the other.
+        if let Some((last, answer)) = &*self.last_python.borrow()
+            && last == specifiers
+        {
+            return answer.clone();
+        }
+        let answer = self.find_python(specifiers);
+        *self.last_python.borrow_mut() = Some((specifiers.clone(), answer.clone()));
+        answer
+    }
+
+    fn find_python(&self, specifiers: &Specifiers) -> PythonAnswer {
         if let Some(answer) = self.python_answers.borrow().get(specifiers) {
             return answer.clone();
         }
