@@ -229,10 +229,16 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         recording::of(&desk, &sdists, &inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
     }
     let told = opened.source.indexes().first_seen().and_then(|seen| seen.told(&pinner.seen)).into_iter().collect();
-    let (text, lookalikes) = beside(|| lock.to_text(), || new_lookalikes(former, &lock));
-    if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
-        write_whole(request.output, text.as_bytes())?;
-    }
+    let write = || {
+        let text = lock.to_text();
+        if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
+            write_whole(request.output, text.as_bytes())?;
+        }
+        Ok::<_, Failure>(text)
+    };
+    // Names are compared while the disk is waited for.
+    let (text, lookalikes) = beside(write, || new_lookalikes(former, &lock));
+    let text = text?;
     let targets: Vec<_> = solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect();
     let warnings = [decided, told, inputs.warnings(), directs.warnings(), warnings(&solutions)].concat();
     if before == Some(&text) && cutoff.is_some_and(|cutoff| desk.is_frozen(cutoff)) {

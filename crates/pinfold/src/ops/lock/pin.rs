@@ -25,6 +25,8 @@ pub(super) struct Pinner<'a> {
     /// Per file name, what the earlier lock says of it, and of which index it was.
     before: BTreeMap<ArtifactFilename, (Sha256, Option<SafeUrl>)>,
     computed: BTreeMap<SafeUrl, (u64, Sha256)>,
+    /// What was pinned, by the file's name.
+    pinned: BTreeMap<ArtifactFilename, ((PageFile, Origin), LockedFile)>,
     /// Per index, the hosts of its locked files.
     pub(super) hosts: BTreeMap<SafeUrl, BTreeSet<FileHost>>,
     /// Files whose digest is not the index's word.
@@ -45,6 +47,7 @@ impl<'a> Pinner<'a> {
             fetcher,
             before,
             computed: BTreeMap::new(),
+            pinned: BTreeMap::new(),
             hosts: BTreeMap::new(),
             unsaid: BTreeSet::new(),
             first_seen: None,
@@ -101,6 +104,12 @@ impl<'a> Pinner<'a> {
         if let Some(direct) = self.directs.of(file) {
             return Ok(direct.locked.clone());
         }
+        // Most files serve several targets.
+        if let Some((own, pinned)) = self.pinned.get(&file.filename)
+            && (&own.0, &own.1) == (file, origin)
+        {
+            return Ok(pinned.clone());
+        }
         let url = file.url.to_safe_url();
         origin.check(&url).map_err(|e| {
             Failure::refused("origin-mismatch", format!("refused `{}`: its host is not of its index", file.filename))
@@ -121,7 +130,9 @@ impl<'a> Pinner<'a> {
         let seen = self.first_seen.as_ref().and_then(|first_seen| first_seen.moment(file));
         self.seen.extend(seen.map(|seen| (file.filename.clone(), seen)));
         let upload_time = file.upload_time.filter(|_| seen.is_none());
-        Ok(LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time })
+        let pinned = LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time };
+        self.pinned.insert(file.filename.clone(), ((file.clone(), origin.clone()), pinned.clone()));
+        Ok(pinned)
     }
 
     /// Returns what was computed of a file, where the index itself is silent: a recording needs no network for it.
