@@ -95,8 +95,6 @@ impl Drop for Ring {
     }
 }
 
-/// Answers of the pack that one thread finds before another is asked for help.
-const AT_A_TIME: usize = 8;
 /// Threads that look at what is at hand: as many as compute at once on a small machine.
 const NEAR: usize = 2;
 /// Threads that wait for the network: more than any server wants to see at once over one connection gains nothing.
@@ -313,19 +311,23 @@ impl Desk {
         }
     }
 
-    /// Answers questions that the pack has answers to, on every processor: most of the work of a lock for which nothing has to be
+    /// Answers questions that the pack has answers to, on two threads: most of the work of a lock for which nothing has to be
     /// fetched.
     fn answer_together<T: Sync>(
         &self,
         asked: &[T],
-        question: impl Fn(&T) -> Option<Question> + Send + Sync,
+        question: impl Fn(&T) -> Option<Question> + Sync,
     ) -> Vec<(Question, Result<Answer, Failure>)> {
         let source = &self.source;
-        hands::computed(asked, AT_A_TIME, |asked| {
-            let question = question(asked)?;
-            let answer = source.answer_packed(&question).transpose()?;
-            Some((question, answer))
-        })
+        let answer = |asked: &[T]| -> Vec<_> {
+            let answered = |question: Question| Some((source.answer_packed(&question).transpose()?, question));
+            let answers = asked.iter().filter_map(&question).filter_map(answered);
+            answers.map(|(answer, question)| (question, answer)).collect()
+        };
+        let (half, rest) = asked.split_at(asked.len() / 2);
+        let (mut answers, others) = super::beside(|| answer(half), || answer(rest));
+        answers.extend(others);
+        answers
     }
 
     /// Keeps what was looked at for the next run with the same direct requirements.
@@ -393,7 +395,7 @@ impl Desk {
     /// is to be said, there is no solution here, and [`Self::solve`] says it.
     pub(super) fn solve_known(&mut self, problems: &[Problem], order: &Order) -> Vec<Option<Solution>> {
         let facts = &self.facts;
-        let outcomes = hands::computed(problems, 1, |problem| Some(Search::in_order(problem, order).proceed(facts)));
+        let outcomes = hands::each(problems, hands::cores(), |problem| Search::in_order(problem, order).proceed(facts));
         let mut solutions = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             solutions.push(match outcome {

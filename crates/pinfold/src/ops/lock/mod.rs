@@ -55,7 +55,6 @@ use self::sdists::Sdists;
 use self::source::{Patience, Readings, Source};
 use self::went_back::Serials;
 pub use self::went_back::{Decisions, Rollback};
-use super::hands::both;
 use super::{read_lock, write_whole};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -216,7 +215,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     }
     let pin = || solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>();
     let known = desk.metadata();
-    let (resolutions, asked) = both(pin, || asked::asked(&inputs, &solutions, known));
+    let (resolutions, asked) = beside(pin, || asked::asked(&inputs, &solutions, known));
     let resolutions = resolutions?;
     check_hashes(&inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
@@ -238,7 +237,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         Ok::<_, Failure>(text)
     };
     // Names are compared while the disk is waited for.
-    let (text, lookalikes) = both(write, || new_lookalikes(former, &lock));
+    let (text, lookalikes) = beside(write, || new_lookalikes(former, &lock));
     let text = text?;
     let targets: Vec<_> = solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect();
     let warnings = [decided, told, inputs.warnings(), directs.warnings(), warnings(&solutions)].concat();
@@ -256,6 +255,15 @@ fn explained(unsolved: Unsolved, inputs: &Inputs) -> Failure {
     let failure = no_solution(unsolved);
     let failure = target.into_iter().fold(failure, |failure, at| direct::hint_elsewhere(inputs, &at, failure));
     inputs.in_own_words(failure)
+}
+
+/// Does two things at once: the second on a thread of its own.
+fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
+    std::thread::scope(|scope| {
+        let there = scope.spawn(there);
+        let here = here();
+        (here, there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// Returns the lock that is there, which is what locking again gives.
