@@ -19,7 +19,7 @@ pub(crate) fn write(lock: &Lock) -> String {
     let mut out = Output::default();
     out.text("lock-version", "1.0");
     if !lock.environments.is_empty() {
-        out.lines("environments", &lock.environments, |text, marker| put_shown(text, marker));
+        out.lines("environments", &lock.environments, put_shown);
     }
     if let Some(requires_python) = &lock.requires_python {
         out.shown("requires-python", requires_python);
