@@ -277,16 +277,11 @@ impl Universe {
     fn metadata(&self, name: &PackageName, version: &Version) -> Metadata {
         let package = number(name);
         let release = version.release().iter().fold(0, |sum, part| sum * MAJOR + u32::try_from(*part).unwrap_or(0));
-        Metadata {
-            name: name.clone(),
-            version: version.clone(),
-            requires_dist: self.requirements(package, release),
-            requires_python: Some(">=3.8".parse().expect("specifiers")),
-            provides_extras: BTreeSet::from(["extra".parse().expect("an extra")]),
-            metadata_version: (2, 1),
-            dynamic: BTreeSet::new(),
-            repairs: Vec::new(),
-        }
+        let mut metadata = Metadata::of(name.clone(), version.clone());
+        metadata.requires_dist = self.requirements(package, release);
+        metadata.requires_python = Some(">=3.8".parse().expect("specifiers"));
+        metadata.provides_extras = BTreeSet::from(["extra".parse().expect("an extra")]);
+        metadata
     }
 
     /// Three to nine requirements on deeper layers: what was current at the release, or somewhat older, and newer. Some

@@ -130,6 +130,21 @@ impl MetadataError {
 }
 
 impl Metadata {
+    /// Returns METADATA that says no more than a name and a version.
+    pub const fn of(name: PackageName, version: Version) -> Self {
+        Self {
+            name,
+            version,
+            requires_dist: Vec::new(),
+            requires_python: None,
+            provides_extras: BTreeSet::new(),
+            metadata_version: (2, 1),
+            dynamic: BTreeSet::new(),
+            repairs: Vec::new(),
+            rest: Rest::Nothing,
+        }
+    }
+
     /// Reads METADATA.
     ///
     /// # Errors

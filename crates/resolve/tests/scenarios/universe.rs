@@ -220,9 +220,8 @@ impl Recipe {
             repairs.extend(own);
             requires_dist.push(requirement);
         }
-        let mut metadata = Metadata::parse(b"Metadata-Version: 2.1\nName: none\nVersion: 0\n").unwrap();
-        metadata.name = self.called.clone().unwrap_or_else(|| name.clone());
-        metadata.version = version.parse().unwrap();
+        let called = self.called.clone().unwrap_or_else(|| name.clone());
+        let mut metadata = Metadata::of(called, version.parse().unwrap());
         metadata.requires_dist = requires_dist;
         metadata.requires_python = self.metadata_python.clone();
         metadata.provides_extras = self.extras.clone();
