@@ -229,15 +229,8 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         recording::of(&desk, &sdists, &inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
     }
     let told = opened.source.indexes().first_seen().and_then(|seen| seen.told(&pinner.seen)).into_iter().collect();
-    let write = || {
-        let text = lock.to_text();
-        if request.effect == Effect::Write && previous.as_ref().is_none_or(|(_, before)| *before != text) {
-            write_whole(request.output, text.as_bytes())?;
-        }
-        Ok::<_, Failure>(text)
-    };
     // Names are compared while the disk is waited for.
-    let (text, lookalikes) = beside(write, || new_lookalikes(former, &lock));
+    let (text, lookalikes) = beside(|| written(request, before, &lock), || new_lookalikes(former, &lock));
     let text = text?;
     let targets: Vec<_> = solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect();
     let warnings = [decided, told, inputs.warnings(), directs.warnings(), warnings(&solutions)].concat();
@@ -247,6 +240,15 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     // The command is about to end. To give back, one by one, what a resolution made would take a twentieth of its time.
     std::mem::forget((desk, solutions, opened));
     Ok(Locked { targets, warnings, lookalikes, before: previous, lock, text })
+}
+
+/// Writes a lock where it is to be written and is not what is there; returns its text.
+fn written(request: &LockRequest<'_>, before: Option<&str>, lock: &Lock) -> Result<String, Failure> {
+    let text = lock.to_text();
+    if request.effect == Effect::Write && before.is_none_or(|before| before != text) {
+        write_whole(request.output, text.as_bytes())?;
+    }
+    Ok(text)
 }
 
 /// Says why there is no lock, in the manifest's own words.
