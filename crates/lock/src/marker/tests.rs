@@ -94,6 +94,14 @@ fn comparisons(keys: &[&str], signs: &[&str], values: &[&str]) -> Vec<String> {
     texts
 }
 
+/// Reads a marker as locks and as requirements do; what one of them refuses, the other refuses too.
+fn read_by_both(text: &str) -> Option<(LockMarker, pinfold_packaging::Marker)> {
+    let of_lock = text.parse::<LockMarker>();
+    let of_requirement = text.parse::<pinfold_packaging::Marker>();
+    assert_eq!(of_lock.is_ok(), of_requirement.is_ok(), "{text}: {of_lock:?} {of_requirement:?}");
+    of_lock.ok().zip(of_requirement.ok())
+}
+
 /// What a lock says of a release is what the requirement said that it was made of: one reader must not refuse what the other
 /// reads, nor read it otherwise.
 #[test]
@@ -104,10 +112,7 @@ fn a_release_means_the_same_in_a_requirement() {
     let releases = ["6.1.0-18-amd64", "6.1", "10.0", "", "old", "6,<7", "=6", " 6.1 "];
     let (mut read, mut refused) = (0, 0);
     for text in comparisons(&["platform_release", "platform_version"], &signs, &values) {
-        let of_lock = text.parse::<LockMarker>();
-        let of_requirement = text.parse::<pinfold_packaging::Marker>();
-        assert_eq!(of_lock.is_ok(), of_requirement.is_ok(), "{text}: {of_lock:?} {of_requirement:?}");
-        let (Ok(of_lock), Ok(of_requirement)) = (of_lock, of_requirement) else {
+        let Some((of_lock, of_requirement)) = read_by_both(&text) else {
             refused += 1;
             continue;
         };
@@ -142,10 +147,7 @@ fn a_text_means_the_same_in_a_requirement() {
         ["linux", "Linux", "posix", "nt", "x86_64", "cpython", "CPython", "linux win32", "3.10", "3", "", " ", "~"];
     let (mut read, mut refused, mut held) = (0, 0, 0);
     for text in comparisons(&keys, &signs, &values) {
-        let of_lock = text.parse::<LockMarker>();
-        let of_requirement = text.parse::<pinfold_packaging::Marker>();
-        assert_eq!(of_lock.is_ok(), of_requirement.is_ok(), "{text}: {of_lock:?} {of_requirement:?}");
-        let (Ok(of_lock), Ok(of_requirement)) = (of_lock, of_requirement) else {
+        let Some((of_lock, of_requirement)) = read_by_both(&text) else {
             refused += 1;
             continue;
         };

@@ -1,8 +1,11 @@
 //! Facts: what is asked, and what is asked ahead.
 
-use pinfold_resolve::{Facts, Outcome, ProjectFacts, Question, best_candidate, best_candidates, resolve};
+use std::sync::Arc;
 
-use crate::universe::{Universe, name, origin, problem};
+use pinfold_packaging::Metadata;
+use pinfold_resolve::{Facts, FileKey, Outcome, ProjectFacts, Question, best_candidate, best_candidates, resolve};
+
+use crate::universe::{Universe, brief, name, origin, problem};
 
 fn asked(outcome: Outcome) -> Vec<String> {
     let Outcome::Need(questions) = outcome else { panic!("{outcome:?}") };
@@ -37,6 +40,25 @@ fn asks_for_every_page_at_once_then_for_metadata() {
             "c-1.0-py3-none-any.whl d-1.0-py3-none-any.whl"
         ]
     );
+}
+
+/// Of METADATA that was kept, what only extras need is read when one is wanted; should that be impossible, nothing is left out.
+#[test]
+fn what_extras_need_is_missed_only_where_an_extra_is_wanted() {
+    let universe = Universe::new("a 1.0 extras=x\nb 1.0");
+    let mut facts = universe.facts(false);
+    let head = "Metadata-Version: 2.1\nName: a\nVersion: 1.0\n";
+    let files = &universe.pages[&name("a")].files;
+    let mut keep = |rest: &str| {
+        let kept = format!("{head}\n{head}{rest}");
+        let metadata = Metadata::parse_kept(&kept.into_bytes().into()).unwrap();
+        facts.add_metadata(FileKey::of(&files[0]), Arc::new(metadata));
+        (brief(&resolve(&problem("a"), &facts)), brief(&resolve(&problem("a[x]"), &facts)))
+    };
+    let (plain, wanted) = keep("Requires-Dist: b; extra == 'x'\nProvides-Extra: x\n");
+    assert_eq!((plain.as_str(), wanted.as_str()), ("a 1.0", "a 1.0, b 1.0"));
+    let (plain, wanted) = keep("Requires-Dist: b==2004d; extra == 'x'\n");
+    assert_eq!((plain.as_str(), wanted.as_str()), ("a 1.0", "refused bad-metadata"));
 }
 
 #[test]

@@ -32,7 +32,8 @@ pub(super) fn asked(
     for replacement in &inputs.overrides {
         asked.add(Asker::Overrides, inputs.text_of(replacement));
     }
-    // Most files serve several targets, and most files of a version have one METADATA: each requirement is written once.
+    // Most files serve several targets, and most files of a version have one METADATA: each requirement is written once. Where it
+    // stands depends on whether an extra is wanted.
     let mut written: BTreeSet<(Sha256, bool, usize)> = BTreeSet::new();
     for solution in solutions {
         let environment = solution.target.marker_environment();

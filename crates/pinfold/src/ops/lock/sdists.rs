@@ -31,6 +31,7 @@ use super::recording::{RecordedSdist, Recording};
 use super::source::{MetadataFact, Source, missing};
 use super::yard::{Asker, SourcePlace, Sources, Yard, tools};
 use crate::exit::{Exit, Failure};
+use crate::ops::hands;
 use crate::output::Output;
 use crate::world::World;
 
@@ -281,7 +282,7 @@ impl Builder for Sdists<'_> {
     ) -> Result<bool, Failure> {
         let filename = &sdist.file.filename;
         let running = self.begun.values().filter(|build| !build.is_finished()).count();
-        let has_room = running < thread::available_parallelism().map_or(1, usize::from);
+        let has_room = running < hands::cores();
         if !has_room || self.begun.contains_key(filename) || self.fetcher.is_none() || self.knows(source, sdist)? {
             return Ok(false);
         }
