@@ -82,21 +82,25 @@ pub(crate) fn identity(path: &Path) -> Option<[u8; 32]> {
     Some(*digest)
 }
 
-/// Maps a file: its pages are looked at where they are, instead of being copied into memory that has to be had for it.
+/// Maps a file: its pages are looked at where they are, instead of being copied into memory that has to be had for it. It is read
+/// where it cannot be mapped: there are file systems without that.
 #[cfg(unix)]
 fn bytes_of(file: &File) -> io::Result<Bytes> {
-    if file.metadata()?.len() == 0 {
-        return Ok(Bytes::new());
-    }
     // SAFETY: nobody writes to a file that is a pack. It is written under another name and renamed, in a directory to which only
     // its owner may write; a pack that takes the place of this one is another file.
-    let map = unsafe { memmap2::MmapOptions::new().populate().map(file)? };
-    Ok(Bytes::from_owner(map))
+    match unsafe { memmap2::MmapOptions::new().populate().map(file) } {
+        Ok(map) => Ok(Bytes::from_owner(map)),
+        Err(_) => read(file),
+    }
 }
 
 /// Reads a file: a mapped one could not be replaced here.
 #[cfg(not(unix))]
-fn bytes_of(mut file: &File) -> io::Result<Bytes> {
+fn bytes_of(file: &File) -> io::Result<Bytes> {
+    read(file)
+}
+
+fn read(mut file: &File) -> io::Result<Bytes> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(Bytes::from(bytes))
@@ -167,7 +171,7 @@ mod tests {
         pack.next().unwrap()
     }
 
-    fn read(bytes: &[u8]) -> Pack {
+    fn pack_of(bytes: &[u8]) -> Pack {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pack");
         std::fs::write(&path, bytes).unwrap();
@@ -176,7 +180,7 @@ mod tests {
 
     #[test]
     fn gives_back_what_was_noted_and_nothing_else() {
-        let mut pack = read(&packed(&[(1, b"one"), (2, b""), (3, b"three")]));
+        let mut pack = pack_of(&packed(&[(1, b"one"), (2, b""), (3, b"three")]));
         assert_eq!(pack.find(&[1; 32]).unwrap(), "one");
         assert_eq!(pack.find(&[2; 32]).unwrap(), "");
         assert_eq!(pack.find(&[3; 32]).unwrap(), "three");
@@ -186,10 +190,10 @@ mod tests {
 
     #[test]
     fn a_newer_answer_takes_the_place_of_the_older() {
-        let mut pack = read(&packed(&[(1, b"old"), (2, b"kept")]));
+        let mut pack = pack_of(&packed(&[(1, b"old"), (2, b"kept")]));
         pack.note([1; 32], Bytes::from_static(b"new"));
         assert_eq!(pack.find(&[1; 32]).unwrap(), "new");
-        let mut next = read(&pack.next().unwrap());
+        let mut next = pack_of(&pack.next().unwrap());
         assert_eq!(next.find(&[1; 32]).unwrap(), "new");
         assert_eq!(next.find(&[2; 32]).unwrap(), "kept");
     }
@@ -209,15 +213,26 @@ mod tests {
         assert_eq!(identity(&directory.path().join("none")), None);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_mapped_is_read() {
+        let whole = packed(&[(1, b"one")]);
+        let (from, mut to) = io::pipe().unwrap();
+        io::Write::write_all(&mut to, &whole).unwrap();
+        drop(to);
+        assert_eq!(bytes_of(&File::from(std::os::fd::OwnedFd::from(from))).unwrap(), whole);
+        assert_eq!(pack_of(b"").find(&[1; 32]), None);
+    }
+
     #[test]
     fn a_damaged_pack_is_empty() {
         let whole = packed(&[(1, b"one"), (2, b"two")]);
-        assert!(read(&whole).find(&[1; 32]).is_some());
+        assert!(pack_of(&whole).find(&[1; 32]).is_some());
         for position in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[position] ^= 1;
-            assert_eq!(read(&damaged).find(&[1; 32]), None, "{position}");
-            assert_eq!(read(&whole[..position]).find(&[1; 32]), None, "{position}");
+            assert_eq!(pack_of(&damaged).find(&[1; 32]), None, "{position}");
+            assert_eq!(pack_of(&whole[..position]).find(&[1; 32]), None, "{position}");
         }
     }
 }
