@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +12,9 @@ use crate::{Limits, Origin, SafeUrl, Sha256};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ArtifactFilename(
-    /// Not empty, at most [`Limits::FILENAME_BYTES`], letters, digits and `-_.+!~` only, no leading dot.
-    String,
+    /// Not empty, at most [`Limits::FILENAME_BYTES`], letters, digits and `-_.+!~` only, no leading dot. Shared: many
+    /// things are found by a file's name.
+    Arc<str>,
 );
 
 /// Why a text is no file name of an artifact.
@@ -52,10 +54,10 @@ impl FromStr for ArtifactFilename {
         if text.is_empty() || text.len() > Limits::FILENAME_BYTES || text.starts_with('.') {
             return Err(ArtifactFilenameError::Shape { text: shown() });
         }
-        let foreign = |c: &char| !(c.is_ascii_alphanumeric() || "-_.+!~".contains(*c));
+        let foreign = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '!' | '~'));
         match text.chars().find(foreign) {
             Some(c) => Err(ArtifactFilenameError::Character { found: c.escape_default().to_string(), text: shown() }),
-            None => Ok(Self(text.to_owned())),
+            None => Ok(Self(text.into())),
         }
     }
 }
@@ -70,7 +72,7 @@ impl TryFrom<String> for ArtifactFilename {
 
 impl From<ArtifactFilename> for String {
     fn from(name: ArtifactFilename) -> Self {
-        name.0
+        name.as_str().to_owned()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +77,13 @@ impl fmt::Display for FileHost {
 
 /// The one index that a project belongs to, and the hosts that may serve its files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin {
+pub struct Origin(
+    /// Shared: every file has one.
+    Arc<Parts>,
+);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     /// The index's URL in directory form; for a direct URL, the URL of the file itself.
     index: SafeUrl,
     /// Hosts that may serve files beside the index's own.
@@ -101,22 +108,22 @@ pub enum OriginError {
 impl Origin {
     /// Makes the origin of an index.
     pub fn new(index: &SafeUrl, file_hosts: impl IntoIterator<Item = FileHost>) -> Self {
-        Self { index: index.as_directory(), file_hosts: file_hosts.into_iter().collect() }
+        Self(Arc::new(Parts { index: index.as_directory(), file_hosts: file_hosts.into_iter().collect() }))
     }
 
     /// Makes the origin of a file that is named by its URL and belongs to no index.
     pub fn direct(url: &SafeUrl) -> Self {
-        Self { index: url.without_fragment(), file_hosts: BTreeSet::new() }
+        Self(Arc::new(Parts { index: url.without_fragment(), file_hosts: BTreeSet::new() }))
     }
 
     /// Returns the index's URL.
-    pub const fn index(&self) -> &SafeUrl {
-        &self.index
+    pub fn index(&self) -> &SafeUrl {
+        &self.0.index
     }
 
     /// Returns the hosts that may serve files beside the index's own.
-    pub const fn file_hosts(&self) -> &BTreeSet<FileHost> {
-        &self.file_hosts
+    pub fn file_hosts(&self) -> &BTreeSet<FileHost> {
+        &self.0.file_hosts
     }
 
     /// Checks that a URL (a file's, or where a redirect leads) is of this origin.
@@ -125,20 +132,20 @@ impl Origin {
     /// [`OriginError::ForeignHost`] if scheme, host and port are neither the index's own nor listed. A `file` URL is of
     /// an origin only if the index is a `file` URL too.
     pub fn check(&self, url: &SafeUrl) -> Result<(), OriginError> {
-        let allowed = match (url.file_host(), self.index.file_host()) {
-            (Some(found), own) => own.as_ref() == Some(&found) || self.file_hosts.contains(&found),
+        let allowed = match (url.file_host(), self.0.index.file_host()) {
+            (Some(found), own) => own.as_ref() == Some(&found) || self.0.file_hosts.contains(&found),
             (None, own) => own.is_none(),
         };
         if allowed {
             return Ok(());
         }
         let found = url.file_host().map_or_else(|| "file://".to_owned(), |host| host.to_string());
-        let own = self.index.file_host().map_or_else(|| "file://".to_owned(), |host| host.to_string());
-        let others = self.file_hosts.iter().map(FileHost::to_string).filter(|host| *host != own);
+        let own = self.0.index.file_host().map_or_else(|| "file://".to_owned(), |host| host.to_string());
+        let others = self.0.file_hosts.iter().map(FileHost::to_string).filter(|host| *host != own);
         let hosts = std::iter::once(own.clone()).chain(others);
         Err(OriginError::ForeignHost {
             found,
-            index: self.index.without_query(),
+            index: self.0.index.without_query(),
             allowed: hosts.collect::<Vec<_>>().join(", "),
         })
     }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -15,8 +16,9 @@ use crate::FileHost;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct SafeUrl(
-    /// Scheme is one of the three, user name and password are empty, a remote URL has a host.
-    Url,
+    /// Scheme is one of the three, user name and password are empty, a remote URL has a host. Shared: every file of an index
+    /// names the index.
+    Arc<Url>,
 );
 
 /// Why a text is no URL that pinfold works with. No variant holds a secret.
@@ -59,27 +61,27 @@ impl SafeUrl {
     /// Returns this URL with exactly one slash at the end of its path and without query and fragment: the form in which
     /// an index is named.
     pub fn as_directory(&self) -> Self {
-        let mut url = self.0.clone();
+        let mut url = Url::clone(&self.0);
         url.set_query(None);
         url.set_fragment(None);
         let path = format!("{}/", url.path().trim_end_matches('/'));
         url.set_path(&path);
-        Self(url)
+        Self(Arc::new(url))
     }
 
     /// Returns this URL without its fragment.
     pub fn without_fragment(&self) -> Self {
-        let mut url = self.0.clone();
+        let mut url = Url::clone(&self.0);
         url.set_fragment(None);
-        Self(url)
+        Self(Arc::new(url))
     }
 
     /// Returns this URL without query and fragment, for a message: a signed URL carries its signature in the query.
     pub fn without_query(&self) -> Self {
-        let mut url = self.0.clone();
+        let mut url = Url::clone(&self.0);
         url.set_query(None);
         url.set_fragment(None);
-        Self(url)
+        Self(Arc::new(url))
     }
 
     /// Returns the key of the query that looks as if its value were a credential, escaped and cut for a message.
@@ -94,15 +96,15 @@ impl SafeUrl {
 
     /// Returns the URL of another path on the same host, without query and fragment.
     pub fn with_path(&self, path: &str) -> Self {
-        let mut url = self.0.clone();
+        let mut url = Url::clone(&self.0);
         url.set_query(None);
         url.set_fragment(None);
         url.set_path(path);
-        Self(url)
+        Self(Arc::new(url))
     }
 
     /// Returns the parsed URL, for the HTTP client.
-    pub const fn as_url(&self) -> &Url {
+    pub fn as_url(&self) -> &Url {
         &self.0
     }
 
@@ -202,7 +204,7 @@ impl TryFrom<Url> for SafeUrl {
         if url.scheme() != "file" && url.host_str().is_none_or(str::is_empty) {
             return Err(UrlError::NoHost);
         }
-        Ok(Self(url))
+        Ok(Self(Arc::new(url)))
     }
 }
 
@@ -226,7 +228,7 @@ impl TryFrom<String> for SafeUrl {
 
 impl From<SafeUrl> for String {
     fn from(url: SafeUrl) -> Self {
-        url.0.into()
+        Arc::try_unwrap(url.0).map_or_else(|shared| shared.as_str().to_owned(), Self::from)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the tests of several modules are made of: small resolutions, written in one line each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_packaging::{PackageName, Prerelease, PythonSpan, Strategy, Target, Version, WheelFilename};
@@ -36,7 +37,7 @@ pub(crate) fn file(filename: &str) -> LockedFile {
 }
 
 /// Returns a package of the index: its file name, what it needs, and what needs it (`base`, `extra x`, `group g`).
-pub(crate) fn resolved(filename: &str, dependencies: &[&str], reach: &[&str]) -> (PackageName, Resolved) {
+pub(crate) fn resolved(filename: &str, dependencies: &[&str], reach: &[&str]) -> (PackageName, Arc<Resolved>) {
     let file = file(filename);
     let (name, version, kind) = match WheelFilename::parse(&file.filename) {
         Ok(wheel) => (wheel.name.clone(), wheel.version.clone(), ArtifactKind::Wheel),
@@ -60,7 +61,7 @@ pub(crate) fn resolved(filename: &str, dependencies: &[&str], reach: &[&str]) ->
         reach,
         requires_python: None,
     };
-    (name, resolved)
+    (name, Arc::new(resolved))
 }
 
 /// Returns the resolution of a target that needs these files in any case.

@@ -12,6 +12,7 @@ mod site;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pinfold_artifact::{ArtifactFilename, SafeUrl};
 use pinfold_packaging::{ExtraName, FilenameError, GroupName, PackageName, Specifiers, Target, Version};
@@ -26,8 +27,8 @@ use site::Sites;
 pub struct Resolution {
     /// The target.
     pub target: Target,
-    /// Its packages.
-    pub packages: BTreeMap<PackageName, Resolved>,
+    /// Its packages; what several targets get alike may be shared.
+    pub packages: BTreeMap<PackageName, Arc<Resolved>>,
 }
 
 /// One package of one target.
@@ -172,11 +173,10 @@ pub fn merge(resolutions: &[Resolution], settings: LockSettings) -> Result<Lock,
     for name in names {
         entries.insert(name.clone(), entries_of(name, &parts, &sites)?);
     }
-    let packages = entries.iter().flat_map(|(name, of_name)| {
-        let package = |entry| package(name, entry, &entries, &resolutions);
-        of_name.iter().map(package).collect::<Vec<_>>()
-    });
-    let packages: Vec<Package> = packages.collect();
+    let mut packages: Vec<Package> = Vec::with_capacity(entries.values().map(Vec::len).sum());
+    for (name, of_name) in &entries {
+        packages.extend(of_name.iter().map(|entry| package(name, entry, &entries, &resolutions)));
+    }
     let tool = settings.tool.map(|tool| Tool {
         targets: unique(targets.iter().map(|target| *target.system())),
         python: unique(targets.iter().map(|target| target.python())),

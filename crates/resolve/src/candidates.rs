@@ -55,7 +55,7 @@ struct DemandKey {
 #[derive(Debug, Clone)]
 pub(crate) enum Choice<'f> {
     /// This one.
-    File(&'f PageFile),
+    File(&'f Arc<PageFile>),
     /// None.
     None(Obstacle),
 }
@@ -345,7 +345,7 @@ impl<'f> Project<'f> {
         &self,
         chosen: &Version,
         permits: &Permits,
-    ) -> Vec<(&'f Version, &'f PageFile, Arc<str>)> {
+    ) -> Vec<(&'f Version, &'f Arc<PageFile>, Arc<str>)> {
         let Some((page, position)) = self.page().and_then(|page| Some((page, page.position(chosen)?))) else {
             return Vec::new();
         };
@@ -404,7 +404,7 @@ impl<'f> Project<'f> {
     }
 
     /// Returns file and metadata of a version that [`Self::best`] returned.
-    pub(crate) fn chosen(&self, version: &Version) -> Option<(&'f PageFile, &'f Arc<Metadata>)> {
+    pub(crate) fn chosen(&self, version: &Version) -> Option<(&'f Arc<PageFile>, &'f Arc<Metadata>)> {
         let position = self.page()?.position(version)?;
         match self.choice(position) {
             Choice::File(file) => match self.metadata(position)? {
@@ -551,7 +551,7 @@ impl<'f> Project<'f> {
     fn has_final(&self) -> bool {
         *self.has_final.get_or_init(|| {
             let Some(page) = self.page() else { return false };
-            let exists = |file: &PageFile| self.time_obstacle(file).is_none();
+            let exists = |file: &Arc<PageFile>| self.time_obstacle(file).is_none();
             (0..page.version_count())
                 .rev()
                 .any(|position| !page.version(position).is_prerelease() && page.files(position).iter().any(exists))
@@ -575,7 +575,7 @@ impl<'f> Project<'f> {
         if constraint.is_some_and(|(range, _)| !range.contains(version)) {
             return Choice::None(Obstacle::Constraint);
         }
-        let mut best: Option<(FileOrder, &'f PageFile)> = None;
+        let mut best: Option<(FileOrder, &'f Arc<PageFile>)> = None;
         let mut obstacle = Obstacle::Constraint;
         for file in page.files(position) {
             match self.file_order(file) {

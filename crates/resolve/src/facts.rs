@@ -201,7 +201,7 @@ impl ProjectFacts {
     }
 
     /// Returns the files of the version at a position.
-    pub(crate) fn files(&self, position: usize) -> &[PageFile] {
+    pub(crate) fn files(&self, position: usize) -> &[Arc<PageFile>] {
         self.releases.files(position)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use pinfold_artifact::{ArtifactFilename, Origin, SafeUrl};
 use pinfold_packaging::{
@@ -28,10 +29,6 @@ pub enum Outcome {
 
 /// A fact that a resolution lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a question is made once per file that is asked for, never kept in number"
-)]
 pub enum Question {
     /// The metadata of a file.
     Metadata {
@@ -40,7 +37,7 @@ pub enum Question {
         /// The version.
         version: Version,
         /// The file.
-        file: PageFile,
+        file: Arc<PageFile>,
         /// Where the file comes from.
         origin: Origin,
     },
@@ -124,7 +121,7 @@ pub struct Chosen {
     /// The version.
     pub version: Version,
     /// The file.
-    pub file: PageFile,
+    pub file: Arc<PageFile>,
     /// Where the file comes from.
     pub origin: Origin,
     /// The projects that it needs on this target, those of its wanted extras included, excluded ones left out.
@@ -137,7 +134,7 @@ pub struct Chosen {
 
 impl Chosen {
     /// Returns true if the file is an sdist, which must be built.
-    pub const fn is_sdist(&self) -> bool {
+    pub fn is_sdist(&self) -> bool {
         matches!(self.file.distribution, DistributionFilename::Sdist(_))
     }
 }

@@ -223,7 +223,7 @@ fn refuses_resolutions_that_contradict_themselves() {
     check(&[], "no target was resolved");
     let linux = || target("linux-x86_64 3.10");
     check(&[resolution(linux(), &[]), resolution(linux(), &[])], "linux-x86_64 python 3.10 was resolved twice");
-    let with = |packages: &[(PackageName, Resolved)]| Resolution {
+    let with = |packages: &[(PackageName, Arc<Resolved>)]| Resolution {
         target: linux(),
         packages: packages.iter().cloned().collect(),
     };
@@ -255,7 +255,7 @@ fn the_order_of_the_resolutions_does_not_matter() {
 #[test]
 fn a_direct_url_becomes_an_archive() {
     let (name, mut direct) = resolved("a-1-py3-none-any.whl", &[], &["base"]);
-    direct.index = None;
+    Arc::make_mut(&mut direct).index = None;
     let all = [Resolution { target: target("linux-x86_64 3.10"), packages: [(name, direct)].into() }];
     let lock = merge(&all, settings()).unwrap();
     assert_eq!(lock.packages[0].archive.as_ref().map(|archive| &archive.file), Some(&file("a-1-py3-none-any.whl")));

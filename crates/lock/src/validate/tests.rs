@@ -1,5 +1,7 @@
 //! Locks that contradict themselves are not used.
 
+use std::sync::Arc;
+
 use crate::fixture::{INDEX, resolution, resolved, settings, target};
 use crate::{DirectorySource, Lock, Resolution, TreeSource, VcsSource, merge};
 
@@ -106,7 +108,7 @@ fn without_our_table_the_url_itself_is_the_origin() {
 #[test]
 fn a_direct_url_is_its_own_origin() {
     let (name, mut direct) = resolved("a-1-py3-none-any.whl", &[], &["base"]);
-    direct.index = None;
+    Arc::make_mut(&mut direct).index = None;
     let all = [Resolution { target: target("linux-x86_64 3.10"), packages: [(name, direct)].into() }];
     let mut lock = merge(&all, settings()).unwrap();
     assert_eq!(lock.validate(), Ok(()));

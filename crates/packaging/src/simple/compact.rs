@@ -16,6 +16,7 @@
 //! checked is a defect of this program, and it stops.
 
 use std::borrow::{Borrow, Cow};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
@@ -49,7 +50,7 @@ pub(super) struct Compact {
     versions_start: usize,
     files_start: usize,
     versions: Box<[OnceLock<Version>]>,
-    files: Box<[OnceLock<Box<[PageFile]>>]>,
+    files: Sparse<Box<[Arc<PageFile>]>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,7 +142,7 @@ impl Compact {
             versions_start,
             files_start,
             versions: (0..count).map(|_| OnceLock::new()).collect(),
-            files: (0..count).map(|_| OnceLock::new()).collect(),
+            files: Sparse::new(count),
             bytes: bytes.clone(),
         };
         compact.check_outline()?;
@@ -178,12 +179,12 @@ impl Compact {
         })
     }
 
-    pub(super) fn files(&self, position: usize) -> &[PageFile] {
-        self.files[position].get_or_init(|| {
+    pub(super) fn files(&self, position: usize) -> &[Arc<PageFile>] {
+        self.files.at(position).get_or_init(|| {
             let start = if position == 0 { 0 } else { self.ends(position - 1).1 };
             let bytes = &self.bytes[self.within(self.files_start, start, self.ends(position).1)];
             let files: Option<Vec<File<'_>>> = postcard::from_bytes(bytes).ok();
-            let read = files.and_then(|files| files.into_iter().map(|file| self.file(file)).collect());
+            let read = files.and_then(|files| files.into_iter().map(|file| self.file(file).map(Arc::new)).collect());
             read.expect("the bytes are those that were written, and files were")
         })
     }
@@ -205,7 +206,7 @@ impl Compact {
     fn base(&self, number: usize) -> Option<&Arc<SafeUrl>> {
         let (text, base) = self.bases.get(number)?;
         if base.get().is_none() {
-            let _ = base.set(Arc::new(text.parse().ok()?));
+            let _ = base.set(shared_base(text)?);
         }
         base.get()
     }
@@ -254,6 +255,40 @@ impl Compact {
                 Some(sha256) => CoreMetadata::Present(sha256.map(Sha256::from_bytes)),
             },
         })
+    }
+}
+
+/// Reads the URL that files of a page share. Most pages of an index name one host: it is read once.
+fn shared_base(text: &str) -> Option<Arc<SafeUrl>> {
+    thread_local! {
+        static LAST: RefCell<Option<Arc<SafeUrl>>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some(same) if same.as_str() == text => Some(Arc::clone(same)),
+        _ => {
+            *last = Some(Arc::new(text.parse().ok()?));
+            last.clone()
+        }
+    })
+}
+
+/// Places for many things of which few are looked at: made sixteen at once, when one of them is.
+#[derive(Debug, Clone)]
+struct Sparse<T>(Box<[OnceLock<Together<T>>]>);
+
+type Together<T> = Box<[OnceLock<T>; SIXTEEN]>;
+
+const SIXTEEN: usize = 16;
+
+impl<T> Sparse<T> {
+    fn new(count: usize) -> Self {
+        Self((0..count.div_ceil(SIXTEEN)).map(|_| OnceLock::new()).collect())
+    }
+
+    /// Returns the place at a position, which must be below the count.
+    fn at(&self, position: usize) -> &OnceLock<T> {
+        let together = self.0[position / SIXTEEN].get_or_init(|| Box::new([const { OnceLock::new() }; SIXTEEN]));
+        &together[position % SIXTEEN]
     }
 }
 

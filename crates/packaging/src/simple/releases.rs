@@ -5,6 +5,7 @@
 //! the two forms holds a page makes no difference to whoever looks at it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use pinfold_artifact::SafeUrl;
@@ -35,7 +36,7 @@ enum Content {
     /// Read when it is looked at.
     Compact(Compact),
     /// Files sorted by version; each version with the end of its files.
-    Read { files: Vec<PageFile>, versions: Vec<(Version, usize)> },
+    Read { files: Vec<Arc<PageFile>>, versions: Vec<(Version, usize)> },
 }
 
 impl From<SimplePage> for Releases {
@@ -51,6 +52,7 @@ impl From<SimplePage> for Releases {
                 _ => versions.push((version.clone(), position + 1)),
             }
         }
+        let files = files.into_iter().map(Arc::new).collect();
         Self { about: About { status, last_serial, skipped }, content: Content::Read { files, versions } }
     }
 }
@@ -93,7 +95,7 @@ impl Releases {
     }
 
     /// Returns the files of the version at a position, which must be below [`Releases::len`].
-    pub fn files(&self, position: usize) -> &[PageFile] {
+    pub fn files(&self, position: usize) -> &[Arc<PageFile>] {
         match &self.content {
             Content::Compact(compact) => compact.files(position),
             Content::Read { files, versions } => {
@@ -105,7 +107,7 @@ impl Releases {
 
     /// Returns every file, by version.
     pub fn all_files(&self) -> impl Iterator<Item = &PageFile> {
-        (0..self.len()).flat_map(|position| self.files(position))
+        (0..self.len()).flat_map(|position| self.files(position)).map(|file| &**file)
     }
 
     /// Returns how many versions come before the first for which the predicate fails; it must hold for a prefix.

@@ -1,14 +1,15 @@
 //! The popular names, laid out to be compared with a few new ones quickly: no index over all their misspellings, only marks
 //! (length, letters, a digest of what the eye sees) that rule out almost every one before its letters are looked at.
 
-use std::collections::{BTreeSet, HashSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use pinfold_packaging::PackageName;
 
 use super::distance::within;
 use super::{Likeness, Lookalike};
 
-/// The most downloaded projects, the most downloaded first. Where it is from stands in `data/popular-names.md`.
+/// The most downloaded projects: name, space, rank; sorted by name. Where it is from stands in `data/popular-names.md`.
 const NAMES: &str = include_str!("../../data/popular-names.txt");
 
 /// The most downloaded projects.
@@ -32,42 +33,46 @@ struct Marks {
 
 /// Takes the popular names out of some names.
 pub(super) fn leave_unpopular(names: &mut BTreeSet<&PackageName>) {
-    if names.is_empty() {
-        return;
-    }
-    let popular: HashSet<&str> = {
-        let wanted: HashSet<&str> = names.iter().map(|name| name.as_str()).collect();
-        // Most of the popular names are told from all of the wanted ones by their ends and lengths.
-        let mut lengths = [[0_u64; 256]; 2];
-        for name in &wanted {
-            let [first, last] = ends(name);
-            lengths[0][first] |= length_bit(name);
-            lengths[1][last] |= length_bit(name);
+    names.retain(|name| rank(name.as_str()).is_none());
+}
+
+/// Returns a popular name's place among the most downloaded, from 1: found by bisection, so that the others are not read.
+fn rank(name: &str) -> Option<usize> {
+    let bytes = NAMES.as_bytes();
+    let is_end = |byte: &u8| *byte == b'\n';
+    // Both are where a line begins; the name is in a line between them, if there is one.
+    let (mut low, mut high) = (0, bytes.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let start = bytes[low..middle].iter().rposition(is_end).map_or(low, |before| low + before + 1);
+        let end = bytes[middle..high].iter().position(is_end).map_or(high, |after| middle + after);
+        let (own, rank) = NAMES.get(start..end).and_then(entry)?;
+        match own.cmp(name) {
+            Ordering::Less => low = end + 1,
+            Ordering::Equal => return Some(rank),
+            Ordering::Greater => high = start,
         }
-        let may_be = |name: &&str| {
-            let [first, last] = ends(name);
-            lengths[0][first] & lengths[1][last] & length_bit(name) != 0
-        };
-        NAMES.split('\n').filter(may_be).filter(|name| wanted.contains(name)).collect()
-    };
-    names.retain(|name| !popular.contains(name.as_str()));
+    }
+    None
 }
 
-/// Returns the first and the last byte of a name.
-fn ends(name: &str) -> [usize; 2] {
-    let bytes = name.as_bytes();
-    [bytes.first(), bytes.last()].map(|byte| byte.map_or(0, |byte| usize::from(*byte)))
+/// Reads one line.
+fn entry(line: &'static str) -> Option<(&'static str, usize)> {
+    let (name, rank) = line.split_once(' ')?;
+    Some((name, rank.parse().ok()?))
 }
 
-/// Returns the bit that stands for the length of a name.
-fn length_bit(name: &str) -> u64 {
-    1 << (name.len() % 64)
+/// Returns the names, most downloaded first.
+pub(super) fn by_rank() -> Vec<&'static str> {
+    let mut names: Vec<(&str, usize)> = NAMES.lines().filter_map(entry).collect();
+    names.sort_by_key(|(_, rank)| *rank);
+    names.into_iter().map(|(name, _)| name).collect()
 }
 
 impl PopularNames {
     /// Reads the names that pinfold comes with.
     pub fn load() -> Self {
-        let marked = NAMES.lines().map(|name| {
+        let marked = by_rank().into_iter().map(|name| {
             let (letters, seen, words) = marks(name);
             (letters, Marks { name, seen, words })
         });
@@ -220,8 +225,30 @@ const fn mixed(digest: u64, byte: u8) -> u64 {
 
 const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// Returns the names, most downloaded first.
 #[cfg(test)]
-pub(super) fn tests_names() -> impl Iterator<Item = &'static str> {
-    NAMES.lines()
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_popular_name_is_found_and_no_other() {
+        let names = by_rank();
+        assert_eq!(names.len(), NAMES.lines().count());
+        for (position, name) in names.iter().enumerate() {
+            assert_eq!(rank(name), Some(position + 1), "{name}");
+        }
+        // Before the first, after the last, beginnings, and what stands in a line besides the name.
+        for name in ["", "0", "zzzzzzzzzz", "reques", "requestss", "requests 1", "1", "numpy\n"] {
+            assert_eq!(rank(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_names_are_sorted_and_their_ranks_are_without_gap() {
+        let names: Vec<&str> = NAMES.lines().map(|line| entry(line).unwrap().0).collect();
+        assert!(names.is_sorted_by(|a, b| a < b));
+        let mut ranks: Vec<usize> = NAMES.lines().map(|line| entry(line).unwrap().1).collect();
+        ranks.sort_unstable();
+        assert!(ranks.into_iter().eq(1..=names.len()));
+        assert_eq!(by_rank()[..3], ["boto3", "packaging", "urllib3"]);
+    }
 }

@@ -138,7 +138,7 @@ pub(super) struct Sdist<'a> {
     /// The version.
     pub(super) version: &'a Version,
     /// The file.
-    pub(super) file: &'a PageFile,
+    pub(super) file: &'a Arc<PageFile>,
     /// Who may serve it.
     pub(super) origin: &'a Origin,
 }
@@ -676,7 +676,7 @@ impl Desk {
                 let causes = failure.details.iter().filter(|(key, _)| *key == "cause").map(|(_, cause)| cause.as_str());
                 let reason = std::iter::once(failure.headline.as_str()).chain(causes).collect::<Vec<_>>().join(": ");
                 self.facts.add_unreadable(FileKey::of(&file), &reason);
-                self.unreadable.insert(file.filename, reason);
+                self.unreadable.insert(file.filename.clone(), reason);
             }
             (question, Err(failure)) => {
                 self.failures.insert(Key::of(&question), failure);

@@ -4,7 +4,7 @@
 //! its index and to no other, whatever that index answers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pinfold_artifact::{FileHost, Origin, SafeUrl};
 use pinfold_lock::{Lock, LockedIndex};
@@ -29,7 +29,12 @@ pub(super) struct Index {
     pub(super) upload_time: UploadTime,
     /// Whether the hosts are the manifest's word. Those that an earlier lock remembers narrow, and are not written again.
     has_given_hosts: bool,
+    /// What the page that came last names, and the origin of its files: most pages of an index name one host.
+    last_origin: Arc<Mutex<Option<KnownOrigin>>>,
 }
+
+/// The hosts that a page names, and the origin of its files.
+type KnownOrigin = (BTreeSet<SafeUrl>, Origin);
 
 /// The indexes of one lock.
 #[derive(Debug, Clone)]
@@ -61,6 +66,7 @@ impl Indexes {
                 insecure: entry.insecure,
                 upload_time: entry.upload_time,
                 has_given_hosts: !entry.file_hosts.is_empty(),
+                last_origin: Arc::default(),
             });
         }
         let routes = Routes::new(&entries).map_err(|e| {
@@ -163,9 +169,15 @@ impl Index {
             return self.origin();
         }
         let hosts = page.hosts();
+        let mut last = self.last_origin.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, origin)) = last.as_ref().filter(|(same, _)| *same == hosts) {
+            return origin.clone();
+        }
         let named = hosts.iter().filter(|url| url.scheme() == "https" || url.scheme() == self.url.scheme());
         let named: BTreeSet<FileHost> = named.filter_map(SafeUrl::file_host).collect();
-        Origin::new(&self.url, named)
+        let origin = Origin::new(&self.url, named);
+        *last = Some((hosts, origin.clone()));
+        origin
     }
 }
 

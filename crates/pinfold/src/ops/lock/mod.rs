@@ -213,9 +213,8 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     if let Some(recording) = opened.recorded() {
         pinner.know(recording.computed(opened.source.indexes())?);
     }
-    let pin = || solutions.iter().map(|solution| pinner.resolution(solution)).collect::<Result<Vec<_>, _>>();
     let known = desk.metadata();
-    let (resolutions, asked) = beside(pin, || asked::asked(&inputs, &solutions, known));
+    let (resolutions, asked) = beside(|| pinner.resolutions(&solutions), || asked::asked(&inputs, &solutions, known));
     let resolutions = resolutions?;
     check_hashes(&inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
@@ -229,9 +228,8 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         recording::of(&desk, &sdists, &inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
     }
     let told = opened.source.indexes().first_seen().and_then(|seen| seen.told(&pinner.seen)).into_iter().collect();
-    // Names are compared while the disk is waited for.
-    let (text, lookalikes) = beside(|| written(request, before, &lock), || new_lookalikes(former, &lock));
-    let text = text?;
+    let text = written(request, before, &lock)?;
+    let lookalikes = new_lookalikes(former, &lock);
     let targets: Vec<_> = solutions.iter().map(|s| (s.target.to_string(), s.packages.len())).collect();
     let warnings = [decided, told, inputs.warnings(), directs.warnings(), warnings(&solutions)].concat();
     if before == Some(&text) && cutoff.is_some_and(|cutoff| desk.is_frozen(cutoff)) {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, FileHost, Limits, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
 use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
-use pinfold_packaging::PageFile;
+use pinfold_packaging::{PackageName, PageFile};
 use pinfold_resolve::{Chosen, RootReason, Solution};
 
 use super::direct::Directs;
@@ -26,7 +26,7 @@ pub(super) struct Pinner<'a> {
     before: BTreeMap<ArtifactFilename, (Sha256, Option<SafeUrl>)>,
     computed: BTreeMap<SafeUrl, (u64, Sha256)>,
     /// What was pinned, by the file's name.
-    pinned: BTreeMap<ArtifactFilename, ((PageFile, Origin), LockedFile)>,
+    pinned: BTreeMap<ArtifactFilename, ((Arc<PageFile>, Origin), LockedFile)>,
     /// Per index, the hosts of its locked files.
     pub(super) hosts: BTreeMap<SafeUrl, BTreeSet<FileHost>>,
     /// Files whose digest is not the index's word.
@@ -65,16 +65,27 @@ impl<'a> Pinner<'a> {
         self.before.retain(|filename, _| !filenames.contains(filename));
     }
 
-    /// Pins everything that one target gets.
+    /// Pins everything that each target gets.
     ///
     /// # Errors
     /// Exit 3 for a replaced file or a foreign host, exit 4 if a file whose digest must be computed cannot be read.
-    pub(super) fn resolution(&mut self, solution: &Solution) -> Result<Resolution, Failure> {
-        let mut packages = BTreeMap::new();
-        for (name, chosen) in &solution.packages {
-            packages.insert(name.clone(), self.resolved(chosen)?);
+    pub(super) fn resolutions(&mut self, solutions: &[Solution]) -> Result<Vec<Resolution>, Failure> {
+        // Most projects are the same on most targets.
+        let mut known: BTreeMap<&PackageName, (&Chosen, Arc<Resolved>)> = BTreeMap::new();
+        let mut resolutions = Vec::with_capacity(solutions.len());
+        for solution in solutions {
+            let mut packages = BTreeMap::new();
+            for (name, chosen) in &solution.packages {
+                let resolved = match known.get(name) {
+                    Some((same, resolved)) if *same == chosen => Arc::clone(resolved),
+                    _ => Arc::new(self.resolved(chosen)?),
+                };
+                known.insert(name, (chosen, Arc::clone(&resolved)));
+                packages.insert(name.clone(), resolved);
+            }
+            resolutions.push(Resolution { target: solution.target.clone(), packages });
         }
-        Ok(Resolution { target: solution.target.clone(), packages })
+        Ok(resolutions)
     }
 
     fn resolved(&mut self, chosen: &Chosen) -> Result<Resolved, Failure> {
@@ -99,8 +110,8 @@ impl<'a> Pinner<'a> {
     /// Pins one file.
     ///
     /// # Errors
-    /// As [`Pinner::resolution`].
-    pub(super) fn file(&mut self, file: &PageFile, origin: &Origin) -> Result<LockedFile, Failure> {
+    /// As [`Pinner::resolutions`].
+    pub(super) fn file(&mut self, file: &Arc<PageFile>, origin: &Origin) -> Result<LockedFile, Failure> {
         if let Some(direct) = self.directs.of(file) {
             return Ok(direct.locked.clone());
         }
@@ -131,7 +142,7 @@ impl<'a> Pinner<'a> {
         self.seen.extend(seen.map(|seen| (file.filename.clone(), seen)));
         let upload_time = file.upload_time.filter(|_| seen.is_none());
         let pinned = LockedFile { filename: file.filename.clone(), url, size_bytes, sha256, upload_time };
-        self.pinned.insert(file.filename.clone(), ((file.clone(), origin.clone()), pinned.clone()));
+        self.pinned.insert(file.filename.clone(), ((Arc::clone(file), origin.clone()), pinned.clone()));
         Ok(pinned)
     }
 

@@ -5,6 +5,8 @@
 //! What is locked is built all the same, because the lock has the digest of what the build gives; the promise is held against
 //! it there. The sdist is fetched into the store, so nothing of it is read before its digest matched.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use pinfold_artifact::{Artifact, Origin, Sha256};
 use pinfold_fetch::Fetcher;
@@ -61,7 +63,12 @@ pub(super) fn remembered(
 ///
 /// # Errors
 /// Exit 4 if it cannot be had, exit 3 if its bytes are not those of its page or the archive is hostile.
-pub(super) fn fetched(world: &World, fetcher: &Fetcher, file: &PageFile, origin: &Origin) -> Result<Promise, Failure> {
+pub(super) fn fetched(
+    world: &World,
+    fetcher: &Fetcher,
+    file: &Arc<PageFile>,
+    origin: &Origin,
+) -> Result<Promise, Failure> {
     if let Some(promise) = remembered(fetcher, file, origin, Reach::Disk)? {
         return Ok(promise);
     }
@@ -95,7 +102,7 @@ pub(super) fn stored(
     fetcher: &Fetcher,
     store: &Store,
     pinner: &mut Pinner<'_>,
-    file: &PageFile,
+    file: &Arc<PageFile>,
     origin: &Origin,
 ) -> Result<Stored, Failure> {
     let file = pinner.file(file, origin)?;

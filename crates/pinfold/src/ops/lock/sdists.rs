@@ -15,11 +15,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
-use pinfold_artifact::{ArchivePath, ArtifactFilename, Sha256};
+use pinfold_artifact::{ArchivePath, ArtifactFilename, SafeUrl, Sha256};
 use pinfold_build::Expected;
 use pinfold_fetch::Fetcher;
-use pinfold_lock::{Accepted, BuildRecipe};
-use pinfold_packaging::{BuildPolicy, Metadata, Requirement, Strategy, Target, Version};
+use pinfold_lock::{Accepted, BuildRecipe, BuildTool};
+use pinfold_packaging::{BuildPolicy, Metadata, PackageName, Requirement, Strategy, Target, Version};
 use pinfold_resolve::{Problem, Solution};
 use pinfold_store::Stored;
 
@@ -54,6 +54,9 @@ pub(super) struct Sdists<'a> {
     /// What the build of each sdist said.
     known: BTreeMap<ArtifactFilename, RecordedSdist>,
 }
+
+/// What decides which tools a build gets: the index of its sdist, what it requires, and which versions are kept.
+type Wants<'a> = (&'a SafeUrl, Vec<Requirement>, BTreeMap<PackageName, Vec<Version>>);
 
 impl<'a> Sdists<'a> {
     /// Prepares to build. Nothing is run before an sdist's metadata is asked for.
@@ -116,6 +119,8 @@ impl<'a> Sdists<'a> {
         self.build_chosen(solutions, &desk.shared_source())?;
         let mut recipes: Vec<BuildRecipe> = Vec::new();
         for solution in solutions {
+            // Most builds of a target want the same.
+            let mut known_tools: Vec<(Wants<'_>, Vec<BuildTool>)> = Vec::new();
             for (name, chosen) in solution.packages.iter().filter(|(_, chosen)| chosen.is_sdist()) {
                 let file = pinner.file(&chosen.file, &chosen.origin)?;
                 let Some(known) = self.known.get(&chosen.file.filename).cloned() else {
@@ -126,8 +131,15 @@ impl<'a> Sdists<'a> {
                 let requires = parsed(&known.requires, &file.filename)?;
                 let what = format!("the build of {name} {}", chosen.version);
                 let kept = self.kept_tools.of(name, &solution.target);
-                let asker = Asker { what, index: Some(chosen.origin.index()), kept };
-                let requires = tools(&self.common, desk, (&asker, &requires), &solution.target, pinner)?;
+                let wants = (chosen.origin.index(), requires, kept.clone());
+                let requires = match known_tools.iter().find(|(same, _)| *same == wants) {
+                    Some((_, tools)) => tools.clone(),
+                    None => {
+                        let asker = Asker { what, index: Some(chosen.origin.index()), kept };
+                        tools(&self.common, desk, (&asker, &wants.1), &solution.target, pinner)?
+                    }
+                };
+                known_tools.push((wants, requires.clone()));
                 let recipe = BuildRecipe {
                     name: name.clone(),
                     version: chosen.version.clone(),

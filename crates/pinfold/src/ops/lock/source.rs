@@ -216,7 +216,7 @@ impl Source {
         &self,
         name: &PackageName,
         version: &Version,
-        file: &PageFile,
+        file: &Arc<PageFile>,
         origin: &Origin,
     ) -> Result<Answer, Failure> {
         if let Self::Replay { recording, .. } = self {

@@ -69,7 +69,7 @@ pub(super) enum SourcePlace {
     /// On an index.
     Index {
         /// The file.
-        file: Box<PageFile>,
+        file: Arc<PageFile>,
         /// Who may serve it.
         origin: Origin,
     },
@@ -84,9 +84,9 @@ pub(super) enum SourcePlace {
 
 impl Sources {
     /// Returns the sources that an index has.
-    pub(super) fn on_index(name: &PackageName, version: &Version, file: &PageFile, origin: &Origin) -> Self {
+    pub(super) fn on_index(name: &PackageName, version: &Version, file: &Arc<PageFile>, origin: &Origin) -> Self {
         let expected = Expected { name: name.clone(), version: Some(version.clone()), metadata: None };
-        Self { place: SourcePlace::Index { file: Box::new(file.clone()), origin: origin.clone() }, expected }
+        Self { place: SourcePlace::Index { file: Arc::clone(file), origin: origin.clone() }, expected }
     }
 }
 
@@ -105,7 +105,7 @@ impl SourcePlace {
         }
     }
 
-    const fn index(&self) -> Option<&SafeUrl> {
+    fn index(&self) -> Option<&SafeUrl> {
         match self {
             Self::Index { origin, .. } => Some(origin.index()),
             Self::Stored { .. } => None,
