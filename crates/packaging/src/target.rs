@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use version_ranges::Ranges;
 
 use crate::system::canonical_number;
 use crate::version::shown;
@@ -95,11 +96,14 @@ impl PythonMinor {
 
     /// Returns every minor version, from [`Self::OLDEST`] to [`Self::NEWEST`], of which the specifiers allow a release.
     pub fn all_in(requires_python: &Specifiers) -> Vec<Self> {
+        let ranges = requires_python.ranges();
         let release = |python: Self, patch| Version::from_release([3, python.minor.into(), patch]);
-        (Self::OLDEST.minor..=Self::NEWEST.minor)
-            .map(|minor| Self { major: 3, minor })
-            .filter(|&python| (0..=Self::LARGEST_PATCH).any(|patch| requires_python.contains(&release(python, patch))))
-            .collect()
+        // Most minor versions are wholly outside, which need not be found out release by release.
+        let is_near = |python: &Self| !ranges.is_disjoint(&Ranges::between(python.first(), python.end()));
+        let allows_one =
+            |python: &Self| (0..=Self::LARGEST_PATCH).any(|patch| requires_python.contains(&release(*python, patch)));
+        let all = (Self::OLDEST.minor..=Self::NEWEST.minor).map(|minor| Self { major: 3, minor });
+        all.filter(is_near).filter(allows_one).collect()
     }
 
     /// Returns its first final release, `X.Y.0`.
@@ -123,12 +127,12 @@ impl Target {
     pub fn all_in(system: System, python: PythonMinor, requires_python: &Specifiers) -> Vec<Self> {
         let whole = Self::new(system, python);
         let release = |patch| Version::from_release([python.major.into(), python.minor.into(), patch]);
-        let allows = |patch: &u64| requires_python.contains(&release(*patch));
-        let patches: Vec<u64> = (0..=PythonMinor::LARGEST_PATCH).collect();
-        let runs = patches.chunk_by(|one, next| allows(one) == allows(next));
-        let part = |run: &[u64]| {
-            let (first, last) = (run.first()?, run.last()?);
-            allows(first).then(|| Self {
+        let allows = |patch: u64| (patch, requires_python.contains(&release(patch)));
+        let patches: Vec<(u64, bool)> = (0..=PythonMinor::LARGEST_PATCH).map(allows).collect();
+        let runs = patches.chunk_by(|(_, one), (_, next)| one == next);
+        let part = |run: &[(u64, bool)]| {
+            let ((first, is_allowed), (last, _)) = (run.first()?, run.last()?);
+            is_allowed.then(|| Self {
                 at_least: if *first == 0 { whole.at_least.clone() } else { release(*first) },
                 below: if *last == PythonMinor::LARGEST_PATCH { whole.below.clone() } else { release(last + 1) },
                 ..whole.clone()

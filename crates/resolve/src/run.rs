@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::LazyLock;
 
 use pinfold_artifact::Limits;
 use pinfold_packaging::{ExtraName, PackageName, Prerelease, Version};
@@ -596,7 +597,8 @@ pub(crate) fn root_version() -> Version {
 ///
 /// [`crate::ProjectFacts`] drops the real version of that number, should anybody publish it.
 pub(crate) fn absent() -> Version {
-    Version::from_release([u64::MAX; 4])
+    static ABSENT: LazyLock<Version> = LazyLock::new(|| Version::from_release([u64::MAX; 4]));
+    ABSENT.clone()
 }
 
 /// Conflicts from which on they count for the order of decisions.

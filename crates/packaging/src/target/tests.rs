@@ -38,6 +38,35 @@ fn a_range_of_versions_is_a_list_of_minors() {
 }
 
 #[test]
+fn minors_are_those_of_which_a_release_is_allowed() {
+    let texts = [
+        ">3.10.98",
+        ">3.10.99",
+        "<3.10.0",
+        "<=3.10",
+        "===3.10.1",
+        "!=3.10.*,>=3.9",
+        ">=3.10.4rc1,<3.10.4",
+        "~=3.11.3",
+        ">3.9.0,<3.11.dev1",
+        "==3.12.0rc1",
+        ">=3.8,!=3.9.*,!=3.11.5",
+        "",
+    ];
+    for text in texts {
+        let specifiers: Specifiers = text.parse().unwrap();
+        let allows = |minor: u8| {
+            let release = |patch| Version::from_release([3, u64::from(minor), patch]);
+            (0..=PythonMinor::LARGEST_PATCH).any(|patch| specifiers.contains(&release(patch)))
+        };
+        let all = PythonMinor::OLDEST.minor()..=PythonMinor::NEWEST.minor();
+        let expected: Vec<u8> = all.filter(|minor| allows(*minor)).collect();
+        let found: Vec<u8> = PythonMinor::all_in(&specifiers).into_iter().map(PythonMinor::minor).collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+}
+
+#[test]
 fn a_cut_divides_a_target_in_two() {
     let target = Target::new("linux-x86_64".parse().unwrap(), "3.10".parse().unwrap());
     assert_eq!(target.to_string(), "linux-x86_64 python 3.10");

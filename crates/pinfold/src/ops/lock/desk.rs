@@ -321,8 +321,10 @@ impl Desk {
         let source = &self.source;
         let answer = |asked: &[T]| -> Vec<_> {
             let answered = |question: Question| Some((source.answer_packed(&question).transpose()?, question));
-            let answers = asked.iter().filter_map(&question).filter_map(answered);
-            answers.map(|(answer, question)| (question, answer)).collect()
+            let mut answers = Vec::with_capacity(asked.len());
+            let found = asked.iter().filter_map(&question).filter_map(answered);
+            answers.extend(found.map(|(answer, question)| (question, answer)));
+            answers
         };
         let (half, rest) = asked.split_at(asked.len() / 2);
         let (mut answers, others) = super::beside(|| answer(half), || answer(rest));
