@@ -58,6 +58,34 @@ fn as_many_as_asked_for_are_kept() {
     }
 }
 
+/// The numbers that `pinfold history` lists.
+fn listed(project: &Project) -> Vec<String> {
+    let history = project.pinfold("history").run().expect_code(0);
+    history.stdout.lines().filter_map(|line| line[1..].split_whitespace().next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn an_environment_that_is_up_to_date_lets_former_generations_go_when_told() {
+    let project = at("1.0");
+    for version in ["2.0", "3.0"] {
+        lock_another(&project, version);
+        project.sync().expect_code(0);
+    }
+    let before = project.home.snapshot(".venv");
+    let sync = |more: &[&str]| project.pinfold("sync").args(more).run().expect_code(0);
+    // Nobody who says nothing loses a way back, and neither does who only asks what would change.
+    sync(&[]);
+    sync(&["--keep", "0", "--dry-run"]);
+    sync(&["--keep", "2"]);
+    assert_eq!(listed(&project), ["3", "2", "1"]);
+    sync(&["--keep", "1"]).expect_stderr("1 former generation is no longer kept");
+    assert_eq!(listed(&project), ["3", "2"]);
+    sync(&["--keep", "0"]);
+    assert_eq!(listed(&project), ["3"]);
+    assert_eq!(project.home.snapshot(".venv"), before);
+    project.pinfold("verify").run().expect_code(0);
+}
+
 #[test]
 fn a_damaged_generation_is_refused_and_the_environment_stays() {
     let project = at("1.0");

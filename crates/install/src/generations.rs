@@ -170,13 +170,25 @@ pub(crate) fn next_number(guard: &EnvironmentGuard) -> Result<u64, InstallError>
     Ok(current.max(former).max(recorded) + 1)
 }
 
-/// Takes the oldest former generations out of the history until `keep` are left. The newest of them becomes the spare, if it
-/// may be of use; the others are removed, and so is the former spare.
-pub(crate) fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<(), InstallError> {
+/// Returns how many former generations there are, damaged ones among them.
+///
+/// # Errors
+/// [`InstallError::Io`] if they cannot be listed.
+pub fn former_count(environment: &Environment) -> Result<usize, InstallError> {
+    Ok(former(&Anchor::to_read(environment.state())?, environment)?.len())
+}
+
+/// Takes the oldest former generations out of the history until `keep` are left, and returns how many went. The newest of them
+/// becomes the spare, if it may be of use; the others are removed, and so is the former spare.
+///
+/// # Errors
+/// [`InstallError::Io`]; those that went before are gone.
+pub fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<usize, InstallError> {
     let environment = guard.environment();
     let mut surplus = former(guard.anchor(), environment)?;
     surplus.truncate(surplus.len().saturating_sub(keep));
-    let Some((newest, directory)) = surplus.pop() else { return Ok(()) };
+    let count = surplus.len();
+    let Some((newest, directory)) = surplus.pop() else { return Ok(0) };
     let discarded = environment.discarded();
     let discard = |directory: &Path, name: &str| {
         guard.anchor().make_directory(&discarded)?;
@@ -195,7 +207,7 @@ pub(crate) fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<(), Install
         discard(&directory, &newest.to_string())?;
     }
     remove_discarded(guard);
-    Ok(())
+    Ok(count)
 }
 
 /// Removes what was taken out of the history. What cannot be removed now is removed another time.

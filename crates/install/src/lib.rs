@@ -52,7 +52,7 @@ mod wheel_facts;
 pub use environment::{Adoption, Environment, EnvironmentGuard};
 pub use error::InstallError;
 pub use exchange::Placed;
-pub use generations::{Generation, Unreadable, history, rollback, unreadable};
+pub use generations::{Generation, Unreadable, former_count, history, prune, rollback, unreadable};
 pub use held::{HeldGeneration, held};
 pub use interpreter::{Interpreter, InterpreterError, KnownInterpreters, Libc, ProgramStamp, SchemePaths};
 pub use known::{KnownEnvironment, KnownEnvironments};

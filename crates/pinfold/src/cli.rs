@@ -256,9 +256,9 @@ pub struct Sync {
     /// Form of what changed, or would
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
-    /// Keeps so many former generations, to which `rollback` can go back
-    #[arg(long, value_name = "N", env = "PINFOLD_KEEP", default_value_t = 3)]
-    pub keep: usize,
+    /// Keeps so many former generations, to which `rollback` can go back; 3 unless said otherwise
+    #[arg(long, value_name = "N", env = "PINFOLD_KEEP")]
+    pub keep: Option<usize>,
     /// Makes an environment that may be moved: its scripts find the interpreter beside themselves. Stays so until `--relocatable=false`
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub relocatable: Option<bool>,

@@ -238,8 +238,11 @@ fn past_holds(environment: &Environment, report: &mut Report) -> Result<Ledger, 
 /// No line covers the last one of the ledger; but it is of what is in place, so the receipt says the same. It says something
 /// else if somebody changed either, or cut lines off. Where a killed process left something to do, its line may still come.
 fn past_ends_here(environment: &Environment, past: &Ledger, receipt: &Receipt, report: &mut Report) {
-    let Some(last) = past.entries.last().filter(|last| !last.is_of(receipt)) else { return };
     if exchange::is_unfinished(environment) {
+        return;
+    }
+    let Some(last) = past.entries.last() else { return past_is_there(environment, receipt, report) };
+    if last.is_of(receipt) {
         return;
     }
     let shown = |entry: &LedgerEntry| {
@@ -251,6 +254,16 @@ fn past_ends_here(environment: &Environment, past: &Ledger, receipt: &Receipt, r
     let (expected, found) = (format!("{} (receipt)", shown(&LedgerEntry::from(receipt))), shown(last));
     let path = ledger_path(environment);
     report.findings.push(Finding::new(FindingCode::ReceiptChanged, &path, expected, format!("{found} (ledger)")));
+}
+
+/// A ledger without a line is lost, unless nothing was ever in place before: the line of a first generation may have been on its
+/// way to the disk when the machine lost power, and says no more than the receipt.
+fn past_is_there(environment: &Environment, receipt: &Receipt, report: &mut Report) {
+    if receipt.generation > 1 {
+        let expected = format!("what was in place before generation {}", receipt.generation);
+        let found = "no line: the ledger is gone".to_owned();
+        report.findings.push(Finding::new(FindingCode::LedgerBroken, &ledger_path(environment), expected, found));
+    }
 }
 
 /// Returns the path of the ledger as seen from the environment.

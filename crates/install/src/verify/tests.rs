@@ -116,6 +116,27 @@ fn the_last_line_of_the_ledger_is_of_what_is_in_place() {
     assert_eq!((codes(), fs::read_to_string(&ledger).unwrap()), (vec![], whole));
 }
 
+/// A first generation has no past that could be lost.
+#[test]
+fn a_ledger_that_is_gone_is_found() {
+    let world = World::new();
+    let ledger = world.environment.state().join("ledger.jsonl");
+    world.install(&wheels()).unwrap();
+    fs::remove_file(&ledger).unwrap();
+    assert_eq!(shown(&world.verify(&wheels())), Vec::<String>::new());
+    world.install(&wheels()).unwrap();
+    assert_eq!(shown(&world.verify(&wheels())), Vec::<String>::new());
+    for nothing in ["", "\n", "{\"generation\":1"] {
+        fs::write(&ledger, nothing).unwrap();
+        assert_eq!(shown(&world.verify(&wheels())), ["ledger-broken ../.pinfold-.venv/ledger.jsonl"], "{nothing:?}");
+    }
+    fs::remove_file(&ledger).unwrap();
+    assert_eq!(shown(&world.verify(&wheels())), ["ledger-broken ../.pinfold-.venv/ledger.jsonl"]);
+    // A process that died between the exchange and its line left a note: the next one writes the line.
+    fs::write(world.environment.state().join("unfinished"), "").unwrap();
+    assert_eq!(shown(&world.verify(&wheels())), Vec::<String>::new());
+}
+
 #[test]
 fn nobody_may_write_to_the_outermost_directory_who_may_not_write_inside() {
     let found: Vec<(u32, usize)> = [0o755, 0o700, 0o775, 0o757]

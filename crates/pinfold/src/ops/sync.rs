@@ -10,7 +10,7 @@ use pinfold_artifact::Sha256;
 use pinfold_fetch::Connectivity;
 use pinfold_install::{
     Adoption, AsOf, Bytecode, Environment, Intent, Interpreter, LinkMode, LockAsOf, Older, Plan, Receipt, Relocation,
-    StageOptions, plan,
+    StageOptions, former_count, plan, prune,
 };
 use pinfold_lock::{Selection, Wanted, select};
 use pinfold_packaging::Specifiers;
@@ -42,8 +42,8 @@ pub struct SyncRequest<'a> {
     pub bytecode: Bytecode,
     /// Whether the environment may be moved, if that is said; else it stays as it is in this.
     pub relocation: Option<Relocation>,
-    /// How many former generations are kept.
-    pub keep: usize,
+    /// How many former generations are kept, if that is said.
+    pub keep: Option<usize>,
     /// What to do with an environment that another tool made.
     pub adoption: Adoption,
     /// How long to wait for the environment.
@@ -116,6 +116,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     if changes.is_empty() || request.extent == Extent::Plan {
         if request.extent == Extent::Apply {
             environment.settle()?;
+            forget_surplus(&environment, request, output)?;
             remember::remember_if_new(&environment, world, output);
         }
         return Ok(unchanged(changes, selection));
@@ -138,7 +139,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         bytecode: request.bytecode,
         compiled: Some(&compiled),
         installed_at: &now,
-        keep: request.keep,
+        keep: request.keep.unwrap_or(StageOptions::KEEP),
         progress: &|_| {},
     };
     let placed = trees::stage(&workshop, &guard, &intent, &options, accepts, "installing")?.exchange()?;
@@ -147,6 +148,19 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));
     remember::remember(&environment, world, output);
     Ok(Synced { receipt: Some(receipt), set_aside, ..unchanged(changes, selection) })
+}
+
+/// Lets go of former generations where nothing is to be installed: only if it was said how many are kept.
+fn forget_surplus(environment: &Environment, request: &SyncRequest<'_>, output: &Output) -> Result<(), Failure> {
+    let Some(keep) = request.keep else { return Ok(()) };
+    if former_count(environment)? <= keep {
+        return Ok(());
+    }
+    let guard = environments::lock(environment, request.patience, output)?;
+    let gone = prune(&guard, keep)?;
+    let (noun, verb) = if gone == 1 { ("generation", "is") } else { ("generations", "are") };
+    output.status(&format!("{gone} former {noun} {verb} no longer kept"));
+    Ok(())
 }
 
 /// Returns true if the interpreter of the environment serves again, and would say of itself what it said before.
