@@ -86,6 +86,21 @@ fn an_environment_that_is_up_to_date_lets_former_generations_go_when_told() {
     project.pinfold("verify").run().expect_code(0);
 }
 
+/// Whoever moved a broken environment away can go back, and no later generation takes the number of the one that is gone.
+#[test]
+fn a_number_that_was_given_is_not_given_again() {
+    let project = at("1.0");
+    lock_another(&project, "2.0");
+    project.sync().expect_code(0);
+    let home = project.home.project();
+    std::fs::rename(home.join(".venv"), home.join("broken")).unwrap();
+    project.pinfold("rollback").run().expect_code(0);
+    assert_eq!(listed(&project), ["1"]);
+    project.sync().expect_code(0).expect_stderr("generation 3");
+    assert_eq!(listed(&project), ["3", "1"]);
+    project.pinfold("verify").run().expect_code(0);
+}
+
 #[test]
 fn a_damaged_generation_is_refused_and_the_environment_stays() {
     let project = at("1.0");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::anchor::Anchor;
 use crate::disk::{Kind, Opened};
 use crate::exchange::{self, Method, Placed};
-use crate::ledger::{append, last_recorded};
+use crate::ledger::{append, highest_recorded};
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles, Relocation, spare};
 
 /// A generation of an environment, the current one or a former one.
@@ -161,12 +161,12 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotADirectory | ErrorKind::NotFound)
 }
 
-/// Returns the number of the next generation.
+/// Returns the number of the next generation: one that none ever had, also where the environment was taken away.
 pub(crate) fn next_number(guard: &EnvironmentGuard) -> Result<u64, InstallError> {
     let environment = guard.environment();
     let current = guard.receipt()?.map_or(0, |receipt| receipt.generation);
     let former = former(guard.anchor(), environment)?.last().map_or(0, |(number, _)| *number);
-    let recorded = last_recorded(environment)?.unwrap_or(0);
+    let recorded = highest_recorded(environment)?.unwrap_or(0);
     Ok(current.max(former).max(recorded) + 1)
 }
 
