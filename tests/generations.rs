@@ -93,6 +93,11 @@ fn a_number_that_was_given_is_not_given_again() {
     lock_another(&project, "2.0");
     project.sync().expect_code(0);
     let home = project.home.project();
+    std::fs::write(home.join(".venv/.pinfold/receipt.json"), "{").unwrap();
+    project
+        .sync()
+        .expect_code(2)
+        .expect_stderr("move the environment away and run `pinfold sync`, or `pinfold rollback`");
     std::fs::rename(home.join(".venv"), home.join("broken")).unwrap();
     project.pinfold("rollback").run().expect_code(0);
     assert_eq!(listed(&project), ["1"]);
