@@ -174,9 +174,9 @@ impl From<InstallError> for Failure {
             InstallError::NoGeneration { .. } => {
                 Self::of(Exit::No, &error).help("`pinfold history` lists what there is")
             }
-            InstallError::Receipt { .. } => {
-                Self::of(Exit::Input, &error).help("move the environment away and run `pinfold sync`, or `pinfold rollback` to go back to a former one")
-            }
+            InstallError::Receipt { .. } => Self::of(Exit::Input, &error).help(
+                "move the environment away and run `pinfold sync`, or `pinfold rollback` to go back to a former one",
+            ),
             InstallError::Io { .. } => Self::of(Exit::World, &error)
                 .help("the environment is as it was; mend the cause and run the same command again"),
             InstallError::MissingTree { .. } => Self::of(Exit::Bug, &error),
