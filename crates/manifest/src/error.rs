@@ -146,6 +146,15 @@ pub enum ManifestErrorKind {
         /// What to do about it.
         instead: String,
     },
+    /// An override asks for extras.
+    #[error("an override replaces the versions that others accept, so it cannot ask for extras; require them yourself")]
+    OverrideExtras,
+    /// An override holds where nobody can know.
+    #[error(
+        "an override cannot depend on the kernel's release or version: no target knows it, and where the override did not hold \
+         the lock would be wrong"
+    )]
+    OverrideUnknown,
     /// The application requires a project of its own name.
     #[error("`{name}` is the application's own name; an index would give another project of that name")]
     OwnName {

@@ -50,7 +50,9 @@ pub(crate) fn read_project(table: &Table<'_>, manifest: &mut Manifest) -> Result
             manifest.constraints.push(read_constraint(document, &text)?);
         }
     }
-    manifest.overrides.extend(table.requirements("overrides")?);
+    for text in table.texts("overrides")? {
+        manifest.overrides.push(read_override(document, &text)?);
+    }
     manifest.exclude.extend(table.set::<PackageName>("exclude")?);
     manifest.no_binary.extend(table.set::<PackageName>("no-binary")?);
     if let Some(cutoff) = read_cutoff(table)? {
@@ -126,6 +128,20 @@ fn read_constraint(document: Document<'_>, text: &Text<'_>) -> Result<Sourced<Re
         return Ok(constraint);
     }
     Err(document.error(text.range.clone(), ManifestErrorKind::ConstraintExtras))
+}
+
+fn read_override(document: Document<'_>, text: &Text<'_>) -> Result<Sourced<Requested>, ManifestError> {
+    let read = document.requirement(text)?;
+    let requirement = &read.value.requirement;
+    let refuse = |kind| Err(document.error(text.range.clone(), kind));
+    if !requirement.extras.is_empty() {
+        return refuse(ManifestErrorKind::OverrideExtras);
+    }
+    // A requirement that may not hold adds or narrows, which is safe; an override takes away.
+    if requirement.marker.asks_for_the_unknown() {
+        return refuse(ManifestErrorKind::OverrideUnknown);
+    }
+    Ok(read)
 }
 
 fn read_cutoff(table: &Table<'_>) -> Result<Option<Cutoff>, ManifestError> {

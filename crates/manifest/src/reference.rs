@@ -266,6 +266,11 @@ fn read_source(body: &str, directory: &str) -> Result<ReferenceSource, String> {
     }
     if body.contains("://") {
         let url: SafeUrl = body.parse().map_err(|error: UrlError| error.to_string())?;
+        if url.scheme() == "http" && !url.is_loopback() {
+            return Err(
+                "anybody on the way can change what plain http brings; use https (http is for this machine)".to_owned()
+            );
+        }
         if let Some(key) = url.secret_in_query() {
             return Err(format!("`{key}` in the URL's query looks like a credential, and a lock must not hold one"));
         }

@@ -92,6 +92,33 @@ impl Marker {
         !self.tree.evaluate_extras(&[])
     }
 
+    /// Returns true if it asks for the kernel's release or version, which no target knows.
+    pub fn asks_for_the_unknown(&self) -> bool {
+        fn is_unknown(key: &MarkerValueString) -> bool {
+            matches!(
+                key,
+                MarkerValueString::PlatformRelease
+                    | MarkerValueString::PlatformVersion
+                    | MarkerValueString::PlatformVersionDeprecated
+            )
+        }
+        fn asks(tree: &MarkerTree) -> bool {
+            match tree.kind() {
+                MarkerTreeKind::True | MarkerTreeKind::False => false,
+                MarkerTreeKind::Version(node) => node.edges().any(|(_, child)| asks(&child)),
+                MarkerTreeKind::String(node) => {
+                    is_unknown(node.key()) || node.children().any(|(_, child)| asks(&child))
+                }
+                MarkerTreeKind::In(node) => is_unknown(node.key()) || node.children().any(|(_, child)| asks(&child)),
+                MarkerTreeKind::Contains(node) => {
+                    is_unknown(node.key()) || node.children().any(|(_, child)| asks(&child))
+                }
+                MarkerTreeKind::Extra(node) => [true, false].iter().any(|wanted| asks(&node.edge(*wanted))),
+            }
+        }
+        asks(&self.tree)
+    }
+
     /// Returns the marker that holds where both hold.
     ///
     /// # Errors

@@ -98,6 +98,28 @@ file_hosts = []"#,
 }
 
 #[test]
+fn overrides_that_do_not_only_replace_versions() {
+    check(
+        r#"[project]
+overrides = ["a[x]==1.0"]"#,
+        "an override replaces the versions that others accept, so it cannot ask for extras; require them yourself
+ --> pinfold.toml:2:14
+  |
+2 | overrides = [\"a[x]==1.0\"]
+  |              ^^^^^^^^^^^",
+    );
+    check(
+        r#"[project]
+overrides = ["a<2; sys_platform == 'win32' or platform_release >= '5'"]"#,
+        "an override cannot depend on the kernel's release or version: no target knows it, and where the override did not hold the lock would be wrong
+ --> pinfold.toml:2:14
+  |
+2 | overrides = [\"a<2; sys_platform == 'win32' or platform_release >= '5'\"]
+  |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    );
+}
+
+#[test]
 fn a_value_of_another_type() {
     check(
         "[project]

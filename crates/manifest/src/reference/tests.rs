@@ -88,6 +88,8 @@ fn what_cannot_be_locked_is_refused() {
         "a @ git+git@h.example:o/a.git",
         "a @ git@h.example:o/a.git",
         "a @ git+http://h.example/a",
+        "a @ http://h.example/a.whl",
+        "http://h.example/a-1-py3-none-any.whl",
         "a @ git+ssh://-oProxyCommand=x/y",
         "a @ git+https://me:secret@h.example/a",
         "a @ https://me:secret@h.example/a.whl",
