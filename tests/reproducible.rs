@@ -247,3 +247,30 @@ fn what_the_cache_has_of_metadata_says_what_all_of_it_said() {
         assert_eq!(project.lock(), lock);
     }
 }
+
+/// What only an extra needs is read from the cache when somebody wants the extra, also if another extra is why.
+#[test]
+fn a_lock_with_extras_is_the_same_from_the_cache() {
+    let wheel = |index: Index, name: &str, lines: &str| {
+        let text = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{lines}");
+        index.wheel_from(WheelRecipe::new(name, "1.0").metadata_text(&text))
+    };
+    let two = "Requires-Dist: other[z]\nRequires-Dist: plain\nRequires-Dist: deep; extra == 'e'\nProvides-Extra: e\n";
+    let chained = "Requires-Dist: link[e]; extra == 'e'\nProvides-Extra: e\n";
+    let link = "Requires-Dist: deep; extra == 'e'\nProvides-Extra: e\n";
+    let index = wheel(wheel(wheel(Index::new(), "two", two), "chained", chained), "link", link);
+    let index = wheel(index, "other", "Requires-Dist: zed; extra == 'z'\nProvides-Extra: z\n");
+    let index = ["plain", "deep", "zed"].iter().fold(index, |index, name| index.wheel(name, "1.0"));
+    for requirement in ["two[e]", "chained[e]", "two", "chained"] {
+        let project = Project::with(index.clone(), &[requirement], THREE, "");
+        let lock = project.lock();
+        assert_eq!(requirement.ends_with(']'), lock.contains("name = \"deep\""), "{lock}");
+        for _ in 0..2 {
+            project.pinfold("lock").arg("--check").run().expect_code(0);
+            std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
+            assert_eq!(project.lock(), lock, "{requirement}");
+        }
+        std::fs::remove_dir_all(project.home.cache()).expect("there is a cache");
+        project.pinfold("lock").arg("--check").run().expect_code(0);
+    }
+}

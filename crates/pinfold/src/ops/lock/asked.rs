@@ -64,13 +64,13 @@ fn requirements<'a>(fact: &'a MetadataFact, extras: &BTreeSet<ExtraName>) -> &'a
 type Extras<'a> = BTreeMap<&'a PackageName, BTreeSet<ExtraName>>;
 
 /// Returns the requirements of a chosen package that hold on the target, with their positions in its metadata.
-fn holding<'a>(
-    solution: &'a Solution,
+fn holding<'k, 'w>(
+    solution: &'w Solution,
     name: &PackageName,
-    environment: &'a MarkerEnvironment,
-    wanted: &'a Extras<'_>,
-    known: &'a BTreeMap<ArtifactFilename, MetadataFact>,
-) -> impl Iterator<Item = (usize, &'a Requirement)> {
+    environment: &'w MarkerEnvironment,
+    wanted: &'w Extras<'_>,
+    known: &'k BTreeMap<ArtifactFilename, MetadataFact>,
+) -> impl Iterator<Item = (usize, &'k Requirement)> {
     let chosen = solution.packages.get(name);
     let extras = wanted.get(name).unwrap_or(&NONE);
     let metadata = chosen.and_then(|chosen| known.get(&chosen.file.filename));
@@ -101,14 +101,14 @@ fn wanted_extras<'a>(
         let mut more: Vec<(&'a PackageName, ExtraName)> = Vec::new();
         for (name, chosen) in &solution.packages {
             let Some(fact) = known.get(&chosen.file.filename) else { continue };
-            if fact.metadata.requires_dist.iter().all(|requirement| requirement.extras.is_empty()) {
+            let own = requirements(fact, wanted.get(name).unwrap_or(&NONE));
+            if own.iter().all(|requirement| requirement.extras.is_empty()) {
                 continue;
             }
-            for (position, _) in holding(solution, name, environment, &wanted, known) {
-                let requirement = &fact.metadata.requires_dist[position];
-                let known = wanted.get(&requirement.name);
-                let new = requirement.extras.iter().filter(|extra| known.is_none_or(|known| !known.contains(*extra)));
-                more.extend(new.map(|extra| (&requirement.name, extra.clone())));
+            for (_, requirement) in holding(solution, name, environment, &wanted, known) {
+                let before = wanted.get(&requirement.name);
+                let is_new = |extra: &&ExtraName| before.is_none_or(|before| !before.contains(*extra));
+                more.extend(requirement.extras.iter().filter(is_new).map(|extra| (&requirement.name, extra.clone())));
             }
         }
         if more.is_empty() {
