@@ -134,6 +134,27 @@ fn a_digest_that_was_withdrawn() {
     assert_eq!(project.home.read("pylock.toml"), lock);
 }
 
+/// METADATA is a part of the wheel: beside the same wheel there is no other. Whoever offers one leads a resolution astray, and a
+/// cache that remembers the former one must not hide it.
+#[test]
+fn other_metadata_beside_the_same_wheel() {
+    let with = |index: Index| index.sidecars().wheel("a", "1.0").uploaded(JANUARY).wheel("a", "1.5").uploaded(JUNE);
+    let project = Project::with(with(Index::new()), &["a"], CUTOFF, "");
+    project.lock();
+    let truth = sha256_hex(WheelRecipe::new("a", "1.5").metadata().as_bytes());
+    let lie = "Metadata-Version: 2.1\nName: a\nVersion: 1.5\nRequires-Dist: malware\n";
+    let malware = || with(Index::new().wheel("malware", "1.0").uploaded(JANUARY)).metadata_on_page(lie);
+    let (file, lied) = (wheel("a", "1.5"), sha256_hex(lie.as_bytes()));
+    // With what the page promises beside the wheel, and with what was there before.
+    for index in [malware().sidecar(lie), malware()] {
+        project.server.update(&index);
+        is_refused(&project, "metadata-hash-mismatch", &[&file, &truth, &lied]);
+    }
+    project.server.update(&with(Index::new()));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.sync().expect_code(0);
+}
+
 #[test]
 fn a_replaced_file_is_taken_by_name_only() {
     let index = |text: &str| {

@@ -72,6 +72,7 @@ struct Entry {
     filename: Option<String>,
     bytes: Option<Vec<u8>>,
     sidecar: Option<Vec<u8>>,
+    metadata_on_page: Option<Vec<u8>>,
     sidecar_faults: Vec<Fault>,
     requires_python: Option<String>,
     uploaded: Option<String>,
@@ -227,6 +228,12 @@ impl Index {
     /// Replaces the sidecar's bytes; the digest on the page stays that of the true METADATA.
     pub fn sidecar(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.last("sidecar").sidecar = Some(bytes.as_ref().to_vec());
+        self
+    }
+
+    /// Puts the digest of these bytes on the page as that of the METADATA.
+    pub fn metadata_on_page(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.last("metadata_on_page").metadata_on_page = Some(bytes.as_ref().to_vec());
         self
     }
 
@@ -426,6 +433,7 @@ impl Entry {
             filename: None,
             bytes: None,
             sidecar: None,
+            metadata_on_page: None,
             sidecar_faults: Vec::new(),
             requires_python: None,
             uploaded: None,
@@ -484,7 +492,7 @@ impl Entry {
                 _ => {}
             }
         }
-        let metadata = self.true_metadata().or_else(|| self.sidecar.clone());
+        let metadata = self.metadata_on_page.clone().or_else(|| self.true_metadata()).or_else(|| self.sidecar.clone());
         Row {
             filename: filename.to_owned(),
             url: self.link.clone().unwrap_or_else(|| format!("{file_prefix}{filename}")),

@@ -353,7 +353,12 @@ fn remembered_metadata(
     else {
         return Ok(None);
     };
-    readings.of_kept(&kept.slice_ref(headers), Sha256::from_bytes(*sha256), file).map(Some)
+    let sha256 = Sha256::from_bytes(*sha256);
+    // What the page says of METADATA holds for what is kept too: if it says something else now, the index is asked.
+    if matches!(file.core_metadata, CoreMetadata::Present(Some(expected)) if expected != sha256) {
+        return Ok(None);
+    }
+    readings.of_kept(&kept.slice_ref(headers), sha256, file).map(Some)
 }
 
 /// Returns what tells the bytes of a file from those that an index may list under its name later.

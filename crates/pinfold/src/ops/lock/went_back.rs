@@ -97,14 +97,14 @@ pub(super) fn look(
             Err(_) if solutions.is_none() => continue,
             Err(failure) => return Err(failure),
         };
-        let seen = locked.held_against(former, page.as_deref().map(|page| page.releases()));
-        let is_told = found.iter().any(|finding| finding.file.filename == locked.file.filename);
-        if seen.is_some()
-            && !is_told
-            && let Some(change) = locked.held_against(former, whole_page(desk, locked.project)?.as_ref())
-        {
-            found.push(Finding { file: locked.file.clone(), page: page_url, change });
+        if found.iter().any(|finding| finding.file.filename == locked.file.filename) {
+            continue;
         }
+        let change = match locked.held_against(former, page.as_deref().map(|page| page.releases())) {
+            Some(_) => locked.held_against(former, whole_page(desk, locked.project)?.as_ref()),
+            None => locked.metadata_held_against(former, desk),
+        };
+        found.extend(change.map(|change| Finding { file: locked.file.clone(), page: page_url, change }));
     }
     let (taken, refused): (Vec<Finding>, Vec<Finding>) =
         found.into_iter().partition(|finding| finding.is_decided(decisions));
@@ -266,6 +266,15 @@ impl Locked<'_> {
             _ => None,
         }
     }
+
+    /// Holds the METADATA that the resolution read of a wheel against what was locked: it is a part of the wheel, which is the same.
+    fn metadata_held_against(&self, former: &Lock, desk: &Desk) -> Option<Change> {
+        let expected = *former.tool.as_ref()?.metadata.get(&self.file.filename)?;
+        // Of an sdist the lock has what its build gave.
+        let is_wheel = self.file.filename.as_str().ends_with(".whl");
+        let found = desk.metadata().get(&self.file.filename)?.sha256;
+        (is_wheel && found != expected).then_some(Change::Metadata { expected, found })
+    }
 }
 
 /// What the index says otherwise than the lock.
@@ -282,6 +291,11 @@ enum Change {
     Gone {
         expected: Sha256,
         is_listed: bool,
+    },
+    /// Offered beside a wheel that is the same.
+    Metadata {
+        expected: Sha256,
+        found: Sha256,
     },
     Size {
         expected: u64,
@@ -352,6 +366,7 @@ impl Change {
             Self::Digest { .. } | Self::Size { .. } => "file-replaced",
             Self::DigestWithdrawn { .. } => "hash-withdrawn",
             Self::Gone { .. } => "index-rollback",
+            Self::Metadata { .. } => "metadata-hash-mismatch",
             Self::UploadTime { .. } => "upload-time-changed",
         }
     }
@@ -362,6 +377,7 @@ impl Change {
             Self::DigestWithdrawn { .. } => "had a digest on its page when it was locked, and has none now",
             Self::Gone { is_listed: true, .. } => "is locked, and what the index says of it cannot be read any more",
             Self::Gone { .. } => "is locked, and the index does not have it any more",
+            Self::Metadata { .. } => "is the same file, and the METADATA beside it is another than when it was locked",
             Self::UploadTime { .. } => "has another upload time than when it was locked",
         }
     }
@@ -373,6 +389,9 @@ impl Change {
             Self::Gone { expected, is_listed } => {
                 let found = if is_listed { "an entry that cannot be read" } else { "no such file" };
                 (format!("sha256:{expected}"), found.to_owned())
+            }
+            Self::Metadata { expected, found } => {
+                (format!("METADATA sha256:{expected}"), format!("METADATA sha256:{found}"))
             }
             Self::Size { expected, found } => (format!("{expected} bytes"), format!("{found} bytes")),
             Self::UploadTime { expected, found } => {
