@@ -149,7 +149,7 @@ impl ProjectStatus {
 /// A file of a page that is no candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedFile {
-    /// The file's name as the page gives it, escaped and cut.
+    /// The file's name as the page gives it; escaped and cut where it is no name of a wheel or sdist of the project.
     pub filename: String,
     /// Why it is none.
     pub reason: String,

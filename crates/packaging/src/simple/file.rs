@@ -76,7 +76,8 @@ impl<'a> Gather<'a> {
     fn miss(&mut self, listed: &Listed<'_>, distribution: DistributionFilename, reason: String) {
         let upload_time = listed.upload_time.as_deref().and_then(|text| text.parse().ok());
         let missed = listed.yanked.is_none().then_some(Missed { distribution, upload_time });
-        self.skipped.push(SkippedFile { filename: shown(&listed.filename), reason, missed });
+        // It is the name of a file, however long: the cache reads it again, and a lock may have it.
+        self.skipped.push(SkippedFile { filename: listed.filename.to_string(), reason, missed });
     }
 
     /// Adds a file, or skips it; the error is the page's.

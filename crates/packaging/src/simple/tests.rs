@@ -300,6 +300,12 @@ fn ix41_one_bad_file_does_not_spoil_the_page() {
     assert_eq!(page.files[2].requires_python, None);
     let page = json_file("foo-1.zip", r#","upload-time":"yesterday""#).unwrap();
     assert_eq!((page.files.len(), page.skipped[0].reason.as_str()), (0, "its upload time is none"));
+    // Also of a file with a long name.
+    let name = format!("foo-1-py3-none-{}.whl", "any.".repeat(30).trim_end_matches('.'));
+    let page = json_file(&name, r#","upload-time":"yesterday""#).unwrap();
+    assert_eq!(page.skipped[0].filename, name);
+    let again = Releases::from_bytes(Releases::from(page.clone()).to_bytes().into()).unwrap();
+    assert_eq!(again.to_page(), page);
 }
 
 #[test]
