@@ -119,12 +119,17 @@ impl Specifiers {
         self.clauses().iter().any(asks)
     }
 
-    /// Returns the version of a lone `==V` or `===V`, which is also what makes a yanked file acceptable (PEP 592).
+    /// Returns the version of a lone `==V` or `===V`.
     pub fn exact(&self) -> Option<&Version> {
         match self.clauses() {
-            [clause] if matches!(clause.operator, Operator::Equal | Operator::ExactEqual) => Some(&clause.version),
+            [clause] if clause.is_exact() => Some(&clause.version),
             _ => None,
         }
+    }
+
+    /// Returns true if a clause is `==V` or `===V`, whatever others say: that makes a yanked file acceptable (PEP 592).
+    pub fn is_pinned(&self) -> bool {
+        self.clauses().iter().any(Clause::is_exact)
     }
 }
 
@@ -133,6 +138,10 @@ impl Clause {
         let prefix = matches!(operator, Operator::TildeEqual | Operator::EqualStar | Operator::NotEqualStar);
         let numbers = if prefix { version.release().len() } else { 0 };
         Self { version, operator, numbers }
+    }
+
+    const fn is_exact(&self) -> bool {
+        matches!(self.operator, Operator::Equal | Operator::ExactEqual)
     }
 
     pub(crate) const fn version(&self) -> &Version {

@@ -219,7 +219,7 @@ impl<'p> Prepared<'p> {
 impl Directions {
     fn note(&mut self, requirement: &Requirement) {
         self.names_prerelease |= requirement.specifiers.mentions_prerelease();
-        if requirement.specifiers.exact().is_some() {
+        if requirement.specifiers.is_pinned() {
             self.pins.push(requirement.specifiers.ranges());
         }
         self.urls.extend(requirement.url.as_ref().map(SafeUrl::without_fragment));

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use pinfold_artifact::Limits;
-use pinfold_packaging::{ExtraName, PackageName, Prerelease, Version};
+use pinfold_packaging::{ExtraName, PackageName, Prerelease, Specifiers, Version};
 use pubgrub::{Dependencies, DependencyProvider, Map, PackageResolutionStatistics, Set};
 use version_ranges::Ranges;
 
@@ -367,7 +367,7 @@ impl<'r, 'f> Run<'r, 'f> {
         {
             self.let_in(&demand.name, Lesson::Prerelease(demand.name.clone()))?;
         }
-        if demand.specifiers.iter().any(|own| own.exact().is_some()) {
+        if demand.specifiers.iter().any(Specifiers::is_pinned) {
             self.study_pin(&project, demand)?;
         }
         self.assign_blame(of, &project, demand)

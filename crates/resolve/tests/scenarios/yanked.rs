@@ -30,6 +30,28 @@ fn only_yanked_versions_exist_in_the_range() {
 }
 
 #[test]
+fn an_exact_pin_beside_a_range_takes_a_yanked_version() {
+    let universe = "
+        a 1.0
+        a 2.0 yanked
+        b 1.0 -> a>=1.0,==2.0
+        ";
+    assert_snapshot!(ask(universe, "a>=1.0,==2.0,!=3"), @r#"
+    a 2.0
+    warning: `a` 2.0 was yanked
+    "#);
+    assert_snapshot!(ask(universe, "b"), @r#"
+    a 2.0
+    b 1.0
+    warning: `a` 2.0 was yanked
+    "#);
+    assert_snapshot!(ask(universe, "a>=1.0,!=1.0,==2.*"), @r#"
+    Because you require `a>=1.0,!=1.0,==2.*` (app.toml:1) and a 2.0 cannot be used (yanked), there is no solution.
+    hint: a 2.0 is yanked; only an exact `==` takes it
+    "#);
+}
+
+#[test]
 fn a_yanked_version_is_passed_over() {
     let universe = "
         a 1.0
