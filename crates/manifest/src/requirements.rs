@@ -4,11 +4,11 @@
 //! or how they are built is refused with the line of the manifest to write instead: a file that a project inherits must not
 //! open another origin. So are editable installs, whose bytes are never fixed. A path is relative to the file that names it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError};
-use pinfold_packaging::PackageName;
+use pinfold_packaging::{Marker, PackageName};
 
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
@@ -23,8 +23,21 @@ pub struct RequirementsFile {
     pub requirements: Vec<Sourced<Requested>>,
     /// The requirements that narrow, but never add.
     pub constraints: Vec<Sourced<Requested>>,
-    /// The only digests that files of these projects may have.
-    pub hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
+    /// What lines demand of the files, in the order of the lines.
+    pub hashes: Vec<Sourced<HashDemand>>,
+}
+
+/// What one line demands of a project's file with `--hash`.
+///
+/// As in pip, lines do not add to each other: a file must meet every one whose marker holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashDemand {
+    /// The project.
+    pub name: PackageName,
+    /// Where the line holds.
+    pub marker: Marker,
+    /// The file has one of these; at least one.
+    pub digests: BTreeSet<Sha256>,
 }
 
 /// Reads a requirements file and the files that it includes.
@@ -149,13 +162,15 @@ impl<'r> Reader<'r> {
             let kind = ManifestErrorKind::Option { option: option.name.clone(), instead };
             return Err(source.error(line.written(option.range.clone()), kind));
         }
+        let (number, column) = source.positions.find(source.text, line.written(range.clone()).start);
         if !hashes.is_empty() {
             if requested.reference.is_none() && requirement.specifiers.exact().is_none() {
                 return blame(ManifestErrorKind::HashWithoutVersion { name: requirement.name.clone() });
             }
-            self.result.hashes.entry(requirement.name.clone()).or_default().extend(hashes);
+            let (name, marker) = (requirement.name.clone(), requirement.marker.clone());
+            let value = HashDemand { name, marker, digests: hashes };
+            self.result.hashes.push(Sourced { value, file: source.file.to_owned(), line: number, column });
         }
-        let (number, column) = source.positions.find(source.text, line.written(range).start);
         let sourced = Sourced { value: requested, file: source.file.to_owned(), line: number, column };
         match role {
             Role::Constraints => self.result.constraints.push(sourced),

@@ -79,7 +79,7 @@ fn every_line_of_a_constraints_file_narrows() {
 fn hashes_are_kept() {
     let digest = |digit: &str| digit.repeat(64);
     let text = format!(
-        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.whl --hash='sha256:{}'\na.b==1.0 --hash=sha256:{}",
+        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.whl --hash='sha256:{}'\na.b==1.0 ; os_name == 'nt' --hash=sha256:{}",
         digest("1"),
         digest("A"),
         digest("3"),
@@ -89,11 +89,16 @@ fn hashes_are_kept() {
     let hashes: Vec<String> = file
         .hashes
         .iter()
-        .map(|(name, digests)| {
-            format!("{name} {}", digests.iter().map(|digest| digest.short()).collect::<Vec<_>>().join(" "))
+        .map(|Sourced { value: HashDemand { name, marker, digests }, line, .. }| {
+            let digests = digests.iter().map(|digest| digest.short()).collect::<Vec<_>>().join(" ");
+            format!("{line} {name} [{marker}] {digests}")
         })
         .collect();
-    assert_eq!(hashes, ["a-b 111111111111 444444444444 aaaaaaaaaaaa", "c 333333333333"]);
+    // What one line demands, no other line allows.
+    assert_eq!(
+        hashes,
+        ["1 a-b [] 111111111111 aaaaaaaaaaaa", "4 c [] 333333333333", "5 a-b [os_name == 'nt'] 444444444444"]
+    );
 }
 
 #[test]

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
-    Cutoff, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced, UploadTime,
-    read_constraints, read_requirements,
+    Cutoff, HashDemand, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced,
+    UploadTime, read_constraints, read_requirements,
 };
 use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
@@ -36,8 +36,8 @@ pub(super) struct Inputs {
     pub(super) constraints: Vec<Requirement>,
     /// What replaces.
     pub(super) overrides: Vec<Requirement>,
-    /// Digests that a requirements file demands.
-    pub(super) hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
+    /// What lines of requirements files demand of the files.
+    pub(super) hashes: Vec<Sourced<HashDemand>>,
     /// What the lock is for.
     pub(super) targets: Vec<Target>,
     /// The directory that paths of the manifest are relative to.
@@ -85,7 +85,7 @@ impl Inputs {
             constraints: Vec::new(),
             overrides: Vec::new(),
             base: direct::absolute(&directory)?,
-            hashes: BTreeMap::new(),
+            hashes: Vec::new(),
             directory,
             manifest,
         };
@@ -221,9 +221,7 @@ impl Inputs {
     fn take_file(&mut self, read: RequirementsFile) -> Result<(), Failure> {
         self.take(&read.requirements, &Role::Root(RootReason::Base))?;
         self.take(&read.constraints, &Role::Constraint)?;
-        for (name, digests) in read.hashes {
-            self.hashes.entry(name).or_default().extend(digests);
-        }
+        self.hashes.extend(read.hashes);
         Ok(())
     }
 
@@ -337,9 +335,11 @@ impl Inputs {
             let (packages, hosts) = (packages.join(" "), hosts.join(" "));
             lines.push(format!("index {} {} [{packages}] [{hosts}]{seen}", index.name, index.url));
         }
-        for (name, digests) in &self.hashes {
-            lines.extend(digests.iter().map(|digest| format!("hash {name} {digest}")));
-        }
+        lines.extend(self.hashes.iter().map(|Sourced { value: HashDemand { name, marker, digests }, .. }| {
+            let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
+            let marker = if marker.is_always() { String::new() } else { format!(" ; {marker}") };
+            format!("hash {name} {}{marker}", digests.join(" "))
+        }));
         for accept in self.accepts() {
             lines.push(format!("accept {accept:?}"));
         }
