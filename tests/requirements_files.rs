@@ -1,4 +1,4 @@
-//! Requirements files: what they demand of files.
+//! Requirements files: what they demand of files, what they may not bring into a lock, and what is said of one that cannot be read.
 
 use pinfold_testkit::{Finished, Index, Server, TempHome, sha256_hex};
 
@@ -23,12 +23,17 @@ impl Files {
     fn lock_for(&self, targets: &[&str]) -> Finished {
         drop(std::fs::remove_file(self.lock_file()));
         let run = self.home.pinfold(PINFOLD).args(["lock", "-r", "r.txt", "--python-version", "3.10"]);
-        let run = run.args(["--index-url", &self.server.url()]);
+        let run = run.args(["--index-url", &self.server.url()]).env("SECRET", "s3cr3t").env("PORT", self.port());
         targets.iter().fold(run, |run, target| run.args(["--target", target])).run()
     }
 
     fn lock(&self) -> Finished {
         self.lock_for(&["linux-x86_64"])
+    }
+
+    fn port(&self) -> String {
+        let url = self.server.url();
+        url.trim_start_matches("http://127.0.0.1:").split('/').next().unwrap_or_default().to_owned()
     }
 
     fn lock_file(&self) -> std::path::PathBuf {
@@ -105,4 +110,56 @@ fn a_lock_is_not_current_after_hashes_became_a_stricter_demand() {
     files.write(&[("r.txt", &(both + &one))]);
     files.lock().expect_code(0);
     assert_ne!(files.home.read("pylock.toml"), former);
+}
+
+/// The value may be a secret, and a lock is for others.
+#[test]
+fn the_value_of_a_variable_gets_neither_into_a_url_nor_into_a_message() {
+    let files = Files::new(Index::new().wheel("dx", "1.0"));
+    let check = |texts: &[(&str, &str)], expected: &[&str]| {
+        files.write(texts);
+        let run = expected.iter().fold(files.lock().expect_code(2), |run, part| run.expect_stderr(part));
+        assert!(!run.stderr.contains("s3cr3t") && !run.stderr.contains(&files.port()), "{run}");
+        assert!(!files.lock_file().exists());
+    };
+    let line = "dx @ http://127.0.0.1:${PORT}/files/${SECRET}/dx-1.0-py3-none-any.whl";
+    let carets = format!("  |      {}", "^".repeat(line.len() - 5));
+    check(&[("r.txt", line)], &["environment variables are not expanded in a URL", "r.txt:1:6", line, &carets]);
+    check(
+        &[("r.txt", "\n-r ${SECRET}/x.txt")],
+        &["cannot read `${SECRET}/x.txt`", "r.txt:2:1", "^^^^^^^^^^^^^^^^^^\n"],
+    );
+    check(&[("r.txt", "-r ${SECRET}/x.txt"), ("s3cr3t/x.txt", "dx\ny = 1")], &["--> ${SECRET}/x.txt:2:3"]);
+    // A version is what it is there for.
+    files.write(&[("r.txt", "-r ${SECRET}/x.txt"), ("s3cr3t/x.txt", "dx<${PORT}")]);
+    files.lock().expect_code(0);
+}
+
+#[test]
+fn files_that_include_themselves_are_named() {
+    let files = Files::new(Index::new().wheel("a", "1.0"));
+    files.write(&[("r.txt", "a\n-r sub/m.txt"), ("sub/m.txt", "-r ../r.txt")]);
+    let run = files.lock().expect_code(2).expect_stderr("includes itself: `r.txt` → `sub/m.txt` → `r.txt`");
+    run.expect_stderr("sub/m.txt:1:1");
+    // The same file twice is no circle.
+    files.write(&[("r.txt", "-r sub/m.txt\n-r sub/../n.txt"), ("sub/m.txt", "-r ../n.txt"), ("n.txt", "a")]);
+    files.lock().expect_code(0);
+}
+
+/// `link/..` is where the link leads, and not where it lies.
+#[cfg(unix)]
+#[test]
+fn a_path_through_a_link_is_another_file() {
+    let files = Files::new(Index::new().wheel("a", "1.0").wheel("b", "1.0"));
+    files.write(&[("r.txt", "a\n-r link/../r.txt"), ("deep/r.txt", "b\n"), ("deep/down/n.txt", "")]);
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, files.home.project().join(name)).expect("can make a link");
+    };
+    link("deep/down", "link");
+    files.lock().expect_code(0);
+    assert!(files.home.read("pylock.toml").contains("name = \"b\""));
+    // A directory's other name leads to the same files.
+    link(".", "here");
+    files.write(&[("r.txt", "a\n-r here/m.txt"), ("m.txt", "-r r.txt")]);
+    files.lock().expect_code(2).expect_stderr("includes itself: `r.txt` → `here/m.txt` → `r.txt`");
 }

@@ -244,9 +244,13 @@ impl Inputs {
             let text = crate::ops::read_text(&self.directory.join(file), Limits::MANIFEST_BYTES, "requirements file");
             text.map_err(|failure| failure.details.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(": "))
         };
+        let directory = |directory: &str| {
+            let path = std::fs::canonicalize(self.directory.join(directory)).ok()?;
+            path.into_os_string().into_string().ok()
+        };
         let file = match role {
-            Role::Constraint => read_constraints(&name.value, &mut read, &variable),
-            Role::Override | Role::Root(_) => read_requirements(&name.value, &mut read, &variable),
+            Role::Constraint => read_constraints(&name.value, &mut read, &directory, &variable),
+            Role::Override | Role::Root(_) => read_requirements(&name.value, &mut read, &directory, &variable),
         };
         file.map_err(|error| {
             let is_itself = error.place().line == 0 && error.place().file == name.value;
