@@ -163,3 +163,55 @@ fn a_path_through_a_link_is_another_file() {
     files.write(&[("r.txt", "a\n-r here/m.txt"), ("m.txt", "-r r.txt")]);
     files.lock().expect_code(2).expect_stderr("includes itself: `r.txt` → `here/m.txt` → `r.txt`");
 }
+
+#[test]
+fn a_text_that_is_not_utf8_is_told_where_and_what_it_is() {
+    let files = Files::new(Index::new().wheel("a", "1.0"));
+    let utf16: Vec<u8> = "\u{feff}a\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf32: Vec<u8> = "\u{feff}a\r\n".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+    let cases: [(&[u8], &[&str]); 3] = [
+        (b"a\n# \xc3\xa9t\xe9\n", &["line 2, column 5: the byte 0xe9 is not UTF-8"]),
+        (
+            &utf16,
+            &["line 1, column 1: the byte 0xff", "byte order mark of UTF-16", "PowerShell's `>`", "save it as UTF-8"],
+        ),
+        (&utf32, &["line 1, column 3: the byte 0xfe", "byte order mark of UTF-32", "save it as UTF-8"]),
+    ];
+    for (bytes, expected) in cases {
+        files.home.write("r.txt", bytes);
+        files.home.write("pinfold.toml", bytes);
+        for run in [files.lock(), files.home.pinfold(PINFOLD).arg("lock").run()] {
+            expected.iter().fold(run.expect_code(2), |run, part| run.expect_stderr(part));
+        }
+    }
+}
+
+#[test]
+fn a_requires_python_that_no_python_meets_is_shown() {
+    let home = TempHome::new();
+    for specifiers in [">=3.99", "<3", ">=3.11,<3.10"] {
+        let line = format!("requires-python = \"{specifiers}\"");
+        let carets = format!("  | {}{}\n", " ".repeat(18), "^".repeat(specifiers.len() + 2));
+        for file in ["pinfold.toml", "pyproject.toml"] {
+            home.write(file, format!("[project]\nname = \"demo\"\n{line}\ndependencies = [\"a\"]\n"));
+            let run = home.pinfold(PINFOLD).arg("lock").run().expect_code(2);
+            let run = run.expect_stderr("no minor version of Python 3 meets `");
+            run.expect_stderr(&format!("{file}:3:19")).expect_stderr(&line).expect_stderr(&carets);
+            std::fs::remove_file(home.project().join(file)).expect("it was written");
+        }
+    }
+}
+
+/// Whoever writes `requires-python` and is told to write it looks for another fault.
+#[test]
+fn with_requirements_files_the_manifest_is_not_read_and_that_is_said() {
+    let home = TempHome::new();
+    home.write("r.txt", "a\n");
+    let lock = || home.pinfold(PINFOLD).args(["lock", "-r", "r.txt"]).run().expect_code(2);
+    let run = lock().expect_stderr("help: give --python-version X.Y\n");
+    assert!(!run.stderr.contains("manifest"), "{run}");
+    for file in ["pyproject.toml", "pinfold.toml"] {
+        home.write(file, "[project]\nname = \"demo\"\nrequires-python = \">=3.10\"\n");
+        lock().expect_stderr("with -r the manifest is not read").expect_stderr(&format!("`requirements` of `{file}`"));
+    }
+}

@@ -11,7 +11,7 @@ use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
     Cutoff, HashDemand, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced,
-    UploadTime, read_constraints, read_requirements,
+    UploadTime, read_constraints, read_requirements, render,
 };
 use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
@@ -360,8 +360,8 @@ fn read_manifest(request: &LockRequest<'_>) -> Result<(Manifest, PathBuf), Failu
         return Ok((Manifest::empty(), directory));
     }
     for (name, parse) in [
-        ("pinfold.toml", Manifest::parse_toml as fn(&str, &str) -> _),
-        ("pyproject.toml", Manifest::parse_pyproject as fn(&str, &str) -> _),
+        (MANIFESTS[0], Manifest::parse_toml as fn(&str, &str) -> _),
+        (MANIFESTS[1], Manifest::parse_pyproject as fn(&str, &str) -> _),
     ] {
         if Path::new(name).exists() {
             let text = crate::ops::read_text(Path::new(name), Limits::MANIFEST_BYTES, "manifest")?;
@@ -401,7 +401,7 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
         (Some(requires), []) => PythonMinor::all_in(requires),
         (None, []) => {
             return Err(Failure::new(Exit::Input, "for which Python versions to lock is not said")
-                .help("write `requires-python` into the manifest, or give --python-version X.Y"));
+                .help(help_without_python(request)));
         }
         (_, given) => given
             .iter()
@@ -412,9 +412,7 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
     minors.sort();
     minors.dedup();
     if minors.is_empty() {
-        let requires = manifest.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
-        return Err(Failure::new(Exit::Input, format!("no minor version of Python 3 meets `{requires}`"))
-            .help("write `requires-python` so that it allows a release of 3.6 to 3.15, or give --python-version X.Y"));
+        return Err(no_python(manifest));
     }
     let mut systems = manifest.targets.clone();
     systems.sort();
@@ -427,3 +425,29 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
     };
     Ok(systems.iter().flat_map(|system| minors.iter().flat_map(|minor| parts(*system, *minor))).collect())
 }
+
+/// Says how to tell the Python versions, where nothing that is read tells them.
+fn help_without_python(request: &LockRequest<'_>) -> String {
+    if request.requirements.is_empty() {
+        return "write `requires-python` into the manifest, or give --python-version X.Y".to_owned();
+    }
+    match MANIFESTS.iter().find(|name| Path::new(name).exists()) {
+        Some(name) => format!(
+            "with -r the manifest is not read: give --python-version X.Y, or write the file into `requirements` of `{name}` and lock without -r"
+        ),
+        None => "give --python-version X.Y".to_owned(),
+    }
+}
+
+/// Says that what the manifest allows is no Python that there is.
+fn no_python(manifest: &Manifest) -> Failure {
+    let requires = manifest.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
+    let headline = format!("no minor version of Python 3 meets `{requires}`");
+    let help = "write `requires-python` so that it allows a release of 3.6 to 3.15, or give --python-version X.Y";
+    match &manifest.requires_python_place {
+        Some(place) => Failure::new(Exit::Input, render(&headline, place, Some(help))),
+        None => Failure::new(Exit::Input, headline).help(help),
+    }
+}
+
+const MANIFESTS: [&str; 2] = ["pinfold.toml", "pyproject.toml"];
