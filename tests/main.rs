@@ -40,6 +40,8 @@ mod ledger;
 mod lock;
 // A lock that is older than what is installed, or changes while it is read.
 mod older_lock;
+// Requirements files say what they say to pip, and an error says where.
+mod requirements_files;
 // Scripts start wherever the environment is.
 mod relocatable;
 // A recording gives the lock again, offline.

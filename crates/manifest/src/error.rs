@@ -72,6 +72,12 @@ pub enum ManifestErrorKind {
         /// The key.
         key: String,
     },
+    /// A requirements file that is named by a URL of this machine.
+    #[error("a requirements file is named by its path, not by a `file` URL")]
+    FileUrl {
+        /// The path to write, where the URL has no escapes.
+        path: Option<String>,
+    },
     /// `--hash` on a project for which no single file can be meant.
     #[error("the hashes of `{name}` are written without a version; write `{name}==…`")]
     HashWithoutVersion {
@@ -297,6 +303,8 @@ impl ManifestError {
         match self.kind() {
             ManifestErrorKind::Dynamic { instead, .. } => Some((*instead).to_owned()),
             ManifestErrorKind::DynamicAndGiven { .. } => Some("take it away in one of the two places".to_owned()),
+            ManifestErrorKind::FileUrl { path: Some(path) } => Some(format!("write the path instead: `{path}`")),
+            ManifestErrorKind::FileUrl { path: None } => Some("write the path instead".to_owned()),
             ManifestErrorKind::IndexOption { instead, .. } => {
                 Some(format!("write this into the manifest instead:\n{instead}"))
             }

@@ -26,5 +26,5 @@ pub use index::{IndexEntry, IndexLocation, UploadTime};
 pub use manifest::{Accept, Manifest, Sourced};
 pub use place::{Place, render};
 pub use reference::{Reference, ReferenceSource, Requested};
-pub use requirements::{RequirementsFile, read_constraints, read_requirements};
+pub use requirements::{HashDemand, RequirementsFile, read_constraints, read_requirements};
 pub use routes::{RouteError, Routes};

@@ -23,8 +23,8 @@ pub(crate) struct LogicalLine {
     pub(crate) text: String,
     /// In order of `start`; the first has 0.
     pieces: Vec<Piece>,
-    /// The variables that were replaced, and their values.
-    variables: Vec<(String, String)>,
+    /// The names of the variables that were replaced.
+    variables: Vec<String>,
 }
 
 /// A part of a logical line that was written in one go.
@@ -39,8 +39,8 @@ struct Piece {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PieceKind {
-    /// The value of a variable, whose name was written over so many bytes.
-    Variable { written: usize },
+    /// The value of the variable at this position of all, whose name was written over so many bytes.
+    Variable { written: usize, position: usize },
     /// As it was written.
     Written,
 }
@@ -138,8 +138,9 @@ impl Source<'_> {
             let value = environment(name).filter(|value| !value.is_empty()).ok_or_else(|| {
                 self.error(written.clone(), ManifestErrorKind::UnsetVariable { name: name.to_owned() })
             })?;
-            line.push(&value, written.start, PieceKind::Variable { written: written.len() });
-            line.variables.push((name.to_owned(), value));
+            let kind = PieceKind::Variable { written: written.len(), position: line.variables.len() };
+            line.push(&value, written.start, kind);
+            line.variables.push(name.to_owned());
             position = variable.end;
         }
         line.copy(joined, position..range.end);
@@ -162,18 +163,27 @@ impl LogicalLine {
         !self.variables.is_empty()
     }
 
-    /// Puts variables back in place of their values, so that a message shows none.
-    pub(crate) fn without_values(&self, message: &str) -> String {
-        self.variables
-            .iter()
-            .fold(message.to_owned(), |message, (name, value)| message.replace(value.as_str(), &format!("${{{name}}}")))
+    /// Returns true if a part of the range is the value of a variable.
+    pub(crate) fn has_variable_in(&self, range: &Range<usize>) -> bool {
+        let first = self.pieces.partition_point(|piece| piece.start <= range.start).saturating_sub(1);
+        let mut pieces = self.pieces[first..].iter().take_while(|piece| piece.start < range.end);
+        pieces.any(|piece| matches!(piece.kind, PieceKind::Variable { .. }))
+    }
+
+    /// Returns which variable's value a byte belongs to, and its name.
+    pub(crate) fn variable_at(&self, position: usize) -> Option<(usize, &str)> {
+        let after = self.pieces.partition_point(|piece| piece.start <= position);
+        match self.pieces.get(after.checked_sub(1)?)?.kind {
+            PieceKind::Variable { position, .. } => Some((position, self.variables.get(position)?)),
+            PieceKind::Written => None,
+        }
     }
 
     /// Returns where a byte was written, and how many bytes it stands for.
     fn written_at(&self, position: usize) -> (usize, usize) {
         let piece = self.pieces.partition_point(|piece| piece.start <= position);
         match self.pieces.get(piece.saturating_sub(1)) {
-            Some(Piece { offset, kind: PieceKind::Variable { written }, .. }) => (*offset, *written),
+            Some(Piece { offset, kind: PieceKind::Variable { written, .. }, .. }) => (*offset, *written),
             Some(Piece { start, offset, kind: PieceKind::Written }) => (offset + position.saturating_sub(*start), 1),
             None => (0, 1),
         }
@@ -283,8 +293,17 @@ mod tests {
     }
 
     #[test]
-    fn messages_do_not_show_values() {
-        let line = &read("a${NAME}").unwrap()[0];
-        assert_eq!(line.without_values("`atorch` is wrong"), "`a${NAME}` is wrong");
+    fn the_values_of_variables_are_known_as_such() {
+        let line = &read("a${NAME}b${NAME}").unwrap()[0];
+        assert_eq!(line.text, "atorchbtorch");
+        let variables: Vec<_> = (0..13).map(|at| line.variable_at(at).map(|(position, _)| position)).collect();
+        let (first, second) = ([Some(0); 5], [Some(1); 6]);
+        assert_eq!(variables, [&[None][..], &first, &[None], &second].concat());
+        assert_eq!(line.variable_at(3), Some((0, "NAME")));
+        for (range, expected) in
+            [(0..1, false), (0..2, true), (5..6, true), (6..7, false), (6..8, true), (11..12, true)]
+        {
+            assert_eq!(line.has_variable_in(&range), expected, "{range:?}");
+        }
     }
 }

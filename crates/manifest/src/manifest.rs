@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_packaging::{BuildPolicy, ExtraName, GroupName, PackageName, Prerelease, Specifiers, Strategy, System};
 
-use crate::{Cutoff, IndexEntry, ManifestError, Requested, pyproject, read};
+use crate::{Cutoff, IndexEntry, ManifestError, Place, Requested, pyproject, read};
 
 /// A value and where it was written, for messages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub struct Manifest {
     pub name: Option<String>,
     /// The Python versions that the application supports.
     pub requires_python: Option<Specifiers>,
+    /// Where that is written, for messages.
+    pub requires_python_place: Option<Place>,
     /// The systems that the lock is for, in the order of the manifest; at least one, none twice.
     pub targets: Vec<System>,
     /// What the application requires directly.
@@ -101,6 +103,7 @@ impl Manifest {
         Self {
             name: None,
             requires_python: None,
+            requires_python_place: None,
             targets: System::defaults().to_vec(),
             dependencies: Vec::new(),
             requirement_files: Vec::new(),

@@ -13,6 +13,8 @@ pub(crate) struct Given {
     pub(crate) name: String,
     /// Empty for a flag.
     pub(crate) value: String,
+    /// The value as a message shows it: with the names of variables, and not what they hold.
+    pub(crate) shown: String,
     /// Where name and value are in the logical line.
     pub(crate) range: Range<usize>,
 }
@@ -60,6 +62,7 @@ pub(crate) fn split_line(
             })?;
             option.range.end = value.range.end;
             option.value = value.text;
+            option.shown = value.shown;
         }
         options.push(option);
     }
@@ -67,17 +70,22 @@ pub(crate) fn split_line(
 }
 
 fn read_option(word: &Word) -> Given {
-    let (name, value) = match word.text.split_once('=') {
-        Some((name, value)) if name.starts_with("--") => (name, value),
-        // `-rfile`: a short option and its value in one word.
-        _ if !word.text.starts_with("--") && word.text.is_char_boundary(2) => word.text.split_at(2),
-        _ => (word.text.as_str(), ""),
-    };
+    let (name, value) = split_option(&word.text);
     Given {
         kind: kind_of(name),
         name: name.chars().take(80).flat_map(char::escape_debug).collect(),
         value: value.to_owned(),
+        shown: split_option(&word.shown).1.to_owned(),
         range: word.range.clone(),
+    }
+}
+
+fn split_option(word: &str) -> (&str, &str) {
+    match word.split_once('=') {
+        Some((name, value)) if name.starts_with("--") => (name, value),
+        // `-rfile`: a short option and its value in one word.
+        _ if !word.starts_with("--") && word.is_char_boundary(2) => word.split_at(2),
+        _ => (word, ""),
     }
 }
 
@@ -122,7 +130,26 @@ fn takes_value(kind: OptionKind) -> bool {
 /// A word of a line, without its quotes.
 struct Word {
     text: String,
+    /// The text with the names of variables in place of their values.
+    shown: String,
     range: Range<usize>,
+    /// The last variable whose name is in `shown`.
+    variable: Option<usize>,
+}
+
+impl Word {
+    fn push(&mut self, line: &LogicalLine, at: usize, c: char) {
+        self.text.push(c);
+        self.range.end = at + c.len_utf8();
+        match line.variable_at(at) {
+            Some((position, _)) if self.variable == Some(position) => {}
+            Some((position, name)) => {
+                self.shown.push_str(&format!("${{{name}}}"));
+                self.variable = Some(position);
+            }
+            None => self.shown.push(c),
+        }
+    }
 }
 
 /// Splits as a POSIX shell does: blanks separate, quotes and backslashes protect.
@@ -136,18 +163,18 @@ fn words(source: Source<'_>, line: &LogicalLine, from: usize) -> Result<Vec<Word
             words.extend(word.take());
             continue;
         }
-        let word = word.get_or_insert_with(|| Word { text: String::new(), range: at..at });
+        let empty = || Word { text: String::new(), shown: String::new(), range: at..at, variable: None };
+        let word = word.get_or_insert_with(empty);
         word.range.end = at + c.len_utf8();
         match (quote, c) {
             (Some((_, open)), _) if c == open => quote = None,
             (None, '"' | '\'') => quote = Some((at, c)),
             (None, '\\') | (Some((_, '"')), '\\') => {
                 if let Some((at, c)) = characters.next() {
-                    word.text.push(c);
-                    word.range.end = at + c.len_utf8();
+                    word.push(line, at, c);
                 }
             }
-            _ => word.text.push(c),
+            _ => word.push(line, at, c),
         }
     }
     if let Some((at, _)) = quote {

@@ -6,7 +6,9 @@
 use crate::document::{Document, Table};
 use crate::groups::Sections;
 use crate::place::Positions;
-use crate::read::{PROJECT_KEYS, ROOT_KEYS, given_in_both, read_name, read_project, read_sources};
+use crate::read::{
+    PROJECT_KEYS, ROOT_KEYS, given_in_both, read_name, read_project, read_requires_python, read_sources,
+};
 use crate::{Manifest, ManifestError, ManifestErrorKind};
 
 /// Reads a `pyproject.toml`.
@@ -51,9 +53,7 @@ fn read_standard(project: &Table<'_>, manifest: &mut Manifest) -> Result<(), Man
     if let Some(name) = project.text("name")? {
         manifest.name = Some(read_name(project, &name)?);
     }
-    if let Some(specifiers) = project.text("requires-python")? {
-        manifest.requires_python = Some(project.document.read(&specifiers)?);
-    }
+    read_requires_python(project, manifest)?;
     manifest.dependencies = project.requirements("dependencies")?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::document::{Document, Table, Text, wrong_type};
 use crate::groups;
 use crate::index::{IndexEntry, IndexLocation, UploadTime};
 use crate::place::Positions;
-use crate::{Accept, Cutoff, Manifest, ManifestError, ManifestErrorKind, Requested, Sourced, routes};
+use crate::{Accept, Cutoff, Manifest, ManifestError, ManifestErrorKind, Place, Requested, Sourced, routes};
 
 /// Reads a `pinfold.toml`.
 pub(crate) fn parse(text: &str, file_name: &str) -> Result<Manifest, ManifestError> {
@@ -38,9 +38,7 @@ pub(crate) fn read_project(table: &Table<'_>, manifest: &mut Manifest) -> Result
     if let Some(name) = table.text("name")? {
         manifest.name = Some(read_name(table, &name)?);
     }
-    if let Some(specifiers) = table.text("requires-python")? {
-        manifest.requires_python = Some(document.read(&specifiers)?);
-    }
+    read_requires_python(table, manifest)?;
     manifest.dependencies.extend(table.requirements("dependencies")?);
     manifest.requirement_files.extend(read_files(table, "requirements")?);
     for text in table.texts("constraints")? {
@@ -91,6 +89,16 @@ pub(crate) fn read_sources(root: &Table<'_>, manifest: &mut Manifest) -> Result<
             return Err(table.document.error(table.range.clone(), kind));
         }
         manifest.accepts.push(accept);
+    }
+    Ok(())
+}
+
+/// Reads for which Python versions the application is.
+pub(crate) fn read_requires_python(table: &Table<'_>, manifest: &mut Manifest) -> Result<(), ManifestError> {
+    if let Some(specifiers) = table.text("requires-python")? {
+        let Document { file, text, .. } = table.document;
+        manifest.requires_python = Some(table.document.read(&specifiers)?);
+        manifest.requires_python_place = Some(Place::locate(file, text, specifiers.range));
     }
     Ok(())
 }

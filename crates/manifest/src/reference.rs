@@ -110,6 +110,21 @@ pub(crate) fn parse(text: &str, directory: &str) -> Result<Requested, Requiremen
     Ok(Requested { requirement, reference: Some(reference) })
 }
 
+/// Returns what a requirement names instead of versions, whether or not that can be read.
+pub(crate) fn named(text: &str) -> Option<Range<usize>> {
+    bare(text).or_else(|| after_at(text).map(|(_, written)| written))
+}
+
+/// Says that a URL has no variables: a lock must not depend on one, nor hold the value, which may be a secret.
+pub(crate) fn not_expanded(range: Range<usize>) -> RequirementError {
+    error(NOT_EXPANDED.to_owned(), range)
+}
+
+/// Says that a path must not begin where a variable says.
+pub(crate) fn moved(range: Range<usize>) -> RequirementError {
+    error(MOVED.to_owned(), range)
+}
+
 fn check_length(text: &str) -> Result<(), RequirementError> {
     // A requirement without a reference is measured by its own reader.
     if text.len() <= pinfold_artifact::Limits::REQUIREMENT_BYTES {
@@ -148,7 +163,7 @@ fn bare(text: &str) -> Option<Range<usize>> {
     ((is_url || is_path || is_file) && !is_named).then_some(word)
 }
 
-fn drive(text: &str) -> bool {
+pub(crate) fn drive(text: &str) -> bool {
     matches!(text.as_bytes(), [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic())
 }
 
@@ -215,7 +230,7 @@ fn read(text: &str, directory: &str) -> Result<Reference, Problem> {
         return Err(Problem { reason, range: text.len() - 1..text.len() });
     }
     if text.contains("${") {
-        return Err(whole("environment variables are not expanded in a URL"));
+        return Err(whole(NOT_EXPANDED));
     }
     let (body, fragment) = text.split_once('#').unwrap_or((text, ""));
     let source = read_source(body, directory).map_err(|reason| Problem { reason, range: 0..body.len() })?;
@@ -348,6 +363,9 @@ fn has_word_for_port(url: &str) -> bool {
     let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
     authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.bytes().all(|b| b.is_ascii_digit()))
 }
+
+const NOT_EXPANDED: &str = "environment variables are not expanded in a URL";
+const MOVED: &str = "the path begins at this file, and where the file is only an environment variable says";
 
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,11 @@
 //! or how they are built is refused with the line of the manifest to write instead: a file that a project inherits must not
 //! open another origin. So are editable installs, whose bytes are never fixed. A path is relative to the file that names it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError};
-use pinfold_packaging::PackageName;
+use pinfold_packaging::{Marker, PackageName};
 
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
@@ -23,23 +23,38 @@ pub struct RequirementsFile {
     pub requirements: Vec<Sourced<Requested>>,
     /// The requirements that narrow, but never add.
     pub constraints: Vec<Sourced<Requested>>,
-    /// The only digests that files of these projects may have.
-    pub hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
+    /// What lines demand of the files, in the order of the lines.
+    pub hashes: Vec<Sourced<HashDemand>>,
+}
+
+/// What one line demands of a project's file with `--hash`.
+///
+/// As in pip, lines do not add to each other: a file must meet every one whose marker holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashDemand {
+    /// The project.
+    pub name: PackageName,
+    /// Where the line holds.
+    pub marker: Marker,
+    /// The file has one of these; at least one.
+    pub digests: BTreeSet<Sha256>,
 }
 
 /// Reads a requirements file and the files that it includes.
 ///
 /// `read` returns the text of a file, or why it cannot be read; paths are given as they are written, joined to the directory
-/// of the including file. `environment` returns the value of a variable.
+/// of the including file. `directory` returns the one path of a directory that links and `..` give several, where that can be
+/// told. `environment` returns the value of a variable.
 ///
 /// # Errors
 /// [`ManifestError`] for anything that pip would not read either, and for what pinfold does not take from such a file.
 pub fn read_requirements(
     root: &str,
     read: &mut dyn FnMut(&str) -> Result<String, String>,
+    directory: &dyn Fn(&str) -> Option<String>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RequirementsFile, ManifestError> {
-    Reader::start(root, Role::Requirements, read, environment)
+    Reader::new(read, directory, environment).start(root, Role::Requirements)
 }
 
 /// Reads a file of which every line is a constraint, and the files that it includes.
@@ -49,9 +64,10 @@ pub fn read_requirements(
 pub fn read_constraints(
     root: &str,
     read: &mut dyn FnMut(&str) -> Result<String, String>,
+    directory: &dyn Fn(&str) -> Option<String>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RequirementsFile, ManifestError> {
-    Reader::start(root, Role::Constraints, read, environment)
+    Reader::new(read, directory, environment).start(root, Role::Constraints)
 }
 
 /// What the lines of a file are.
@@ -63,54 +79,91 @@ enum Role {
 
 struct Reader<'r> {
     read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+    directory: &'r dyn Fn(&str) -> Option<String>,
     environment: &'r dyn Fn(&str) -> Option<String>,
     /// The files that are being read, outermost first.
-    path: Vec<String>,
+    open: Vec<Open>,
     /// What has been read; a file that is included twice says nothing new.
     done: BTreeSet<(String, Role)>,
     result: RequirementsFile,
 }
 
+/// A file that is being read.
+struct Open {
+    name: FileName,
+    /// The same for the same file.
+    identity: String,
+}
+
+/// How a file is named.
+struct FileName {
+    /// By which it is read.
+    path: String,
+    /// By which messages name it: variables as they are written, because a value may be a secret.
+    shown: String,
+}
+
 impl<'r> Reader<'r> {
-    fn start(
-        root: &str,
-        role: Role,
+    fn new(
         read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+        directory: &'r dyn Fn(&str) -> Option<String>,
         environment: &'r dyn Fn(&str) -> Option<String>,
-    ) -> Result<RequirementsFile, ManifestError> {
+    ) -> Self {
         let result = RequirementsFile::default();
-        let mut reader = Self { read, environment, path: Vec::new(), done: BTreeSet::new(), result };
-        reader.file(root, role, &|| Place::whole(root))?;
-        Ok(reader.result)
+        Self { read, directory, environment, open: Vec::new(), done: BTreeSet::new(), result }
+    }
+
+    fn start(mut self, root: &str, role: Role) -> Result<RequirementsFile, ManifestError> {
+        let name = FileName { path: root.to_owned(), shown: root.to_owned() };
+        self.file(name, role, &|| Place::whole(root))?;
+        Ok(self.result)
     }
 
     /// Reads one file; `place` tells where it is included.
-    fn file(&mut self, file: &str, role: Role, place: &dyn Fn() -> Place) -> Result<(), ManifestError> {
+    fn file(&mut self, name: FileName, role: Role, place: &dyn Fn() -> Place) -> Result<(), ManifestError> {
         let blame = |kind| ManifestError::new(place(), kind);
-        if let Some(first) = self.path.iter().position(|outer| outer == file) {
-            let files = self.path[first..].iter().map(String::as_str).chain([file]);
-            let path = files.map(|file| format!("`{file}`")).collect();
+        let identity = self.identity(&name.path);
+        if let Some(first) = self.open.iter().position(|outer| outer.identity == identity) {
+            let files = self.open[first..].iter().chain([&self.open[first]]);
+            let path = files.map(|file| format!("`{}`", file.name.shown)).collect();
             return Err(blame(ManifestErrorKind::Cycle { what: "requirements file", path }));
         }
-        if !self.done.insert((file.to_owned(), role)) {
+        if !self.done.insert((identity.clone(), role)) {
             return Ok(());
         }
-        if self.path.len() >= NESTED_FILES || self.done.len() > INCLUDED_FILES {
+        if self.open.len() >= NESTED_FILES || self.done.len() > INCLUDED_FILES {
             return Err(blame(ManifestErrorKind::IncludeDepth));
         }
-        let text = (self.read)(file)
-            .map_err(|reason| blame(ManifestErrorKind::Unreadable { path: file.to_owned(), reason }))?;
+        let text = (self.read)(&name.path)
+            .map_err(|reason| blame(ManifestErrorKind::Unreadable { path: name.shown.clone(), reason }))?;
         if text.len() as u64 > Limits::MANIFEST_BYTES {
             let kind = ManifestErrorKind::TooLarge { found: text.len() };
-            return Err(ManifestError::new(Place::whole(file), kind));
+            return Err(ManifestError::new(Place::whole(&name.shown), kind));
         }
-        self.path.push(file.to_owned());
-        let source = Source { file, text: &text, positions: &Positions::of(&text) };
+        let file = name.shown.clone();
+        self.open.push(Open { name, identity });
+        let source = Source { file: &file, text: &text, positions: &Positions::of(&text) };
         for line in source.lines(self.environment)? {
             self.line(source, &line, role)?;
         }
-        self.path.pop();
+        self.open.pop();
         Ok(())
+    }
+
+    /// Returns what is the same for two paths of one file: the directory's own path, and the name in it. A link to a file is
+    /// another one, because what it includes lies beside the link. `a/../b` is no `b` where `a` is a link, so the path
+    /// without `..` stands only for what cannot be told.
+    fn identity(&self, path: &str) -> String {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        match (self.directory)(directory_of(path)) {
+            Some(directory) if !matches!(name, "" | "." | "..") => format!("{directory}/{name}"),
+            _ => normalized(path),
+        }
+    }
+
+    /// Returns the name of the file that is being read.
+    fn name(&self) -> (&str, &str) {
+        self.open.last().map_or(("", ""), |open| (&open.name.path, &open.name.shown))
     }
 
     fn line(&mut self, source: Source<'_>, line: &LogicalLine, role: Role) -> Result<(), ManifestError> {
@@ -130,7 +183,7 @@ impl<'r> Reader<'r> {
         options: &[Given],
         role: Role,
     ) -> Result<(), ManifestError> {
-        let requested = parse_requirement(source, line, range.clone())?;
+        let requested = parse_requirement(source, line, range.clone(), self.name())?;
         let requirement = &requested.requirement;
         let blame = |kind| Err(source.error(line.written(range.clone()), kind));
         if role == Role::Constraints && !requirement.extras.is_empty() {
@@ -149,13 +202,15 @@ impl<'r> Reader<'r> {
             let kind = ManifestErrorKind::Option { option: option.name.clone(), instead };
             return Err(source.error(line.written(option.range.clone()), kind));
         }
+        let (number, column) = source.positions.find(source.text, line.written(range.clone()).start);
         if !hashes.is_empty() {
             if requested.reference.is_none() && requirement.specifiers.exact().is_none() {
                 return blame(ManifestErrorKind::HashWithoutVersion { name: requirement.name.clone() });
             }
-            self.result.hashes.entry(requirement.name.clone()).or_default().extend(hashes);
+            let (name, marker) = (requirement.name.clone(), requirement.marker.clone());
+            let value = HashDemand { name, marker, digests: hashes };
+            self.result.hashes.push(Sourced { value, file: source.file.to_owned(), line: number, column });
         }
-        let (number, column) = source.positions.find(source.text, line.written(range).start);
         let sourced = Sourced { value: requested, file: source.file.to_owned(), line: number, column };
         match role {
             Role::Constraints => self.result.constraints.push(sourced),
@@ -174,6 +229,9 @@ impl<'r> Reader<'r> {
             _ => return Err(refuse(source, line, option)),
         };
         let written = line.written(option.range.clone());
+        if option.value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:")) {
+            return Err(source.error(written, ManifestErrorKind::FileUrl { path: path_of_url(&option.shown) }));
+        }
         if option.value.contains("://") {
             let what = "a requirements file on another machine";
             let instead = "keep a copy beside the manifest, and include that";
@@ -182,7 +240,9 @@ impl<'r> Reader<'r> {
         if option.value.is_empty() {
             return Err(source.error(written, ManifestErrorKind::Empty { key: option.name.clone() }));
         }
-        self.file(&join(source.file, &option.value), role, &|| Place::locate(source.file, source.text, written.clone()))
+        let (path, shown) = self.name();
+        let name = FileName { path: join(path, &option.value), shown: join(shown, &option.shown) };
+        self.file(name, role, &|| Place::locate(source.file, source.text, written.clone()))
     }
 }
 
@@ -195,12 +255,51 @@ fn join(file: &str, path: &str) -> String {
     }
 }
 
-fn parse_requirement(source: Source<'_>, line: &LogicalLine, range: Range<usize>) -> Result<Requested, ManifestError> {
+/// Returns a path without `.` and `..`, as far as its text tells.
+fn normalized(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        match parts.last() {
+            Some(last) if part == ".." && *last != ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    let root = if path.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
+/// Returns the path that a `file` URL means, if it has no escapes.
+fn path_of_url(url: &str) -> Option<String> {
+    let path = url.get("file:".len()..)?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = path.strip_prefix('/').filter(|path| reference::drive(path)).unwrap_or(path);
+    (!path.is_empty() && !path.contains('%')).then(|| path.chars().flat_map(char::escape_debug).collect())
+}
+
+/// Reads a requirement; the file that it is in has a path and a name that is shown.
+fn parse_requirement(
+    source: Source<'_>,
+    line: &LogicalLine,
+    range: Range<usize>,
+    (path, shown): (&str, &str),
+) -> Result<Requested, ManifestError> {
     let text = &line.text[range.clone()];
-    reference::parse(text, directory_of(source.file)).map_err(|mut error| {
+    let parsed = reference::parse(text, directory_of(path));
+    let credentials = [UrlError::Credentials.to_string(), GitUrlError::Credentials.to_string()];
+    let has_credentials = parsed.as_ref().is_err_and(|error| credentials.contains(&error.reason));
+    if let Some(named) = reference::named(text).filter(|_| !has_credentials) {
+        let named = range.start + named.start..range.start + named.end;
+        let written = line.written(named.clone());
+        if line.has_variable_in(&named) {
+            return Err(source.error(written, reference::not_expanded(named)));
+        }
+        if path != shown && reference::parse(text, "") != parsed {
+            return Err(source.error(written, reference::moved(named)));
+        }
+    }
+    parsed.map_err(|mut error| {
         let start = range.start + error.position.min(text.len());
-        let credentials = [UrlError::Credentials.to_string(), GitUrlError::Credentials.to_string()];
-        if line.has_variables() && !credentials.contains(&error.reason) {
+        if line.has_variables() && !has_credentials {
             // The reason may quote a part of the line, and so a part of a value.
             error.reason = "with its variables replaced, this is no requirement that can be read".to_owned();
         }
@@ -227,10 +326,9 @@ fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestErr
         OptionKind::Unknown => source.written(line, option.range.clone()),
         _ => option.name.clone(),
     };
-    let value = line.without_values(&option.value);
     let other = |instead: &str| ManifestErrorKind::Option { option: name.clone(), instead: instead.to_owned() };
     let index = |lines: &str| {
-        let instead = format!("[[index]]\n{}", lines.replace("URL", &shown_url(&value)));
+        let instead = format!("[[index]]\n{}", lines.replace("URL", &shown_url(&option.shown)));
         ManifestErrorKind::IndexOption { option: name.clone(), instead }
     };
     let kind = match option.kind {

@@ -7,7 +7,7 @@ use super::*;
 fn read(files: &[(&str, &str)]) -> Result<RequirementsFile, ManifestError> {
     let files: BTreeMap<&str, &str> = files.iter().copied().collect();
     let mut read = |path: &str| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| "no such file".to_owned());
-    read_requirements("r.txt", &mut read, &|name| (name == "TOKEN").then(|| "s3cr3t".to_owned()))
+    read_requirements("r.txt", &mut read, &|_| None, &|name| (name == "TOKEN").then(|| "s3cr3t".to_owned()))
 }
 
 fn shown(requirements: &[Sourced<Requested>]) -> Vec<String> {
@@ -44,8 +44,9 @@ fn files_are_included_relative_to_the_including_file() {
         ("r.txt", "a\n-r sub/more.txt\n--requirement=./last.txt -c 'sub/narrow it.txt'\nz"),
         ("sub/more.txt", "b\n-r deeper/x.txt\n-r ../last.txt"),
         ("sub/deeper/x.txt", "c"),
+        // The same file again says nothing new, however it is named.
         ("sub/../last.txt", "d"),
-        ("last.txt", "e\n-rsub/more.txt"),
+        ("last.txt", "e"),
         ("sub/narrow it.txt", "e<2\n--constraint deeper/y.txt\n-r deeper/z.txt"),
         ("sub/deeper/y.txt", "f<3"),
         ("sub/deeper/z.txt", "g"),
@@ -56,7 +57,6 @@ fn files_are_included_relative_to_the_including_file() {
         "sub/more.txt:1:1 b",
         "sub/deeper/x.txt:1:1 c",
         "sub/../last.txt:1:1 d",
-        "last.txt:1:1 e",
         "sub/deeper/z.txt:1:1 g",
         "r.txt:4:1 z",
     ];
@@ -67,11 +67,11 @@ fn files_are_included_relative_to_the_including_file() {
 #[test]
 fn every_line_of_a_constraints_file_narrows() {
     let mut read = |_: &str| Ok("a<2\nb<3".to_owned());
-    let file = read_constraints("c.txt", &mut read, &|_| None).unwrap();
+    let file = read_constraints("c.txt", &mut read, &|_| None, &|_| None).unwrap();
     assert_eq!(shown(&file.constraints), ["c.txt:1:1 a<2", "c.txt:2:1 b<3"]);
     assert!(file.requirements.is_empty());
     let mut read = |_: &str| Ok("a[x]<2".to_owned());
-    let error = read_constraints("c.txt", &mut read, &|_| None).unwrap_err();
+    let error = read_constraints("c.txt", &mut read, &|_| None, &|_| None).unwrap_err();
     assert_eq!(*error.kind(), ManifestErrorKind::ConstraintExtras);
 }
 
@@ -79,7 +79,7 @@ fn every_line_of_a_constraints_file_narrows() {
 fn hashes_are_kept() {
     let digest = |digit: &str| digit.repeat(64);
     let text = format!(
-        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.whl --hash='sha256:{}'\na.b==1.0 --hash=sha256:{}",
+        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.whl --hash='sha256:{}'\na.b==1.0 ; os_name == 'nt' --hash=sha256:{}",
         digest("1"),
         digest("A"),
         digest("3"),
@@ -89,18 +89,23 @@ fn hashes_are_kept() {
     let hashes: Vec<String> = file
         .hashes
         .iter()
-        .map(|(name, digests)| {
-            format!("{name} {}", digests.iter().map(|digest| digest.short()).collect::<Vec<_>>().join(" "))
+        .map(|Sourced { value: HashDemand { name, marker, digests }, line, .. }| {
+            let digests = digests.iter().map(|digest| digest.short()).collect::<Vec<_>>().join(" ");
+            format!("{line} {name} [{marker}] {digests}")
         })
         .collect();
-    assert_eq!(hashes, ["a-b 111111111111 444444444444 aaaaaaaaaaaa", "c 333333333333"]);
+    // What one line demands, no other line allows.
+    assert_eq!(
+        hashes,
+        ["1 a-b [] 111111111111 aaaaaaaaaaaa", "4 c [] 333333333333", "5 a-b [os_name == 'nt'] 444444444444"]
+    );
 }
 
 #[test]
 fn inclusion_is_bounded() {
     let start = |root: &str, text: &dyn Fn(&str) -> String| {
         let mut read = |path: &str| Ok(text(path));
-        read_requirements(root, &mut read, &|_| None).map_err(|error| error.kind().clone())
+        read_requirements(root, &mut read, &|_| None, &|_| None).map_err(|error| error.kind().clone())
     };
     let number = |path: &str| path.parse::<usize>().unwrap();
     assert_eq!(start("0", &|path| format!("-r {}", number(path) + 1)), Err(ManifestErrorKind::IncludeDepth));
@@ -117,6 +122,13 @@ fn hostile_text_ends_in_an_error_that_shows_no_secret() {
     for text in [
         "x @ https://${TOKEN}@a.example/x.whl",
         "x @ https://a.example/${TOKEN} y",
+        "x @ https://a.example/${TOKEN}/x-1-py3-none-any.whl",
+        "x @ ./${TOKEN}/x-1-py3-none-any.whl",
+        "https://a.example/${TOKEN}/x-1-py3-none-any.whl",
+        "-r ${TOKEN}/r.txt",
+        "-c '${TOKEN}'",
+        "-r file:///${TOKEN}/r.txt",
+        "--extra-index-url=https://a.example/${TOKEN}",
         "a==${TOKEN}",
         "${TOKEN} x",
         "--index-url https://user:${TOKEN}@a.example/simple",
@@ -199,7 +211,7 @@ fn files_repositories_and_paths_are_read() {
             "sub/r.txt" => Ok(text.to_owned()),
             _ => Err("missing".to_owned()),
         };
-        let read = read_requirements("sub/r.txt", &mut file, &|_| None).unwrap();
+        let read = read_requirements("sub/r.txt", &mut file, &|_| None, &|_| None).unwrap();
         read.requirements.iter().map(|item| item.value.to_string()).collect::<Vec<_>>().join(" | ")
     };
     assert_eq!(
@@ -501,6 +513,88 @@ fn files_that_cannot_be_included() {
 1 | --requirement="a b.txt"
   | ^^^^^^^^^^^^^^^^^^^^^^^"#,
     );
+    check(
+        "-r 'sub/${TOKEN} ${TOKEN}/r.txt'",
+        "cannot read `sub/${TOKEN} ${TOKEN}/r.txt`: no such file
+ --> r.txt:1:1
+  |
+1 | -r 'sub/${TOKEN} ${TOKEN}/r.txt'
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    );
+    check(
+        "-r file:///etc/r.txt",
+        "a requirements file is named by its path, not by a `file` URL
+ --> r.txt:1:1
+  |
+1 | -r file:///etc/r.txt
+  | ^^^^^^^^^^^^^^^^^^^^
+  = help: write the path instead: `/etc/r.txt`",
+    );
+    for (url, help) in [
+        ("File:///C:/r.txt", "write the path instead: `C:/r.txt`"),
+        ("file:more/${TOKEN}", "write the path instead: `more/${TOKEN}`"),
+        ("file:///a%20b", "write the path instead"),
+    ] {
+        assert_eq!(read(&[("r.txt", &format!("-r {url}"))]).unwrap_err().help().as_deref(), Some(help));
+    }
+}
+
+#[test]
+fn files_that_include_themselves_by_another_path() {
+    for (other, back) in
+        [("sub/m.txt", "../r.txt"), ("./sub/./m.txt", ".././r.txt"), ("sub/more/../m.txt", "x/../../r.txt")]
+    {
+        let first = format!("-r {other}");
+        let mut read = |path: &str| Ok(if path.ends_with("r.txt") { first.clone() } else { format!("-c {back}") });
+        let error = read_requirements("r.txt", &mut read, &|_| None, &|_| None).unwrap_err();
+        let shown = other.trim_start_matches("./");
+        let expected = format!("the requirements file includes itself: `r.txt` → `{shown}` → `r.txt`");
+        assert_eq!((error.to_string(), error.place().file.as_str()), (expected, shown));
+    }
+    // `link` leads to `a/b`: `link/../c.txt` lies in `a`, and is not the `c.txt` that includes it.
+    let files = [("c.txt", "x\n-r link/../c.txt"), ("link/../c.txt", "y"), ("a/c.txt", "y")];
+    let directory = |path: &str| Some(if path == "link/.." { "/w/a" } else { "/w" }.to_owned());
+    let mut read = |path: &str| {
+        files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned()).ok_or_else(String::new)
+    };
+    let file = read_requirements("c.txt", &mut read, &directory, &|_| None).unwrap();
+    assert_eq!(shown(&file.requirements), ["c.txt:1:1 x", "link/../c.txt:1:1 y"]);
+}
+
+/// A lock is the same wherever it is made, and the value may be a secret.
+#[test]
+fn a_url_or_path_has_no_variables() {
+    check(
+        "a\nx @ https://a.example/${TOKEN}/x-1-py3-none-any.whl ; os_name == 'nt'",
+        "environment variables are not expanded in a URL
+ --> r.txt:2:5
+  |
+2 | x @ https://a.example/${TOKEN}/x-1-py3-none-any.whl ; os_name == 'nt'
+  |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    );
+    for text in
+        ["./${TOKEN}/x-1-py3-none-any.whl", "x@${TOKEN}", "x @ ${TOKEN}/y", "x @ git+https://a.example/x@${TOKEN}"]
+    {
+        assert_eq!(
+            read(&[("r.txt", text)]).unwrap_err().to_string(),
+            "environment variables are not expanded in a URL"
+        );
+    }
+    // What stands before and behind it may come from anywhere.
+    let file = read(&[("r.txt", "${TOKEN} @ https://a.example/x.zip ; os_name == '${TOKEN}'")]).unwrap();
+    assert_eq!(shown(&file.requirements), ["r.txt:1:1 s3cr3t @ https://a.example/x.zip ; os_name == 's3cr3t'"]);
+    // A path is relative to its file, and so to where a variable says.
+    let moved = |text: &str| read(&[("r.txt", "-r ${TOKEN}/m.txt"), ("s3cr3t/m.txt", text)]);
+    let expected = "the path begins at this file, and where the file is only an environment variable says
+ --> ${TOKEN}/m.txt:1:5
+  |
+1 | x @ ./x.zip
+  |     ^^^^^^^";
+    assert_eq!(moved("x @ ./x.zip").unwrap_err().report(), expected);
+    assert!(moved("./x-1-py3-none-any.whl").is_err());
+    let file = moved("x @ /w/x.zip\ny==1 --hash=sha256:1").unwrap_err();
+    assert_eq!(file.place().file, "${TOKEN}/m.txt");
+    assert_eq!(shown(&moved("x @ /w/x.zip").unwrap().requirements), ["${TOKEN}/m.txt:1:1 x @ /w/x.zip"]);
 }
 
 #[test]
@@ -553,7 +647,7 @@ fn long_files_take_time_in_proportion_to_their_length() {
     // Looking for each place from the beginning, this would take minutes.
     let lines = "a\n".repeat(20_000) + &"b \\\n".repeat(20_000);
     let manifest = format!("[project]\ndependencies = [{}]", "\"a\",".repeat(20_000));
-    let file = read_requirements("r.txt", &mut |_| Ok(lines.clone()), &|_| None);
+    let file = read_requirements("r.txt", &mut |_| Ok(lines.clone()), &|_| None, &|_| None);
     assert_eq!(file.map(|file| file.requirements.len()).unwrap_err().place().line, 20_001);
     let manifest = crate::Manifest::parse_toml(&manifest, "pinfold.toml").unwrap();
     let last = manifest.dependencies.last().unwrap();

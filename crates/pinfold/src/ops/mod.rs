@@ -93,7 +93,27 @@ fn read_limited(source: impl Read, path: &Path, limit_bytes: u64, what: &str) ->
     if bytes.len() as u64 > limit_bytes {
         return Err(wrong(format!("it is larger than {limit_bytes} bytes")));
     }
-    String::from_utf8(bytes).map_err(|e| wrong(format!("it is not UTF-8: {e}")))
+    String::from_utf8(bytes).map_err(|e| wrong(not_utf8(e.as_bytes(), e.utf8_error().valid_up_to())))
+}
+
+/// Says where a text stops being UTF-8, and what it seems to be instead.
+fn not_utf8(bytes: &[u8], at: usize) -> String {
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let (line, column) =
+        (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
+    let found = bytes.get(at).copied().unwrap_or_default();
+    let wrong = format!("line {line}, column {column}: the byte 0x{found:02x} is not UTF-8");
+    // A mark of UTF-32 begins with one of UTF-16.
+    let marks: [(&[u8], &str); 4] = [
+        (&[0xff, 0xfe, 0, 0], "UTF-32"),
+        (&[0, 0, 0xfe, 0xff], "UTF-32"),
+        (&[0xff, 0xfe], "UTF-16, as PowerShell's `>` writes it"),
+        (&[0xfe, 0xff], "UTF-16"),
+    ];
+    match marks.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+        Some((_, name)) => format!("{wrong}; the file begins with the byte order mark of {name}: save it as UTF-8"),
+        None => format!("{wrong}: save the file as UTF-8"),
+    }
 }
 
 /// Writes a file whole or not at all: beside its place, then renamed.

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
-    Cutoff, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced, UploadTime,
-    read_constraints, read_requirements,
+    Cutoff, HashDemand, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced,
+    UploadTime, read_constraints, read_requirements, render,
 };
 use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
@@ -36,8 +36,8 @@ pub(super) struct Inputs {
     pub(super) constraints: Vec<Requirement>,
     /// What replaces.
     pub(super) overrides: Vec<Requirement>,
-    /// Digests that a requirements file demands.
-    pub(super) hashes: BTreeMap<PackageName, BTreeSet<Sha256>>,
+    /// What lines of requirements files demand of the files.
+    pub(super) hashes: Vec<Sourced<HashDemand>>,
     /// What the lock is for.
     pub(super) targets: Vec<Target>,
     /// The directory that paths of the manifest are relative to.
@@ -85,7 +85,7 @@ impl Inputs {
             constraints: Vec::new(),
             overrides: Vec::new(),
             base: direct::absolute(&directory)?,
-            hashes: BTreeMap::new(),
+            hashes: Vec::new(),
             directory,
             manifest,
         };
@@ -221,9 +221,7 @@ impl Inputs {
     fn take_file(&mut self, read: RequirementsFile) -> Result<(), Failure> {
         self.take(&read.requirements, &Role::Root(RootReason::Base))?;
         self.take(&read.constraints, &Role::Constraint)?;
-        for (name, digests) in read.hashes {
-            self.hashes.entry(name).or_default().extend(digests);
-        }
+        self.hashes.extend(read.hashes);
         Ok(())
     }
 
@@ -246,9 +244,13 @@ impl Inputs {
             let text = crate::ops::read_text(&self.directory.join(file), Limits::MANIFEST_BYTES, "requirements file");
             text.map_err(|failure| failure.details.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(": "))
         };
+        let directory = |directory: &str| {
+            let path = std::fs::canonicalize(self.directory.join(directory)).ok()?;
+            path.into_os_string().into_string().ok()
+        };
         let file = match role {
-            Role::Constraint => read_constraints(&name.value, &mut read, &variable),
-            Role::Override | Role::Root(_) => read_requirements(&name.value, &mut read, &variable),
+            Role::Constraint => read_constraints(&name.value, &mut read, &directory, &variable),
+            Role::Override | Role::Root(_) => read_requirements(&name.value, &mut read, &directory, &variable),
         };
         file.map_err(|error| {
             let is_itself = error.place().line == 0 && error.place().file == name.value;
@@ -337,9 +339,11 @@ impl Inputs {
             let (packages, hosts) = (packages.join(" "), hosts.join(" "));
             lines.push(format!("index {} {} [{packages}] [{hosts}]{seen}", index.name, index.url));
         }
-        for (name, digests) in &self.hashes {
-            lines.extend(digests.iter().map(|digest| format!("hash {name} {digest}")));
-        }
+        lines.extend(self.hashes.iter().map(|Sourced { value: HashDemand { name, marker, digests }, .. }| {
+            let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
+            let marker = if marker.is_always() { String::new() } else { format!(" ; {marker}") };
+            format!("hash {name} {}{marker}", digests.join(" "))
+        }));
         for accept in self.accepts() {
             lines.push(format!("accept {accept:?}"));
         }
@@ -356,8 +360,8 @@ fn read_manifest(request: &LockRequest<'_>) -> Result<(Manifest, PathBuf), Failu
         return Ok((Manifest::empty(), directory));
     }
     for (name, parse) in [
-        ("pinfold.toml", Manifest::parse_toml as fn(&str, &str) -> _),
-        ("pyproject.toml", Manifest::parse_pyproject as fn(&str, &str) -> _),
+        (MANIFESTS[0], Manifest::parse_toml as fn(&str, &str) -> _),
+        (MANIFESTS[1], Manifest::parse_pyproject as fn(&str, &str) -> _),
     ] {
         if Path::new(name).exists() {
             let text = crate::ops::read_text(Path::new(name), Limits::MANIFEST_BYTES, "manifest")?;
@@ -397,7 +401,7 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
         (Some(requires), []) => PythonMinor::all_in(requires),
         (None, []) => {
             return Err(Failure::new(Exit::Input, "for which Python versions to lock is not said")
-                .help("write `requires-python` into the manifest, or give --python-version X.Y"));
+                .help(help_without_python(request)));
         }
         (_, given) => given
             .iter()
@@ -408,9 +412,7 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
     minors.sort();
     minors.dedup();
     if minors.is_empty() {
-        let requires = manifest.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
-        return Err(Failure::new(Exit::Input, format!("no minor version of Python 3 meets `{requires}`"))
-            .help("write `requires-python` so that it allows a release of 3.6 to 3.15, or give --python-version X.Y"));
+        return Err(no_python(manifest));
     }
     let mut systems = manifest.targets.clone();
     systems.sort();
@@ -423,3 +425,29 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
     };
     Ok(systems.iter().flat_map(|system| minors.iter().flat_map(|minor| parts(*system, *minor))).collect())
 }
+
+/// Says how to tell the Python versions, where nothing that is read tells them.
+fn help_without_python(request: &LockRequest<'_>) -> String {
+    if request.requirements.is_empty() {
+        return "write `requires-python` into the manifest, or give --python-version X.Y".to_owned();
+    }
+    match MANIFESTS.iter().find(|name| Path::new(name).exists()) {
+        Some(name) => format!(
+            "with -r the manifest is not read: give --python-version X.Y, or write the file into `requirements` of `{name}` and lock without -r"
+        ),
+        None => "give --python-version X.Y".to_owned(),
+    }
+}
+
+/// Says that what the manifest allows is no Python that there is.
+fn no_python(manifest: &Manifest) -> Failure {
+    let requires = manifest.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
+    let headline = format!("no minor version of Python 3 meets `{requires}`");
+    let help = "write `requires-python` so that it allows a release of 3.6 to 3.15, or give --python-version X.Y";
+    match &manifest.requires_python_place {
+        Some(place) => Failure::new(Exit::Input, render(&headline, place, Some(help))),
+        None => Failure::new(Exit::Input, headline).help(help),
+    }
+}
+
+const MANIFESTS: [&str; 2] = ["pinfold.toml", "pyproject.toml"];

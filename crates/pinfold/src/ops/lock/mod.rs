@@ -37,7 +37,8 @@ use jiff::Timestamp;
 use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Credential, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
-use pinfold_packaging::PackageName;
+use pinfold_manifest::{HashDemand, Sourced};
+use pinfold_packaging::{MarkerTruth, PackageName};
 use pinfold_policy::names::{Lookalike, PopularNames, new_lookalikes};
 use pinfold_resolve::{Solution, Warning};
 
@@ -397,20 +398,25 @@ pub(crate) fn credentials(lock: &Lock, connectivity: Connectivity) -> Result<Vec
     crate::logins::logins(named.chain(archives.map(|archive| (None, &archive.file.url))), connectivity)
 }
 
-/// Holds the files against the digests that a requirements file demands.
+/// Holds the files against the digests that lines of requirements files demand: a file must meet every line that holds for its
+/// target. One that holds for a part of the target counts: one file is locked for all of it.
 fn check_hashes(inputs: &Inputs, resolutions: &[Resolution]) -> Result<(), Failure> {
     for resolution in resolutions {
-        for (name, demanded) in &inputs.hashes {
-            let Some(resolved) = resolution.packages.get(name).filter(|r| !demanded.contains(&r.file.sha256)) else {
+        let environment = resolution.target.marker_environment();
+        for Sourced { value: HashDemand { name, marker, digests }, file, line, .. } in &inputs.hashes {
+            let Some(resolved) = resolution.packages.get(name).filter(|r| !digests.contains(&r.file.sha256)) else {
                 continue;
             };
-            let demanded: Vec<String> = demanded.iter().map(|digest| format!("sha256:{digest}")).collect();
+            if marker.evaluate(&environment, &BTreeSet::new()) == MarkerTruth::False {
+                continue;
+            }
+            let demanded: Vec<String> = digests.iter().map(|digest| format!("sha256:{digest}")).collect();
             return Err(Failure::refused("hash-mismatch", format!("refused `{}`", resolved.file.filename))
                 .with("from", resolved.file.url.without_query())
-                .with("expected", format!("{} (--hash)", demanded.join(" or ")))
+                .with("expected", format!("{} (--hash, {file}:{line})", demanded.join(" or ")))
                 .with("found", format!("sha256:{}", resolved.file.sha256))
                 .help(format!(
-                    "the file that {} gets is none of those that the requirements file allows",
+                    "the file that {} gets is none of those that this line allows; it must be allowed by every line that holds there",
                     resolution.target
                 )));
         }
