@@ -15,6 +15,8 @@ mod tree;
 mod verify;
 mod why;
 
+use std::panic::AssertUnwindSafe;
+
 use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -23,13 +25,21 @@ use crate::world::World;
 /// Does what the arguments say, and says how it went.
 pub fn run(cli: &Cli) -> Exit {
     let output = Output::new(&cli.global);
-    match dispatch(cli, &output) {
-        Ok(exit) => exit,
-        Err(failure) => {
-            output.failure(&failure);
-            failure.exit
-        }
-    }
+    let failure = match guarded(|| dispatch(cli, &output)) {
+        Ok(exit) => return exit,
+        Err(failure) => failure,
+    };
+    output.failure(&failure);
+    failure.exit
+}
+
+/// A panic, which has told itself what happened, is a bug: scripts get its code, and people what to do.
+fn guarded(work: impl FnOnce() -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+    // Nothing of what the work used is looked at any more.
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Failure::new(Exit::Bug, "pinfold stopped, because of a bug in it")
+            .help("report it, with the message above; nothing that was in place is half changed"))
+    })
 }
 
 fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
@@ -53,5 +63,21 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
         Command::Tree(arguments) => tree::run(arguments, output),
         Command::Verify(arguments) => verify::run(arguments, &world, output),
         Command::Why(arguments) => why::run(arguments, output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_bug() {
+        let failure = guarded(|| panic!("made by a test")).unwrap_err();
+        assert_eq!(failure.exit, Exit::Bug);
+        // Of a thread that the work waits for, too.
+        let in_thread = || std::thread::scope(|scope| scope.spawn(|| panic!("made by a test")).join());
+        let failure = guarded(|| in_thread().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).unwrap_err();
+        assert_eq!(failure.exit, Exit::Bug);
+        assert_eq!(guarded(|| Ok(Exit::No)).unwrap(), Exit::No);
     }
 }
