@@ -29,6 +29,16 @@ fn outdated(project: &Project, arguments: &[&str]) -> Finished {
     project.pinfold("outdated").args(arguments).arg("--python").arg(&Python::found().path).run()
 }
 
+/// The target of the test's manifests.
+fn target() -> String {
+    format!("linux-x86_64-glibc2.17 python {}", Python::found().minor)
+}
+
+/// Of `later`, the newest that cannot be used.
+fn beyond() -> String {
+    format!("c 5.0 cannot be used: for {} it exists as source only, and the lock builds none of it\n", target())
+}
+
 #[test]
 fn lists_what_an_upgrade_would_bring_and_what_is_newest() {
     let project = Project::new(index(), &["a", "c"]);
@@ -37,7 +47,8 @@ fn lists_what_an_upgrade_would_bring_and_what_is_newest() {
     assert_eq!(run.stdout, "");
     project.server.update(&later());
     let run = outdated(&project, &[]).expect_code(0).expect_stderr("1 of 3 packages have newer versions");
-    assert_eq!(run.stdout, "package  locked  upgrade  newest\nb        1.0     1.5      2.0\n");
+    let beyond = beyond();
+    assert_eq!(run.stdout, format!("package  locked  upgrade  newest\nb        1.0     1.5      2.0\n{beyond}"));
     let found = json(&outdated(&project, &["--format", "json"]).expect_code(0));
     let names: Vec<&str> =
         found["packages"].as_array().into_iter().flatten().filter_map(|p| p["name"].as_str()).collect();
@@ -49,7 +60,41 @@ fn lists_what_an_upgrade_would_bring_and_what_is_newest() {
     let host = project.server.host();
     drop(project.server);
     let run = project.home.pinfold(crate::project::PINFOLD).args(["outdated", "--offline"]).run().expect_code(0);
-    assert!(run.stdout.ends_with("b        1.0     1.5      2.0\n"), "{host}: {run}");
+    assert!(run.stdout.ends_with(&format!("b        1.0     1.5      2.0\n{beyond}")), "{host}: {run}");
+}
+
+#[test]
+fn says_why_what_is_newer_still_cannot_be_used() {
+    let project = Project::new(index(), &["c"]);
+    project.lock();
+    let python = Python::found().minor.clone();
+    let target = target();
+    let foreign = format!("cp{0}-cp{0}-emscripten_4_0_9_wasm32", python.replace('.', ""));
+    let newer = || index().wheel("c", "2.0");
+    let cases = [
+        (
+            newer().requires_python(">=9").page_requires_python(">=9"),
+            format!("2.0 cannot be used: for {target} it needs Python >=9"),
+        ),
+        (newer().tag(&foreign), format!("2.0 cannot be used: it has no file for {target}")),
+        (newer().yanked("broken"), "2.0 cannot be used: it is yanked: broken".to_owned()),
+        (newer().yanked(""), "2.0 cannot be used: it is yanked".to_owned()),
+        (index().wheel("c", "2.0rc1"), "2.0rc1 cannot be used: it is a pre-release".to_owned()),
+        // A final one says more than a pre-release that is newer.
+        (newer().yanked("").wheel("c", "3.0rc1"), "2.0 cannot be used: it is yanked".to_owned()),
+    ];
+    for (index, expected) in cases {
+        project.server.update(&index);
+        let run = outdated(&project, &[]).expect_code(0).expect_stderr("0 of 1 packages have newer versions");
+        assert_eq!(run.stdout, format!("c {expected}\n"));
+        let found = json(&outdated(&project, &["--format", "json"]).expect_code(0));
+        let beyond = &found["packages"][0]["beyond"];
+        let told =
+            format!("{} cannot be used: {}", beyond["version"].as_str().unwrap(), beyond["why"].as_str().unwrap());
+        assert_eq!(told, expected);
+    }
+    project.server.update(&newer());
+    assert_eq!(outdated(&project, &[]).expect_code(0).stdout.lines().count(), 2);
 }
 
 #[test]
@@ -70,7 +115,7 @@ fn nobody_but_the_indexes_of_the_lock_is_asked() {
     let manifest = project.home.read("pinfold.toml");
     project.home.write("pinfold.toml", manifest.replace(&project.server.url(), &elsewhere.url()));
     let run = outdated(&project, &[]).expect_code(0).expect_stderr("which the lock does not have");
-    assert_eq!(run.stdout, "package  locked  upgrade  newest\nb        1.0     ?        2.0\n");
+    assert_eq!(run.stdout, format!("package  locked  upgrade  newest\nb        1.0     ?        2.0\n{}", beyond()));
     std::fs::remove_file(project.home.project().join("pinfold.toml")).expect("there is a manifest");
     outdated(&project, &[]).expect_code(0).expect_stderr("there is no manifest here");
     project.home.write("pinfold.toml", manifest.replace("\"c\"", "\"c\", \"nothing\""));
@@ -90,7 +135,7 @@ fn what_pip_says_by_now_is_not_asked() {
     project.server.update(&later());
     let elsewhere = Index::new().wheel("a", "9.0").wheel("b", "9.0").wheel("c", "9.0").start();
     let run = project.pinfold("outdated").env("PIP_INDEX_URL", elsewhere.url()).run().expect_code(0);
-    assert_eq!(run.stdout, "package  locked  upgrade  newest\nb        1.0     1.5      2.0\n");
+    assert_eq!(run.stdout, format!("package  locked  upgrade  newest\nb        1.0     1.5      2.0\n{}", beyond()));
     assert!(elsewhere.requests().is_empty());
 }
 

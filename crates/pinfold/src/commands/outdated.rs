@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &cli::Outdated, world: &World, output: &Output) -> 
     }
     match arguments.format {
         ResultFormat::Json => output.result(&format!("{}\n", as_json(&found))),
-        ResultFormat::Text => output.result(&tame(&as_text(&found))),
+        ResultFormat::Text => output.result(&tame(&(as_text(&found) + &beyond(&found)))),
     }
     let count = found.packages.iter().filter(|package| package.is_outdated()).count();
     output.status(&format!("{count} of {} packages have newer versions", found.packages.len()));
@@ -62,6 +62,12 @@ fn as_text(found: &Outdated) -> String {
     rows.iter().map(line).collect()
 }
 
+/// Returns a line for each package that has something newer which the targets cannot use.
+fn beyond(found: &Outdated) -> String {
+    let packages = found.packages.iter().filter_map(|package| Some((&package.name, package.beyond.as_ref()?)));
+    packages.map(|(name, (version, why))| format!("{name} {version} cannot be used: {why}\n")).collect()
+}
+
 fn versions(package: &Newest) -> Vec<String> {
     package.locked.iter().map(ToString::to_string).collect()
 }
@@ -76,6 +82,7 @@ fn as_json(found: &Outdated) -> Value {
             "newest": package.latest.as_ref().map(|(version, _)| version.to_string()),
             "newest_uploaded": package.latest.as_ref().and_then(|(_, uploaded)| uploaded.map(|time| time.to_string())),
             "after_cutoff": package.after_cutoff,
+            "beyond": package.beyond.as_ref().map(|(version, why)| json!({ "version": version.to_string(), "why": why })),
         })
     };
     json!({

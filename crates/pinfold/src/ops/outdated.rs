@@ -56,6 +56,8 @@ pub struct Newest {
     pub latest: Option<(Version, Option<Timestamp>)>,
     /// Whether that version does not exist for the lock because of `exclude-newer`.
     pub after_cutoff: bool,
+    /// The newest version that is newer still and that the targets cannot use, and why: a final one, else a pre-release.
+    pub beyond: Option<(Version, String)>,
 }
 
 impl Newest {
@@ -133,17 +135,21 @@ fn latest(
     };
     let usable = Usable { tags: targets.iter().map(|target| (target, target.tags())).collect(), may_build, early };
     let mut best: Option<(Version, Option<Timestamp>)> = None;
+    let mut files: Vec<PageFile> = Vec::new();
     for index in indexes.into_iter().filter_map(|url| tool.index(url)) {
         let Some(page) = page(index, name, fetcher)? else { continue };
         let newest = usable.newest(&page.files);
         best = best.max(newest);
+        files.extend(page.files);
     }
+    let known = best.as_ref().map(|(version, _)| version).into_iter().chain(&locked).max();
+    let beyond = usable.beyond(&files, known);
     let cutoff = tool.exclude_newer;
     let after_cutoff = best
         .as_ref()
         .zip(cutoff)
         .is_some_and(|((_, uploaded), cutoff)| uploaded.is_none_or(|uploaded| uploaded > cutoff));
-    Ok(Newest { name: name.clone(), locked, allowed: None, latest: best, after_cutoff })
+    Ok(Newest { name: name.clone(), locked, allowed: None, latest: best, after_cutoff, beyond })
 }
 
 /// Which files the targets of a package can use.
@@ -174,18 +180,62 @@ impl Usable<'_> {
         None
     }
 
+    /// Returns the newest version above `known`, and why the targets cannot use it.
+    fn beyond(&self, files: &[PageFile], known: Option<&Version>) -> Option<(Version, String)> {
+        let newer = |file: &&PageFile| known.is_none_or(|known| file.distribution.version() > known);
+        let versions: BTreeSet<&Version> = files.iter().filter(newer).map(|file| file.distribution.version()).collect();
+        let is_final = |version: &&&Version| !version.is_prerelease();
+        let version = *versions.iter().rev().find(is_final).or_else(|| versions.last())?;
+        let own: Vec<&PageFile> = files.iter().filter(|file| file.distribution.version() == version).collect();
+        Some((version.clone(), self.obstacle(version, &own)?))
+    }
+
+    /// Returns why no file of a version can be used, by the first target that cannot.
+    fn obstacle(&self, version: &Version, files: &[&PageFile]) -> Option<String> {
+        let present: Vec<&&PageFile> = files.iter().filter(|file| file.yanked.is_none()).collect();
+        if present.is_empty() {
+            let reason = files.iter().find_map(|file| file.yanked.as_deref()).filter(|reason| !reason.is_empty());
+            return Some(format!("it is yanked{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default()));
+        }
+        if version.is_prerelease() && !self.early {
+            return Some("it is a pre-release".to_owned());
+        }
+        self.tags.iter().find_map(|(target, tags)| {
+            let of_kind = || present.iter().filter(|file| self.is_of_kind(file, tags));
+            if of_kind().any(|file| accepts_python(file, target)) {
+                return None;
+            }
+            let is_sdist = |file: &&&&PageFile| matches!(file.distribution, DistributionFilename::Sdist(_));
+            Some(match of_kind().find_map(|file| file.requires_python.as_ref()) {
+                Some(python) => format!("for {target} it needs Python {python}"),
+                None if present.iter().filter(is_sdist).count() > 0 => {
+                    format!("for {target} it exists as source only, and the lock builds none of it")
+                }
+                None => format!("it has no file for {target}"),
+            })
+        })
+    }
+
     fn fits(&self, file: &PageFile, target: &Target, tags: &Tags) -> bool {
-        let kind = match &file.distribution {
+        self.is_of_kind(file, tags) && accepts_python(file, target)
+    }
+
+    fn is_of_kind(&self, file: &PageFile, tags: &Tags) -> bool {
+        match &file.distribution {
             DistributionFilename::Sdist(_) => self.may_build,
             DistributionFilename::Wheel(wheel) => tags.rank(wheel).is_some(),
-        };
-        let python = target.python();
-        let (first, late) = (target.python_span().at_least, [python.major().into(), python.minor().into(), 99]);
-        let accepts = |specifiers: &pinfold_packaging::Specifiers| {
-            specifiers.contains(&first) || specifiers.contains(&Version::from_release(late))
-        };
-        kind && file.requires_python.as_ref().is_none_or(accepts)
+        }
     }
+}
+
+/// Returns true if a file accepts the first or a late release of the target's Python.
+fn accepts_python(file: &PageFile, target: &Target) -> bool {
+    let python = target.python();
+    let (first, late) = (target.python_span().at_least, [python.major().into(), python.minor().into(), 99]);
+    let accepts = |specifiers: &pinfold_packaging::Specifiers| {
+        specifiers.contains(&first) || specifiers.contains(&Version::from_release(late))
+    };
+    file.requires_python.as_ref().is_none_or(accepts)
 }
 
 /// Returns the page of a project from its index.
