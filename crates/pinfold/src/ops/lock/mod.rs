@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pinfold_artifact::SafeUrl;
-use pinfold_fetch::{Connectivity, Credential, Fetcher};
+use pinfold_fetch::{Connectivity, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
 use pinfold_packaging::PackageName;
 use pinfold_policy::names::{Lookalike, PopularNames, new_lookalikes};
@@ -57,6 +57,7 @@ use self::went_back::Serials;
 pub use self::went_back::{Decisions, Rollback};
 use super::{read_lock, write_whole};
 use crate::exit::{Exit, Failure};
+use crate::logins::Logins;
 use crate::output::Output;
 use crate::world::World;
 
@@ -320,7 +321,7 @@ fn open_source(
         indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, now));
         return Ok(Opened { source: Arc::new(Source::Replay { recording, indexes }), fetcher: None });
     }
-    let mut credentials: Vec<Credential> = Vec::new();
+    let mut pips_own = None;
     let mut pip_url = None;
     // A check does not believe the lock that it checks.
     let believes = !round.asks_pip && request.effect == Effect::Write && matches!(request.keep, Keep::AllBut(_));
@@ -333,7 +334,7 @@ fn open_source(
         if asked.credential.is_some() {
             crate::logins::refuse_in_the_clear("pip", &asked.url)?;
         }
-        credentials.extend(asked.credential);
+        pips_own = asked.credential;
         pip_url = Some(asked.url);
     }
     let mut indexes = Indexes::new(entries, pip_url.as_ref())?;
@@ -341,8 +342,10 @@ fn open_source(
     indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, world.now()));
     let named = indexes.all().iter().map(|index| (Some(index.name.as_str()), &index.url));
     let named = named.chain(inputs.urls().map(|url| (None, url)));
-    credentials.extend(crate::logins::logins(named, request.connectivity)?);
-    let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
+    let mut logins = crate::logins::logins(named, request.connectivity)?;
+    // The first for a host counts.
+    logins.credentials.splice(0..0, pips_own);
+    let fetcher = Arc::new(world.fetcher(request.connectivity, logins)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
     if let Some(relevance) = &relevance {
         fetcher.open_pack(relevance.pack_name())?;
@@ -390,7 +393,7 @@ fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<
 ///
 /// # Errors
 /// As [`crate::logins::logins`].
-pub(crate) fn credentials(lock: &Lock, connectivity: Connectivity) -> Result<Vec<Credential>, Failure> {
+pub(crate) fn logins(lock: &Lock, connectivity: Connectivity) -> Result<Logins, Failure> {
     let indexes = lock.tool.iter().flat_map(|tool| &tool.indexes);
     let named = indexes.map(|index| (Some(index.name.as_str()), &index.url));
     let archives = lock.packages.iter().filter_map(|package| package.archive.as_ref());
