@@ -147,6 +147,9 @@ pub struct Locked {
 /// Exit 1 if there is no solution, 2 for an input that cannot be read, 3 for a refusal, 4 if the world failed. Nothing is
 /// written then.
 pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result<Locked, Failure> {
+    if let Answers::Record { file, .. } = request.answers {
+        recording::refuse_overwriting(file, request.output)?;
+    }
     let begun = world.now();
     let first = Round::default();
     let failure = match attempt(request, &first, world, output) {
