@@ -23,6 +23,7 @@ mod sdists;
 mod source;
 mod targets;
 mod unchanged;
+mod unsolved;
 mod went_back;
 mod wheel_end;
 mod yard;
@@ -38,12 +39,12 @@ use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
 use pinfold_packaging::PackageName;
-use pinfold_policy::names::{Lookalike, PopularNames, new_lookalikes};
+use pinfold_policy::names::{Lookalike, new_lookalikes};
 use pinfold_resolve::{Solution, Warning};
 
 use self::agree::KeptTools;
 use self::contested::Contested;
-use self::desk::{Desk, Unsolved};
+use self::desk::Desk;
 use self::direct::Directs;
 use self::first_seen::FirstSeen;
 use self::indexes::Indexes;
@@ -53,6 +54,7 @@ use self::pin::Pinner;
 use self::recording::Recording;
 use self::sdists::Sdists;
 use self::source::{Patience, Readings, Source};
+use self::unsolved::no_solution;
 use self::went_back::Serials;
 pub use self::went_back::{Decisions, Rollback};
 use super::{read_lock, write_whole};
@@ -207,7 +209,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         drop(desk.keep_asked());
     }
     let decided = decided?;
-    let solutions = solved.map_err(|unsolved| explained(unsolved, &inputs))?;
+    let solutions = solved.map_err(|unsolved| unsolved::explained(unsolved, &inputs, former, &opened.source))?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;
     Contested::new(&opened.source, &inputs.targets, cutoff).look(&solutions)?;
@@ -251,14 +253,6 @@ fn written(request: &LockRequest<'_>, before: Option<&str>, lock: &Lock) -> Resu
         write_whole(request.output, text.as_bytes())?;
     }
     Ok(text)
-}
-
-/// Says why there is no lock, in the manifest's own words.
-fn explained(unsolved: Unsolved, inputs: &Inputs) -> Failure {
-    let target = if let Unsolved::NoSolution(target, _) = &unsolved { Some(target.clone()) } else { None };
-    let failure = no_solution(unsolved);
-    let failure = target.into_iter().fold(failure, |failure, at| direct::hint_elsewhere(inputs, &at, failure));
-    inputs.in_own_words(failure)
 }
 
 /// Does two things at once: the second on a thread of its own.
@@ -472,31 +466,4 @@ fn settings(
 fn warnings(solutions: &[Solution]) -> Vec<String> {
     let all: BTreeSet<&Warning> = solutions.iter().flat_map(|solution| &solution.warnings).collect();
     all.into_iter().map(ToString::to_string).collect()
-}
-
-fn no_solution(unsolved: Unsolved) -> Failure {
-    match unsolved {
-        Unsolved::Failed(failure) => failure,
-        Unsolved::NoSolution(target, why) => {
-            let mut failure = Failure::new(Exit::No, format!("there is no solution for {target}"));
-            failure.details.extend(why.sentences().iter().map(|sentence| ("why", sentence.clone())));
-            let hints: Vec<String> = why.hints().iter().cloned().chain(popular_neighbours(why.unknown())).collect();
-            if !hints.is_empty() {
-                failure.help = Some(hints.join("\n"));
-            }
-            failure
-        }
-    }
-}
-
-/// Says which popular project may have been meant by a name that no project has.
-fn popular_neighbours(unknown: &BTreeSet<PackageName>) -> Vec<String> {
-    if unknown.is_empty() {
-        return Vec::new();
-    }
-    let popular = PopularNames::load();
-    let neighbours = unknown.iter().filter_map(|name| popular.lookalike(name));
-    neighbours
-        .map(|found| format!("did you mean `{}`, which is popular, by `{}`?", found.popular, found.name))
-        .collect()
 }
