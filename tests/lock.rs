@@ -129,6 +129,13 @@ fn files_after_the_cutoff_do_not_exist() {
     check(versions(), &["a"], "exclude-newer = \"2024-01-31T23:59:59Z\"", "", &["a 1.0"]);
     let project = Project::new(versions(), &["a"]);
     project.pinfold("lock").args(["--exclude-newer", "2024-01-15T00:00:00Z"]).run().expect_code(0);
+    // What leads before every upload would be a moment that a lock cannot name.
+    let before = project.home.read("pylock.toml");
+    for cutoff in ["5000000 days", "-009999-01-02T01:59:59Z"] {
+        let run = project.pinfold("lock").arg(format!("--exclude-newer={cutoff}")).run().expect_code(2);
+        run.expect_stderr("--exclude-newer").expect_stderr(cutoff);
+    }
+    assert_eq!(project.home.read("pylock.toml"), before);
     assert_eq!(entries(&project.home.read("pylock.toml")), ["a 1.0"]);
 }
 

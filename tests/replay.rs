@@ -82,6 +82,41 @@ fn the_same_answers_give_the_same_recording() {
 }
 
 #[test]
+fn a_recording_is_written_over_nothing_but_a_recording() {
+    let project = Project::with(index(), &[], "requirements = [\"r.txt\"]", "");
+    project.home.write("r.txt", "-r more.txt\n");
+    project.home.write("more.txt", "lib\n");
+    project.lock();
+    let names = ["pinfold.toml", "pylock.toml", "r.txt", "more.txt"];
+    let before = names.map(|name| project.home.read(name));
+    let asked = project.server.requests().len();
+    // Where there is no file yet, it is the place that counts: the next command would read a manifest there, or a lock.
+    for args in [
+        vec!["pinfold.toml"],
+        vec!["./pinfold.toml"],
+        vec!["pyproject.toml"],
+        vec!["pylock.toml"],
+        vec!["r.txt"],
+        vec!["more.txt"],
+        vec!["."],
+        vec!["new", "-o", "new"],
+        vec!["./new", "-o", "new"],
+        vec!["new", "-o", "pinfold.toml"],
+    ] {
+        let run = project.pinfold("lock").arg("--record").args(&args).run().expect_code(2);
+        if args.len() == 1 {
+            run.expect_stderr(&format!("the recording cannot be written to `{}`", args[0]));
+        }
+        assert_eq!(names.map(|name| project.home.read(name)), before, "{args:?}");
+        assert!(!project.home.has("pyproject.toml") && !project.home.has("new"), "{args:?}");
+    }
+    assert_eq!(project.server.requests().len(), asked);
+    for _ in 0..2 {
+        project.pinfold("lock").args(["--record", "index.recording"]).run().expect_code(0);
+    }
+}
+
+#[test]
 fn a_damaged_recording_is_a_clear_error() {
     let (_project, elsewhere) = recorded(index());
     let path = elsewhere.project().join("index.recording");

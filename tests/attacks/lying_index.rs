@@ -142,6 +142,22 @@ fn a_page_without_end() {
 }
 
 #[test]
+fn a_page_that_is_deeper_than_any() {
+    let project = guarded(Index::new().wheel("a", "1.0"), &["a"]);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for text in [
+        deep.clone(),
+        "{\"a\":".repeat(100_000),
+        format!("{{\"meta\":{{\"api-version\":\"1.1\"}},\"name\":\"a\",\"x\":{deep},\"files\":[]}}"),
+    ] {
+        project.server.update(&Index::new().project("a").raw_page(JSON, text).wheel("base", "1.0"));
+        refuses(&project, "lock", "page-limit", &["nested", &project.server.page_url("a")]);
+    }
+    project.server.update(&honest());
+    project.installed();
+}
+
+#[test]
 fn projects_in_quarantine() {
     let index = |status: &str| Index::new().wheel("base", "1.0").wheel("a", "1.0").status(status, Some("malware"));
     let project = guarded(index("quarantined"), &["a"]);
@@ -173,7 +189,6 @@ fn pages_that_are_no_pages_are_not_guessed_at() {
         Index::new().project("a").raw_page("text/plain", "a-1.0-py3-none-any.whl"),
         Index::new().project("a").raw_page("application/json", "{}"),
         Index::new().project("a").raw_page(JSON, "<!DOCTYPE html>"),
-        Index::new().project("a").raw_page(JSON, "[".repeat(100_000)),
     ] {
         project.server.update(&index.wheel("base", "1.0"));
         leaves(&project, "lock", 4, &[], &[&project.server.page_url("a")]);

@@ -58,7 +58,12 @@ fn a_token_gets_into_no_file_and_no_message() {
 #[test]
 fn a_login_is_asked_for_and_gets_into_no_file() {
     let project = Project::new(Index::new().wheel("a", "1.0").login("me", SECRET), &["a"]);
-    project.pinfold("lock").run().expect_code(4).expect_stderr("PINFOLD_INDEX_");
+    let run = project.pinfold("lock").run().expect_code(4).expect_stderr("PINFOLD_INDEX_MAIN_TOKEN");
+    run.expect_stderr("answers 401: it wants a login, and none is known for ");
+    let run = project.pinfold("lock").env("PINFOLD_INDEX_MAIN_TOKEN", SECRET).run().expect_code(4);
+    let run =
+        run.expect_stderr("PINFOLD_INDEX_MAIN_USERNAME").expect_stderr("another login than the one that was sent");
+    assert!(!format!("{run}").contains(SECRET), "{run}");
     let signed = |verb: &str| {
         let run = project.pinfold(verb).arg("-v").env("PINFOLD_INDEX_MAIN_USERNAME", "me");
         run.env("PINFOLD_INDEX_MAIN_PASSWORD", SECRET).run()
@@ -119,6 +124,41 @@ fn a_login_that_no_header_can_carry_is_told_and_not_shown() {
     // The control: as they are meant.
     run(&[(user, "x"), (password, " with a blank, ä")]).expect_code(0);
     assert!(project.server.requests().iter().all(|request| request.header("authorization").is_some()));
+}
+
+#[test]
+fn a_password_without_a_user_name_is_not_passed_over() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let alone = |verb: &str| project.pinfold(verb).env("PINFOLD_INDEX_MAIN_PASSWORD", SECRET);
+    for run in [alone("lock"), alone("lock").env("PINFOLD_INDEX_MAIN_USERNAME", "")] {
+        let run = run.run().expect_code(2);
+        let run = run.expect_stderr("`PINFOLD_INDEX_MAIN_PASSWORD`").expect_stderr("`PINFOLD_INDEX_MAIN_USERNAME`");
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+    }
+    assert!(project.server.requests().is_empty());
+    project.lock();
+    alone("sync").run().expect_code(2);
+    // A token is a login of its own.
+    alone("sync").env("PINFOLD_INDEX_MAIN_TOKEN", "t").run().expect_code(0);
+}
+
+#[test]
+fn a_query_of_an_index_is_neither_dropped_nor_shown() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let own = project.server.url();
+    project.home.write("r.txt", "a\n");
+    let manifest = project.home.read("pinfold.toml");
+    for tail in [format!("?token={SECRET}"), format!("?{SECRET}"), format!("#{SECRET}")] {
+        let url = format!("{own}{tail}");
+        project.home.write("pinfold.toml", manifest.replace(&own, &url));
+        let by_manifest = project.pinfold("lock").run().expect_code(2).expect_stderr("pinfold.toml:9:7");
+        let flags = ["-r", "r.txt", "--python-version", "3.10", "--index-url", &url];
+        let by_flag = project.pinfold("lock").args(flags).run().expect_code(2).expect_stderr("--index-url");
+        for run in [by_manifest, by_flag] {
+            assert!(!run.stderr.contains(SECRET), "{run}");
+        }
+    }
+    assert!(project.server.requests().is_empty() && !project.home.has("pylock.toml"));
 }
 
 #[test]

@@ -143,6 +143,53 @@ fn a_name_that_does_not_exist_is_compared_with_popular_ones() {
 }
 
 #[test]
+fn a_name_that_does_not_exist_is_compared_with_those_that_are_named_and_locked() {
+    let project = Project::new(index().wheel("in-house-zzyzx", "1.0"), &["in-house-zzyzx", "inhose-zzyxz"]);
+    let asked = "did you mean `in-house-zzyzx`, which the requirements name too, by `inhose-zzyxz`?";
+    project.pinfold("lock").run().expect_code(1).expect_stderr(asked);
+    project.write_manifest(&["in-house-zzyzx"], "", "");
+    project.lock();
+    project.write_manifest(&["inhose-zzyxz"], "", "");
+    let asked = "did you mean `in-house-zzyzx`, which the former lock has, by `inhose-zzyxz`?";
+    project.pinfold("lock").run().expect_code(1).expect_stderr(asked);
+    project.write_manifest(&["in-house-zzyzx", "quite-another"], "", "");
+    let run = project.pinfold("lock").run().expect_code(1).expect_stderr("no project quite-another");
+    assert!(!run.stderr.contains("did you mean"), "{run}");
+}
+
+#[test]
+fn a_page_without_a_link_may_be_no_page_of_an_index() {
+    let project = Project::new(index(), &["portal"]);
+    let hint = format!("the page of portal, {}, has no link to a file at all", project.server.page_url("portal"));
+    let page = |kind: &str, text: &str| project.server.update(&index().project("portal").raw_page(kind, text));
+    for text in ["<html>login please</html>", "<a href=\"../\">up</a>"] {
+        page("text/html", text);
+        let run = project.pinfold("lock").run().expect_code(1).expect_stderr("portal has no files");
+        run.expect_stderr(&hint);
+    }
+    // What is no wheel or sdist was at least a link, and a page in JSON is nothing else than a page.
+    let json = "{\"meta\":{\"api-version\":\"1.1\"},\"name\":\"portal\",\"files\":[]}";
+    for (kind, text) in [("text/html", "<a href=\"x.txt\">x</a>"), ("application/vnd.pypi.simple.v1+json", json)] {
+        page(kind, text);
+        let run = project.pinfold("lock").run().expect_code(1).expect_stderr("portal has no files");
+        assert!(!run.stderr.contains("no link"), "{run}");
+    }
+}
+
+#[test]
+fn a_wheel_that_only_the_cutoff_hides_is_named() {
+    let index =
+        Index::new().wheel("a", "1.0").tag("cp310-cp310-manylinux_2_17_x86_64").uploaded("2024-01-01T00:00:00Z");
+    let index = index.wheel("a", "1.0").tag("cp310-cp310-win_amd64").uploaded("2025-01-01T00:00:00Z");
+    let settings = "targets = [\"linux-x86_64\", \"windows-x86_64\"]\nexclude-newer = \"2024-08-01T00:00:00Z\"";
+    let project = Project::with(index, &["a"], settings, "");
+    let run = project.pinfold("lock").args(["--python-version", "3.10"]).run().expect_code(1);
+    run.expect_stderr(
+        "`a-1.0-cp310-cp310-win_amd64.whl` for windows-x86_64 python 3.10, uploaded 2025-01-01T00:00:00Z",
+    );
+}
+
+#[test]
 fn a_version_that_a_routed_index_does_not_have_is_told_as_such() {
     let project = Project::new(Index::new().wheel("torch", "3.0"), &["torch>=3"]);
     let second = Index::new().wheel("torch", "2.0").start();

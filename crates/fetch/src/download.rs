@@ -18,7 +18,7 @@ use crate::cache::failed;
 use crate::page::text;
 use crate::pieces::{self, Whole};
 use crate::range::ContentRange;
-use crate::remote::{Ask, Remote, Reply, status_setback};
+use crate::remote::{Ask, Remote, Reply};
 use crate::retry::Setback;
 
 /// One artifact on its way, over all attempts.
@@ -89,7 +89,7 @@ impl<'a> Transfer<'a> {
                 let found = found.unwrap_or_else(|| "no Content-Range".to_owned());
                 return Err(FetchCause::RangeMismatch { expected: format!("bytes {start}-"), found }.into());
             }
-            _ => return Err(status_setback(&reply)),
+            _ => return Err(remote.setback(&reply)),
         }
         let announced = ContentRange::of(&reply).map_or(self.artifact.size_bytes, |range| range.last.saturating_add(1));
         let mut body = Body::new(reply.response, &remote.timing);
@@ -203,7 +203,7 @@ pub(crate) async fn digest(
 ) -> Result<(u64, Sha256, File), Setback> {
     let reply = remote.send(&Ask::plain(origin, url)).await?;
     if reply.response.status().as_u16() != 200 {
-        return Err(status_setback(&reply));
+        return Err(remote.setback(&reply));
     }
     let mut body = Body::new(reply.response, &remote.timing);
     let mut sink = DigestSink::new(limit, directory)?;

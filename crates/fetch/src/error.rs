@@ -19,6 +19,15 @@ pub struct FetchError {
     pub cause: FetchCause,
 }
 
+/// Whether a request had a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// None is known for the host.
+    None,
+    /// It was sent.
+    Sent,
+}
+
 /// Why a request gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchCause {
@@ -182,12 +191,16 @@ pub enum FetchCause {
         reason: String,
     },
     /// The server wants to know who asks, or says no (401, 403).
-    #[error("the server answers {status}: it wants other credentials for {host}")]
+    #[error("the server answers {status}: {}", wanted_text(host, *login))]
     Unauthorized {
         /// The HTTP status.
         status: u16,
         /// The host that answered.
         host: String,
+        /// What the index at this host is called, if one is known there.
+        index: Option<String>,
+        /// Whether the request had a login.
+        login: Login,
     },
 }
 
@@ -256,6 +269,13 @@ impl FetchCause {
 impl From<StoreError> for FetchCause {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+fn wanted_text(host: &str, login: Login) -> String {
+    match login {
+        Login::None => format!("it wants a login, and none is known for {host}"),
+        Login::Sent => format!("it wants another login than the one that was sent to {host}"),
     }
 }
 

@@ -100,7 +100,7 @@ impl Fetcher {
             match reply.response.status().as_u16() {
                 200 => Ok(Some(crate::body::Body::new(reply.response, &remote.timing).read(limit_bytes).await?)),
                 404 | 410 => Ok(None),
-                _ => Err(remote::status_setback(&reply)),
+                _ => Err(remote.setback(&reply)),
             }
         })
     }

@@ -31,7 +31,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use error::{FetchCause, FetchError};
+pub use error::{FetchCause, FetchError, Login};
 pub use fetcher::Fetcher;
 pub use netrc::{Netrc, NetrcError};
 pub use reply::{Freshness, Page, PageReply, RangeReply, Span};

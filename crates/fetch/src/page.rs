@@ -7,7 +7,7 @@ use reqwest::header::{self, HeaderMap};
 
 use crate::body::Body;
 use crate::cache::{Cached, FORM, Header};
-use crate::remote::{Ask, Remote, Reply, status_setback};
+use crate::remote::{Ask, Remote, Reply};
 use crate::retry::Setback;
 use crate::{FetchCause, Timing};
 
@@ -42,7 +42,7 @@ pub(crate) async fn ask(
         200 => Ok(read(reply, origin, url, &remote.timing).await?),
         304 if validators.is_some() => Ok(Served::Unchanged),
         404 | 410 => Ok(Served::Absent(header_of(&reply, origin, url))),
-        _ => Err(status_setback(&reply)),
+        _ => Err(remote.setback(&reply)),
     }
 }
 

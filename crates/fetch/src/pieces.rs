@@ -14,7 +14,7 @@ use crate::FetchCause;
 use crate::body::Body;
 use crate::page::text;
 use crate::range::ContentRange;
-use crate::remote::{Ask, Remote, status_setback};
+use crate::remote::{Ask, Remote};
 use crate::retry::Setback;
 use crate::settings::Pieces;
 
@@ -68,7 +68,7 @@ async fn piece(
         206 => {}
         // The file has changed, or another server answers, that knows no ranges.
         200 => return Err(FetchCause::RangeMismatch { expected: wanted, found: "the whole file".to_owned() }.into()),
-        _ => return Err(status_setback(&reply)),
+        _ => return Err(remote.setback(&reply)),
     }
     let expected = ContentRange { first, last, total: Some(whole.size_bytes) };
     if ContentRange::of(&reply) != Some(expected) {

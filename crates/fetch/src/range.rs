@@ -5,7 +5,7 @@ use reqwest::header;
 
 use crate::body::Body;
 use crate::page::text;
-use crate::remote::{Ask, Remote, Reply, status_setback};
+use crate::remote::{Ask, Remote, Reply};
 use crate::retry::Setback;
 use crate::{FetchCause, RangeReply, Span};
 
@@ -54,7 +54,7 @@ pub(crate) async fn ask(remote: &Remote, origin: &Origin, url: &SafeUrl, span: S
         }
         // 416: there is nothing at the end of an empty file, and some servers do not know ends.
         200 | 416 | 501 => Err(FetchCause::RangesUnsupported.into()),
-        _ => Err(status_setback(&reply)),
+        _ => Err(remote.setback(&reply)),
     }
 }
 

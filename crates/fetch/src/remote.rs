@@ -15,7 +15,7 @@ use reqwest::{Certificate, Client, Proxy, Response, StatusCode, Url, redirect};
 use tokio::runtime::Runtime;
 
 use crate::retry::Setback;
-use crate::{FetchCause, FetchSettings, Pieces, ProxySettings, Timing};
+use crate::{FetchCause, FetchSettings, Login, Pieces, ProxySettings, Timing};
 
 /// The client and the runtime that it lives in.
 #[derive(Debug)]
@@ -162,6 +162,21 @@ impl Remote {
         Some(value)
     }
 
+    /// Returns what an answer that brings nothing means.
+    pub(crate) fn setback(&self, reply: &Reply) -> Setback {
+        let status = reply.response.status().as_u16();
+        if matches!(status, 401 | 403) {
+            let host = reply.url.file_host();
+            let index = host.as_ref().and_then(|host| self.settings.index_names.get(host)).cloned();
+            let login = if self.authorization(&reply.url).is_some() { Login::Sent } else { Login::None };
+            let host = host.map_or_else(String::new, |host| host.to_string());
+            return FetchCause::Unauthorized { status, host, index, login }.into();
+        }
+        let seconds = reply.response.headers().get(header::RETRY_AFTER);
+        let seconds = seconds.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
+        Setback { cause: FetchCause::Status { status }, retry_after: seconds.map(std::time::Duration::from_secs) }
+    }
+
     fn greeting(&self, url: &SafeUrl) -> Option<Arc<Greeting>> {
         let host = url.file_host().filter(|_| url.scheme() == "https")?;
         let mut greetings = self.greetings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -245,18 +260,6 @@ fn redirect_target(from: &SafeUrl, response: &Response, origin: &Origin) -> Resu
     }
     origin.check(&target).map_err(|error| FetchCause::RedirectForeign(Box::new(error)))?;
     Ok(target.without_fragment())
-}
-
-/// Returns what an answer that brings nothing means.
-pub(crate) fn status_setback(reply: &Reply) -> Setback {
-    let status = reply.response.status().as_u16();
-    let headers = reply.response.headers();
-    if matches!(status, 401 | 403) {
-        let host = reply.url.file_host().map_or_else(String::new, |host| host.to_string());
-        return FetchCause::Unauthorized { status, host }.into();
-    }
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-    Setback { cause: FetchCause::Status { status }, retry_after: seconds.map(std::time::Duration::from_secs) }
 }
 
 /// Returns why a request got no answer.

@@ -1,5 +1,6 @@
 //! What a fetcher is told once. The shell reads the environment; nothing here does.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub struct FetchSettings {
     pub connectivity: Connectivity,
     /// What to log in with, and where. At most one for each host counts: the first.
     pub credentials: Vec<Credential>,
+    /// What the index at a host is called, for messages.
+    pub index_names: BTreeMap<FileHost, String>,
     /// A file of PEM certificates that replaces the system's. A missing or empty one is an error.
     pub ca_bundle: Option<PathBuf>,
     /// Proxies. None is taken from the environment.
@@ -33,6 +36,7 @@ impl FetchSettings {
             cache_dir,
             connectivity,
             credentials: Vec::new(),
+            index_names: BTreeMap::new(),
             ca_bundle: None,
             proxies: ProxySettings::default(),
             timing: Timing::usual(),

@@ -21,10 +21,25 @@ pub enum Cutoff {
 
 /// Why a text is no cutoff.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{found}` is neither a time such as `2024-08-20T00:00:00Z` nor a span such as `7 days`")]
-pub struct CutoffError {
-    /// The text, escaped and cut.
-    pub found: String,
+pub enum CutoffError {
+    /// It is neither a time nor a span.
+    #[error("`{found}` is neither a time such as `2024-08-20T00:00:00Z` nor a span such as `7 days`")]
+    Malformed {
+        /// The text, escaped and cut.
+        found: String,
+    },
+    /// It is a time before everything that was ever uploaded; a lock could not even name the years before the first.
+    #[error("`{found}` is a time before 1970, when nothing had been uploaded")]
+    TooEarly {
+        /// The text.
+        found: String,
+    },
+    /// It is a span that leads there.
+    #[error("`{found}` is longer than {SPAN_DAYS} days (50 years), and nothing was uploaded so long ago")]
+    TooLong {
+        /// The text.
+        found: String,
+    },
 }
 
 impl Cutoff {
@@ -45,15 +60,22 @@ impl FromStr for Cutoff {
     /// Reads RFC 3339 with an offset (a date alone would mean another moment in each time zone), or numbers with units
     /// from minutes to weeks (a month has no fixed length).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || CutoffError { found: text.chars().take(80).flat_map(char::escape_debug).collect() };
+        let found = || text.chars().take(80).flat_map(char::escape_debug).collect();
         if text.len() > CUTOFF_BYTES {
-            return Err(error());
+            return Err(CutoffError::Malformed { found: found() });
         }
-        if let Ok(moment) = text.parse() {
-            return Ok(Self::At(moment));
+        if let Ok(moment) = text.parse::<Timestamp>() {
+            return if moment < Timestamp::UNIX_EPOCH {
+                Err(CutoffError::TooEarly { found: found() })
+            } else {
+                Ok(Self::At(moment))
+            };
         }
-        let seconds = span_seconds(text).filter(|seconds| *seconds > 0).ok_or_else(error)?;
-        Ok(Self::Span { seconds, written: text.to_owned() })
+        match span_seconds(text) {
+            Some(seconds @ 1..=SPAN_SECONDS) => Ok(Self::Span { seconds, written: text.to_owned() }),
+            Some(seconds) if seconds > SPAN_SECONDS => Err(CutoffError::TooLong { found: found() }),
+            _ => Err(CutoffError::Malformed { found: found() }),
+        }
     }
 }
 
@@ -88,6 +110,9 @@ impl fmt::Display for Cutoff {
 
 /// No time or span is longer.
 const CUTOFF_BYTES: usize = 64;
+/// No span is longer: from any day on which pinfold runs it leads to a time after 1970.
+const SPAN_DAYS: i64 = 18_262;
+const SPAN_SECONDS: i64 = SPAN_DAYS * 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +127,8 @@ mod tests {
             ("7 days", "2024-08-13T12:00:00Z"),
             ("1 week, 2 days 3h", "2024-08-11T09:00:00Z"),
             ("90min", "2024-08-20T10:30:00Z"),
+            ("18262 days", "1974-08-21T12:00:00Z"),
+            ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
         ] {
             let cutoff: Cutoff = text.parse().unwrap();
             assert_eq!(cutoff.moment(now).to_string(), expected, "{text}");
@@ -124,7 +151,17 @@ mod tests {
             "9999999999999999 weeks",
             "7 days ago",
         ] {
-            assert!(text.parse::<Cutoff>().is_err(), "{text}");
+            assert!(matches!(text.parse::<Cutoff>(), Err(CutoffError::Malformed { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_before_every_upload() {
+        for text in ["5000000 days", "18262 days 1min", "2609 weeks", "99999999999 weeks"] {
+            assert!(matches!(text.parse::<Cutoff>(), Err(CutoffError::TooLong { .. })), "{text}");
+        }
+        for text in ["1969-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "-009999-01-02T01:59:59Z"] {
+            assert!(matches!(text.parse::<Cutoff>(), Err(CutoffError::TooEarly { .. })), "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use pinfold_artifact::{ArchivePathError, Limits, Sha256Error, UrlError};
 use pinfold_packaging::{NameError, PackageName, RequirementError, SettingError, SpecifiersError, TargetError};
 
-use crate::{CutoffError, Place, RouteError, render};
+use crate::{CutoffError, IndexUrlError, Place, RouteError, render};
 
 /// Something wrong in a manifest or requirements file.
 ///
@@ -101,6 +101,9 @@ pub enum ManifestErrorKind {
         /// The lines of the manifest to write instead.
         instead: String,
     },
+    /// The place of an index is none.
+    #[error(transparent)]
+    IndexUrl(#[from] IndexUrlError),
     /// A path inside an artifact is none.
     #[error(transparent)]
     InnerPath(#[from] ArchivePathError),
@@ -279,7 +282,10 @@ pub enum ManifestErrorKind {
 
 impl ManifestError {
     /// Makes an error.
-    pub(crate) fn new(place: Place, kind: ManifestErrorKind) -> Self {
+    pub(crate) fn new(mut place: Place, kind: ManifestErrorKind) -> Self {
+        if matches!(kind, ManifestErrorKind::IndexUrl(IndexUrlError::Fragment | IndexUrlError::Query)) {
+            place.hide_query();
+        }
         Self(Box::new((place, kind)))
     }
 

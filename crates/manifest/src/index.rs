@@ -1,8 +1,9 @@
 //! One `[[index]]`: where packages come from, as the maintainer wrote it.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
-use pinfold_artifact::{FileHost, SafeUrl};
+use pinfold_artifact::{FileHost, SafeUrl, UrlError};
 use pinfold_packaging::PackageName;
 
 /// An index.
@@ -33,6 +34,23 @@ pub enum UploadTime {
     Told,
 }
 
+/// Why a text is no place of an index. No variant holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IndexUrlError {
+    /// The URL has a fragment.
+    #[error("the URL of an index has no fragment: nothing from `#` on would be sent")]
+    Fragment,
+    /// The URL has a query.
+    #[error(
+        "the URL of an index has no query: pages are asked for below its path, and nothing from `?` on would be sent; a login \
+         belongs into netrc or PINFOLD_INDEX_<NAME>_TOKEN"
+    )]
+    Query,
+    /// It is no URL that pinfold works with.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+}
+
 /// Where an index is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexLocation {
@@ -40,6 +58,21 @@ pub enum IndexLocation {
     Pip,
     /// At a URL.
     Url(SafeUrl),
+}
+
+impl FromStr for IndexLocation {
+    type Err = IndexUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url: SafeUrl = text.parse()?;
+        if url.as_url().query().is_some() {
+            return Err(IndexUrlError::Query);
+        }
+        if url.fragment().is_some() {
+            return Err(IndexUrlError::Fragment);
+        }
+        Ok(Self::Url(url))
+    }
 }
 
 impl IndexEntry {

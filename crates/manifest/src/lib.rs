@@ -22,7 +22,7 @@ mod routes;
 
 pub use cutoff::{Cutoff, CutoffError};
 pub use error::{ManifestError, ManifestErrorKind};
-pub use index::{IndexEntry, IndexLocation, UploadTime};
+pub use index::{IndexEntry, IndexLocation, IndexUrlError, UploadTime};
 pub use manifest::{Accept, Manifest, Sourced};
 pub use place::{Place, render};
 pub use reference::{Reference, ReferenceSource, Requested};

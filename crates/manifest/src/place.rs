@@ -37,6 +37,21 @@ impl Place {
         }
     }
 
+    /// Hides what stands behind the path of the URL that is meant, whatever it is: what nobody reads as a key may be the secret.
+    pub(crate) fn hide_query(&mut self) {
+        let start = self.column - 1;
+        let mut is_hidden = false;
+        let hidden = |(at, c): (usize, char)| {
+            let is_part = (start..start + self.length).contains(&at) && !matches!(c, '"' | '\'');
+            // A mark may be written as an escape of TOML.
+            let is_mark = matches!(c, '?' | '#' | '\\');
+            let shown = if is_part && is_hidden && !is_mark { '*' } else { c };
+            is_hidden |= is_part && is_mark;
+            shown
+        };
+        self.line_text = self.line_text.chars().enumerate().map(hidden).collect();
+    }
+
     /// Returns the place of a file as a whole.
     pub fn whole(file: &str) -> Self {
         Self { file: file.to_owned(), line: 0, column: 0, line_text: String::new(), length: 1 }

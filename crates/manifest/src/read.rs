@@ -209,7 +209,7 @@ fn read_index(table: &Table<'_>) -> Result<IndexEntry, ManifestError> {
         (Some(_), Some(from)) => {
             return Err(document.error(from.range, ManifestErrorKind::OneOf { first: "url", second: "from" }));
         }
-        (Some(url), None) => IndexLocation::Url(document.read(&url)?),
+        (Some(url), None) => document.read(&url)?,
         (None, Some(from)) => read_word(document, &from, &[("pip", IndexLocation::Pip)], "`pip`")?,
         (None, None) => {
             let kind = ManifestErrorKind::Missing { key: "url", table: table.title };

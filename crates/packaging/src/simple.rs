@@ -209,6 +209,9 @@ pub enum PageError {
         /// What is wrong.
         reason: String,
     },
+    /// The page holds things in things, deeper than any real one: made to stop a parser (IX37).
+    #[error("the page is nested more than {PAGE_DEPTH} deep")]
+    TooDeep,
     /// The page is larger than any real one.
     #[error("the page has more than {} bytes", Limits::PAGE_BYTES)]
     TooLarge,
@@ -233,7 +236,7 @@ impl PageError {
             Self::Conflict { .. } => Some("ambiguous-page"),
             Self::Digest { .. } => Some("malformed-digest"),
             Self::ForeignProject { .. } => Some("foreign-project"),
-            Self::TooLarge | Self::TooManyFiles => Some("page-limit"),
+            Self::TooDeep | Self::TooLarge | Self::TooManyFiles => Some("page-limit"),
             Self::Url { .. } => Some("unsafe-url"),
         }
     }
@@ -287,6 +290,9 @@ impl SimplePage {
         }
     }
 }
+
+/// A page of the specification is four deep; this is also the depth at which the JSON library gives up.
+const PAGE_DEPTH: usize = 128;
 
 /// Accepts api-version 1.x. "Clients MUST hard fail on a major version that they do not know" (PEP 629).
 fn check_api_version(found: &str) -> Result<(), PageError> {

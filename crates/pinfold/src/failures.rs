@@ -45,8 +45,15 @@ impl From<FetchError> for Failure {
             FetchCause::Offline => {
                 Self::of(Exit::World, &error).help("run once without --offline, so that it is cached")
             }
-            FetchCause::Unauthorized { .. } => Self::of(Exit::World, &error)
-                .help("give PINFOLD_INDEX_<NAME>_TOKEN, or PINFOLD_INDEX_<NAME>_USERNAME and …_PASSWORD, or write the login into your netrc"),
+            FetchCause::Unauthorized { index: Some(ref name), .. } => {
+                let variables = crate::logins::variables_of(name);
+                Self::of(Exit::World, &error).help(format!(
+                    "give {variables}TOKEN, or {variables}USERNAME and {variables}PASSWORD, or write the login into your netrc"
+                ))
+            }
+            FetchCause::Unauthorized { index: None, .. } => Self::of(Exit::World, &error).help(
+                "a login is sent to the host of an index, and of a file that is required by URL, and to no other: ask who runs the index",
+            ),
             FetchCause::Proxy { ref variable, ref found, ref reason } => {
                 Self::new(Exit::Input, format!("`{variable}` names a proxy that cannot be used"))
                     .with("found", found)

@@ -5,13 +5,23 @@
 //! A netrc that others may read is not used, and one that cannot be read stops the command: neither message has a word of it.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pinfold_artifact::{Limits, SafeUrl};
+use pinfold_artifact::{FileHost, Limits, SafeUrl};
 use pinfold_fetch::{Connectivity, Credential, Netrc, Secret};
 
 use crate::exit::{Exit, Failure};
 use crate::world::variable;
+
+/// What to log in with.
+#[derive(Debug, Default)]
+pub(crate) struct Logins {
+    /// Where, and with what.
+    pub(crate) credentials: Vec<Credential>,
+    /// What the index at a host is called, whether or not there is a login for it; of several on one host the first.
+    pub(crate) index_names: BTreeMap<FileHost, String>,
+}
 
 /// Returns what to log in with at these indexes, each with its name, and where files are that are required by URL, which have
 /// none.
@@ -22,17 +32,20 @@ use crate::world::variable;
 pub(crate) fn logins<'i>(
     indexes: impl IntoIterator<Item = (Option<&'i str>, &'i SafeUrl)>,
     connectivity: Connectivity,
-) -> Result<Vec<Credential>, Failure> {
+) -> Result<Logins, Failure> {
+    let mut found = Logins::default();
     if connectivity == Connectivity::Offline {
-        return Ok(Vec::new());
+        return Ok(found);
     }
     let netrc = OnceCell::new();
-    let mut found = Vec::new();
     for (name, url) in indexes {
         let Some(host) = url.file_host() else { continue };
+        if let Some(name) = name {
+            found.index_names.entry(host.clone()).or_insert_with(|| name.to_owned());
+        }
         if let Some(secret) = name.map(index_secret).transpose()?.flatten() {
             refuse_in_the_clear(name.unwrap_or_default(), url)?;
-            found.push(Credential { host, secret });
+            found.credentials.push(Credential { host, secret });
             continue;
         }
         if netrc.get().is_none() {
@@ -41,7 +54,7 @@ pub(crate) fn logins<'i>(
         let Some(netrc) = netrc.get().and_then(Option::as_ref) else { continue };
         if let Some(credential) = netrc.entries.credential(url) {
             netrc.refuse_if_exposed(url)?;
-            found.push(credential);
+            found.credentials.push(credential);
         }
     }
     Ok(found)
@@ -61,16 +74,22 @@ pub(crate) fn refuse_in_the_clear(name: &str, url: &SafeUrl) -> Result<(), Failu
         .help("everybody on the way could read the login: give the index a certificate, or take the login out of the environment"))
 }
 
+/// Returns how the variables begin that hold a login for the index with this name: `PINFOLD_INDEX_<NAME>_`.
+pub(crate) fn variables_of(name: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("PINFOLD_INDEX_{}_", name.chars().map(letter).collect::<String>())
+}
+
 /// Returns the credentials that the environment gives for the index with this name:
 /// `PINFOLD_INDEX_<NAME>_TOKEN`, or `PINFOLD_INDEX_<NAME>_USERNAME` and `…_PASSWORD`.
 ///
 /// # Errors
-/// Exit 2 for what no header can carry: it would be left out, and the answer be that the login is wrong.
+/// Exit 2 for what no header can carry, and for a password without a user name: it would be left out, and the answer be that the
+/// login is wrong.
 fn index_secret(name: &str) -> Result<Option<Secret>, Failure> {
-    let name: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let variables = variables_of(name);
     let of = |key: &str| {
-        let key = format!("PINFOLD_INDEX_{name}_{key}");
+        let key = format!("{variables}{key}");
         Some((variable(&key).filter(|value| !value.is_empty())?, key))
     };
     let unsendable = |key: &str, problem: &str| {
@@ -83,11 +102,15 @@ fn index_secret(name: &str) -> Result<Option<Secret>, Failure> {
         }
         return Ok(Some(Secret::Bearer(token)));
     }
-    let Some((user, key)) = of("USERNAME") else { return Ok(None) };
+    let password = of("PASSWORD");
+    let Some((user, key)) = of("USERNAME") else {
+        let Some((_, key)) = password else { return Ok(None) };
+        return Err(Failure::new(Exit::Input, format!("`{key}` is set, and `{variables}USERNAME` is not"))
+            .help("give both, or take the password away; a token without a user name goes into the variable that ends with `_TOKEN`"));
+    };
     if user.contains(|c: char| c == ':' || c.is_control()) {
         return unsendable(&key, "a user name has no colon and no line break");
     }
-    let password = of("PASSWORD");
     if let Some((_, key)) = password.as_ref().filter(|(password, _)| password.contains(char::is_control)) {
         return unsendable(key, "a password has no line break");
     }

@@ -6,13 +6,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pinfold_fetch::{Connectivity, Credential, FetchSettings, Fetcher, ProxySettings, ProxyUrl};
+use pinfold_fetch::{Connectivity, FetchSettings, Fetcher, ProxySettings, ProxyUrl};
 use pinfold_install::{Interpreter, KnownInterpreters};
 use pinfold_packaging::Specifiers;
 use pinfold_store::Store;
 
 use crate::cli::Global;
 use crate::exit::{Exit, Failure};
+use crate::logins::Logins;
 
 /// The surroundings of one run.
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ impl World {
     ///
     /// # Errors
     /// Exit 4 if the certificates that the environment names cannot be read, exit 2 for a proxy that is none.
-    pub fn fetcher(&self, connectivity: Connectivity, credentials: Vec<Credential>) -> Result<Fetcher, Failure> {
+    pub(crate) fn fetcher(&self, connectivity: Connectivity, logins: Logins) -> Result<Fetcher, Failure> {
         let mut settings = FetchSettings::new(self.pages_dir(), connectivity);
         settings.ca_bundle = variable("SSL_CERT_FILE").map(PathBuf::from);
         let first_of = |names: &[&str]| names.iter().find_map(|name| variable(name));
@@ -75,7 +76,8 @@ impl World {
             https: proxy(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
             no_proxy: first_of(&["no_proxy", "NO_PROXY"]),
         };
-        settings.credentials = credentials;
+        settings.credentials = logins.credentials;
+        settings.index_names = logins.index_names;
         Ok(Fetcher::new(settings)?)
     }
 

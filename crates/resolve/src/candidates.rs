@@ -10,7 +10,8 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pinfold_artifact::Origin;
+use jiff::Timestamp;
+use pinfold_artifact::{ArtifactFilename, Origin};
 use pinfold_packaging::{
     DistributionFilename, ExtraName, Metadata, PackageName, PageFile, Prerelease, Specifiers, Version,
 };
@@ -77,6 +78,8 @@ pub(crate) enum Obstacle {
     NoWheel,
     /// Only an sdist would do, and the project is none of those that may be built.
     NotBuilt,
+    /// Other files of the version exist, and this one would serve; only the cutoff hides it, or that its upload time is not told.
+    Hidden(ArtifactFilename, Option<Timestamp>),
     /// Yanked, and not pinned.
     Yanked(String),
     /// A pre-release, and none is wanted.
@@ -584,7 +587,25 @@ impl<'f> Project<'f> {
                 Err(found) => obstacle = if found > obstacle { found } else { obstacle },
             }
         }
-        best.map_or(Choice::None(obstacle), |(_, file)| Choice::File(file))
+        match best {
+            Some((_, file)) => Choice::File(file),
+            None => Choice::None(self.hidden(position, &obstacle).unwrap_or(obstacle)),
+        }
+    }
+
+    /// Returns the file that would serve the target if the cutoff did not hide it, where what is not hidden serves none: to say
+    /// that there is no such file would be untrue. Of several the first to be uploaded.
+    fn hidden(&self, position: usize, obstacle: &Obstacle) -> Option<Obstacle> {
+        if !matches!(obstacle, Obstacle::NoWheel | Obstacle::NotBuilt) {
+            return None;
+        }
+        let serves = |file: &&Arc<PageFile>| {
+            let refused = || file.requires_python.as_ref().and_then(|own| self.python_obstacle(own)).is_some();
+            self.time_obstacle(file).is_some() && self.rank(&file.distribution).is_ok() && !refused()
+        };
+        let serving = self.page()?.files(position).iter().filter(serves);
+        let first = serving.min_by_key(|file| (file.upload_time.is_none(), file.upload_time, &file.filename))?;
+        Some(Obstacle::Hidden(first.filename.clone(), first.upload_time))
     }
 
     fn time_obstacle(&self, file: &PageFile) -> Option<Obstacle> {
@@ -635,7 +656,7 @@ impl<'f> Project<'f> {
 struct FileOrder {
     yanked: bool,
     rank: Rank,
-    name: pinfold_artifact::ArtifactFilename,
+    name: ArtifactFilename,
 }
 
 /// What a file's name says of how well it serves the target: the least serves best.

@@ -29,6 +29,7 @@ pub struct Explanation {
     sentences: Vec<String>,
     hints: Vec<String>,
     unknown: BTreeSet<PackageName>,
+    empty: BTreeSet<PackageName>,
 }
 
 impl Explanation {
@@ -45,6 +46,11 @@ impl Explanation {
     /// Returns the projects that are needed, do not exist, and have a name that is like none of those that do.
     pub const fn unknown(&self) -> &BTreeSet<PackageName> {
         &self.unknown
+    }
+
+    /// Returns the projects that are needed and whose pages name no file at all.
+    pub const fn empty(&self) -> &BTreeSet<PackageName> {
+        &self.empty
     }
 }
 
@@ -78,7 +84,7 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
     let order = Order::of(&tree);
     let mut hints = Hints::new(run);
     order.facts.iter().for_each(|(fact, role)| hints.read(fact, *role));
-    let unknown = hints.unknown();
+    let (unknown, empty) = (hints.unknown(), hints.empty().clone());
     let (hints, cuts) = hints.finish();
     let mut story = Story::new(&words);
     order.steps.iter().for_each(|step| story.tell(step));
@@ -92,7 +98,7 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
         let left_out = sentences.len() - room;
         sentences.splice(HEAD..HEAD + left_out, [format!("({left_out} sentences are left out.)")]);
     }
-    let explanation = Explanation { sentences: sentences.into_iter().map(cut).collect(), hints, unknown };
+    let explanation = Explanation { sentences: sentences.into_iter().map(cut).collect(), hints, unknown, empty };
     Explained { explanation, cuts }
 }
 
@@ -110,7 +116,7 @@ pub(crate) fn explain_effort(run: &Run<'_, '_>) -> Explanation {
     } else {
         vec![format!("a narrower requirement or a constraint on {} makes the search shorter", names.join(", "))]
     };
-    Explanation { sentences, hints, unknown: BTreeSet::new() }
+    Explanation { sentences, hints, unknown: BTreeSet::new(), empty: BTreeSet::new() }
 }
 
 /// The steps of a derivation, each after those that it rests on, and the facts at its ends; everything once.

@@ -292,6 +292,24 @@ exclude-newer = 2024-08-20",
   |                 ^^^^^^^^^^",
     );
     check(
+        r#"[project]
+exclude-newer = "5000000 days""#,
+        r#"`5000000 days` is longer than 18262 days (50 years), and nothing was uploaded so long ago
+ --> pinfold.toml:2:17
+  |
+2 | exclude-newer = "5000000 days"
+  |                 ^^^^^^^^^^^^^^"#,
+    );
+    check(
+        "[project]
+exclude-newer = 0024-08-20T00:00:00Z",
+        "`0024-08-20T00:00:00Z` is a time before 1970, when nothing had been uploaded
+ --> pinfold.toml:2:17
+  |
+2 | exclude-newer = 0024-08-20T00:00:00Z
+  |                 ^^^^^^^^^^^^^^^^^^^^",
+    );
+    check(
         "[project]
 exclude-newer = 7",
         "`exclude-newer` must be a time or a span, not a number
@@ -415,6 +433,40 @@ url = "https://me:secret@a.example/simple""#,
   |
 3 | url = "https://*********@a.example/simple"
   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"#,
+    );
+}
+
+#[test]
+fn a_query_of_an_index_is_neither_dropped_nor_shown() {
+    check(
+        r#"[[index]]
+name = "a"
+url = "https://a.example/simple/?token=x7""#,
+        r##"the URL of an index has no query: pages are asked for below its path, and nothing from `?` on would be sent; a login belongs into netrc or PINFOLD_INDEX_<NAME>_TOKEN
+ --> pinfold.toml:3:7
+  |
+3 | url = "https://a.example/simple/?********"
+  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"##,
+    );
+    check(
+        r#"[[index]]
+name = "a"
+url = "https://a.example/simple/?x7#y8""#,
+        r##"the URL of an index has no query: pages are asked for below its path, and nothing from `?` on would be sent; a login belongs into netrc or PINFOLD_INDEX_<NAME>_TOKEN
+ --> pinfold.toml:3:7
+  |
+3 | url = "https://a.example/simple/?**#**"
+  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"##,
+    );
+    check(
+        r##"[[index]]
+name = "a"
+url = "https://a.example/simple/#token=x7""##,
+        r##"the URL of an index has no fragment: nothing from `#` on would be sent
+ --> pinfold.toml:3:7
+  |
+3 | url = "https://a.example/simple/#********"
+  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"##,
     );
 }
 

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 
 use super::file::{Gather, Listed};
-use super::{PageError, ProjectStatus, SimplePage, check_api_version};
+use super::{PAGE_DEPTH, PageError, ProjectStatus, SimplePage, check_api_version};
 use crate::PackageName;
 use crate::version::shown;
 
@@ -18,6 +18,7 @@ pub(super) fn read(bytes: &[u8], project: &PackageName, gather: Gather<'_>) -> R
     let page = match (files.refused, read) {
         (Some(refused), _) => return Err(refused),
         (None, Ok(page)) => page,
+        (None, Err(_)) if is_deep(bytes) => return Err(PageError::TooDeep),
         (None, Err(error)) => return Err(PageError::Malformed { reason: escaped(&error.to_string()) }),
     };
     let meta = page.meta.unwrap_or_default();
@@ -31,6 +32,25 @@ pub(super) fn read(bytes: &[u8], project: &PackageName, gather: Gather<'_>) -> R
     let text = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.0.to_string());
     let status = ProjectStatus::new(text(&status.status).as_deref(), text(&status.reason).as_deref());
     Ok(files.gather.finish(status, meta.last_serial.and_then(|serial| serial.0)))
+}
+
+/// Returns true if the bytes open more brackets in brackets than any page. Only asked of a page that cannot be read, to say why.
+fn is_deep(bytes: &[u8]) -> bool {
+    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > PAGE_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 fn escaped(text: &str) -> String {
@@ -68,11 +88,64 @@ impl<'de> Visitor<'de> for PageVisitor<'_, '_> {
                 "name" => page.name = map.next_value()?,
                 "project-status" => page.project_status = map.next_value()?,
                 _ => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value::<Passed>()?;
                 }
             }
         }
         if listed { Ok(page) } else { Err(A::Error::missing_field("files")) }
+    }
+}
+
+/// What a page says beside what is read here: passed over, as deep as a page may be. (`IgnoredAny` goes to any depth.)
+struct Passed;
+
+impl<'de> Deserialize<'de> for Passed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PassedVisitor)
+    }
+}
+
+struct PassedVisitor;
+
+impl<'de> Visitor<'de> for PassedVisitor {
+    type Value = Passed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Passed, A::Error> {
+        while list.next_element::<Passed>()?.is_some() {}
+        Ok(Passed)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Passed, A::Error> {
+        while map.next_entry::<Passed, Passed>()?.is_some() {}
+        Ok(Passed)
     }
 }
 

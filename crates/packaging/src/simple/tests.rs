@@ -262,10 +262,21 @@ const MOST_LOOKS: f64 = 8.0;
 fn ix37_large_pages_are_refused() {
     let deep =
         format!(r#"{{"meta":{{"api-version":"1.0"}},"x":{}{},"files":[]}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    // What is not needed is passed over without a stack.
-    assert_eq!(json(&deep).unwrap().files, []);
-    assert!(json(&format!(r#"{{"meta":{}"#, "{\"a\":".repeat(100_000))).is_err());
-    assert!(json(&format!(r#"{{"files":{}"#, "[".repeat(100_000))).is_err());
+    assert_eq!(json(&deep), Err(PageError::TooDeep));
+    assert_eq!(json(&format!(r#"{{"meta":{}"#, "{\"a\":".repeat(100_000))), Err(PageError::TooDeep));
+    assert_eq!(json(&format!(r#"{{"files":{}"#, "[".repeat(100_000))), Err(PageError::TooDeep));
+    assert_eq!(json(&"[".repeat(100_000)), Err(PageError::TooDeep));
+    assert_eq!(PageError::TooDeep.refusal_code(), Some("page-limit"));
+    // What a file says beside what is read is passed over without a stack; brackets in a text are none.
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let file = format!(
+        r#"{{"meta":{{"api-version":"1.0"}},"files":[{{"filename":"foo-1.zip","url":"foo-1.zip","x":{deep}}}]}}"#
+    );
+    assert_eq!(json(&file).unwrap().files.len(), 1);
+    let text =
+        format!(r#"{{"meta":{{"api-version":"1.0"}},"x":["\"{deep}",1,-1,0.5,null,true,{{"y":{{}}}}],"files":[]}}"#);
+    assert_eq!(json(&text).unwrap().files, []);
+    assert!(matches!(json(&text[..text.len() - 1]), Err(PageError::Malformed { .. })));
     let anchors = "<a href='foo-1.zip'>".repeat(Limits::PAGE_FILES + 1);
     assert_eq!(html(&anchors), Err(PageError::TooManyFiles));
     let files = r#"{"filename":"x","url":"x"},"#.repeat(Limits::PAGE_FILES + 1);

@@ -380,7 +380,7 @@ fn login(url: &GitUrl) -> Result<Option<(String, String)>, Failure> {
     let setting = |login: Credential| {
         (format!("http.{}/.extraHeader", login.host), format!("Authorization: {}", login.secret.authorization()))
     };
-    Ok(found.into_iter().next().map(setting))
+    Ok(found.credentials.into_iter().next().map(setting))
 }
 
 /// What is at each path of a commit; of a file the object that holds it.

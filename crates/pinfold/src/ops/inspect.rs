@@ -16,7 +16,7 @@ use pinfold_store::{Readiness, Store, StoredTree};
 use pinfold_unpack::RecordFault;
 
 use super::hands::each;
-use super::lock::credentials;
+use super::lock::logins;
 use crate::exit::{Exit, Failure};
 use crate::failures::accept_entry;
 use crate::output::Output;
@@ -57,7 +57,7 @@ const HANDS: usize = 5;
 /// Exit 4 if the world failed, exit 3 if bytes or their origin are not the locked ones.
 pub fn inspect(lock: &Lock, connectivity: Connectivity, world: &World, output: &Output) -> Result<Inspected, Failure> {
     let store = world.store()?;
-    let fetcher = world.fetcher(connectivity, credentials(lock, connectivity)?)?;
+    let fetcher = world.fetcher(connectivity, logins(lock, connectivity)?)?;
     let wheels = wheels(lock)?;
     let accepts = lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
     let bar = output.byte_bar("inspecting", wheels.iter().map(|wheel| wheel.artifact.size_bytes).sum());

@@ -15,7 +15,7 @@ use pinfold_packaging::{DistributionFilename, PackageName, PageFile, Prerelease,
 
 use super::hands::each;
 use super::lock::pages::read as read_page;
-use super::lock::{Answers, Decisions, Effect, Keep, LockRequest, Rollback, credentials, lock};
+use super::lock::{Answers, Decisions, Effect, Keep, LockRequest, Rollback, lock, logins};
 use super::read_lock;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -80,7 +80,7 @@ pub fn outdated(request: &OutdatedRequest<'_>, world: &World, output: &Output) -
         return Err(Failure::new(Exit::Input, "the lock does not name its indexes, so nobody can be asked")
             .help("it was not made by pinfold; lock again with `pinfold lock`"));
     };
-    let fetcher = world.fetcher(request.connectivity, credentials(&read.lock, request.connectivity)?)?;
+    let fetcher = world.fetcher(request.connectivity, logins(&read.lock, request.connectivity)?)?;
     let mut projects: BTreeMap<&PackageName, Vec<&Package>> = BTreeMap::new();
     for package in read.lock.packages.iter().filter(|package| package.index.is_some()) {
         projects.entry(&package.name).or_default().push(package);

@@ -21,6 +21,7 @@ use super::environments::{self, Patience};
 use super::remember::remember;
 use super::trees::{self, Trees, Workshop};
 use crate::exit::Failure;
+use crate::logins::Logins;
 use crate::output::Output;
 use crate::world::World;
 
@@ -188,7 +189,7 @@ impl Bench<'_> {
         if !lacking.is_empty() {
             return Ok(Err(lacking));
         }
-        let fetcher = self.world.fetcher(Connectivity::Offline, Vec::new())?;
+        let fetcher = self.world.fetcher(Connectivity::Offline, Logins::default())?;
         let accepts = self.read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
         let workshop = Workshop {
             world: self.world,

@@ -130,7 +130,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     }
     let is_adopted = environment.is_to_be_adopted()?;
     let store = world.store()?;
-    let fetcher = world.fetcher(request.connectivity, super::lock::credentials(&read.lock, request.connectivity)?)?;
+    let fetcher = world.fetcher(request.connectivity, super::lock::logins(&read.lock, request.connectivity)?)?;
     let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
     let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter };
     let (now, compiled) = (world.now().to_string(), world.compiled_dir());

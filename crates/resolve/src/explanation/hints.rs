@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use jiff::Timestamp;
+use pinfold_artifact::ArtifactFilename;
 use pinfold_packaging::{PackageName, Version};
 use pubgrub::External;
 use version_ranges::Ranges;
@@ -20,6 +22,7 @@ pub(super) struct Hints<'r, 'f> {
     /// By project, kind and detail, so that each is said once; the versions that it is about.
     hints: BTreeMap<(PackageName, Kind, String), BTreeSet<Version>>,
     cuts: BTreeSet<Version>,
+    empty: BTreeSet<PackageName>,
 }
 
 /// What a hint is about, in the order in which hints of one project are given.
@@ -29,6 +32,7 @@ enum Kind {
     Constraint,
     Excluded,
     Existing,
+    Hidden,
     NoTime,
     NoWheel,
     NotBuilt,
@@ -42,7 +46,7 @@ enum Kind {
 
 impl<'r, 'f> Hints<'r, 'f> {
     pub(super) fn new(run: &'r Run<'r, 'f>) -> Self {
-        let mut hints = Self { run, hints: BTreeMap::new(), cuts: BTreeSet::new() };
+        let mut hints = Self { run, hints: BTreeMap::new(), cuts: BTreeSet::new(), empty: BTreeSet::new() };
         hints.read_excluded();
         hints
     }
@@ -63,6 +67,9 @@ impl<'r, 'f> Hints<'r, 'f> {
             self.note(name, Kind::Absent, None, String::new());
             return;
         };
+        if page.version_count() == 0 && page.skipped().is_empty() {
+            self.empty.insert(name.clone());
+        }
         // What is no wheel or sdist of the project matters only where nothing else was left out.
         let missed: Vec<_> = page.skipped().iter().filter(|skipped| skipped.missed.is_some()).collect();
         let skipped = if missed.is_empty() { page.skipped().iter().collect() } else { missed };
@@ -97,6 +104,7 @@ impl<'r, 'f> Hints<'r, 'f> {
             }
             Obstacle::NoWheel => (Kind::NoWheel, problem.target.to_string()),
             Obstacle::NotBuilt => (Kind::NotBuilt, problem.target.to_string()),
+            Obstacle::Hidden(filename, uploaded) => (Kind::Hidden, self.hidden_text(project, filename, *uploaded)),
             Obstacle::Yanked(reason) => (Kind::Yanked, reason.clone()),
             Obstacle::Prerelease => (Kind::Prerelease, problem.prerelease.to_string()),
             Obstacle::Unreadable(reason) => (Kind::Unreadable, reason.to_string()),
@@ -113,6 +121,11 @@ impl<'r, 'f> Hints<'r, 'f> {
     pub(super) fn unknown(&self) -> BTreeSet<PackageName> {
         let absent = self.hints.keys().filter(|(_, kind, _)| *kind == Kind::Absent).map(|(name, ..)| name);
         absent.filter(|name| self.near(name).is_none()).cloned().collect()
+    }
+
+    /// Returns the projects whose pages name no file.
+    pub(super) const fn empty(&self) -> &BTreeSet<PackageName> {
+        &self.empty
     }
 
     /// Returns the hints, and where `Requires-Python` divides the target.
@@ -145,6 +158,7 @@ impl<'r, 'f> Hints<'r, 'f> {
                 format!("{name} {versions} {}, but {detail} {} out", word("exists", "exist"), word("it", "them"))
             }
             Kind::Excluded => format!("{name} ({detail}) is never installed: `exclude` names it"),
+            Kind::Hidden => format!("{name} {versions} {has} {detail}"),
             Kind::TooNew => self.too_new_text(name, own),
             Kind::NoTime => format!(
                 "{detail} does not tell when {name} {versions} {} uploaded, so exclude-newer hides {}; on an index with a \
@@ -187,6 +201,23 @@ impl<'r, 'f> Hints<'r, 'f> {
                 word("a pre-release", "pre-releases"),
                 word("it", "them")
             ),
+        }
+    }
+
+    /// Names the one file of a version that would serve the target, and says why it does not.
+    fn hidden_text(&self, project: &Project<'f>, filename: &ArtifactFilename, uploaded: Option<Timestamp>) -> String {
+        let problem = self.run.prepared.problem;
+        let file = format!("`{filename}` for {}", problem.target);
+        match (uploaded, problem.exclude_newer) {
+            (Some(time), Some(cutoff)) => {
+                format!("{file}, uploaded {time}; that is newer than {cutoff}, so exclude-newer hides it")
+            }
+            _ => {
+                format!(
+                    "{file}, but {} does not tell when it was uploaded, so exclude-newer hides it",
+                    project.origin().index()
+                )
+            }
         }
     }
 

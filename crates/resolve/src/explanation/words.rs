@@ -192,6 +192,12 @@ impl<'r, 'f> Words<'r, 'f> {
             }
             Obstacle::NoWheel => format!("no wheel for {}", problem.target),
             Obstacle::NotBuilt => format!("only an sdist for {}, and `build` does not name it", problem.target),
+            Obstacle::Hidden(_, Some(_)) => {
+                format!("what serves {} was uploaded after the cutoff of exclude-newer", problem.target)
+            }
+            Obstacle::Hidden(_, None) => {
+                format!("the index tells no upload time of what serves {}, which exclude-newer needs", problem.target)
+            }
             Obstacle::Yanked(_) => "yanked".to_owned(),
             Obstacle::Prerelease => "pre-release".to_owned(),
             Obstacle::Unreadable(_) => "unreadable metadata".to_owned(),

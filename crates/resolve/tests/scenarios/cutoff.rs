@@ -82,3 +82,36 @@ fn many_versions_are_newer() {
     hint: a 1.4 (uploaded 2024-07-01T00:00:00Z), 1.3 (uploaded 2024-06-01T00:00:00Z), 1.2 (uploaded 2024-05-01T00:00:00Z) and 2 more are newer than 2024-02-01T00:00:00Z, so exclude-newer hides them
     "#);
 }
+
+#[test]
+fn the_wheel_of_one_target_is_newer() {
+    let universe = "
+        a 2.0 at=2024-01-01 wheel=cp310-cp310-manylinux_2_17_x86_64
+        a 2.0 at=2025-01-01 wheel=cp310-cp310-win_amd64
+        a 2.0 at=2024-12-01 wheel=cp311-cp311-win_amd64
+        ";
+    let question = "a\nnewer: 2024-08-01T00:00:00Z\ntarget: linux-x86_64 3.10\ntarget: windows-x86_64 3.10";
+    assert_snapshot!(ask(universe, question), @r#"
+    linux-x86_64 python 3.10:
+      a 2.0 (a-2.0-cp310-cp310-manylinux_2_17_x86_64.whl)
+    windows-x86_64 python 3.10:
+      Because you require `a` (app.toml:1) and a 2.0 cannot be used (what serves windows-x86_64 python 3.10 was uploaded after the cutoff of exclude-newer), there is no solution.
+      hint: a 2.0 has `a-2.0-cp310-cp310-win_amd64.whl` for windows-x86_64 python 3.10, uploaded 2025-01-01T00:00:00Z; that is newer than 2024-08-01T00:00:00Z, so exclude-newer hides it
+    "#);
+    let universe = "
+        a 2.0 at=2024-01-01 sdist
+        a 2.0 at=2025-01-01 wheel=py3-none-any
+        a 1.0 at=2024-01-01 wheel=cp310-cp310-win_amd64
+        a 1.0 wheel=py3-none-any
+        ";
+    assert_snapshot!(ask(universe, "a\nnewer: 2024-08-01T00:00:00Z"), @r#"
+    Because you require `a` (app.toml:1) and no version of a can be used (what serves linux-x86_64 python 3.10 was uploaded after the cutoff of exclude-newer; the index tells no upload time of what serves linux-x86_64 python 3.10, which exclude-newer needs), there is no solution.
+    hint: a 1.0 has `a-1.0-py3-none-any.whl` for linux-x86_64 python 3.10, but https://index.test/simple/ does not tell when it was uploaded, so exclude-newer hides it
+    hint: a 2.0 has `a-2.0-py3-none-any.whl` for linux-x86_64 python 3.10, uploaded 2025-01-01T00:00:00Z; that is newer than 2024-08-01T00:00:00Z, so exclude-newer hides it
+    "#);
+    assert_snapshot!(ask(universe, "a\nnewer: 2024-08-01T00:00:00Z\nno-binary: a"), @r#"
+    Because you require `a` (app.toml:1) and no version of a can be used (only an sdist for linux-x86_64 python 3.10, and `build` does not name it; no sdist, and no-binary forbids its wheels), there is no solution.
+    hint: a 1.0 has no sdist, and `no-binary` names a, so its wheels are not used
+    hint: a 2.0 has an sdist, but `build` in the manifest does not name a
+    "#);
+}

@@ -381,17 +381,17 @@ fn apply_flags(request: &LockRequest<'_>, manifest: &mut Manifest) -> Result<(),
         manifest.requirement_files.push(place);
     }
     if let Some(url) = request.index_url {
-        let url = url
-            .parse()
-            .map_err(|e: pinfold_artifact::UrlError| Failure::of(Exit::Input, &e).with("option", "--index-url"))?;
-        manifest.indexes = vec![IndexEntry::default_at("main".to_owned(), IndexLocation::Url(url))];
+        let location =
+            url.parse::<IndexLocation>().map_err(|e| Failure::of(Exit::Input, &e).with("option", "--index-url"))?;
+        manifest.indexes = vec![IndexEntry::default_at("main".to_owned(), location)];
     }
     if !request.targets.is_empty() {
         let parsed = request.targets.iter().map(|text| text.parse::<System>());
         manifest.targets = parsed.collect::<Result<_, _>>().map_err(|e| Failure::of(Exit::Input, &e))?;
     }
     if let Some(text) = request.exclude_newer {
-        manifest.exclude_newer = Some(text.parse().map_err(|e| Failure::of(Exit::Input, &e))?);
+        let cutoff = text.parse().map_err(|e| Failure::of(Exit::Input, &e).with("option", "--exclude-newer"))?;
+        manifest.exclude_newer = Some(cutoff);
     }
     Ok(())
 }

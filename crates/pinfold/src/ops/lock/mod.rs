@@ -23,6 +23,7 @@ mod sdists;
 mod source;
 mod targets;
 mod unchanged;
+mod unsolved;
 mod went_back;
 mod wheel_end;
 mod yard;
@@ -35,16 +36,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pinfold_artifact::SafeUrl;
-use pinfold_fetch::{Connectivity, Credential, Fetcher};
+use pinfold_fetch::{Connectivity, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
 use pinfold_manifest::{HashDemand, Sourced};
 use pinfold_packaging::{MarkerTruth, PackageName};
-use pinfold_policy::names::{Lookalike, PopularNames, new_lookalikes};
+use pinfold_policy::names::{Lookalike, new_lookalikes};
 use pinfold_resolve::{Solution, Warning};
 
 use self::agree::KeptTools;
 use self::contested::Contested;
-use self::desk::{Desk, Unsolved};
+use self::desk::Desk;
 use self::direct::Directs;
 use self::first_seen::FirstSeen;
 use self::indexes::Indexes;
@@ -54,10 +55,12 @@ use self::pin::Pinner;
 use self::recording::Recording;
 use self::sdists::Sdists;
 use self::source::{Patience, Readings, Source};
+use self::unsolved::no_solution;
 use self::went_back::Serials;
 pub use self::went_back::{Decisions, Rollback};
 use super::{read_lock, write_whole};
 use crate::exit::{Exit, Failure};
+use crate::logins::Logins;
 use crate::output::Output;
 use crate::world::World;
 
@@ -147,6 +150,9 @@ pub struct Locked {
 /// Exit 1 if there is no solution, 2 for an input that cannot be read, 3 for a refusal, 4 if the world failed. Nothing is
 /// written then.
 pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result<Locked, Failure> {
+    if let Answers::Record { file, .. } = request.answers {
+        recording::refuse_overwriting(file, request.output)?;
+    }
     let begun = world.now();
     let first = Round::default();
     let failure = match attempt(request, &first, world, output) {
@@ -204,7 +210,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         drop(desk.keep_asked());
     }
     let decided = decided?;
-    let solutions = solved.map_err(|unsolved| explained(unsolved, &inputs))?;
+    let solutions = solved.map_err(|unsolved| unsolved::explained(unsolved, &inputs, former, &opened.source))?;
 
     direct::check_solutions(&inputs, &directs, &solutions)?;
     Contested::new(&opened.source, &inputs.targets, cutoff).look(&solutions)?;
@@ -248,14 +254,6 @@ fn written(request: &LockRequest<'_>, before: Option<&str>, lock: &Lock) -> Resu
         write_whole(request.output, text.as_bytes())?;
     }
     Ok(text)
-}
-
-/// Says why there is no lock, in the manifest's own words.
-fn explained(unsolved: Unsolved, inputs: &Inputs) -> Failure {
-    let target = if let Unsolved::NoSolution(target, _) = &unsolved { Some(target.clone()) } else { None };
-    let failure = no_solution(unsolved);
-    let failure = target.into_iter().fold(failure, |failure, at| direct::hint_elsewhere(inputs, &at, failure));
-    inputs.in_own_words(failure)
 }
 
 /// Does two things at once: the second on a thread of its own.
@@ -321,7 +319,7 @@ fn open_source(
         indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, now));
         return Ok(Opened { source: Arc::new(Source::Replay { recording, indexes }), fetcher: None });
     }
-    let mut credentials: Vec<Credential> = Vec::new();
+    let mut pips_own = None;
     let mut pip_url = None;
     // A check does not believe the lock that it checks.
     let believes = !round.asks_pip && request.effect == Effect::Write && matches!(request.keep, Keep::AllBut(_));
@@ -334,7 +332,7 @@ fn open_source(
         if asked.credential.is_some() {
             crate::logins::refuse_in_the_clear("pip", &asked.url)?;
         }
-        credentials.extend(asked.credential);
+        pips_own = asked.credential;
         pip_url = Some(asked.url);
     }
     let mut indexes = Indexes::new(entries, pip_url.as_ref())?;
@@ -342,8 +340,10 @@ fn open_source(
     indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, world.now()));
     let named = indexes.all().iter().map(|index| (Some(index.name.as_str()), &index.url));
     let named = named.chain(inputs.urls().map(|url| (None, url)));
-    credentials.extend(crate::logins::logins(named, request.connectivity)?);
-    let fetcher = Arc::new(world.fetcher(request.connectivity, credentials)?);
+    let mut logins = crate::logins::logins(named, request.connectivity)?;
+    // The first for a host counts.
+    logins.credentials.splice(0..0, pips_own);
+    let fetcher = Arc::new(world.fetcher(request.connectivity, logins)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
     if let Some(relevance) = &relevance {
         fetcher.open_pack(relevance.pack_name())?;
@@ -391,7 +391,7 @@ fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<
 ///
 /// # Errors
 /// As [`crate::logins::logins`].
-pub(crate) fn credentials(lock: &Lock, connectivity: Connectivity) -> Result<Vec<Credential>, Failure> {
+pub(crate) fn logins(lock: &Lock, connectivity: Connectivity) -> Result<Logins, Failure> {
     let indexes = lock.tool.iter().flat_map(|tool| &tool.indexes);
     let named = indexes.map(|index| (Some(index.name.as_str()), &index.url));
     let archives = lock.packages.iter().filter_map(|package| package.archive.as_ref());
@@ -472,31 +472,4 @@ fn settings(
 fn warnings(solutions: &[Solution]) -> Vec<String> {
     let all: BTreeSet<&Warning> = solutions.iter().flat_map(|solution| &solution.warnings).collect();
     all.into_iter().map(ToString::to_string).collect()
-}
-
-fn no_solution(unsolved: Unsolved) -> Failure {
-    match unsolved {
-        Unsolved::Failed(failure) => failure,
-        Unsolved::NoSolution(target, why) => {
-            let mut failure = Failure::new(Exit::No, format!("there is no solution for {target}"));
-            failure.details.extend(why.sentences().iter().map(|sentence| ("why", sentence.clone())));
-            let hints: Vec<String> = why.hints().iter().cloned().chain(popular_neighbours(why.unknown())).collect();
-            if !hints.is_empty() {
-                failure.help = Some(hints.join("\n"));
-            }
-            failure
-        }
-    }
-}
-
-/// Says which popular project may have been meant by a name that no project has.
-fn popular_neighbours(unknown: &BTreeSet<PackageName>) -> Vec<String> {
-    if unknown.is_empty() {
-        return Vec::new();
-    }
-    let popular = PopularNames::load();
-    let neighbours = unknown.iter().filter_map(|name| popular.lookalike(name));
-    neighbours
-        .map(|found| format!("did you mean `{}`, which is popular, by `{}`?", found.popular, found.name))
-        .collect()
 }

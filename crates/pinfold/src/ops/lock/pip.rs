@@ -10,6 +10,7 @@ use std::time::Duration;
 use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Credential, Secret};
 use pinfold_install::Interpreter;
+use pinfold_manifest::IndexLocation;
 use pinfold_sandbox::Command;
 use serde::Deserialize;
 
@@ -77,7 +78,8 @@ pub(super) fn ask(world: &World, interpreter: &Interpreter) -> Result<PipIndex, 
     }
     let index = options.index.ok_or_else(|| wrong("it is set up with `no-index`".to_owned()))?;
     let (bare, user) = without_user(&index);
-    let url: SafeUrl = bare.parse().map_err(|e: pinfold_artifact::UrlError| wrong(e.to_string()))?;
+    let location = bare.parse::<IndexLocation>().map_err(|e| wrong(e.to_string()))?;
+    let IndexLocation::Url(url) = location else { return Err(wrong("its index has no URL".to_owned())) };
     let credential = user.zip(url.file_host()).map(|(secret, host)| Credential { host, secret });
     Ok(PipIndex { url, credential })
 }

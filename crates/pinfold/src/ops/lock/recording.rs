@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -290,6 +290,47 @@ pub(super) fn headers_of(bytes: &[u8], metadata: &Metadata) -> String {
     let headers = dependency_headers(bytes);
     let says_the_same = Metadata::parse(headers.as_bytes()).is_ok_and(|read| metadata.whole() == Ok(&read));
     if says_the_same { headers } else { String::from_utf8_lossy(bytes).into_owned() }
+}
+
+/// Refuses to put a recording where something else is, or is to be: a manifest, the lock, a requirements file, any file that is
+/// no recording. A name that manifests have is refused also where none is, because the next command would read it.
+///
+/// # Errors
+/// Exit 2. Nothing was asked or written.
+pub(super) fn refuse_overwriting(file: &Path, lock: &Path) -> Result<(), Failure> {
+    let refused = |what: &str| {
+        Err(Failure::new(Exit::Input, format!("the recording cannot be written to `{}`", file.display()))
+            .with("cause", what)
+            .help("name another file with --record"))
+    };
+    let place = place_of(file);
+    if place == place_of(lock) {
+        return refused("it is where the lock is written");
+    }
+    if ["pinfold.toml", "pyproject.toml"].iter().any(|name| place == place_of(Path::new(name))) {
+        return refused("it is where the manifest is read");
+    }
+    match std::fs::metadata(file) {
+        Ok(metadata) if !metadata.is_file() => refused("it is no regular file"),
+        Ok(_) if !is_recording(file) => refused("there is a file that is no recording"),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the one path of a file that may not exist yet: links to its directory are followed, and its own name is compared as
+/// file systems do that ignore case.
+fn place_of(path: &Path) -> Option<(PathBuf, String)> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+    Some((std::fs::canonicalize(directory).ok()?, name))
+}
+
+/// Returns true if a file begins as a recording does, of this pinfold or another.
+fn is_recording(path: &Path) -> bool {
+    const BEGINNING: &[u8] = b"{\"format\":\"pinfold-recording-";
+    let mut found = Vec::new();
+    let opened = std::fs::File::open(path).map(|file| GzDecoder::new(file).take(BEGINNING.len() as u64));
+    opened.and_then(|mut file| file.read_to_end(&mut found)).is_ok() && found == BEGINNING
 }
 
 /// Keeps of a METADATA file the headers on which a resolution can depend, in their order.
