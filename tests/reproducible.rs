@@ -155,6 +155,37 @@ fn targets_agree_on_versions_wherever_they_can() {
 }
 
 #[test]
+fn targets_agree_on_an_older_version_where_none_can_follow_another() {
+    let (linux, windows) = ("manylinux_2_17_x86_64", "win_amd64");
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    let apart = native(native(Index::new(), &["2.0", "3.0"], windows), &["2.5"], linux);
+    let project = Project::with(apart.clone().wheel("native", "1.0").wheel("native", "0.9"), &["native"], targets, "");
+    let lock = project.lock();
+    assert_eq!(lock.matches("name = \"native\"").count(), 1, "{lock}");
+    assert!(lock.contains("native-1.0-py3"), "{lock}");
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+
+    // What one of them needs decides how far it goes: the others follow.
+    let index = apart.clone().wheel("native", "1.0").wheel("native", "0.9");
+    let project = Project::with(index, &["native", "native!=1.0; sys_platform == 'win32'"], targets, "");
+    let lock = project.lock();
+    assert!(lock.matches("name = \"native\"").count() == 1 && lock.contains("native-0.9-py3"), "{lock}");
+
+    // The lowest is asked for: the next higher one.
+    let index = apart.clone().wheel("native", "4.0").wheel("native", "5.0");
+    let project = Project::with(index, &["native"], &format!("{targets}\nresolution = \"lowest\""), "");
+    let lock = project.lock();
+    assert!(lock.matches("name = \"native\"").count() == 1 && lock.contains("native-4.0-py3"), "{lock}");
+
+    // A release that is far away is no choice.
+    let many: Vec<String> = (10..30).map(|minor| format!("1.{minor}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let project = Project::with(native(apart, &many, linux).wheel("native", "1.0"), &["native"], targets, "");
+    let lock = project.lock();
+    assert!(lock.contains("native-2.5") && lock.contains("native-3.0") && !lock.contains("native-1.0"), "{lock}");
+}
+
+#[test]
 fn targets_that_cannot_agree_keep_what_is_best_for_each() {
     let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
     let begun = Index::new().wheel("other", "1.0").requires("native>=2; sys_platform == 'linux'").requires("native");

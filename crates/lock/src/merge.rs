@@ -7,6 +7,7 @@
 
 mod condition;
 mod entry;
+mod least;
 mod site;
 #[cfg(test)]
 mod tests;

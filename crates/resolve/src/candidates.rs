@@ -311,6 +311,13 @@ impl<'f> Project<'f> {
         (count, self.ordered(segments).any(|position| self.welcome(position, permits).is_ok()))
     }
 
+    /// Returns the versions that the page alone shows to be candidates.
+    pub(crate) fn shown(&self, permits: &Permits) -> BTreeSet<Version> {
+        let Some(page) = self.page() else { return BTreeSet::new() };
+        let positions = (0..page.version_count()).filter(|position| self.welcome(*position, permits).is_ok());
+        positions.map(|position| page.version(position).clone()).collect()
+    }
+
     /// Returns the best candidate in a range.
     pub(crate) fn best(&self, range: &Ranges<Version>, permits: &Permits) -> Best<'f> {
         for version in self.prepared.problem.preferred(&self.name).filter(|version| range.contains(version)) {

@@ -34,4 +34,4 @@ pub use explanation::Explanation;
 pub use facts::{Facts, FileKey, ProjectFacts};
 pub use outcome::{Chosen, Outcome, Question, Refusal, Solution, Warning};
 pub use problem::{Problem, Root, RootReason};
-pub use search::{Order, Search, best_candidate, best_candidates, resolve};
+pub use search::{Order, Search, best_candidate, best_candidates, candidates, resolve};

@@ -22,8 +22,9 @@ pub struct Problem {
     pub exclude: BTreeSet<PackageName>,
     /// Versions of the previous lock, those of this target first. They are taken where they fit, yanked or not.
     pub locked: BTreeMap<PackageName, Vec<Version>>,
-    /// Versions that targets resolved before chose. They are taken where they are candidates and none of `locked` fits.
-    pub preferences: BTreeMap<PackageName, Version>,
+    /// Versions that other targets chose, or all could have, the best first. They are taken where they are candidates and none
+    /// of `locked` fits.
+    pub preferences: BTreeMap<PackageName, Vec<Version>>,
     /// Which pre-releases are candidates.
     pub prerelease: Prerelease,
     /// Which of several fitting versions is taken.
@@ -61,7 +62,7 @@ pub enum RootReason {
 impl Problem {
     /// Returns the versions of a project that are better than any other, the best first.
     pub(crate) fn preferred(&self, name: &PackageName) -> impl Iterator<Item = &Version> + use<'_> {
-        self.locked.get(name).into_iter().flatten().chain(self.preferences.get(name))
+        self.locked.get(name).into_iter().flatten().chain(self.preferences.get(name).into_iter().flatten())
     }
 }
 

@@ -149,6 +149,14 @@ pub fn best_candidates<'a>(
     names.into_iter().filter_map(question).collect()
 }
 
+/// Returns the versions of a project that its page shows to be candidates for the target. No metadata is looked at: which is
+/// known by now is an accident.
+pub fn candidates(problem: &Problem, facts: &Facts, name: &PackageName) -> BTreeSet<Version> {
+    let prepared = Prepared::new(problem);
+    let projects = Projects::new(&prepared, facts);
+    projects.find(name).map(|project| project.shown(&Permits::default())).unwrap_or_default()
+}
+
 /// Returns everything that can be asked now: what the exact run met, and what a run finds that goes on without it. In a big
 /// problem that is first what the best candidate of every project needs, which takes no run.
 fn questions<'a>(

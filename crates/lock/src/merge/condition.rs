@@ -246,7 +246,8 @@ impl Dimension {
 }
 
 impl Condition {
-    fn clauses(&self) -> usize {
+    /// Returns how many comparisons there are.
+    pub(super) fn clauses(&self) -> usize {
         match self {
             Self::Always => 0,
             Self::When(node) => node.clauses(),

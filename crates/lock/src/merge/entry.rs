@@ -7,6 +7,7 @@ use pinfold_artifact::{ArchivePath, SafeUrl};
 use pinfold_packaging::{PackageName, Tags, Version, WheelFilename};
 
 use super::condition::{Condition, conditions};
+use super::least::{Case, Demand, least};
 use super::site::Sites;
 use super::{MergeError, Reach, Resolution, Resolved};
 use crate::marker::{Membership, Node};
@@ -186,6 +187,15 @@ fn picks_own_file(choice: &Choice<'_>, all: &[&Choice<'_>]) -> bool {
     }
 }
 
+/// A class of sites: an entry, together with what makes it needed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Class<'a> {
+    /// A position.
+    pub(super) entry: usize,
+    /// What makes it needed; none if it is in any case.
+    pub(super) reach: Option<&'a Reach>,
+}
+
 /// Writes the markers of a project's entries.
 fn write_markers(
     name: &PackageName,
@@ -193,14 +203,13 @@ fn write_markers(
     parts: &[Part<'_>],
     sites: &Sites,
 ) -> Result<(), MergeError> {
-    // A class of sites is an entry together with what makes it needed there.
-    let mut classes: Vec<(usize, Option<Node>)> = Vec::new();
+    let mut classes: Vec<Class<'_>> = Vec::new();
     let mut class_of_site: Vec<Option<Option<usize>>> = vec![None; sites.sites.len()];
     let mut first_target: Vec<usize> = vec![0; sites.sites.len()];
     for (position, part) in parts.iter().enumerate() {
         let class = part.resolution.packages.get(name).and_then(|resolved| {
             let entry = entries.iter().position(|entry| entry.targets.contains(&position))?;
-            let class = (entry, reached(&resolved.reach));
+            let class = Class { entry, reach: Some(&resolved.reach).filter(|reach| !reach.base) };
             Some(classes.iter().position(|known| *known == class).unwrap_or_else(|| {
                 classes.push(class);
                 classes.len() - 1
@@ -217,40 +226,67 @@ fn write_markers(
         }
     }
     let class_of_site: Vec<Option<usize>> = class_of_site.into_iter().map(Option::flatten).collect();
+    let demand = Demand {
+        sites,
+        environment: parts[0].resolution.target.marker_environment(),
+        classes: &classes,
+        class_of_site: &class_of_site,
+        entries: entries.len(),
+    };
     let too_large = || MergeError::MarkerTooLarge { name: name.clone() };
-    let conditions = conditions(sites, &class_of_site).ok_or_else(too_large)?;
-    for (position, entry) in entries.iter_mut().enumerate() {
-        let own = classes.iter().enumerate().filter(|(_, (entry, _))| *entry == position);
-        let cases = own.filter_map(|(class, (_, reached))| Some((conditions.get(&class)?, reached.as_ref())));
-        entry.marker = marker(cases).ok_or_else(too_large)?;
+    let nodes = nodes(&demand).ok_or_else(too_large)?;
+    for (entry, node) in entries.iter_mut().zip(nodes) {
+        entry.marker = node.map(|node| readable(node).ok_or_else(too_large)).transpose()?;
     }
     Ok(())
 }
 
-/// Returns the marker that holds under any of the conditions; the inner none is the marker that always holds, the outer one
-/// a marker that nobody could read back.
-fn marker<'a>(cases: impl Iterator<Item = (&'a Condition, Option<&'a Node>)>) -> Option<Option<LockMarker>> {
-    let mut nodes = Vec::new();
-    for case in cases {
-        match case {
-            (Condition::Always, None) => return Some(None),
-            (Condition::Always, Some(reached)) => nodes.push(reached.clone()),
-            (Condition::When(node), None) => nodes.push(node.clone()),
-            (Condition::When(node), Some(reached)) => nodes.push(Node::all([node.clone(), reached.clone()])?),
-        }
+/// Returns the marker of each entry, none for one that always holds; the outer none if one cannot be written.
+fn nodes(demand: &Demand<'_>) -> Option<Vec<Option<Node>>> {
+    let mut cases: Vec<Vec<Case>> = vec![Vec::new(); demand.entries];
+    for (class, condition) in conditions(demand.sites, demand.class_of_site)? {
+        cases[demand.classes[class].entry].push((class, condition));
     }
-    let marker = LockMarker::new(Node::any(nodes)?);
-    // A marker is written only if it can be read: bounds, and names that need no escape.
-    let read_back: LockMarker = marker.to_string().parse().ok()?;
-    (read_back == marker).then_some(Some(marker))
+    // One test of the environment for all that needs an entry: no part of it can be left out.
+    let is_least = |own: &Vec<Case>| matches!(&own[..], [(_, condition)] if condition.clauses() < 2);
+    if cases.iter().all(is_least) {
+        return cases.iter().map(|own| joined(own, demand.classes)).collect();
+    }
+    let own = |class: &Class<'_>| (class.entry, class.reach.cloned());
+    let key = (demand.class_of_site.to_vec(), demand.classes.iter().map(own).collect());
+    if let Some(known) = demand.sites.known_least.borrow().get(&key) {
+        return known.clone();
+    }
+    let found = least(demand, &cases).map(|nodes| nodes.into_iter().map(Some).collect());
+    demand.sites.known_least.borrow_mut().insert(key, found.clone());
+    found
 }
 
-/// Returns when a package is needed; none for always.
-fn reached(reach: &Reach) -> Option<Node> {
-    if reach.base {
-        return None;
+/// Returns the marker that holds in any of the cases; the inner none is the marker that always holds, the outer one a marker
+/// that cannot be written.
+pub(super) fn joined(cases: &[Case], classes: &[Class<'_>]) -> Option<Option<Node>> {
+    let mut nodes = Vec::new();
+    for (class, condition) in cases {
+        match (condition, classes[*class].reach) {
+            (Condition::Always, None) => return Some(None),
+            (Condition::Always, Some(reach)) => nodes.push(reached(reach)?),
+            (Condition::When(node), None) => nodes.push(node.clone()),
+            (Condition::When(node), Some(reach)) => nodes.push(Node::all([node.clone(), reached(reach)?])?),
+        }
     }
+    Some(Some(Node::any(nodes)?))
+}
+
+/// Returns when a package is needed that is not needed in any case.
+fn reached(reach: &Reach) -> Option<Node> {
     let extras = reach.extras.iter().map(|extra| Node::Extras(Membership::Is, extra.clone()));
     let groups = reach.groups.iter().map(|group| Node::Groups(Membership::Is, group.clone()));
     Node::any(extras.chain(groups))
+}
+
+/// Returns the marker, if it can be read again: bounds, and names that need no escape.
+fn readable(node: Node) -> Option<LockMarker> {
+    let marker = LockMarker::new(node);
+    let read_back: LockMarker = marker.to_string().parse().ok()?;
+    (read_back == marker).then_some(marker)
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pinfold_packaging::{PythonSpan, Specifiers, Target, Version};
 
+use super::Reach;
 use super::condition::Condition;
 use crate::LockMarker;
 use crate::marker::{Key, Node, Operator};
@@ -19,7 +20,12 @@ pub(super) struct Sites {
     pub(super) sites: Vec<Site>,
     /// Conditions that were found, per classes of the sites: hundreds of projects share a few.
     pub(super) known: Known,
+    /// Likewise the markers of a project's entries, where it took work to find them.
+    pub(super) known_least: RefCell<BTreeMap<Divided, Option<Vec<Option<Node>>>>>,
 }
+
+/// The class of each site, and of each class its entry and what makes it needed.
+pub(super) type Divided = (Vec<Option<usize>>, Vec<(usize, Option<Reach>)>);
 
 /// Conditions, per classes of the sites; none where a value cannot be written into a marker.
 #[derive(Default)]
@@ -57,7 +63,7 @@ impl Sites {
                 }
             }
         }
-        Self { spans, sites: sites.into_iter().collect(), known: Known::default() }
+        Self { spans, sites: sites.into_iter().collect(), known: Known::default(), known_least: RefCell::default() }
     }
 
     /// Returns the positions of a target's sites.

@@ -1,14 +1,15 @@
 //! Resolutions merged into one lock: one entry where they agree, disjoint markers where they do not.
 
-use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use insta::assert_snapshot;
-use pinfold_packaging::Target;
+use pinfold_packaging::{MarkerEnvironment, PythonSpan, Target};
 use proptest::prelude::*;
 
 use super::*;
 use crate::fixture::{file, host, resolution, resolved, settings, target};
-use crate::{Wanted, select};
+use crate::marker::Node;
+use crate::{LockMarker, Wanted, select};
 
 /// Says which entries the lock has for `a`, and when each applies.
 fn entries(resolutions: &[Resolution]) -> String {
@@ -76,7 +77,7 @@ fn several_variables_are_used_where_one_is_not_enough() {
             ("windows-x86_64 3.11", "2"),
         ],
         "1: sys_platform == 'linux' and python_version == '3.10'\n\
-         2: (sys_platform == 'linux' and python_version == '3.11') or sys_platform == 'win32'",
+         2: python_version == '3.11' or sys_platform == 'win32'",
     );
     check(
         &[
@@ -141,10 +142,47 @@ fn extras_and_groups_become_conditions() {
     check(&["extra gpu"], &["extra gpu"], "1: 'gpu' in extras");
     check(&["extra x", "group dev"], &["group dev", "extra x"], "1: 'x' in extras or 'dev' in dependency_groups");
     check(&["base", "extra gpu"], &["base"], "1: always");
+    check(&["base"], &["extra gpu", "extra x"], "1: sys_platform == 'linux' or 'gpu' in extras or 'x' in extras");
+}
+
+#[test]
+fn no_part_of_a_marker_can_be_left_out() {
+    let check = |of_targets: &[(&str, &[&str])], expected: &str| {
+        let one = |(name, reach): &(&str, &[&str])| Resolution {
+            target: target(name),
+            packages: (!reach.is_empty()).then(|| resolved("a-1-py3-none-any.whl", &[], reach)).into_iter().collect(),
+        };
+        assert_eq!(entries(&of_targets.iter().map(one).collect::<Vec<_>>()), format!("1: {expected}"));
+    };
+    let (linux, windows, macos) = ("linux-x86_64 3.10", "windows-x86_64 3.10", "macos-aarch64 3.10");
+    let extra: &[&str] = &["extra x"];
+    check(&[(linux, &["base"]), (windows, extra), (macos, extra)], "sys_platform == 'linux' or 'x' in extras");
+    check(&[(linux, &["base"]), (windows, &["base"]), (macos, extra)], "sys_platform != 'darwin' or 'x' in extras");
+    check(&[(linux, extra), ("linux-x86_64 3.11", &["base"])], "'x' in extras or python_version == '3.11'");
+    // What reaches it on one system reaches it on the other too, by more.
     check(
-        &["base"],
-        &["extra gpu", "extra x"],
-        "1: sys_platform == 'linux' or (sys_platform == 'win32' and ('gpu' in extras or 'x' in extras))",
+        &[(linux, extra), (windows, &["extra gpu", "extra x"])],
+        "'x' in extras or (sys_platform == 'win32' and 'gpu' in extras)",
+    );
+    // Neither covers the other.
+    check(
+        &[(linux, extra), (windows, &["group dev"])],
+        "(sys_platform == 'linux' and 'x' in extras) or (sys_platform == 'win32' and 'dev' in dependency_groups)",
+    );
+    // A system that does not need it is no system on which it may be needed.
+    check(
+        &[(linux, &["base"]), (windows, extra), (macos, &[])],
+        "sys_platform == 'linux' or (sys_platform == 'win32' and 'x' in extras)",
+    );
+    // Where more is said of one case, less is to be said of another.
+    check(
+        &[(linux, &["extra gpu", "extra x"]), (windows, &[]), (macos, extra)],
+        "(sys_platform == 'linux' and 'gpu' in extras) or (sys_platform != 'win32' and 'x' in extras)",
+    );
+    // One class, but a tree of two variables.
+    check(
+        &[(linux, &["base"]), ("linux-x86_64 3.11", &[]), (windows, &["base"]), ("windows-x86_64 3.11", &["base"])],
+        "python_version == '3.10' or sys_platform == 'win32'",
     );
 }
 
@@ -282,7 +320,7 @@ struct Choices {
 }
 
 fn choice() -> impl Strategy<Value = Option<(u8, usize)>> {
-    prop::option::weighted(0.8, (1..3_u8, 0..5_usize))
+    prop::option::weighted(0.8, (1..3_u8, 0..REACHES.len()))
 }
 
 fn choices() -> impl Strategy<Value = Vec<Choices>> {
@@ -291,8 +329,15 @@ fn choices() -> impl Strategy<Value = Vec<Choices>> {
     prop::collection::vec(of_target.prop_map(|(divided, projects)| Choices { divided, projects }), 1..TARGETS.len())
 }
 
-const REACHES: [&[&str]; 5] =
-    [&["base"], &["extra gpu"], &["extra x", "group dev"], &["group dev"], &["base", "extra x"]];
+const REACHES: [&[&str]; 7] = [
+    &["base"],
+    &["extra gpu"],
+    &["extra x", "group dev"],
+    &["group dev"],
+    &["base", "extra x"],
+    &["extra gpu", "extra x"],
+    &["extra gpu", "extra x", "group dev"],
+];
 
 fn resolutions(choices: &[Choices]) -> Vec<(String, Resolution)> {
     let mut all = Vec::new();
@@ -340,26 +385,118 @@ proptest! {
     }
 
     #[test]
-    fn entries_of_one_name_exclude_each_other_on_any_machine(choices in choices()) {
-        let only: Vec<Resolution> = resolutions(&choices).into_iter().map(|(_, resolution)| resolution).collect();
+    fn a_marker_says_what_was_resolved_and_no_part_of_it_can_be_left_out(choices in choices()) {
+        let all = resolutions(&choices);
+        let only: Vec<Resolution> = all.iter().map(|(_, resolution)| resolution.clone()).collect();
         let lock = merge(&only, settings()).unwrap();
-        let extras: BTreeSet<ExtraName> = lock.extras.clone();
-        let groups: BTreeSet<GroupName> = lock.dependency_groups.clone();
-        for platform in ["linux", "win32", "darwin", "freebsd14"] {
-            for machine in ["x86_64", "AMD64", "arm64", "aarch64", "riscv64"] {
-                for python in ["3.8.1", "3.9.4", "3.9.5", "3.10.4", "3.10.5", "3.11.0rc1", "3.11.9", "3.12.4", "3.14.0"] {
-                    let mut machine_host = host(&target("linux-x86_64 3.10"), python);
-                    machine_host.environment.sys_platform = platform.to_owned();
-                    machine_host.environment.platform_machine = machine.to_owned();
-                    let minor: Vec<&str> = python.splitn(3, '.').collect();
-                    machine_host.environment.python_version = format!("{}.{}", minor[0], minor[1]).parse().unwrap();
-                    for name in ["a", "b", "c"] {
-                        let holds = |package: &&Package| package.name.as_str() == name && package.marker.as_ref()
-                            .is_none_or(|marker| marker.evaluate(&machine_host.environment, &extras, &groups));
-                        prop_assert!(lock.packages.iter().filter(holds).count() <= 1, "{} {} {}", platform, machine, python);
-                    }
-                }
+        for package in &lock.packages {
+            let others: Vec<&Package> = lock.packages.iter().filter(|p| p.name == package.name && *p != package).collect();
+            let may_be = |marker: Option<&LockMarker>| says(marker, package, &all) && others.iter().all(|other| excludes(marker, other));
+            prop_assert!(may_be(package.marker.as_ref()), "{:?}", package.marker);
+            for shorter in package.marker.iter().flat_map(|marker| shorter(marker.node())) {
+                let shorter = LockMarker::new(shorter);
+                prop_assert!(!may_be(Some(&shorter)), "{} instead of {:?}", shorter, package.marker);
             }
         }
     }
+
+    #[test]
+    fn entries_of_one_name_exclude_each_other_on_any_machine(choices in choices()) {
+        let only: Vec<Resolution> = resolutions(&choices).into_iter().map(|(_, resolution)| resolution).collect();
+        let lock = merge(&only, settings()).unwrap();
+        for (position, one) in lock.packages.iter().enumerate() {
+            for other in lock.packages[position + 1..].iter().filter(|other| other.name == one.name) {
+                prop_assert!(excludes(one.marker.as_ref(), other), "{:?} {:?}", one.marker, other.marker);
+            }
+        }
+    }
+}
+
+/// Everything that may be asked for.
+fn wishes() -> Vec<Wanted> {
+    let some = |bits: usize, position: usize, name: &'static str| (bits >> position & 1 == 1).then_some(name);
+    let wish = |bits| Wanted {
+        extras: [some(bits, 0, "gpu"), some(bits, 1, "x")]
+            .into_iter()
+            .flatten()
+            .map(|name| name.parse().unwrap())
+            .collect(),
+        groups: some(bits, 2, "dev").into_iter().map(|name| name.parse().unwrap()).collect(),
+    };
+    (0..8).map(wish).collect()
+}
+
+/// Returns true if a marker holds where a target has the version of the package, whenever that is asked for, and nowhere else.
+fn says(marker: Option<&LockMarker>, package: &Package, all: &[(String, Resolution)]) -> bool {
+    all.iter().all(|(_, Resolution { target, packages })| {
+        let own = packages.get(&package.name).filter(|own| Some(&own.version) == package.version.as_ref());
+        let span = target.python_span();
+        let releases = [4, 5].map(|patch| format!("{}.{patch}", target.python()));
+        let inside = |text: &&String| {
+            let release: Version = text.parse().unwrap();
+            span.at_least <= release && span.below.as_ref().is_none_or(|below| release < *below)
+        };
+        releases.iter().filter(inside).all(|python| {
+            let environment = running(target.marker_environment(), python);
+            wishes().iter().all(|Wanted { extras, groups }| {
+                let needed = |Reach { base, extras: e, groups: g }: &Reach| {
+                    *base || !e.is_disjoint(extras) || !g.is_disjoint(groups)
+                };
+                let holds = marker.is_none_or(|marker| marker.evaluate(&environment, extras, groups));
+                holds == own.is_some_and(|own| needed(&own.reach))
+            })
+        })
+    })
+}
+
+/// Returns true if a marker and that of a package never hold together, whatever the machine is and whatever is asked for.
+fn excludes(marker: Option<&LockMarker>, other: &Package) -> bool {
+    static MACHINES: LazyLock<Vec<MarkerEnvironment>> = LazyLock::new(machines);
+    let most = wishes().pop().unwrap();
+    MACHINES.iter().all(|environment| {
+        let holds = |marker: &LockMarker| marker.evaluate(environment, &most.extras, &most.groups);
+        !(marker.is_none_or(holds) && other.marker.as_ref().is_none_or(holds))
+    })
+}
+
+/// Machines of all kinds, most of them no target's.
+fn machines() -> Vec<MarkerEnvironment> {
+    let mut all = Vec::new();
+    for platform in ["linux", "win32", "darwin", "freebsd14"] {
+        for machine in ["x86_64", "AMD64", "arm64", "aarch64", "riscv64"] {
+            for python in ["3.8.1", "3.9.4", "3.9.5", "3.10.4", "3.10.5", "3.11.0rc1", "3.11.9", "3.12.4", "3.14.0"] {
+                let mut environment = running(target("linux-x86_64 3.10").marker_environment(), python);
+                environment.sys_platform = platform.to_owned();
+                environment.platform_machine = machine.to_owned();
+                all.push(environment);
+            }
+        }
+    }
+    all
+}
+
+/// Returns the environment with this release of Python.
+fn running(environment: MarkerEnvironment, python: &str) -> MarkerEnvironment {
+    let minor: Vec<&str> = python.splitn(3, '.').collect();
+    MarkerEnvironment {
+        python_version: format!("{}.{}", minor[0], minor[1]).parse().unwrap(),
+        python_full_version: PythonSpan { at_least: python.parse().unwrap(), below: None },
+        ..environment
+    }
+}
+
+/// Returns all that a marker becomes where one of its parts is left out.
+fn shorter(node: &Node) -> Vec<Node> {
+    let (Node::And(members) | Node::Or(members)) = node else { return Vec::new() };
+    let join = |members: Vec<Node>| if matches!(node, Node::And(_)) { Node::all(members) } else { Node::any(members) };
+    let mut all = Vec::new();
+    for (position, member) in members.iter().enumerate() {
+        let others = |instead: Option<Node>| {
+            let (before, after) = (&members[..position], &members[position + 1..]);
+            join(before.iter().cloned().chain(instead).chain(after.iter().cloned()).collect())
+        };
+        all.extend(others(None));
+        all.extend(shorter(member).into_iter().filter_map(|member| others(Some(member))));
+    }
+    all
 }

@@ -316,7 +316,7 @@ fn set(problem: &mut Problem, word: &str, value: &str) {
         }
         "prefer" => {
             let (name, version) = value.split_once(' ').unwrap();
-            problem.preferences.insert(name.parse().unwrap(), version.parse().unwrap());
+            problem.preferences.entry(name.parse().unwrap()).or_default().push(version.parse().unwrap());
         }
         "prerelease" => problem.prerelease = value.parse().unwrap(),
         "strategy" => problem.strategy = value.parse().unwrap(),
@@ -366,7 +366,7 @@ pub(crate) fn ask(universe: &str, question: &str) -> String {
         for (target, text, chosen) in parts(&universe, &problem) {
             texts.push(titled(&target, &text));
             for (name, version) in chosen {
-                preferences.entry(name).or_insert(version);
+                preferences.entry(name).or_insert_with(|| vec![version]);
             }
         }
     }

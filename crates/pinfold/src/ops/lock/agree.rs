@@ -2,8 +2,9 @@
 //!
 //! Each target lends its choices to the next, which settles most of it. Where a later target cannot follow, because the version
 //! has no file for it, an earlier one may still be able to follow the later: the targets that chose apart are asked once more,
-//! with the version of the one that could not follow as everybody's preference. What comes out is taken only as far as it
-//! brings agreement and parts nothing else; a preference is never a constraint, so whoever cannot follow keeps its own choice.
+//! with the version of the one that could not follow as everybody's preference, and after it the next ones that have a file for
+//! all of them. What comes out is taken only as far as it brings agreement and parts nothing else; a preference is never a
+//! constraint, so whoever cannot follow keeps its own choice, and no other project is set back for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,8 @@ use pinfold_resolve::Solution;
 use super::Keep;
 use super::desk::Unsolved;
 
-/// Versions that are preferred, by project.
-pub(super) type Preferences = BTreeMap<PackageName, Version>;
+/// Versions that are preferred, by project, the best first.
+pub(super) type Preferences = BTreeMap<PackageName, Vec<Version>>;
 
 /// The entries of the earlier lock whose versions are kept, by project.
 pub(super) type Kept<'l> = BTreeMap<&'l PackageName, Vec<&'l Package>>;
@@ -87,41 +88,65 @@ impl KeptTools {
     }
 }
 
+/// Who solves all targets.
+pub(super) trait Solver {
+    /// Solves every target, with these versions as everybody's preference.
+    ///
+    /// # Errors
+    /// [`Unsolved`] if one of them has no solution.
+    fn solve(&mut self, preferences: Preferences) -> Result<Vec<Solution>, Unsolved>;
+
+    /// Returns the versions of a project that have a file for the target.
+    fn candidates(&self, name: &PackageName, target: &Target) -> BTreeSet<Version>;
+}
+
 /// Asks again where targets chose apart. Projects of which an earlier lock has a version keep it: they are in `kept`.
 ///
 /// # Errors
-/// Those of `solve`.
-pub(super) fn agree(
-    kept: &Kept<'_>,
-    strategy: Strategy,
-    solve: &mut dyn FnMut(Preferences) -> Result<Vec<Solution>, Unsolved>,
-) -> Result<Vec<Solution>, Unsolved> {
-    let first = solve(Preferences::new())?;
-    let before = names(&first);
-    let mut wanted = apart(&first, strategy);
-    wanted.retain(|name, _| !kept.contains_key(name));
-    for _ in 0..ROUNDS {
+/// Those of the solver.
+pub(super) fn agree(kept: &Kept<'_>, strategy: Strategy, solver: &mut dyn Solver) -> Result<Vec<Solution>, Unsolved> {
+    let first = solver.solve(Preferences::new())?;
+    let before = apart(&first, strategy);
+    let mut wanted = Preferences::new();
+    for (name, last) in before.iter().filter(|(name, _)| !kept.contains_key(name)) {
+        let mut versions = vec![last.clone()];
+        versions.extend(further(name, last, &first, strategy, solver));
+        wanted.insert(name.clone(), versions);
+    }
+    for round in 1..=ROUNDS {
         if wanted.is_empty() {
             break;
         }
-        let again = solve(wanted.clone())?;
-        let after = names(&again);
-        let count = wanted.len();
-        wanted.retain(|name, _| !after.contains(name));
-        if after.is_subset(&before) && wanted.len() == count {
+        let again = solver.solve(wanted.clone())?;
+        let after = apart(&again, strategy);
+        let is_settled = wanted.keys().all(|name| !after.contains_key(name));
+        if is_settled && after.keys().all(|name| before.contains_key(name)) {
             return Ok(again);
         }
+        if is_settled {
+            break;
+        }
+        wanted.retain(|name, versions| match after.get(name) {
+            Some(last) => round + 1 < ROUNDS && begin_at(versions, last),
+            None => true,
+        });
     }
     Ok(first)
 }
 
-/// Returns the projects of which several versions were chosen.
-fn names(solutions: &[Solution]) -> BTreeSet<PackageName> {
-    apart(solutions, Strategy::Highest).into_keys().collect()
+/// Drops the versions before one that some target had to take; returns false if that leaves nothing new to ask for.
+fn begin_at(versions: &mut Vec<Version>, last: &Version) -> bool {
+    match versions.iter().position(|version| version == last) {
+        None | Some(0) => false,
+        Some(position) => {
+            versions.drain(..position);
+            true
+        }
+    }
 }
 
 /// Returns, of each project that several versions were chosen of, the one that was taken for want of the preferred one.
-fn apart(solutions: &[Solution], strategy: Strategy) -> Preferences {
+fn apart(solutions: &[Solution], strategy: Strategy) -> BTreeMap<PackageName, Version> {
     let mut versions: BTreeMap<&PackageName, BTreeSet<&Version>> = BTreeMap::new();
     for (name, chosen) in solutions.iter().flat_map(|solution| &solution.packages) {
         versions.entry(name).or_default().insert(&chosen.version);
@@ -134,5 +159,29 @@ fn apart(solutions: &[Solution], strategy: Strategy) -> Preferences {
     several.filter_map(|(name, versions)| Some((name.clone(), last(versions)?))).collect()
 }
 
-/// Once with all that are apart, once with those of them that came together.
-const ROUNDS: usize = 2;
+/// Returns the versions beyond the last chosen one that have a file for each target that has the project, the nearest first.
+fn further(
+    name: &PackageName,
+    last: &Version,
+    solutions: &[Solution],
+    strategy: Strategy,
+    solver: &dyn Solver,
+) -> Vec<Version> {
+    let targets = solutions.iter().filter(|own| own.packages.contains_key(name)).map(|own| &own.target);
+    let of_each: Vec<BTreeSet<Version>> = targets.map(|target| solver.candidates(name, target)).collect();
+    // What no target could take is no version that anybody passes by.
+    let any: BTreeSet<&Version> = of_each.iter().flatten().collect();
+    let near: Vec<&Version> = match strategy {
+        Strategy::Highest | Strategy::LowestDirect => {
+            any.iter().rev().filter(|version| **version < last).take(REACH).copied().collect()
+        }
+        Strategy::Lowest => any.iter().filter(|version| **version > last).take(REACH).copied().collect(),
+    };
+    near.into_iter().filter(|version| of_each.iter().all(|own| own.contains(*version))).cloned().collect()
+}
+
+/// How often all targets are asked again, the last time only with those projects that came together.
+const ROUNDS: usize = 4;
+/// How many versions beyond the last chosen one are looked at. A release that is further away is not what anybody means who
+/// asks for the newest.
+const REACH: usize = 16;

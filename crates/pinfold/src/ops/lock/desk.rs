@@ -17,7 +17,7 @@ use pinfold_packaging::{
 };
 use pinfold_resolve::{
     Explanation, Facts, FileKey, Order, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution,
-    best_candidates,
+    best_candidates, candidates,
 };
 
 use super::ahead::{Ahead, AskedFile, Place};
@@ -393,6 +393,11 @@ impl Desk {
         self.failures.insert(Key::Page(name.clone()), failure);
     }
 
+    /// Returns the versions of a project that its page shows to be candidates for a problem.
+    pub(super) fn candidates(&self, problem: &Problem, name: &PackageName) -> BTreeSet<Version> {
+        candidates(problem, &self.facts, name)
+    }
+
     /// Resolves each problem as far as what is known goes, side by side, and asks for what is missing. Where more than that
     /// is to be said, there is no solution here, and [`Self::solve`] says it.
     pub(super) fn solve_known(&mut self, problems: &[Problem], order: &Order) -> Vec<Option<Solution>> {
@@ -467,7 +472,7 @@ impl Desk {
         let mut solutions = self.solve(&Problem { target: late, ..problem.clone() }, order, builder)?;
         let mut preferences = problem.preferences.clone();
         for (name, chosen) in solutions.iter().flat_map(|solution| &solution.packages) {
-            preferences.entry(name.clone()).or_insert_with(|| chosen.version.clone());
+            preferences.entry(name.clone()).or_insert_with(|| vec![chosen.version.clone()]);
         }
         solutions.extend(self.solve(&Problem { target: early, preferences, ..problem.clone() }, order, builder)?);
         Ok(solutions)

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use pinfold_lock::Lock;
-use pinfold_packaging::PackageName;
+use pinfold_packaging::{PackageName, Target, Version};
 use pinfold_resolve::{Order, Problem, Solution};
 
 use super::LockRequest;
@@ -34,7 +34,28 @@ pub(super) fn solve(
     let pose = |target| inputs.problem(target, cutoff, agree::kept_for(target, former, &kept));
     let problems: Vec<Problem> = inputs.targets.iter().map(pose).collect();
     desk.crawl_ahead(&problems, &names);
-    agree::agree(&kept, inputs.manifest.resolution, &mut |preferences| solve_each(&problems, preferences, desk, sdists))
+    agree::agree(&kept, inputs.manifest.resolution, &mut Targets { problems: &problems, desk, sdists })
+}
+
+/// All targets, and who answers their questions.
+struct Targets<'t, 's> {
+    problems: &'t [Problem],
+    desk: &'t mut Desk,
+    sdists: &'t mut Sdists<'s>,
+}
+
+impl agree::Solver for Targets<'_, '_> {
+    fn solve(&mut self, preferences: Preferences) -> Result<Vec<Solution>, Unsolved> {
+        solve_each(self.problems, preferences, self.desk, self.sdists)
+    }
+
+    fn candidates(&self, name: &PackageName, target: &Target) -> BTreeSet<Version> {
+        let own = |problem: &&Problem| {
+            problem.target.system() == target.system() && problem.target.python() == target.python()
+        };
+        let posed = self.problems.iter().find(own).map(|problem| Problem { target: target.clone(), ..problem.clone() });
+        posed.map(|problem| self.desk.candidates(&problem, name)).unwrap_or_default()
+    }
 }
 
 fn solve_each(
@@ -77,7 +98,7 @@ impl Lent {
     /// Adds what was chosen of projects that no target before has.
     fn take(&mut self, solutions: &[Solution]) {
         for (name, chosen) in solutions.iter().flat_map(|solution| &solution.packages) {
-            self.preferences.entry(name.clone()).or_insert_with(|| chosen.version.clone());
+            self.preferences.entry(name.clone()).or_insert_with(|| vec![chosen.version.clone()]);
         }
     }
 
@@ -85,6 +106,6 @@ impl Lent {
     fn agrees(&self, solutions: &[Solution], posed: &Problem) -> bool {
         let mut chosen = solutions.iter().flat_map(|solution| &solution.packages);
         let later = |name| self.preferences.get(name).filter(|_| !posed.preferences.contains_key(name));
-        chosen.all(|(name, chosen)| later(name).is_none_or(|lent| *lent == chosen.version))
+        chosen.all(|(name, chosen)| later(name).is_none_or(|lent| lent.first() == Some(&chosen.version)))
     }
 }
