@@ -77,7 +77,7 @@ pub struct PageFile {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileUrl {
     /// The root of the host where there is a path; otherwise the whole URL.
-    base: Arc<SafeUrl>,
+    base: SafeUrl,
     /// A path that [`file::is_plain`] accepts. Every remote URL without query whose path is plain is held this way.
     path: Option<Box<str>>,
 }
@@ -87,7 +87,7 @@ impl FileUrl {
     pub fn to_safe_url(&self) -> SafeUrl {
         match &self.path {
             Some(path) => self.base.with_path(path),
-            None => SafeUrl::clone(&self.base),
+            None => self.base.clone(),
         }
     }
 }
@@ -96,9 +96,9 @@ impl From<SafeUrl> for FileUrl {
     fn from(url: SafeUrl) -> Self {
         let parsed = url.as_url();
         if url.scheme() == "file" || parsed.query().is_some() || !file::is_plain(parsed.path()) {
-            return Self { base: Arc::new(url.without_fragment()), path: None };
+            return Self { base: url.without_fragment(), path: None };
         }
-        Self { base: Arc::new(url.with_path("/")), path: Some(parsed.path().into()) }
+        Self { base: url.with_path("/"), path: Some(parsed.path().into()) }
     }
 }
 

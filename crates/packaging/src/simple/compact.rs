@@ -43,7 +43,7 @@ pub struct CompactError {
 pub(super) struct Compact {
     bytes: Bytes,
     project: Option<PackageName>,
-    bases: Vec<(String, OnceLock<Arc<SafeUrl>>)>,
+    bases: Vec<(String, OnceLock<SafeUrl>)>,
     pythons: Vec<(PythonText, OnceLock<Python>)>,
     /// Where the table begins in `bytes`; it was checked to describe ascending ranges inside the heaps.
     table: usize,
@@ -180,6 +180,7 @@ impl Compact {
     }
 
     pub(super) fn files(&self, position: usize) -> &[Arc<PageFile>] {
+        assert!(position < self.len(), "there is no version at position {position}");
         self.files.at(position).get_or_init(|| {
             let start = if position == 0 { 0 } else { self.ends(position - 1).1 };
             let bytes = &self.bytes[self.within(self.files_start, start, self.ends(position).1)];
@@ -189,7 +190,7 @@ impl Compact {
         })
     }
 
-    pub(super) fn bases(&self) -> impl Iterator<Item = &Arc<SafeUrl>> {
+    pub(super) fn bases(&self) -> impl Iterator<Item = &SafeUrl> {
         (0..self.bases.len()).filter_map(|number| self.base(number))
     }
 
@@ -203,7 +204,7 @@ impl Compact {
         (number(&self.bytes, at).unwrap_or_default(), number(&self.bytes, at + 4).unwrap_or_default())
     }
 
-    fn base(&self, number: usize) -> Option<&Arc<SafeUrl>> {
+    fn base(&self, number: usize) -> Option<&SafeUrl> {
         let (text, base) = self.bases.get(number)?;
         if base.get().is_none() {
             let _ = base.set(shared_base(text)?);
@@ -243,7 +244,7 @@ impl Compact {
         Some(PageFile {
             filename,
             distribution,
-            url: FileUrl { base: Arc::clone(self.base(file.base)?), path: path.map(Into::into) },
+            url: FileUrl { base: self.base(file.base)?.clone(), path: path.map(Into::into) },
             size_bytes: file.size_bytes,
             sha256: file.sha256.map(Sha256::from_bytes),
             upload_time,
@@ -259,14 +260,14 @@ impl Compact {
 }
 
 /// Reads the URL that files of a page share. Most pages of an index name one host: it is read once.
-fn shared_base(text: &str) -> Option<Arc<SafeUrl>> {
+fn shared_base(text: &str) -> Option<SafeUrl> {
     thread_local! {
-        static LAST: RefCell<Option<Arc<SafeUrl>>> = const { RefCell::new(None) };
+        static LAST: RefCell<Option<SafeUrl>> = const { RefCell::new(None) };
     }
     LAST.with_borrow_mut(|last| match last {
-        Some(same) if same.as_str() == text => Some(Arc::clone(same)),
+        Some(same) if same.as_str() == text => Some(same.clone()),
         _ => {
-            *last = Some(Arc::new(text.parse().ok()?));
+            *last = Some(text.parse().ok()?);
             last.clone()
         }
     })

@@ -190,7 +190,7 @@ fn digest(text: Option<&str>, filename: &str, what: &'static str) -> Result<Opti
 pub(super) struct Links {
     pub(super) page_url: SafeUrl,
     /// The host of the last absolute link: as it was written (`https://files.example`), and parsed.
-    pub(super) known: Option<(String, Arc<SafeUrl>)>,
+    pub(super) known: Option<(String, SafeUrl)>,
 }
 
 impl Links {
@@ -201,10 +201,10 @@ impl Links {
             return self.page_url.join(link).map(FileUrl::from);
         };
         let base = match &self.known {
-            Some((known, base)) if known == host => Arc::clone(base),
+            Some((known, base)) if known == host => base.clone(),
             _ => {
-                let base = Arc::new(host.parse::<SafeUrl>()?.with_path("/"));
-                self.known = Some((host.to_owned(), Arc::clone(&base)));
+                let base = host.parse::<SafeUrl>()?.with_path("/");
+                self.known = Some((host.to_owned(), base.clone()));
                 base
             }
         };

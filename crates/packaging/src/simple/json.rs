@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::file::{Gather, Listed};
 use super::{PAGE_DEPTH, PageError, ProjectStatus, SimplePage, check_api_version};
@@ -34,7 +35,7 @@ pub(super) fn read(bytes: &[u8], project: &PackageName, gather: Gather<'_>) -> R
     Ok(files.gather.finish(status, meta.last_serial.and_then(|serial| serial.0)))
 }
 
-/// Returns true if the bytes open more brackets in brackets than any page. Only asked of a page that cannot be read, to say why.
+/// Returns true if the bytes open more brackets in brackets than any page.
 fn is_deep(bytes: &[u8]) -> bool {
     let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
     for byte in bytes {
@@ -88,64 +89,15 @@ impl<'de> Visitor<'de> for PageVisitor<'_, '_> {
                 "name" => page.name = map.next_value()?,
                 "project-status" => page.project_status = map.next_value()?,
                 _ => {
-                    map.next_value::<Passed>()?;
+                    // Passed over without being read; that alone would go to any depth.
+                    let value: &RawValue = map.next_value()?;
+                    if is_deep(value.get().as_bytes()) {
+                        return Err(A::Error::custom("nested too deeply"));
+                    }
                 }
             }
         }
         if listed { Ok(page) } else { Err(A::Error::missing_field("files")) }
-    }
-}
-
-/// What a page says beside what is read here: passed over, as deep as a page may be. (`IgnoredAny` goes to any depth.)
-struct Passed;
-
-impl<'de> Deserialize<'de> for Passed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PassedVisitor)
-    }
-}
-
-struct PassedVisitor;
-
-impl<'de> Visitor<'de> for PassedVisitor {
-    type Value = Passed;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Passed, E> {
-        Ok(Passed)
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Passed, E> {
-        Ok(Passed)
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Passed, E> {
-        Ok(Passed)
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Passed, E> {
-        Ok(Passed)
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<Passed, E> {
-        Ok(Passed)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Passed, E> {
-        Ok(Passed)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Passed, A::Error> {
-        while list.next_element::<Passed>()?.is_some() {}
-        Ok(Passed)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Passed, A::Error> {
-        while map.next_entry::<Passed, Passed>()?.is_some() {}
-        Ok(Passed)
     }
 }
 

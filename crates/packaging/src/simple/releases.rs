@@ -133,13 +133,13 @@ impl Releases {
     /// Returns the roots of the hosts that serve the files; of a file without a plain path its whole URL.
     pub fn hosts(&self) -> BTreeSet<SafeUrl> {
         match &self.content {
-            Content::Compact(compact) => compact.bases().map(|base| SafeUrl::clone(base)).collect(),
+            Content::Compact(compact) => compact.bases().cloned().collect(),
             Content::Read { files, .. } => {
                 let mut hosts = BTreeSet::new();
                 let mut last: Option<&SafeUrl> = None;
                 for file in files {
-                    if last != Some(&*file.url.base) {
-                        hosts.insert(SafeUrl::clone(&file.url.base));
+                    if last != Some(&file.url.base) {
+                        hosts.insert(file.url.base.clone());
                         last = Some(&file.url.base);
                     }
                 }

@@ -276,6 +276,9 @@ fn ix37_large_pages_are_refused() {
     let text =
         format!(r#"{{"meta":{{"api-version":"1.0"}},"x":["\"{deep}",1,-1,0.5,null,true,{{"y":{{}}}}],"files":[]}}"#);
     assert_eq!(json(&text).unwrap().files, []);
+    // Nobody reads it, so it need not be readable.
+    let odd = r#"{"meta":{"api-version":"1.0"},"x":["\ud800",1e999],"files":[]}"#;
+    assert_eq!(json(odd).unwrap().files, []);
     assert!(matches!(json(&text[..text.len() - 1]), Err(PageError::Malformed { .. })));
     let anchors = "<a href='foo-1.zip'>".repeat(Limits::PAGE_FILES + 1);
     assert_eq!(html(&anchors), Err(PageError::TooManyFiles));

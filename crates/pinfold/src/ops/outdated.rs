@@ -205,10 +205,9 @@ impl Usable<'_> {
             if of_kind().any(|file| accepts_python(file, target)) {
                 return None;
             }
-            let is_sdist = |file: &&&&PageFile| matches!(file.distribution, DistributionFilename::Sdist(_));
             Some(match of_kind().find_map(|file| file.requires_python.as_ref()) {
                 Some(python) => format!("for {target} it needs Python {python}"),
-                None if present.iter().filter(is_sdist).count() > 0 => {
+                None if present.iter().any(|file| matches!(file.distribution, DistributionFilename::Sdist(_))) => {
                     format!("for {target} it exists as source only, and the lock builds none of it")
                 }
                 None => format!("it has no file for {target}"),

@@ -450,4 +450,5 @@ fn no_python(manifest: &Manifest) -> Failure {
     }
 }
 
-const MANIFESTS: [&str; 2] = ["pinfold.toml", "pyproject.toml"];
+/// The names that manifests have.
+pub(super) const MANIFESTS: [&str; 2] = ["pinfold.toml", "pyproject.toml"];

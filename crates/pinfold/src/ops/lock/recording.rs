@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::desk::Desk;
 use super::direct::Directs;
 use super::indexes::Indexes;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, MANIFESTS};
 use super::pages::Relevance;
 use super::pin::{Pinner, refuse_signed};
 use super::sdists::Sdists;
@@ -307,7 +307,7 @@ pub(super) fn refuse_overwriting(file: &Path, lock: &Path) -> Result<(), Failure
     if place == place_of(lock) {
         return refused("it is where the lock is written");
     }
-    if ["pinfold.toml", "pyproject.toml"].iter().any(|name| place == place_of(Path::new(name))) {
+    if MANIFESTS.iter().any(|name| place == place_of(Path::new(name))) {
         return refused("it is where the manifest is read");
     }
     match std::fs::metadata(file) {
