@@ -154,6 +154,27 @@ fn a_span_becomes_a_moment_that_stays_until_an_upgrade() {
     assert_eq!(entries(&project.home.read("pylock.toml")), ["a 2.0"]);
 }
 
+/// Whoever writes another span means from now on; the same one in other words is the same.
+#[test]
+fn another_span_is_another_moment() {
+    let project = Project::with(versions(), &["a"], "exclude-newer = \"7 days\"", "");
+    let lock = project.lock();
+    let line = lock.lines().find(|line| line.starts_with("exclude-newer = ")).expect("the lock has the moment");
+    assert!(lock.contains("\nexclude-newer-span = \"7 days\"\n"), "{lock}");
+    let march = "exclude-newer = 2024-03-01T00:00:00Z";
+    project.tamper(line, march);
+    for (written, stays) in
+        [("\"1 week\"", true), ("\"60 days\"", false), ("\"2024-03-01T00:00:00Z\"", true), ("\"60 days\"", false)]
+    {
+        project.write_manifest(&["a"], &format!("exclude-newer = {written}"), "");
+        let checked = project.pinfold("lock").arg("--check").run().expect_code(1);
+        checked.expect_stdout("exclude-newer");
+        let lock = project.lock();
+        assert_eq!(lock.contains(march), stays, "{written}: {lock}");
+        project.pinfold("lock").arg("--check").run().expect_code(0);
+    }
+}
+
 /// A manifest may leave out the first patch releases of a Python, and then nothing has to serve them.
 #[test]
 fn patch_releases_that_the_manifest_leaves_out_need_no_answer() {

@@ -108,6 +108,21 @@ fn a_locked_file_with_another_upload_time() {
 }
 
 #[test]
+fn a_locked_file_that_the_page_takes_from_a_target() {
+    let index = |python: &str| two("1.5").requires_python(">=3.8").page_requires_python(python);
+    let project = Project::with(index(">=3.8"), &["a"], CUTOFF, "");
+    project.lock();
+    // What still is for the targets has not changed for them.
+    project.server.update(&index(">=3.9"));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    for python in ["<3.8", ">=4"] {
+        project.server.update(&index(python));
+        is_refused(&project, "requires-python-changed", &[&wheel("a", "1.5"), "a file for ", python]);
+    }
+    is_taken(&project, &["--accept-replaced", &wheel("a", "1.5")], &wheel("a", "1.0"));
+}
+
+#[test]
 fn a_digest_that_was_withdrawn() {
     let index = || Index::new().wheel("a", "1.0").wheel("a", "1.5");
     let project = Project::new(index(), &["a"]);

@@ -4,6 +4,7 @@ use pinfold_testkit::{Fault, Index, PageFormats, WheelRecipe, sha256_hex};
 
 use super::replaced_file::release;
 use super::{guarded, leaves, refuses, want, wheel};
+use crate::project::Project;
 
 const JSON: &str = "application/vnd.pypi.simple.v1+json";
 
@@ -120,7 +121,8 @@ fn urls_that_lead_elsewhere() {
 fn files_that_do_not_say_when_they_came_do_not_exist_before_a_cutoff() {
     let index = Index::new().wheel("base", "1.0").uploaded("2024-01-01T00:00:00Z");
     let index = index.wheel("a", "1.0").uploaded("2024-01-01T00:00:00Z").wheel("a", "2.0");
-    let project = guarded(index.wheel("a", "3.0").uploaded("2024-12-01T00:00:00Z"), &["a"]);
+    let project = Project::new(index.wheel("a", "3.0").uploaded("2024-12-01T00:00:00Z"), &["base"]);
+    project.installed();
     project.write_manifest(&["a"], "exclude-newer = \"2024-06-01T00:00:00Z\"", "");
     assert!(project.lock().contains(&wheel("a", "1.0")));
     project.write_manifest(&["a>=2"], "exclude-newer = \"2024-06-01T00:00:00Z\"", "");
@@ -176,6 +178,15 @@ fn urls_in_published_metadata() {
     let project = guarded(Index::new().wheel("a", "1.0").requires(&format!("evil @ {url}")), &["a"]);
     refuses(&project, "lock", "direct-url", &["`a` 1.0", &url]);
     assert!(other.requests().is_empty());
+    // Behind an extra it is waited for that somebody wants it, whatever it is; cold, and from what is kept.
+    for url in [url.as_str(), "git+https://git.example/evil", "ftp://files.example/evil.zip"] {
+        let project = guarded(Index::new().wheel("a", "1.0").extra("x", &format!("evil @ {url}")), &["a"]);
+        for _ in 0..2 {
+            project.pinfold("lock").run().expect_code(0);
+        }
+        want(&project, &["a[x]"], "");
+        refuses(&project, "lock", "direct-url", &["`a` 1.0", url]);
+    }
     project.server.update(&honest());
     project.installed();
 }

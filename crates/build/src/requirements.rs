@@ -169,8 +169,12 @@ struct Table {
     backend_path: Option<Vec<String>>,
 }
 
+/// Reads what a build needs. A URL is nothing that it may name: what a build needs comes from an index.
 pub(crate) fn parse_requires<S: AsRef<str>>(requires: &[S]) -> Result<Vec<Requirement>, BuildError> {
     let parse = |text: &S| match Requirement::parse_lenient(text.as_ref()) {
+        Ok((Requirement { name, url: Some(url), .. }, _)) => Err(malformed(&format!(
+            "it needs `{name}` from {url}; what a build needs comes from an index, by its name"
+        ))),
         Ok((requirement, _)) => Ok(requirement),
         Err(error) => Err(malformed(&format!("`{}`: {error}", text.as_ref().escape_debug()))),
     };

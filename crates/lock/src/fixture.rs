@@ -80,6 +80,7 @@ pub(crate) fn settings() -> LockSettings {
             schema: Tool::SCHEMA,
             inputs: digest("inputs"),
             exclude_newer: Some("2024-08-20T00:00:00Z".parse().unwrap()),
+            exclude_newer_span: None,
             prerelease: Prerelease::IfNecessary,
             resolution: Strategy::Highest,
             targets: Vec::new(),

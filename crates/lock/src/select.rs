@@ -308,7 +308,7 @@ fn choose_file<'a>(
 ) -> Result<(&'a LockedFile, ArtifactKind), SelectError> {
     let none =
         || SelectError::NoFile { host: host.to_string(), name: package.name.clone(), targets: lock.shown_targets() };
-    let rank = |file: &LockedFile| WheelFilename::parse(&file.filename).ok().and_then(|wheel| host.tags.rank(&wheel));
+    let rank = |file: &LockedFile| rank(file, &host.tags);
     if let Some(LockedArchive { file: archive, .. }) = &package.archive {
         return match archive.filename.as_str().ends_with(".whl") {
             true if rank(archive).is_none() => Err(none()),
@@ -328,6 +328,19 @@ fn choose_file<'a>(
         ([(_, best), ..], _) => Ok((best, ArtifactKind::Wheel)),
         ([], Some(sdist)) => Ok((sdist, ArtifactKind::Sdist)),
         ([], None) => Err(none()),
+    }
+}
+
+/// Returns how well the tags of a wheel suit a machine: less is better, none is not at all.
+fn rank(file: &LockedFile, tags: &Tags) -> Option<u32> {
+    WheelFilename::parse(&file.filename).ok().and_then(|wheel| tags.rank(&wheel))
+}
+
+impl Package {
+    /// Returns the file of an index that a machine with these tags gets by the standard's rule: the best wheel, else the sdist.
+    pub fn file_for(&self, tags: &Tags) -> Option<&LockedFile> {
+        let ranked = self.wheels.iter().filter_map(|wheel| Some((rank(wheel, tags)?, wheel)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, best)| best).or(self.sdist.as_ref())
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Tool {
     pub inputs: Sha256,
     /// Files uploaded later did not exist for this lock.
     pub exclude_newer: Option<Timestamp>,
+    /// The span that this moment was made of, as the maintainer wrote it; none where a moment was written.
+    pub exclude_newer_span: Option<String>,
     /// Which pre-releases were candidates.
     pub prerelease: Prerelease,
     /// Which of several candidates was preferred.

@@ -54,6 +54,21 @@ impl Cutoff {
     }
 }
 
+impl Cutoff {
+    /// Returns the span as it was written, if it is one.
+    pub fn span(&self) -> Option<&str> {
+        match self {
+            Self::At(_) => None,
+            Self::Span { written, .. } => Some(written),
+        }
+    }
+
+    /// Returns true if both are spans of the same length, however they are written.
+    pub fn is_span_of(&self, written: &str) -> bool {
+        matches!((self, written.parse()), (Self::Span { seconds, .. }, Ok(Self::Span { seconds: other, .. })) if *seconds == other)
+    }
+}
+
 impl FromStr for Cutoff {
     type Err = CutoffError;
 

@@ -22,7 +22,7 @@ pub use filename::{BuildTag, DistributionFilename, FilenameError, SdistFilename,
 pub use marker::{Marker, MarkerEnvironment, MarkerTruth, PythonSpan, ReleaseComparison};
 pub use metadata::{Contradiction, Metadata, MetadataError};
 pub use name::{ExtraName, GroupName, NameError, PackageName};
-pub use requirement::{Repair, Requirement, RequirementError, RequirementErrorKind};
+pub use requirement::{Repair, RequiredUrl, Requirement, RequirementError, RequirementErrorKind};
 pub use settings::{BuildPolicy, Prerelease, SettingError, Strategy};
 pub use simple::{
     CompactError, CoreMetadata, FileUrl, Missed, PageError, PageFile, PageFormat, ProjectState, ProjectStatus,

@@ -12,6 +12,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -34,9 +35,38 @@ pub struct Requirement {
     /// The versions that are accepted; any where a URL is given.
     pub specifiers: Specifiers,
     /// The file that is demanded, if one is.
-    pub url: Option<SafeUrl>,
+    pub url: Option<RequiredUrl>,
     /// Where the requirement holds.
     pub marker: Marker,
+}
+
+/// The URL that a requirement names instead of versions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RequiredUrl {
+    /// One that pinfold can work with.
+    Safe(SafeUrl),
+    /// One that it never works with, without a login, escaped and cut. Only published metadata has such: most are behind
+    /// extras that nobody wants, so one is refused where somebody does.
+    Unsafe(String),
+}
+
+impl RequiredUrl {
+    /// Returns the URL, if pinfold can work with it.
+    pub const fn safe(&self) -> Option<&SafeUrl> {
+        match self {
+            Self::Safe(url) => Some(url),
+            Self::Unsafe(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for RequiredUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Safe(url) => write!(f, "{url}"),
+            Self::Unsafe(written) => f.write_str(written),
+        }
+    }
 }
 
 /// What was changed to make sense of a known broken form, for the record.
@@ -102,7 +132,8 @@ impl Requirement {
         read(text, None, &mut Markers::default()).map(|(requirement, _)| requirement)
     }
 
-    /// Reads a requirement out of published metadata: known broken forms are repaired and recorded.
+    /// Reads a requirement out of published metadata: known broken forms are repaired and recorded, and a URL that pinfold does
+    /// not work with is [kept as such](RequiredUrl::Unsafe).
     ///
     /// # Errors
     /// When the text does not follow PEP 508 and no known repair helps, or exceeds a limit.
@@ -158,7 +189,7 @@ pub(crate) fn read(
     let extras = reader.extras()?;
     reader.skip_blanks();
     let (url, specifiers) = match reader.peek() {
-        Some('@') => (Some(reader.url()?), Specifiers::any()),
+        Some('@') => (Some(reader.url(repairs.is_some())?), Specifiers::any()),
         _ => (None, reader.specifiers(repairs.as_deref_mut())?),
     };
     reader.skip_blanks();
@@ -306,22 +337,18 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn url(&mut self) -> Result<SafeUrl, RequirementError> {
+    fn url(&mut self, is_published: bool) -> Result<RequiredUrl, RequirementError> {
         let span = url_span(self.text, self.at + 1);
         let written = &self.text[span.clone()];
         self.at = span.end;
-        let refused = |reason: String| RequirementError::new(RequirementErrorKind::Url, reason, span.clone());
         if written.ends_with(';') {
             return Err(form("put a blank before `;`: it could belong to the URL", span.end - 1..span.end));
         }
-        if written.contains("${") {
-            return Err(refused("environment variables are not expanded in a URL".to_owned()));
+        match read_url(written) {
+            Ok(url) => Ok(RequiredUrl::Safe(url)),
+            Err(_) if is_published && !written.is_empty() => Ok(RequiredUrl::Unsafe(shown(&without_login(written)))),
+            Err(reason) => Err(RequirementError::new(RequirementErrorKind::Url, reason, span)),
         }
-        let is_file = written.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
-        if is_file && !written.starts_with("file:///") {
-            return Err(refused("a `file` URL must be absolute: `file:///…`".to_owned()));
-        }
-        written.parse().map_err(|error: pinfold_artifact::UrlError| refused(error.to_string()))
     }
 
     /// Reads the specifiers up to the marker, with or without parentheses around them.
@@ -356,6 +383,28 @@ impl<'a> Reader<'a> {
             }
         })?;
         Ok(Specifiers::from_clauses(clauses))
+    }
+}
+
+/// Reads the URL of a requirement, or says why pinfold does not work with it.
+fn read_url(written: &str) -> Result<SafeUrl, String> {
+    if written.contains("${") {
+        return Err("environment variables are not expanded in a URL".to_owned());
+    }
+    let is_file = written.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
+    if is_file && !written.starts_with("file:///") {
+        return Err("a `file` URL must be absolute: `file:///…`".to_owned());
+    }
+    written.parse().map_err(|error: pinfold_artifact::UrlError| error.to_string())
+}
+
+/// Returns a URL without what stands in front of its host, which may be a secret.
+fn without_login(written: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = written.split_once("://") else { return Cow::Borrowed(written) };
+    let (authority, path) = rest.split_at(rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => Cow::Owned(format!("{scheme}://{host}{path}")),
+        None => Cow::Borrowed(written),
     }
 }
 
@@ -395,7 +444,7 @@ impl Serialize for Requirement {
 
 impl<'de> Deserialize<'de> for Requirement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }

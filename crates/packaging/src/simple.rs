@@ -1,7 +1,7 @@
 //! A project's page on an index: JSON (PEP 691, 700, 714, 792) or HTML (PEP 503).
 //!
 //! One rule for both: what could make us believe something wrong about a file (a digest that is none, a URL that leads
-//! elsewhere than the web, one name with two digests) makes the whole page unusable; a file that merely cannot be read, or is
+//! elsewhere than the web, one name of which two things are said) makes the whole page unusable; a file that merely cannot be read, or is
 //! no wheel or sdist of this project, is left out with the reason. Weak digests are not read at all: a file that has only
 //! `md5` has none.
 //!
@@ -175,15 +175,17 @@ pub enum PageError {
         /// The version found, escaped.
         found: String,
     },
-    /// One file name stands twice, with two digests.
-    #[error("the page lists `{filename}` twice, as sha256:{first} and as sha256:{second}")]
+    /// One file name stands twice, and what is said of it differs: the order on the page would decide.
+    #[error("the page lists `{filename}` twice, with {first} as {what} and with {second}")]
     Conflict {
         /// The file.
         filename: String,
-        /// Its first digest.
-        first: Sha256,
-        /// Its second digest.
-        second: Sha256,
+        /// In what they differ, as the specification calls it.
+        what: &'static str,
+        /// What the first entry says, escaped and cut.
+        first: String,
+        /// What the second entry says, escaped and cut.
+        second: String,
     },
     /// A digest is none.
     #[error("the page gives `{filename}` a malformed {what}")]

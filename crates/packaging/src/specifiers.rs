@@ -26,7 +26,7 @@ use version_ranges::Ranges;
 
 pub(crate) use parse::{ClauseProblem, Leniency, mend, read_clause, read_clauses};
 
-use crate::{Repair, Version};
+use crate::{PythonSpan, Repair, Version};
 
 /// A set of version specifiers, all of which must hold: `>=1.0,!=1.3,<2`.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -111,6 +111,16 @@ impl Specifiers {
         let mut clauses = self.clauses().iter();
         let Some(first) = clauses.next() else { return Ranges::full() };
         clauses.fold(first.ranges(), |ranges, clause| ranges.intersection(&clause.ranges()))
+    }
+
+    /// Returns true if a Python of the span is among the versions.
+    pub fn meet(&self, span: &PythonSpan) -> bool {
+        let at_least = Ranges::higher_than(span.at_least.clone());
+        let pythons = span
+            .below
+            .iter()
+            .fold(at_least, |pythons, below| pythons.intersection(&Ranges::strictly_lower_than(below.clone())));
+        !self.ranges().is_disjoint(&pythons)
     }
 
     /// Returns true if a clause asks for a pre-release. To rule one out (`!=2.0rc1`) is not to ask for others.

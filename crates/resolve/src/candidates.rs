@@ -229,13 +229,13 @@ impl<'f> Projects<'f> {
             };
             let Some(demand) = demand else { continue };
             if let Some(url) = demand.url.as_ref()
-                && !self.prepared.directions(&demand.name).is_some_and(|own| own.urls.contains(url))
+                && !self.prepared.names_url(&demand.name, url)
             {
                 return Err(Stop::Refused(Refusal::DirectUrl {
                     name: name.clone(),
                     version: version.clone(),
                     dependency: demand.name,
-                    url: url.clone(),
+                    url: url.to_string(),
                 }));
             }
             demands.push(demand);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use pinfold_artifact::{ArtifactFilename, Origin, SafeUrl};
+use pinfold_artifact::{ArtifactFilename, Origin};
 use pinfold_packaging::{
     DistributionFilename, ExtraName, PackageName, PageFile, ProjectState, Repair, Specifiers, Target, Version,
 };
@@ -57,8 +57,8 @@ pub enum Refusal {
         version: Version,
         /// What it requires.
         dependency: PackageName,
-        /// The URL.
-        url: SafeUrl,
+        /// The URL, as it can be shown.
+        url: String,
     },
     /// The metadata speaks of another project or version than the file's name (attack IX12).
     #[error("`{filename}` carries the metadata of `{found_name}` {found_version}")]

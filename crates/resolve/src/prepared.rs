@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pinfold_artifact::SafeUrl;
 use pinfold_packaging::{
-    ExtraName, MarkerEnvironment, MarkerTruth, PackageName, Prerelease, Requirement, Specifiers, Tags, Target, Version,
+    ExtraName, MarkerEnvironment, MarkerTruth, PackageName, Prerelease, RequiredUrl, Requirement, Specifiers, Tags,
+    Target, Version,
 };
 use version_ranges::Ranges;
 
@@ -22,7 +23,7 @@ pub(crate) struct Demand {
     pub(crate) range: Ranges<Version>,
     pub(crate) specifiers: Vec<Specifiers>,
     /// The file that is demanded, if one is and no override says otherwise.
-    pub(crate) url: Option<SafeUrl>,
+    pub(crate) url: Option<RequiredUrl>,
     /// Where its marker divides the target; until it is divided the marker counts as true.
     pub(crate) cuts: BTreeSet<Version>,
 }
@@ -99,6 +100,12 @@ impl<'p> Prepared<'p> {
         self.directions.get(name)
     }
 
+    /// Returns true if the maintainer says that a project is the file at this URL.
+    pub(crate) fn names_url(&self, name: &PackageName, url: &RequiredUrl) -> bool {
+        let Some(url) = url.safe().map(SafeUrl::without_fragment) else { return false };
+        self.directions(name).is_some_and(|directions| directions.urls.contains(&url))
+    }
+
     /// Returns which releases of the target a file serves that accepts these Python versions.
     pub(crate) fn accepts_python(&self, specifiers: &Specifiers) -> PythonAnswer {
         // The files of a version have the same, and so have most versions one after the other.
@@ -140,7 +147,7 @@ impl<'p> Prepared<'p> {
         let replacement = self.directions(&requirement.name).and_then(|directions| directions.replacement.as_ref());
         let (specifiers, url) = match replacement {
             Some(specifiers) => (specifiers.clone(), None),
-            None => (vec![requirement.specifiers.clone()], requirement.url.as_ref().map(SafeUrl::without_fragment)),
+            None => (vec![requirement.specifiers.clone()], requirement.url.clone()),
         };
         let range = specifiers.iter().fold(Ranges::full(), |range: Ranges<Version>, one| {
             if one.is_any() { range } else { range.intersection(&one.ranges()) }
@@ -222,7 +229,7 @@ impl Directions {
         if requirement.specifiers.is_pinned() {
             self.pins.push(requirement.specifiers.ranges());
         }
-        self.urls.extend(requirement.url.as_ref().map(SafeUrl::without_fragment));
+        self.urls.extend(requirement.url.as_ref().and_then(RequiredUrl::safe).map(SafeUrl::without_fragment));
     }
 }
 

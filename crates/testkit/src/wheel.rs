@@ -94,8 +94,8 @@ impl WheelRecipe {
             self.metadata_lines.push(provided);
         }
         let line = match requirement.split_once(';') {
-            Some((left, marker)) => format!("Requires-Dist: {left}; ({}) and extra == '{extra}'", marker.trim()),
-            None => format!("Requires-Dist: {requirement}; extra == '{extra}'"),
+            Some((left, marker)) => format!("Requires-Dist: {left} ; ({}) and extra == '{extra}'", marker.trim()),
+            None => format!("Requires-Dist: {requirement} ; extra == '{extra}'"),
         };
         self.metadata_line(&line)
     }

@@ -104,6 +104,7 @@ fn values(lock: &Lock) -> BTreeMap<&'static str, String> {
     if let Some(tool) = &lock.tool {
         values.extend([
             ("exclude-newer", tool.exclude_newer.map(|cutoff| cutoff.to_string()).unwrap_or_default()),
+            ("exclude-newer-span", tool.exclude_newer_span.clone().unwrap_or_default()),
             ("inputs-sha256", tool.inputs.to_string()),
             ("prerelease", tool.prerelease.as_str().to_owned()),
             ("python", list(tool.python.iter().map(ToString::to_string).collect())),

@@ -20,6 +20,7 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
         "build",
         "computed-sha256",
         "exclude-newer",
+        "exclude-newer-span",
         "first-seen",
         "index",
         "inputs-sha256",
@@ -35,6 +36,11 @@ pub(super) fn read_tool(table: &Table<'_>) -> Result<Tool, LockError> {
         schema: Tool::SCHEMA,
         inputs: table.required("inputs-sha256")?.parse()?,
         exclude_newer: table.optional("exclude-newer").map(|item| item.timestamp()).transpose()?,
+        exclude_newer_span: table
+            .optional("exclude-newer-span")
+            .map(|item| item.text())
+            .transpose()?
+            .map(str::to_owned),
         prerelease: table.required("prerelease")?.parse()?,
         resolution: table.required("resolution")?.parse()?,
         targets: table.texts("targets")?,

@@ -10,6 +10,9 @@ pub(super) fn write_tool(out: &mut Output, tool: &Tool) {
     if let Some(cutoff) = tool.exclude_newer {
         out.plain("exclude-newer", cutoff);
     }
+    if let Some(span) = &tool.exclude_newer_span {
+        out.text("exclude-newer-span", span);
+    }
     out.text("prerelease", tool.prerelease.as_str());
     out.text("resolution", tool.resolution.as_str());
     out.array("targets", &tool.targets);

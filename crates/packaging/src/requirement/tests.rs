@@ -87,12 +87,30 @@ fn urls_are_taken_literally_or_not_at_all() {
         "a @ data:text/plain,x",
         "a @ git+https://h.example/a",
     ] {
-        let error = refuse(text);
+        let error = Requirement::parse(text).unwrap_err();
         assert_eq!(error.kind, RequirementErrorKind::Url, "{text}");
-        assert!(!error.to_string().contains("secret"), "{error}");
+        // Published metadata may have it where nobody wants it.
+        let (read, repairs) = Requirement::parse_lenient(text).unwrap();
+        assert!(matches!(read.url, Some(RequiredUrl::Unsafe(_))) && repairs.is_empty(), "{text}: {read:?}");
+        assert!(!format!("{error} {read:?}").contains("secret"), "{error} {read:?}");
     }
     for text in ["a @", "a @ https://h.example/a.whl; os_name == 'nt'", "a @ https://h.example/a.whl >=1"] {
         refuse(text);
+    }
+}
+
+#[test]
+fn a_url_that_is_never_used_is_shown_without_a_login() {
+    for (text, shown) in [
+        ("a @ git+https://h.example/a", "git+https://h.example/a"),
+        ("a @ git+ssh://me:secret@h.example:22/a@main", "git+ssh://h.example:22/a@main"),
+        ("a @ ftp://me@secret@h.example?x@y", "ftp://h.example?x@y"),
+        ("a @ https://me:secret@h.example\\@x", "https://h.example\\\\@x"),
+        ("a @ ../a\u{e9}.whl", "../a\\u{e9}.whl"),
+    ] {
+        let (read, _) = Requirement::parse_lenient(&format!("{text} ; extra == 'x'")).unwrap();
+        assert_eq!(read.url, Some(RequiredUrl::Unsafe(shown.to_owned())), "{text}");
+        assert_eq!(read.to_string(), format!("a @ {shown} ; extra == 'x'"));
     }
 }
 
@@ -183,6 +201,7 @@ proptest! {
         for text in [text, words.concat(), words.join(" ")] {
             for read in [Requirement::parse(&text), Requirement::parse_lenient(&text).map(|(read, _)| read)] {
                 match read {
+                    Ok(Requirement { url: Some(RequiredUrl::Unsafe(url)), .. }) => prop_assert!(url.is_ascii(), "{}", text),
                     Ok(read) => prop_assert_eq!(&Requirement::parse(&read.to_string()).unwrap(), &read, "{}", text),
                     Err(error) => prop_assert!(text.is_char_boundary(error.position), "{}: {:?}", text, error),
                 }

@@ -103,17 +103,6 @@ impl<'a> Gather<'a> {
             Ok(filename) => filename,
             Err(error) => return self.skip(text, format!("{error}")),
         };
-        let place = match self.place(&filename) {
-            Ok(place) => place,
-            Err(first) => {
-                return match (first.sha256, sha256) {
-                    (Some(first), Some(second)) if first != second => {
-                        Err(PageError::Conflict { filename: shown(text), first, second })
-                    }
-                    _ => self.skip(text, "it is listed twice"),
-                };
-            }
-        };
         let distribution = match DistributionFilename::parse(&filename, self.project) {
             Ok(distribution) => distribution,
             Err(error) => return self.skip(text, error.to_string()),
@@ -129,8 +118,7 @@ impl<'a> Gather<'a> {
             self.miss(listed, distribution, "its upload time is none".to_owned());
             return Ok(());
         };
-        self.names.insert(place, self.files.len());
-        self.files.push(PageFile {
+        self.take(PageFile {
             filename,
             distribution,
             url,
@@ -141,8 +129,29 @@ impl<'a> Gather<'a> {
             broken_python: python.broken,
             yanked: listed.yanked.as_deref().map(str::to_owned),
             core_metadata,
-        });
-        Ok(())
+        })
+    }
+
+    /// Keeps a file. One that is listed twice must be said the same of, but for where it is: of two places the first in the
+    /// alphabet counts, so that the order of a page decides nothing.
+    fn take(&mut self, file: PageFile) -> Result<(), PageError> {
+        let position = match self.place(&file.filename) {
+            Ok(place) => {
+                self.names.insert(place, self.files.len());
+                self.files.push(file);
+                return Ok(());
+            }
+            Err(position) => position,
+        };
+        let first = &mut self.files[position];
+        let differ = said(first).into_iter().zip(said(&file)).find(|(first, second)| first != second);
+        if let Some(((what, first), (_, second))) = differ {
+            return Err(PageError::Conflict { filename: shown(file.filename.as_str()), what, first, second });
+        }
+        if file.url < first.url {
+            first.url = file.url;
+        }
+        self.skip(file.filename.as_str(), "it is listed twice")
     }
 
     fn is_too_late(&self, listed: &Listed<'_>) -> bool {
@@ -150,13 +159,12 @@ impl<'a> Gather<'a> {
         self.until.and_then(uploaded).is_some_and(|(until, uploaded)| uploaded > until)
     }
 
-    /// Returns where the name belongs in `names`, or the file that has it.
-    fn place(&self, filename: &ArtifactFilename) -> Result<u64, &PageFile> {
+    /// Returns where the name belongs in `names`, or the position of the file that has it.
+    fn place(&self, filename: &ArtifactFilename) -> Result<u64, usize> {
         let mut place = self.names.hasher().hash_one(filename);
         while let Some(position) = self.names.get(&place) {
-            let file = &self.files[*position];
-            if file.filename == *filename {
-                return Err(file);
+            if self.files[*position].filename == *filename {
+                return Err(*position);
             }
             place = place.wrapping_add(1);
         }
@@ -174,6 +182,25 @@ impl<'a> Gather<'a> {
         self.pythons.insert(text.to_owned(), read.clone());
         read
     }
+}
+
+/// Returns what a page says of a file, but for where it is.
+fn said(file: &PageFile) -> [(&'static str, String); 6] {
+    fn text<T: ToString>(value: Option<&T>) -> String {
+        value.map_or_else(|| "nothing".to_owned(), |value| format!("`{}`", shown(&value.to_string())))
+    }
+    let core_metadata = match file.core_metadata {
+        CoreMetadata::Absent => "nothing".to_owned(),
+        CoreMetadata::Present(digest) => text(Some(&digest.map_or_else(|| "true".to_owned(), |it| it.to_string()))),
+    };
+    [
+        ("sha256", text(file.sha256.as_ref())),
+        ("size", text(file.size_bytes.as_ref())),
+        ("upload time", text(file.upload_time.as_ref())),
+        ("requires-python", text(file.requires_python.as_ref())),
+        ("yanked", text(file.yanked.as_ref())),
+        ("core-metadata", core_metadata),
+    ]
 }
 
 /// Returns true for names that may be of wheels and sdists; looked at first because it costs nothing.

@@ -388,16 +388,63 @@ fn ix46_other_versions_of_the_interface_are_not_guessed_at() {
     }
 }
 
-#[test]
-fn one_name_has_one_digest() {
-    let two = |first: &str, second: &str| {
-        html(&format!("<a href='a/foo-1.zip{first}'></a><a href='b/foo-1.zip{second}'></a>"))
+/// Reads a page with two entries for one file, in both orders: the outcome must be the same.
+fn listed_twice(first: &str, second: &str) -> Result<SimplePage, PageError> {
+    let page = |one: &str, other: &str| html(&format!("<a {one}></a><a href='foo-2.zip'></a><a {other}></a>"));
+    let (read, turned) = (page(first, second), page(second, first));
+    let files = |page: &SimplePage| {
+        let mut files = page.files.clone();
+        files.sort_by(|one, other| one.filename.cmp(&other.filename));
+        files
     };
-    let page = two(&format!("#sha256={DIGEST}"), &format!("#sha256={DIGEST}")).unwrap();
-    assert_eq!((urls(&page), page.skipped.len()), (vec!["https://index.example/simple/foo/a/foo-1.zip".to_owned()], 1));
-    assert_eq!(two("", &format!("#sha256={OTHER}")).unwrap().files[0].sha256, None);
-    let error = two(&format!("#sha256={DIGEST}"), &format!("#sha256={OTHER}")).unwrap_err();
-    assert_eq!(error.refusal_code(), Some("ambiguous-page"));
+    match (&read, &turned) {
+        (Ok(read), Ok(turned)) => assert_eq!(files(read), files(turned)),
+        (read, turned) => assert!(read.is_err() && turned.is_err(), "{read:?}, {turned:?}"),
+    }
+    read
+}
+
+#[test]
+fn the_order_of_two_entries_for_one_file_decides_nothing() {
+    let page = listed_twice("href='b/foo-1.zip'", "href='a/foo-1.zip'").unwrap();
+    assert_eq!(urls(&page)[0], "https://index.example/simple/foo/a/foo-1.zip");
+    assert_eq!((page.files.len(), page.skipped.len()), (2, 1));
+}
+
+#[test]
+fn two_things_said_of_one_file_make_a_page_useless() {
+    let (digest, other) = (format!("href='foo-1.zip#sha256={DIGEST}'"), format!("href='foo-1.zip#sha256={OTHER}'"));
+    let attribute = |text: &str| format!("{digest} {text}");
+    let metadata = |digest: &str| attribute(&format!("data-core-metadata='sha256={digest}'"));
+    for (first, second, what) in [
+        (digest.clone(), other, "sha256"),
+        (digest.clone(), "href='foo-1.zip'".to_owned(), "nothing"),
+        (digest.clone(), attribute("data-requires-python='>=3.8'"), "requires-python"),
+        (attribute("data-requires-python='>=3.9'"), attribute("data-requires-python='>=3.8'"), ">=3.9"),
+        (digest.clone(), attribute("data-yanked='bad'"), "yanked"),
+        (digest.clone(), attribute("data-core-metadata='true'"), "core-metadata"),
+        (metadata(DIGEST), metadata(OTHER), OTHER),
+    ] {
+        let error = listed_twice(&first, &second).unwrap_err();
+        assert_eq!(error.refusal_code(), Some("ambiguous-page"), "{first}, {second}");
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    let again = |time: &str, size: u64| {
+        let file = |time: &str, size: u64| {
+            format!(
+                r#"{{"filename":"foo-1.zip","url":"foo-1.zip","hashes":{{}},"upload-time":"{time}","size":{size}}}"#
+            )
+        };
+        json(&format!(
+            r#"{{"meta":{{"api-version":"1.0"}},"name":"foo","files":[{},{}]}}"#,
+            file("2024-01-01T00:00:00Z", 1),
+            file(time, size)
+        ))
+    };
+    insta::assert_snapshot!(again("2024-01-02T00:00:00Z", 1).unwrap_err(), @"the page lists `foo-1.zip` twice, with `2024-01-01T00:00:00Z` as upload time and with `2024-01-02T00:00:00Z`");
+    insta::assert_snapshot!(again("2024-01-01T00:00:00Z", 2).unwrap_err(), @"the page lists `foo-1.zip` twice, with `1` as size and with `2`");
+    // The same moment, written otherwise.
+    assert_eq!(again("2024-01-01T01:00:00+01:00", 1).unwrap().files.len(), 1);
 }
 
 fn rich_page() -> SimplePage {

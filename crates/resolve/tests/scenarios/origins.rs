@@ -28,6 +28,20 @@ fn a_url_behind_an_extra_that_nobody_wants() {
 }
 
 #[test]
+fn a_url_that_is_never_used_behind_an_extra_that_nobody_wants() {
+    let universe = "
+        a 1.0 extras=x -> b @ git+ssh://me:secret@evil.test/b ; extra == 'x'
+        b 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @"a 1.0");
+    assert_snapshot!(ask(universe, "a[x]"), @"refused (direct-url): `a` 1.0 requires `b` from git+ssh://evil.test/b: a published package must not name a URL");
+    assert_snapshot!(ask(universe, "a[x]\noverride: b==1.0"), @r"
+    a 1.0
+    b 1.0
+    ");
+}
+
+#[test]
 fn a_url_in_the_metadata_of_an_excluded_project() {
     let universe = "a 1.0 -> b @ https://evil.test/b.whl";
     assert_snapshot!(ask(universe, "a\nexclude: b"), @"a 1.0");

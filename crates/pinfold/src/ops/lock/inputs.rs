@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
-    Cutoff, HashDemand, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced,
-    UploadTime, read_constraints, read_requirements, render,
+    HashDemand, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced, UploadTime,
+    read_constraints, read_requirements, render,
 };
-use pinfold_packaging::{PackageName, PythonMinor, Requirement, System, Target, Version};
+use pinfold_packaging::{PackageName, PythonMinor, RequiredUrl, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
 use sha2::Digest;
 
@@ -119,7 +119,7 @@ impl Inputs {
             let (mut requirement, written) = (one.value.requirement.clone(), format!("{}:{}", one.file, one.line));
             if let Some(reference) = &one.value.reference {
                 let key = direct::key(reference, &self.base)?;
-                requirement.url = Some(key.clone());
+                requirement.url = Some(RequiredUrl::Safe(key.clone()));
                 let (requested, written, role) = (one.value.clone(), written.clone(), role.clone());
                 self.references.push(Referred { requested, written, role, key });
             }
@@ -195,7 +195,8 @@ impl Inputs {
     /// Returns a requirement as it was written: what it names instead of versions, and not what stands for that.
     pub(super) fn text_of(&self, requirement: &Requirement) -> String {
         let named = |one: &&Referred| one.requested.requirement.name == requirement.name;
-        let same = |one: &&Referred| named(one) && Some(&one.key) == requirement.url.as_ref();
+        let same =
+            |one: &&Referred| named(one) && Some(&one.key) == requirement.url.as_ref().and_then(RequiredUrl::safe);
         match self.references.iter().find(same) {
             Some(one) => {
                 let requirement = Requirement { url: None, ..requirement.clone() };
@@ -265,14 +266,14 @@ impl Inputs {
     }
 
     /// Returns the moment after which uploads do not exist. A span counts from the moment of the first lock; from then on
-    /// the lock's own moment holds, until an upgrade is asked for.
+    /// the lock's own moment holds, until an upgrade or another span is asked for.
     pub(super) fn cutoff(&self, previous: Option<&Lock>, upgrade_all: bool, now: Timestamp) -> Option<Timestamp> {
         let cutoff = self.manifest.exclude_newer.as_ref()?;
-        let before = previous.and_then(|lock| lock.tool.as_ref()).and_then(|tool| tool.exclude_newer);
-        match (cutoff, before) {
-            (Cutoff::Span { .. }, Some(before)) if !upgrade_all => Some(before),
-            (cutoff, _) => Some(cutoff.moment(now)),
-        }
+        let tool = previous.and_then(|lock| lock.tool.as_ref()).filter(|_| !upgrade_all);
+        let of_this_span =
+            tool.filter(|tool| tool.exclude_newer_span.as_deref().is_some_and(|span| cutoff.is_span_of(span)));
+        let before = of_this_span.and_then(|tool| tool.exclude_newer);
+        before.or_else(|| Some(cutoff.moment(now)))
     }
 
     /// Poses the problem of one target.

@@ -38,7 +38,7 @@ use jiff::Timestamp;
 use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
-use pinfold_manifest::{HashDemand, Sourced};
+use pinfold_manifest::{Cutoff, HashDemand, Sourced};
 use pinfold_packaging::{MarkerTruth, PackageName};
 use pinfold_policy::names::{Lookalike, new_lookalikes};
 use pinfold_resolve::{Solution, Warning};
@@ -447,6 +447,7 @@ fn settings(
         schema: Tool::SCHEMA,
         inputs: inputs.digest(indexes),
         exclude_newer: cutoff,
+        exclude_newer_span: inputs.manifest.exclude_newer.as_ref().and_then(Cutoff::span).map(str::to_owned),
         prerelease: inputs.manifest.prerelease,
         resolution: inputs.manifest.resolution,
         targets,

@@ -43,7 +43,7 @@ impl Relevance {
         let names: Vec<String> = targets.iter().map(Target::to_string).collect();
         let text = format!("{} {cutoff:?}", names.join(","));
         let digest = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
-        format!("page-5-{}", digest.short())
+        format!("page-6-{}", digest.short())
     }
 
     /// Returns true if a resolution can choose the file.
@@ -101,7 +101,7 @@ pub(super) fn is_frozen(fetcher: &Fetcher, index: &Index, url: &SafeUrl, cutoff:
 static READING: Turns = Turns::new(4);
 
 /// The form under which whole pages are remembered.
-const WHOLE_KIND: &str = "page-4";
+const WHOLE_KIND: &str = "page-5";
 
 fn kind(relevance: Option<&Relevance>) -> &str {
     relevance.map_or(WHOLE_KIND, |relevance| &relevance.kind)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, Origin, SafeUrl, Sha256};
 use pinfold_fetch::Fetcher;
-use pinfold_lock::{Lock, LockedFile};
+use pinfold_lock::{Lock, LockedFile, Package};
 use pinfold_manifest::UploadTime;
 use pinfold_packaging::{
     CoreMetadata, DistributionFilename, PackageName, PageFile, Releases, SkippedFile, Target, Version,
@@ -100,8 +100,8 @@ pub(super) fn look(
         if found.iter().any(|finding| finding.file.filename == locked.file.filename) {
             continue;
         }
-        let change = match locked.held_against(former, page.as_deref().map(|page| page.releases())) {
-            Some(_) => locked.held_against(former, whole_page(desk, locked.project)?.as_ref()),
+        let change = match locked.held_against((former, targets), page.as_deref().map(|page| page.releases())) {
+            Some(_) => locked.held_against((former, targets), whole_page(desk, locked.project)?.as_ref()),
             None => locked.metadata_held_against(former, desk),
         };
         found.extend(change.map(|change| Finding { file: locked.file.clone(), page: page_url, change }));
@@ -192,6 +192,8 @@ struct Locked<'a> {
     version: &'a Version,
     index: &'a SafeUrl,
     file: &'a LockedFile,
+    /// The entry that has it; none for what a build needs.
+    package: Option<&'a Package>,
 }
 
 /// Returns the locked files that are still needed.
@@ -203,7 +205,9 @@ fn locked_files<'a>(former: &'a Lock, solutions: Option<&'a [Solution]>) -> impl
         let known = package.version.as_ref().zip(package.index.as_ref());
         let files = package.wheels.iter().chain(&package.sdist);
         files.filter_map(move |file| {
-            known.map(|(version, index)| Locked { project: &package.name, version, index, file })
+            let locked =
+                |(version, index)| Locked { project: &package.name, version, index, file, package: Some(package) };
+            known.map(locked)
         })
     });
     let tools = former.tool.iter().flat_map(|tool| &tool.builds).filter(move |_| solutions.is_some());
@@ -213,6 +217,7 @@ fn locked_files<'a>(former: &'a Lock, solutions: Option<&'a [Solution]>) -> impl
         version: &tool.version,
         index: &tool.index,
         file: &tool.file,
+        package: None,
     });
     packages.chain(tools)
 }
@@ -239,7 +244,7 @@ impl Locked<'_> {
         })
     }
 
-    fn held_against(&self, former: &Lock, page: Option<&Releases>) -> Option<Change> {
+    fn held_against(&self, (former, targets): (&Lock, &[Target]), page: Option<&Releases>) -> Option<Change> {
         let files = page.and_then(|page| Some(page.files(page.position(self.version)?))).unwrap_or_default();
         let Some(now) = files.iter().find(|file| file.filename == self.file.filename) else {
             let is_it =
@@ -263,8 +268,21 @@ impl Locked<'_> {
             Some(expected) if is_ours && now.upload_time != Some(expected) => {
                 Some(Change::UploadTime { expected, found: now.upload_time })
             }
-            _ => None,
+            _ => self.shut_out(former, targets, now),
         }
+    }
+
+    /// Finds a target that gets the file by the lock, and whose Python the page rules out now. The file itself says for which
+    /// Pythons it is, and has not changed.
+    fn shut_out(&self, former: &Lock, targets: &[Target], now: &PageFile) -> Option<Change> {
+        let (package, accepted) = (self.package?, now.requires_python.as_ref()?);
+        let locked = former.targets();
+        let mut shut = targets.iter().filter(|target| locked.contains(target) && !accepted.meet(&target.python_span()));
+        let target = shut.find(|target| {
+            let applies = former.applies_on(package, (*target).clone()).is_some();
+            applies && package.file_for(&target.tags()) == Some(self.file)
+        })?;
+        Some(Change::RequiresPython { target: target.to_string(), found: accepted.to_string() })
     }
 
     /// Holds the METADATA that the resolution read of a wheel against what was locked: it is a part of the wheel, which is the same.
@@ -278,7 +296,7 @@ impl Locked<'_> {
 }
 
 /// What the index says otherwise than the lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
     Digest {
         expected: Sha256,
@@ -296,6 +314,11 @@ enum Change {
     Metadata {
         expected: Sha256,
         found: Sha256,
+    },
+    /// A target that has it by the lock must not have it any more.
+    RequiresPython {
+        target: String,
+        found: String,
     },
     Size {
         expected: u64,
@@ -361,37 +384,44 @@ impl Finding {
 }
 
 impl Change {
-    const fn code(self) -> &'static str {
+    const fn code(&self) -> &'static str {
         match self {
             Self::Digest { .. } | Self::Size { .. } => "file-replaced",
             Self::DigestWithdrawn { .. } => "hash-withdrawn",
             Self::Gone { .. } => "index-rollback",
             Self::Metadata { .. } => "metadata-hash-mismatch",
+            Self::RequiresPython { .. } => "requires-python-changed",
             Self::UploadTime { .. } => "upload-time-changed",
         }
     }
 
-    const fn what(self) -> &'static str {
+    const fn what(&self) -> &'static str {
         match self {
             Self::Digest { .. } | Self::Size { .. } => "was replaced since it was locked",
             Self::DigestWithdrawn { .. } => "had a digest on its page when it was locked, and has none now",
             Self::Gone { is_listed: true, .. } => "is locked, and what the index says of it cannot be read any more",
             Self::Gone { .. } => "is locked, and the index does not have it any more",
             Self::Metadata { .. } => "is the same file, and the METADATA beside it is another than when it was locked",
+            Self::RequiresPython { .. } => {
+                "is the same file, and is for other versions of Python than when it was locked"
+            }
             Self::UploadTime { .. } => "has another upload time than when it was locked",
         }
     }
 
-    fn sides(self) -> (String, String) {
+    fn sides(&self) -> (String, String) {
         match self {
             Self::Digest { expected, found } => (format!("sha256:{expected}"), format!("sha256:{found}")),
             Self::DigestWithdrawn { expected } => (format!("sha256:{expected}"), "no sha256".to_owned()),
             Self::Gone { expected, is_listed } => {
-                let found = if is_listed { "an entry that cannot be read" } else { "no such file" };
+                let found = if *is_listed { "an entry that cannot be read" } else { "no such file" };
                 (format!("sha256:{expected}"), found.to_owned())
             }
             Self::Metadata { expected, found } => {
                 (format!("METADATA sha256:{expected}"), format!("METADATA sha256:{found}"))
+            }
+            Self::RequiresPython { target, found } => {
+                (format!("a file for {target}"), format!("requires-python `{found}`"))
             }
             Self::Size { expected, found } => (format!("{expected} bytes"), format!("{found} bytes")),
             Self::UploadTime { expected, found } => {
