@@ -17,10 +17,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pinfold_artifact::{Origin, SafeUrl};
+use pinfold_artifact::Origin;
 use pinfold_packaging::{
-    BuildPolicy, CoreMetadata, DistributionFilename, Metadata, PackageName, PageFile, Prerelease, ProjectState,
-    ProjectStatus, Requirement, SimplePage, Strategy, Target, Version,
+    BuildPolicy, Metadata, PackageName, PageFormat, Prerelease, Requirement, SimplePage, Strategy, Target, Version,
 };
 use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Search, resolve};
 
@@ -53,7 +52,7 @@ fn table(care: Care) -> Vec<Row> {
         "{:>8} {:>9} {:>7} {:>9} {:>12} {:>12} {:>9}",
         "packages", "chosen", "rounds", "questions", "cold", "warm", "peak MiB"
     );
-    SIZES.iter().map(|packages| measure(&Universe { packages: *packages, care })).collect()
+    SIZES.iter().map(|packages| measure(&Universe { packages: *packages, care, origin: origin() })).collect()
 }
 
 /// What was measured of one universe.
@@ -137,6 +136,8 @@ fn peak_mebibytes() -> u64 {
 struct Universe {
     packages: u32,
     care: Care,
+    /// Where all of them come from.
+    origin: Origin,
 }
 
 /// How well its packages go together.
@@ -241,37 +242,24 @@ impl Universe {
 
     fn answer(&self, question: &Question, facts: &mut Facts) {
         match question {
-            Question::Page(name) => facts.add_page(name.clone(), ProjectFacts::new(origin(), Self::page(number(name)))),
+            Question::Page(name) => {
+                facts.add_page(name.clone(), ProjectFacts::new(self.origin.clone(), self.page(number(name))));
+            }
             Question::Metadata { name, version, file, .. } => {
                 facts.add_metadata(FileKey::of(file), Arc::new(self.metadata(name, version)));
             }
         }
     }
 
-    fn page(package: u32) -> SimplePage {
+    /// Reads the page that an index would give.
+    fn page(&self, package: u32) -> SimplePage {
         let project: PackageName = name(package).parse().expect("a name");
-        let file = |release: u32| {
-            let filename = format!("{}-{}-py3-none-any.whl", name(package), version(release)).parse().expect("a name");
-            let url: SafeUrl = format!("https://files.test/{filename}").parse().expect("a URL");
-            PageFile {
-                distribution: DistributionFilename::parse(&filename, &project).expect("a wheel"),
-                filename,
-                url: url.into(),
-                size_bytes: None,
-                sha256: None,
-                upload_time: None,
-                requires_python: None,
-                broken_python: None,
-                yanked: None,
-                core_metadata: CoreMetadata::Absent,
-            }
-        };
-        SimplePage {
-            files: (0..Self::releases(package)).map(file).collect(),
-            status: ProjectStatus { state: ProjectState::Active, reason: None },
-            last_serial: None,
-            skipped: Vec::new(),
+        let mut text = String::from("<!DOCTYPE html><title>files</title>");
+        for release in 0..Self::releases(package) {
+            let filename = format!("{project}-{}-py3-none-any.whl", version(release));
+            let _ = write!(text, "<a href=\"https://files.test/{filename}\">{filename}</a>");
         }
+        SimplePage::parse(text.as_bytes(), PageFormat::Html, self.origin.index(), &project).expect("a page")
     }
 
     fn metadata(&self, name: &PackageName, version: &Version) -> Metadata {

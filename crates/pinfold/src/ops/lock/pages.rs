@@ -181,8 +181,13 @@ pub(super) fn fetched(
         page.files.retain(|file| relevance.keeps(file) || witness.as_ref() == Some(&file.filename));
         page.skipped.retain(|skipped| skipped.missed.as_ref().is_some_and(|missed| relevance.would_keep(missed)));
     }
-    let releases = Releases::from(page);
-    let compact = Bytes::from([&served.fetched_at_unix.to_le_bytes()[..], &releases.to_bytes()].concat());
+    // The page is given back, as it came and as it was read: it has hundreds of files, of which few are looked at. And the next
+    // lock, which has it from the cache, looks at the same.
+    let fetched_at = served.fetched_at_unix.to_le_bytes();
+    drop(served);
+    let compact = Bytes::from([&fetched_at[..], &Releases::from(page).to_bytes()].concat());
+    let (_, releases) =
+        remembered(compact.clone()).ok_or_else(|| Failure::new(Exit::Bug, "a page is not read again"))?;
     match relevance {
         Some(relevance) => fetcher.note(&relevance.kind, &origin, url, compact),
         None => fetcher.remember(WHOLE_KIND, &origin, url, compact)?,
