@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 
 use pinfold_artifact::Origin;
 use pinfold_packaging::{
-    BuildPolicy, Metadata, PackageName, PageFormat, Prerelease, Requirement, SimplePage, Strategy, Target, Version,
+    BuildPolicy, Metadata, PackageName, PageFormat, Prerelease, Releases, Requirement, SimplePage, Strategy, Target,
+    Version,
 };
 use pinfold_resolve::{Facts, FileKey, Outcome, Problem, ProjectFacts, Question, Root, RootReason, Search, resolve};
 
@@ -251,15 +252,16 @@ impl Universe {
         }
     }
 
-    /// Reads the page that an index would give.
-    fn page(&self, package: u32) -> SimplePage {
+    /// Reads the page that an index would give, and holds it as the command does.
+    fn page(&self, package: u32) -> Releases {
         let project: PackageName = name(package).parse().expect("a name");
         let mut text = String::from("<!DOCTYPE html><title>files</title>");
         for release in 0..Self::releases(package) {
             let filename = format!("{project}-{}-py3-none-any.whl", version(release));
             let _ = write!(text, "<a href=\"https://files.test/{filename}\">{filename}</a>");
         }
-        SimplePage::parse(text.as_bytes(), PageFormat::Html, self.origin.index(), &project).expect("a page")
+        let page = SimplePage::parse(text.as_bytes(), PageFormat::Html, self.origin.index(), &project).expect("a page");
+        Releases::from_bytes(Releases::from(page).to_bytes().into()).expect("a page that was written is read")
     }
 
     fn metadata(&self, name: &PackageName, version: &Version) -> Metadata {
