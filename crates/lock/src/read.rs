@@ -32,7 +32,7 @@ pub(crate) fn read(text: &str, directory: Option<&LocalPath>) -> Result<(Lock, V
         let (line, column) = table::position(text, error.span().map_or(0, |span| span.start));
         LockError::Syntax { column, line, message: error.message().to_owned() }
     })?;
-    let document = Document { text, directory, warnings: RefCell::default() };
+    let document = Document { text, directory, warnings: RefCell::default(), index: RefCell::default() };
     let lock = read_lock(&document, parsed.get_ref())?;
     Ok((lock, document.warnings.into_inner()))
 }
@@ -118,7 +118,7 @@ fn read_package(entry: &Table<'_>) -> Result<Package, LockError> {
     let package = Package {
         marker: entry.parse_optional("marker")?,
         requires_python: entry.parse_optional("requires-python")?,
-        index: entry.parse_optional("index")?,
+        index: entry.index()?,
         dependencies: entry.tables("dependencies")?.iter().map(read_dependency).collect::<Result<_, _>>()?,
         sdist: one("sdist", Shape::Sdist)?,
         archive: match entry.optional("archive") {
@@ -153,7 +153,7 @@ fn read_dependency(table: &Table<'_>) -> Result<DependencyReference, LockError> 
     Ok(DependencyReference {
         name: table.required("name")?.parse()?,
         version: table.parse_optional("version")?,
-        index: table.parse_optional("index")?,
+        index: table.index()?,
         marker: table.parse_optional("marker")?,
     })
 }

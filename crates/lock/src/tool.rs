@@ -55,8 +55,12 @@ impl Tool {
 
     /// Returns the index with this URL.
     pub fn index(&self, url: &SafeUrl) -> Option<&LockedIndex> {
-        let url = url.as_directory();
-        self.indexes.iter().find(|index| index.url.as_directory() == url)
+        // As a rule both are written alike, and nothing has to be taken apart.
+        let alike = self.indexes.iter().find(|index| index.url == *url);
+        alike.or_else(|| {
+            let url = url.as_directory();
+            self.indexes.iter().find(|index| index.url.as_directory() == url)
+        })
     }
 
     /// Returns every target that the lock is for, undivided.

@@ -19,6 +19,8 @@ pub(super) struct Document<'a> {
     /// The directory of the lock, which paths in it are relative to.
     pub(super) directory: Option<&'a LocalPath>,
     pub(super) warnings: RefCell<Vec<LockWarning>>,
+    /// The index that was read last, as it is written: most entries are of one.
+    pub(super) index: RefCell<Option<(String, SafeUrl)>>,
 }
 
 impl Document<'_> {
@@ -107,6 +109,20 @@ impl<'a> Table<'a> {
     /// Reads an optional text.
     pub(super) fn parse_optional<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, LockError> {
         self.optional(key).map(|item| item.parse()).transpose()
+    }
+
+    /// Reads the URL of the index, if it is given. It is shared with the entry before, if that is of the same.
+    pub(super) fn index(&self) -> Result<Option<SafeUrl>, LockError> {
+        let Some(item) = self.optional("index") else { return Ok(None) };
+        let written = item.text()?;
+        if let Some((last, url)) = &*self.document.index.borrow()
+            && *last == written
+        {
+            return Ok(Some(url.clone()));
+        }
+        let url: SafeUrl = item.parse()?;
+        *self.document.index.borrow_mut() = Some((written.to_owned(), url.clone()));
+        Ok(Some(url))
     }
 
     /// Returns the keys with their values.
