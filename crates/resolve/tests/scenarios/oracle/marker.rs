@@ -64,9 +64,8 @@ fn test(keys: Keys) -> impl Strategy<Value = Test> {
         (prop::sample::select(values), prop::sample::select(&ORDERS[..]), any::<bool>())
             .prop_map(move |(value, sign, turned)| Test { key, sign, value, turned })
     };
-    let extra = (prop::sample::select(vec!["x", "y", "z"]), prop::bool::weighted(0.8), any::<bool>()).prop_map(
-        |(value, is, turned)| Test { key: "extra", sign: if is { "==" } else { "!=" }, value, turned },
-    );
+    let extra = (prop::sample::select(vec!["x", "y", "z"]), prop::bool::weighted(0.8), any::<bool>())
+        .prop_map(|(value, is, turned)| Test { key: "extra", sign: if is { "==" } else { "!=" }, value, turned });
     let extras = if keys == Keys::OfTarget { 0 } else { 20 };
     prop_oneof![
         10 => text, 6 => version("python_version", &["3.9", "3.10", "3.11"]),

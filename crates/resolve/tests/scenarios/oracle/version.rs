@@ -55,7 +55,8 @@ impl Version {
         let (rest, dev) = number_after(rest, ".dev");
         let (rest, post) = number_after(rest, ".post");
         let kinds = ["a", "b", "rc"].iter().enumerate();
-        let found = kinds.map(|(kind, sign)| (kind, number_after(rest, sign))).find(|(_, (_, number))| number.is_some());
+        let found =
+            kinds.map(|(kind, sign)| (kind, number_after(rest, sign))).find(|(_, (_, number))| number.is_some());
         let (release, pre) = match found {
             Some((kind, (release, number))) => (release, number.map(|number| (kind, number))),
             None => (rest, None),
@@ -107,8 +108,8 @@ impl Version {
 
     /// A post-release of the other, or a development release of one.
     fn is_post_of(&self, other: &Self) -> bool {
-        let without = Self { post: None, dev: None, ..self.public() };
-        self.post.is_some() && other.post.is_none() && other.dev.is_none() && without.key() == other.key()
+        let without = || Self { post: None, dev: None, ..self.public() };
+        self.post.is_some() && other.post.is_none() && other.dev.is_none() && without().key() == other.key()
     }
 
     /// A pre-release of the other, which is none itself.
@@ -149,7 +150,8 @@ impl Clause {
     /// As [`Clause::new`], with so many numbers of the release as a prefix.
     pub(crate) fn prefix(sign: Sign, version: &Version, count: usize) -> Self {
         let Self { version, .. } = Self::new(sign, version);
-        let (epoch, release) = version.text.split_once('!').map_or(("", version.text.as_str()), |(own, rest)| (own, rest));
+        let (epoch, release) =
+            version.text.split_once('!').map_or(("", version.text.as_str()), |(own, rest)| (own, rest));
         let numbers: Vec<&str> = release.split('.').take(count.max(1)).collect();
         let mark = if epoch.is_empty() { "" } else { "!" };
         Self { sign, version: Version::read(&format!("{epoch}{mark}{}", numbers.join("."))) }
@@ -159,7 +161,8 @@ impl Clause {
     pub(crate) fn accepts(&self, candidate: &Version) -> bool {
         let own = &self.version;
         // "Local version labels MUST be ignored entirely when checking if candidate versions match", but for equality with one.
-        let public = candidate.public();
+        let stripped = (!candidate.local.is_empty()).then(|| candidate.public());
+        let public = stripped.as_ref().unwrap_or(candidate);
         let is_equal = if own.local.is_empty() { public.key() == own.key() } else { candidate.key() == own.key() };
         let has_prefix = |count: usize| public.begins_with(own, count);
         match self.sign {

@@ -11,8 +11,12 @@ pub(crate) const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 pub(crate) const EXTRAS: [&str; 3] = ["x", "y", "z"];
 
 /// The targets, each as the first interpreter of it.
-pub(crate) const TARGETS: [(&str, Place); 4] =
-    [("linux-x86_64 3.10", LINUX), ("windows-x86_64 3.10", WINDOWS), ("linux-x86_64 3.11", LINUX_11), ("macos-aarch64 3.11", MACOS)];
+pub(crate) const TARGETS: [(&str, Place); 4] = [
+    ("linux-x86_64 3.10", LINUX),
+    ("windows-x86_64 3.10", WINDOWS),
+    ("linux-x86_64 3.11", LINUX_11),
+    ("macos-aarch64 3.11", MACOS),
+];
 const LINUX: Place = Place {
     sys_platform: "linux",
     os_name: "posix",
@@ -29,9 +33,36 @@ const MACOS: Place =
 
 /// Versions that lie close together, with every kind of suffix.
 pub(crate) const POOL: [&str; 30] = [
-    "0.9", "1.0.dev1", "1.0a1", "1.0a1.post1", "1.0rc1.dev2", "1.0rc1", "1.0", "1.0+cpu", "1.0+cu.1", "1.0.post1.dev1",
-    "1.0.post1", "1.0.post2", "1.0.1", "1.1.dev3", "1.1", "1.1.post1+l", "1.9", "1.10", "2a1", "2", "2+l", "2.0.1", "2.1rc1",
-    "2.1", "3.0b1", "3.0", "10", "1!0.5", "1!1.0rc1", "1!1.0",
+    "0.9",
+    "1.0.dev1",
+    "1.0a1",
+    "1.0a1.post1",
+    "1.0rc1.dev2",
+    "1.0rc1",
+    "1.0",
+    "1.0+cpu",
+    "1.0+cu.1",
+    "1.0.post1.dev1",
+    "1.0.post1",
+    "1.0.post2",
+    "1.0.1",
+    "1.1.dev3",
+    "1.1",
+    "1.1.post1+l",
+    "1.9",
+    "1.10",
+    "2a1",
+    "2",
+    "2+l",
+    "2.0.1",
+    "2.1rc1",
+    "2.1",
+    "3.0b1",
+    "3.0",
+    "10",
+    "1!0.5",
+    "1!1.0rc1",
+    "1!1.0",
 ];
 
 /// A requirement on one of the [`NAMES`].
@@ -111,12 +142,12 @@ type Draft = (usize, Vec<usize>, Vec<(Sign, bool, prop::sample::Index, usize)>, 
 
 fn draft(keys: Keys) -> impl Strategy<Value = Draft> {
     let sign = prop_oneof![
-        4 => Just(Sign::AtLeast), 2 => Just(Sign::AtMost), 2 => Just(Sign::Above), 3 => Just(Sign::Below), 2 => Just(Sign::Equal),
-        2 => Just(Sign::NotEqual), 2 => Just(Sign::Compatible), 1 => Just(Sign::Identical), 1 => Just(Sign::EqualPrefix),
-        1 => Just(Sign::NotEqualPrefix),
+        12 => Just(Sign::AtLeast), 6 => Just(Sign::AtMost), 3 => Just(Sign::Above), 6 => Just(Sign::Below), 3 => Just(Sign::Equal),
+        6 => Just(Sign::NotEqual), 4 => Just(Sign::Compatible), 1 => Just(Sign::Identical), 3 => Just(Sign::EqualPrefix),
+        3 => Just(Sign::NotEqualPrefix),
     ];
-    let clause = (sign, prop::bool::weighted(0.75), any::<prop::sample::Index>(), 1..3usize);
-    let count = prop_oneof![4 => Just(0usize), 5 => Just(1), 2 => Just(2), 1 => Just(3)];
+    let clause = (sign, prop::bool::weighted(0.85), any::<prop::sample::Index>(), 1..3usize);
+    let count = prop_oneof![8 => Just(0usize), 7 => Just(1), 2 => Just(2), 1 => Just(3)];
     let clauses = count.prop_flat_map(move |count| prop::collection::vec(clause.clone(), count));
     let extras = prop_oneof![3 => Just(vec![]), 2 => prop::collection::vec(0..EXTRAS.len(), 1..3)];
     (0..NAMES.len(), extras, clauses, prop::option::weighted(0.4, marker(keys)))
@@ -141,7 +172,7 @@ fn settled((name, mut extras, clauses, marker): Draft, versions: &[Vec<Version>]
 fn pythons() -> impl Strategy<Value = Vec<Clause>> {
     let clause = |sign, version: &str| vec![Clause::new(sign, &Version::read(version))];
     prop_oneof![
-        30 => Just(Vec::new()),
+        60 => Just(Vec::new()),
         2 => Just(clause(Sign::AtLeast, "3.11")), 2 => Just(clause(Sign::Below, "3.11")), 1 => Just(clause(Sign::Compatible, "3.9")),
         1 => Just(clause(Sign::EqualPrefix, "3.10")), 1 => Just(clause(Sign::NotEqualPrefix, "3.10")),
         1 => Just(clause(Sign::AtLeast, "3.12")), 1 => Just(clause(Sign::AtLeast, "3.10.4")),
@@ -152,18 +183,21 @@ type DraftPart = (Vec<Kind>, bool, Time, Vec<Clause>, Vec<Clause>, Vec<Draft>);
 
 fn part() -> impl Strategy<Value = DraftPart> {
     let kinds = prop_oneof![
-        14 => Just(vec![Kind::Any]), 2 => Just(vec![Kind::Sdist]), 2 => Just(vec![Kind::Linux, Kind::Macos]),
+        24 => Just(vec![Kind::Any]), 2 => Just(vec![Kind::Sdist]), 2 => Just(vec![Kind::Linux, Kind::Macos]),
         2 => Just(vec![Kind::Windows]), 1 => Just(vec![Kind::Linux, Kind::Sdist]), 1 => Just(vec![Kind::Eleven]),
         1 => Just(vec![Kind::Any, Kind::Sdist]),
     ];
-    let time = prop_oneof![8 => Just(Time::Before), 1 => Just(Time::After), 1 => Just(Time::Untold)];
-    let needs = prop::collection::vec(draft(Keys::OfTargetAndExtras), 0..4);
+    let time = prop_oneof![16 => Just(Time::Before), 1 => Just(Time::After), 1 => Just(Time::Untold)];
+    let needs = prop::collection::vec(draft(Keys::OfTargetAndExtras), 0..3);
     (kinds, prop::bool::weighted(0.08), time, pythons(), pythons(), needs)
 }
 
 fn project() -> impl Strategy<Value = Vec<(Version, Vec<DraftPart>)>> {
-    let parts = prop_oneof![6 => Just(1usize), 1 => Just(2)].prop_flat_map(|count| prop::collection::vec(part(), count));
-    let releases = prop::collection::vec((prop::sample::select(&POOL[..]), parts), 0..5);
+    let parts =
+        prop_oneof![6 => Just(1usize), 1 => Just(2)].prop_flat_map(|count| prop::collection::vec(part(), count));
+    let count = prop_oneof![1 => Just(0usize), 20 => 1..5usize];
+    let release = (prop::sample::select(&POOL[..]), parts);
+    let releases = count.prop_flat_map(move |count| prop::collection::vec(release.clone(), count));
     releases.prop_map(|releases| {
         let mut releases: Vec<_> = releases.into_iter().map(|(text, parts)| (Version::read(text), parts)).collect();
         releases.sort_by(|(one, _), (other, _)| one.key().cmp(&other.key()));
@@ -174,12 +208,11 @@ fn project() -> impl Strategy<Value = Vec<(Version, Vec<DraftPart>)>> {
 
 /// Everything that the maintainer can direct.
 fn directions() -> impl Strategy<Value = (Vec<Draft>, Vec<Draft>, Option<usize>, Vec<usize>, Option<usize>)> {
-    let some = |weight: u32| {
-        prop_oneof![10 - weight => Just(Vec::new()), weight => prop::collection::vec(draft(Keys::OfTarget), 1..3)]
-    };
+    let some = |weight: u32| prop_oneof![10 - weight => Just(Vec::new()), weight => prop::collection::vec(draft(Keys::OfTarget), 1..3)];
     let name = || prop::option::weighted(0.08, 0..NAMES.len());
-    let built = prop_oneof![3 => Just(vec![]), 1 => Just(vec![0, 1, 2, 3]), 1 => (0..NAMES.len()).prop_map(|name| vec![name])];
-    (some(3), some(2), name(), built, name())
+    let built =
+        prop_oneof![3 => Just(vec![]), 1 => Just(vec![0, 1, 2, 3]), 1 => (0..NAMES.len()).prop_map(|name| vec![name])];
+    (some(2), some(1), name(), built, name())
 }
 
 pub(crate) fn world() -> impl Strategy<Value = World> {
@@ -188,9 +221,18 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     let roots = prop::collection::vec((asker, draft(Keys::OfTarget)), 1..4);
     let chosen = || prop::collection::vec((0..NAMES.len(), any::<prop::sample::Index>()), 0..3);
     let strategy = prop::sample::select(vec!["highest", "highest", "lowest", "lowest-direct"]);
-    let prerelease = prop::sample::select(vec!["if-necessary", "if-necessary", "if-necessary", "allow", "explicit", "never"]);
+    let prerelease =
+        prop::sample::select(vec!["if-necessary", "if-necessary", "if-necessary", "allow", "explicit", "never"]);
     (projects, roots, directions(), (chosen(), chosen()), prop::bool::weighted(0.2), strategy, prerelease).prop_map(
-        |(projects, roots, (constraints, overrides, excluded, built, no_binary), chosen, has_cutoff, strategy, prerelease)| {
+        |(
+            projects,
+            roots,
+            (constraints, overrides, excluded, built, no_binary),
+            chosen,
+            has_cutoff,
+            strategy,
+            prerelease,
+        )| {
             let versions: Vec<Vec<Version>> =
                 projects.iter().map(|releases| releases.iter().map(|(version, _)| version.clone()).collect()).collect();
             let of_projects = |chosen: Vec<(usize, prop::sample::Index)>| {
@@ -361,7 +403,8 @@ impl World {
     pub(crate) fn divides(&self) -> bool {
         let roots = self.roots.iter().map(|(_, need)| need);
         let parts = || self.projects.iter().flatten().flat_map(|release| &release.parts);
-        let mut needs = roots.chain(&self.constraints).chain(&self.overrides).chain(parts().flat_map(|part| &part.needs));
+        let mut needs =
+            roots.chain(&self.constraints).chain(&self.overrides).chain(parts().flat_map(|part| &part.needs));
         let patch = |clauses: &[Clause]| specifiers(clauses).contains("3.10.4");
         needs.any(|need| need.marker.as_ref().is_some_and(Marker::divides))
             || parts().any(|part| patch(&part.page_python) || patch(&part.metadata_python))
