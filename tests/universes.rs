@@ -36,10 +36,19 @@ const MARKERS: [&str; 6] = [
 const PLATFORMS: [&str; 3] = ["manylinux_2_17_x86_64", "win_amd64", "macosx_11_0_arm64"];
 
 /// Universes that are tried where nobody asks for more.
-const UNIVERSES: u64 = 16;
+const UNIVERSES: u64 = 12;
 
 /// Numbers that follow from a seed alone (SplitMix64).
 struct Dice(u64);
+
+/// What an index tells of its files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// Size and SHA-256 of each: nothing but a lock's first run has to ask for them.
+    Everything,
+    /// Of some neither, of some one of them: they are read whole whenever a lock is made.
+    LessThanThat,
+}
 
 impl Dice {
     fn roll(&mut self, below: usize) -> usize {
@@ -63,19 +72,22 @@ impl Dice {
     }
 
     /// Says of the file begun last what it needs, and what else its page tells.
-    fn describe(&mut self, mut index: Index) -> Index {
-        for _ in 0..self.roll(3) {
+    fn describe(&mut self, mut index: Index, telling: Telling) -> Index {
+        for _ in 0..[0, 0, 1, 1, 2][self.roll(5)] {
             index = index.requires(&self.requirement());
         }
         if self.one_in(3) {
             let requirement = self.requirement();
             index = index.extra("x", &requirement);
         }
-        if self.one_in(8) {
+        if self.one_in(12) {
             index = index.requires_python([">=3.6", "<3.9", ">=3.20"][self.roll(3)]);
         }
         if self.one_in(10) {
             index = index.yanked("withdrawn");
+        }
+        if telling == Telling::Everything {
+            return index;
         }
         if self.one_in(8) {
             index = index.fault(if self.one_in(2) { Fault::NoHash } else { Fault::Md5Only });
@@ -83,26 +95,31 @@ impl Dice {
         if self.one_in(4) { index.without_size() } else { index }
     }
 
-    fn index(&mut self) -> Index {
-        let mut index = Index::new().formats([PageFormats::Both, PageFormats::Html, PageFormats::Json][self.roll(3)]);
+    fn index(&mut self, telling: Telling) -> Index {
+        // A page in HTML tells no sizes.
+        let formats = match telling {
+            Telling::Everything => [PageFormats::Both, PageFormats::Json][self.roll(2)],
+            Telling::LessThanThat => [PageFormats::Both, PageFormats::Html][self.roll(2)],
+        };
+        let mut index = Index::new().formats(formats);
         for name in NAMES {
             for version in VERSIONS {
-                if !self.one_in(3) {
+                if self.one_in(2) {
                     continue;
                 }
-                match self.roll(6) {
+                match self.roll(10) {
                     0 => index = index.sdist_from(SdistRecipe::new(name, version).requires("nothing-of-it-is-read")),
                     1 => {
                         for platform in PLATFORMS {
-                            if !self.one_in(3) {
+                            if !self.one_in(5) {
                                 index = index.wheel(name, version).tag(&format!("py3-none-{platform}"));
-                                index = self.describe(index);
+                                index = self.describe(index, telling);
                             }
                         }
                     }
                     _ => {
                         index = index.wheel(name, version);
-                        index = self.describe(index);
+                        index = self.describe(index, telling);
                     }
                 }
             }
@@ -117,6 +134,7 @@ impl Dice {
 /// An index and a question to it.
 struct Universe {
     number: u64,
+    telling: Telling,
     project: Project,
     /// Another question to the same index.
     other_manifest: String,
@@ -125,8 +143,9 @@ struct Universe {
 impl Universe {
     fn new(number: u64) -> Self {
         let mut dice = Dice(number);
-        let index = dice.index();
-        let roots: Vec<String> = (0..=dice.roll(3)).map(|_| dice.requirement()).collect();
+        let telling = if dice.one_in(2) { Telling::Everything } else { Telling::LessThanThat };
+        let index = dice.index(telling);
+        let roots: Vec<String> = (0..=dice.roll(2)).map(|_| dice.requirement()).collect();
         let others: Vec<String> = (0..=dice.roll(3)).map(|_| dice.requirement()).collect();
         let resolution = dice.pick(&["highest", "highest", "lowest", "lowest-direct"]);
         let prerelease = dice.pick(&["if-necessary", "if-necessary", "allow", "never"]);
@@ -136,17 +155,15 @@ impl Universe {
         );
         let further =
             format!("[groups]\ndev = [{:?}]\n[extras]\nmore = [{:?}]", dice.requirement(), dice.requirement());
-        let texts = |roots: &[String]| roots.iter().map(String::as_str).map(str::to_owned).collect::<Vec<_>>();
         let project = Project { home: TempHome::new(), server: index.start() };
         let manifest = |roots: &[String]| {
-            let roots = texts(roots);
             let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
             project.write_manifest(&roots, &lines, &further);
             project.home.read("pinfold.toml")
         };
         let other_manifest = manifest(&others);
         manifest(&roots);
-        Self { number, project, other_manifest }
+        Self { number, telling, project, other_manifest }
     }
 
     /// A home elsewhere that asks the same.
@@ -173,7 +190,7 @@ impl Universe {
         self.lock(home, &["--check"]).expect_code(0);
         self.same(home, &[], lock);
         std::fs::remove_file(home.project().join("pylock.toml")).expect("there is a lock");
-        self.same(home, &["--offline"], lock);
+        self.same(home, if self.telling == Telling::Everything { &["--offline"] } else { &[] }, lock);
 
         let warm = self.elsewhere();
         self.same(&warm, &["--cache-dir", &home.cache().to_string_lossy()], lock);

@@ -169,6 +169,11 @@ impl<'r, 'f> Run<'r, 'f> {
         self.lessons.into_inner()
     }
 
+    /// Returns the questions without whose answers the run could not go on: not those that it met on the way to guess at.
+    pub(crate) fn needed(&self) -> Vec<Question> {
+        self.questions.borrow().values().filter_map(|questions| questions.first()).cloned().collect()
+    }
+
     /// Returns the questions that the run met, sorted by package, pages first.
     pub(crate) fn into_questions(self) -> Vec<Question> {
         let mut questions: Vec<Question> = self.questions.into_inner().into_values().flatten().collect();

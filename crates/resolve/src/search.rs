@@ -16,7 +16,7 @@ use crate::depths::depths;
 use crate::explanation::{explain, explain_effort};
 use crate::prepared::Prepared;
 use crate::run::{BIG, Knobs, Lesson, Mode, Package, Run, Stop, root_version};
-use crate::{Explanation, Facts, Outcome, Problem, Question};
+use crate::{Explanation, Facts, Need, Outcome, Problem, Question};
 
 /// Resolves one target as far as the facts go.
 ///
@@ -115,7 +115,9 @@ impl<'p> Search<'p> {
                 Stop::Missing => {
                     // The same steps are taken again when the fact is there.
                     steps.set(begun);
-                    return Outcome::Need(questions(run.into_questions(), prepared, &projects, knobs));
+                    let needed: Set<Subject> = run.needed().iter().map(subject).collect();
+                    let questions = questions(run.into_questions(), prepared, &projects, knobs);
+                    return Outcome::Need(need(questions, |question| needed.contains(&subject(question))));
                 }
                 Stop::Refused(refusal) => return Outcome::Refused(refusal),
                 Stop::Candidates(_) | Stop::Steps => return Outcome::NoSolution(explain_effort(&run)),
@@ -124,7 +126,7 @@ impl<'p> Search<'p> {
                         Ok(found) => knobs.depths = found,
                         Err(missing) => {
                             steps.set(begun);
-                            return Outcome::Need(missing);
+                            return Outcome::Need(need(missing, |_| true));
                         }
                     }
                     *restarts += 1;
@@ -196,13 +198,22 @@ fn questions<'a>(
         let _ = pubgrub::resolve(&run, Package::Root, root_version());
         questions = run.into_questions();
     }
-    let mut asked: Set<(PackageName, Option<Version>)> = questions.iter().map(subject).collect();
+    let mut asked: Set<Subject> = questions.iter().map(subject).collect();
     questions.extend(met.into_iter().filter(|question| asked.insert(subject(question))));
     questions
 }
 
+/// Marks the questions that must be answered.
+fn need(questions: Vec<Question>, is_needed: impl Fn(&Question) -> bool) -> Need {
+    let needed = questions.iter().enumerate().filter(|(_, question)| is_needed(question)).map(|(own, _)| own).collect();
+    Need { questions, needed }
+}
+
+/// What a question is about: a project, or a version of one.
+type Subject = (PackageName, Option<Version>);
+
 /// Returns what a question is about.
-fn subject(question: &Question) -> (PackageName, Option<Version>) {
+fn subject(question: &Question) -> Subject {
     match question {
         Question::Metadata { name, version, .. } => (name.clone(), Some(version.clone())),
         Question::Page(name) => (name.clone(), None),
