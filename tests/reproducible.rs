@@ -138,24 +138,6 @@ fn the_same_inputs_give_the_same_bytes_everywhere() {
     }
 }
 
-/// While METADATA is waited for, that of versions is asked for which may turn out not to be wanted. Which ones depends on what
-/// is there already; so what is wrong with one of them is no matter until it is wanted.
-#[test]
-fn what_is_only_guessed_at_decides_nothing() {
-    let index = |needs: &str| {
-        let index = Index::new().sidecars().wheel("a", "1.0").requires(needs).wheel("c", "1.0");
-        index.wheel("c", "2.0").sidecar("not what the page has the digest of")
-    };
-    let project = Project::with(index("c<2"), &["a", "c"], THREE, "");
-    let lock = project.lock();
-    assert!(lock.contains("c-1.0") && !lock.contains("c-2.0"), "{lock}");
-    project.pinfold("lock").arg("--check").run().expect_code(0);
-    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
-    assert_eq!(project.lock(), lock);
-    // The control: where it is wanted, it is refused.
-    Project::with(index("c"), &["a", "c"], THREE, "").pinfold("lock").run().expect_code(3);
-}
-
 #[test]
 fn a_page_in_html_and_the_same_page_in_json_are_one_page() {
     let project = Project::new(Index::new().wheel("a", "1.0").requires("b").wheel("b", "1.0"), &["a"]);
