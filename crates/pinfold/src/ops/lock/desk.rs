@@ -574,7 +574,7 @@ impl Desk {
         for (position, question) in questions.iter().enumerate() {
             self.begin_builds(questions, builder)?;
             let is_guess = !need.needed.contains(&position);
-            while !(is_guess && self.is_given_up(question)) && !self.is_known(question)? {
+            while !((is_guess && self.is_given_up(question)) || self.is_known(question)?) {
                 if self.must_be_built(question) {
                     if self.is_waited_for(question) {
                         left_to_builds.push(question);

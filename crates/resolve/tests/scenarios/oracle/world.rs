@@ -206,8 +206,10 @@ fn project() -> impl Strategy<Value = Vec<(Version, Vec<DraftPart>)>> {
     })
 }
 
-/// Everything that the maintainer can direct.
-fn directions() -> impl Strategy<Value = (Vec<Draft>, Vec<Draft>, Option<usize>, Vec<usize>, Option<usize>)> {
+/// Constraints and overrides; what is excluded, what may be built, and of what no wheel is to be used.
+type Directions = (Vec<Draft>, Vec<Draft>, Option<usize>, Vec<usize>, Option<usize>);
+
+fn directions() -> impl Strategy<Value = Directions> {
     let some = |weight: u32| prop_oneof![10 - weight => Just(Vec::new()), weight => prop::collection::vec(draft(Keys::OfTarget), 1..3)];
     let name = || prop::option::weighted(0.08, 0..NAMES.len());
     let built =
