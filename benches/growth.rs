@@ -181,9 +181,9 @@ impl Universe {
         loop {
             rounds += 1;
             match search.proceed(facts) {
-                Outcome::Need(asked) => {
-                    questions += asked.len();
-                    asked.iter().for_each(|question| self.answer(question, facts));
+                Outcome::Need(need) => {
+                    questions += need.questions.len();
+                    need.questions.iter().for_each(|question| self.answer(question, facts));
                 }
                 Outcome::Solved(solution) => return (solution.packages.len(), rounds, questions),
                 other => panic!("{} packages: {other:?}", self.packages),

@@ -44,6 +44,8 @@ mod older_lock;
 mod requirements_files;
 // Scripts start wherever the environment is.
 mod relocatable;
+// Random indexes, in every state of cache and disk.
+mod universes;
 // A recording gives the lock again, offline.
 mod replay;
 // The same inputs give the same bytes, wherever and whenever.

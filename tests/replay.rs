@@ -144,6 +144,29 @@ fn a_recording_without_the_answer_says_so() {
     elsewhere.pinfold(PINFOLD).args(["lock", "--replay", "nothing"]).run().expect_code(2).expect_stderr("`nothing`");
 }
 
+/// While METADATA is waited for, that of versions is asked for which may turn out not to be wanted. Which ones depends on what
+/// is there already: a recording made from a warm cache need not have them.
+#[test]
+fn a_recording_without_an_answer_that_is_only_guessed_at_is_enough() {
+    let index = Index::new().wheel("a", "1.0").wheel("a", "2.0").wheel("b", "1.0").wheel("b", "2.0");
+    let index = index.wheel("z", "1.0").requires("a<2").requires("b<2");
+    let project = Project::with(index, &["a", "b", "z"], TARGETS, "");
+    project.pinfold("lock").args(["--record", "index.recording"]).run().expect_code(0);
+    let path = project.home.project().join("index.recording");
+    let unpacked = flate2::read::GzDecoder::new(std::fs::File::open(&path).unwrap());
+    let mut recording: serde_json::Value = serde_json::from_reader(unpacked).unwrap();
+    let answers = recording["metadata"].as_object_mut().unwrap();
+    for name in ["a-2.0-py3-none-any.whl", "b-2.0-py3-none-any.whl"] {
+        answers.remove(name);
+    }
+    let packed = flate2::write::GzEncoder::new(std::fs::File::create(&path).unwrap(), flate2::Compression::fast());
+    serde_json::to_writer(packed, &recording).unwrap();
+    for name in ["1", "2", "3", "4"] {
+        project.pinfold("lock").args(["--replay", "index.recording", "-o", name]).run().expect_code(0);
+        assert_eq!(project.home.read(name), project.home.read("pylock.toml"));
+    }
+}
+
 #[test]
 fn a_recording_has_no_secret() {
     let project = Project::new(index().login("me", "s3cr3t"), &["lib"]);

@@ -1,15 +1,15 @@
 //! Same inputs, same bytes: whatever the order and the delay of answers, the machine, the user, the place, the number of
 //! processors, the form of the pages and what the cache has.
 
-use pinfold_testkit::{Fault, Index, PageFormats, Python, SdistRecipe, TempHome, WheelRecipe};
+use pinfold_testkit::{Fault, Index, PageFormats, Python, SdistRecipe, Server, TempHome, WheelRecipe};
 
 use crate::project::{PINFOLD, Project};
 
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "shared"];
 const THREE: &str = "targets = [\"linux-x86_64\", \"windows-x86_64\", \"macos-aarch64\"]\nbuild = [\"source\"]";
 const GROUPS: &str = "\n[groups]\ndev = [\"e\", \"d>1\"]\n[extras]\nmore = [\"c\"]\n";
 
-/// A graph with choices: what is taken could depend on what is known first.
+/// A graph with choices: what is taken could depend on what is known first. There is an sdist, a wheel whose digest the index
+/// does not tell, and one that does not come in parts.
 fn tangled() -> Index {
     let mut index = Index::new().sdist_from(SdistRecipe::new("source", "1.0").requires("e").build_requires("tool"));
     for name in ["a", "b", "c", "d", "e"] {
@@ -19,13 +19,19 @@ fn tangled() -> Index {
         }
     }
     let index = index.wheel("shared", "1.0").wheel("shared", "1.9").wheel("shared", "2.0").requires("missing");
+    let index =
+        index.wheel("unsaid", "1.0").fault(Fault::NoHash).wheel("unsaid", "1.1").fault(Fault::NoHash).requires("e");
+    let index =
+        index.wheel("whole", "1.0").fault(Fault::NoRange).wheel("whole", "1.1").fault(Fault::NoRange).requires("e<2");
     index.wheel("winlib", "1.0").wheel("winlib", "0.9").wheel("tool", "1.0").wheel("tool", "2.0")
 }
 
 /// How one run differs from the others.
 struct Surroundings {
     formats: PageFormats,
-    /// Which page is held back for how long, in another order each time.
+    /// Whether METADATA lies beside each wheel; else it is read out of it.
+    sidecars: bool,
+    /// Which page, METADATA, part of a wheel or whole file is held back for how long, in another order each time.
     seed: u64,
     directory: &'static str,
     variables: &'static [(&'static str, &'static str)],
@@ -35,6 +41,7 @@ struct Surroundings {
 const ELSEWHERE: [Surroundings; 5] = [
     Surroundings {
         formats: PageFormats::Json,
+        sidecars: false,
         seed: 1,
         directory: "deep/er",
         variables: &[("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Pacific/Kiritimati")],
@@ -42,6 +49,7 @@ const ELSEWHERE: [Surroundings; 5] = [
     },
     Surroundings {
         formats: PageFormats::Html,
+        sidecars: true,
         seed: 2,
         directory: "a place with bl\u{e4}nks",
         variables: &[("TZ", "America/St_Johns"), ("USER", "somebody"), ("LOGNAME", "somebody")],
@@ -49,6 +57,7 @@ const ELSEWHERE: [Surroundings; 5] = [
     },
     Surroundings {
         formats: PageFormats::Both,
+        sidecars: false,
         seed: 3,
         directory: ".",
         variables: &[("HOSTNAME", "elsewhere"), ("SOURCE_DATE_EPOCH", "1"), ("LC_ALL", "ar_SA.UTF-8")],
@@ -56,6 +65,7 @@ const ELSEWHERE: [Surroundings; 5] = [
     },
     Surroundings {
         formats: PageFormats::Html,
+        sidecars: false,
         seed: 4,
         directory: "x",
         variables: &[("COLUMNS", "20"), ("PINFOLD_LOG_FORMAT", "json"), ("PINFOLD_VERBOSE", "true")],
@@ -63,6 +73,7 @@ const ELSEWHERE: [Surroundings; 5] = [
     },
     Surroundings {
         formats: PageFormats::Json,
+        sidecars: true,
         seed: 5,
         directory: "y/z",
         variables: &[("PYTHONHASHSEED", "7"), ("PYTHONDONTWRITEBYTECODE", "1"), ("TERM", "dumb")],
@@ -88,20 +99,35 @@ fn run(home: &TempHome, surroundings: &Surroundings) -> String {
     home.read(&format!("{}/pylock.toml", surroundings.directory))
 }
 
+/// Answers of every kind were held back: pages, METADATA beside wheels or parts of them, whole wheels, and the sdist.
+#[track_caller]
+fn every_kind_was_asked_for(server: &Server, surroundings: &Surroundings) {
+    let requests = server.requests();
+    let asked = |end: &str, is_part: bool| {
+        requests.iter().filter(|own| own.path.ends_with(end) && own.header("range").is_some() == is_part).count()
+    };
+    for name in ["a", "b", "c", "d", "e", "shared", "source", "tool", "unsaid", "whole"] {
+        assert_eq!(asked(&format!("/simple/{name}/"), false), 1, "the page of {name}");
+    }
+    let (beside, parts) = (asked(".metadata", false), asked(".whl", true));
+    assert!((beside > 0) == surroundings.sidecars && (parts > 0) != surroundings.sidecars, "{beside}, {parts}");
+    assert!(asked(".whl", false) > 0 && asked(".tar.gz", false) > 0, "whole files");
+}
+
 #[test]
 fn the_same_inputs_give_the_same_bytes_everywhere() {
-    let project = Project::with(tangled(), &["a", "b<2", "c", "d", "source"], THREE, GROUPS);
+    let project = Project::with(tangled(), &["a", "b<2", "c", "d", "source", "unsaid", "whole"], THREE, GROUPS);
     let lock = project.lock();
     for surroundings in &ELSEWHERE {
-        project.server.update(&tangled().formats(surroundings.formats));
-        for (position, name) in NAMES.iter().enumerate() {
-            let delay = (position as u64 * 7 + surroundings.seed * 13) % 29;
-            project.server.fault_on(&format!("/simple/{name}/"), Fault::Delay(delay));
-        }
+        let index = tangled().formats(surroundings.formats);
+        project.server.update(&if surroundings.sidecars { index.sidecars() } else { index });
+        project.server.shuffle(surroundings.seed);
+        project.server.forget_requests();
         let home = TempHome::new();
         home.write(&format!("{}/pinfold.toml", surroundings.directory), project.home.read("pinfold.toml"));
         let cold = run(&home, surroundings);
         assert_eq!(cold, lock, "cold, seed {}", surroundings.seed);
+        every_kind_was_asked_for(&project.server, surroundings);
         std::fs::remove_file(home.project().join(surroundings.directory).join("pylock.toml")).expect("there is a lock");
         assert_eq!(run(&home, surroundings), lock, "warm, seed {}", surroundings.seed);
         // And over the lock that is there.

@@ -596,8 +596,33 @@ impl<'f> Project<'f> {
         }
         match best {
             Some((_, file)) => Choice::File(file),
-            None => Choice::None(self.hidden(position, &obstacle).unwrap_or(obstacle)),
+            None => {
+                let better = self.divided(position, &obstacle).or_else(|| self.hidden(position, &obstacle));
+                Choice::None(better.unwrap_or(obstacle))
+            }
         }
+    }
+
+    /// Returns that a file would serve a part of the target, where none serves all of it: whatever is in the way of others, the
+    /// target can be divided. Of several the one that divides it first.
+    fn divided(&self, position: usize, obstacle: &Obstacle) -> Option<Obstacle> {
+        let is_by_url = self.directions.is_some_and(|own| !own.urls.is_empty());
+        if is_by_url || !matches!(obstacle, Obstacle::NoWheel | Obstacle::NotBuilt | Obstacle::Python(_)) {
+            return None;
+        }
+        let part = |file: &Arc<PageFile>| {
+            if self.time_obstacle(file).is_some() || self.rank(&file.distribution).is_err() {
+                return None;
+            }
+            match self.python_obstacle(file.requires_python.as_ref()?)? {
+                Obstacle::Python(PythonObstacle { specifiers, cut: Some(cut) }) => Some((cut, specifiers)),
+                _ => None,
+            }
+        };
+        let parts = self.page()?.files(position).iter().filter_map(part);
+        let first =
+            parts.min_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.to_string().cmp(&other.1.to_string())));
+        first.map(|(cut, specifiers)| Obstacle::Python(PythonObstacle { specifiers, cut: Some(cut) }))
     }
 
     /// Returns the file that would serve the target if the cutoff did not hide it, where what is not hidden serves none: to say

@@ -75,6 +75,8 @@ type Fact = External<Package, Ranges<Version>, Never>;
 pub(crate) struct Explained {
     pub(crate) explanation: Explanation,
     pub(crate) cuts: BTreeSet<Version>,
+    /// Projects of which a requirement of a package could let in more.
+    pub(crate) barred: BTreeSet<PackageName>,
 }
 
 /// Puts a derivation into words.
@@ -84,7 +86,7 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
     let order = Order::of(&tree);
     let mut hints = Hints::new(run);
     order.facts.iter().for_each(|(fact, role)| hints.read(fact, *role));
-    let (unknown, empty) = (hints.unknown(), hints.empty().clone());
+    let (unknown, empty, barred) = (hints.unknown(), hints.empty().clone(), hints.barred());
     let (hints, cuts) = hints.finish();
     let mut story = Story::new(&words);
     order.steps.iter().for_each(|step| story.tell(step));
@@ -99,7 +101,7 @@ pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
         sentences.splice(HEAD..HEAD + left_out, [format!("({left_out} sentences are left out.)")]);
     }
     let explanation = Explanation { sentences: sentences.into_iter().map(cut).collect(), hints, unknown, empty };
-    Explained { explanation, cuts }
+    Explained { explanation, cuts, barred }
 }
 
 /// Explains that the search was given up.

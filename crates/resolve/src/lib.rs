@@ -32,6 +32,6 @@ mod search;
 
 pub use explanation::Explanation;
 pub use facts::{Facts, FileKey, ProjectFacts};
-pub use outcome::{Chosen, Outcome, Question, Refusal, Solution, Warning};
+pub use outcome::{Chosen, Need, Outcome, Question, Refusal, Solution, Warning};
 pub use problem::{Problem, Root, RootReason};
 pub use search::{Order, Search, best_candidate, best_candidates, candidates, resolve};

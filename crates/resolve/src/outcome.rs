@@ -17,14 +17,24 @@ pub enum Outcome {
     /// What holds for some Python releases of the target does not hold for others: cut the target before this version and
     /// ask for both parts.
     Divide(Version),
-    /// These facts are missing; ask again when they are there. Never empty.
-    Need(Vec<Question>),
+    /// Facts are missing; ask again when they are there.
+    Need(Need),
     /// No choice of versions meets everything that is required.
     NoSolution(Explanation),
     /// Something that must not be worked around was met.
     Refused(Refusal),
     /// One version, and one file of it, for every project that is needed.
     Solved(Solution),
+}
+
+/// What a resolution has to know before it goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Every question that is worth asking now; never empty.
+    pub questions: Vec<Question>,
+    /// Positions of those that must be answered; never empty. They follow from the problem and what the resolution looked at. The
+    /// others are guesses, which depend on what else happens to be known: that one of them has no answer means nothing.
+    pub needed: BTreeSet<usize>,
 }
 
 /// A fact that a resolution lacks.

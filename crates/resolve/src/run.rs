@@ -45,6 +45,9 @@ pub(crate) struct Knobs {
     pub(crate) turned: BTreeSet<(PackageName, PackageName)>,
     /// How deep each project lies below what is required: the deeper, the later it is decided. Empty until that is learned.
     pub(crate) depths: Depths,
+    /// Projects that are decided after everybody who could let in what is none of their candidates: there was no solution
+    /// without it.
+    pub(crate) patient: BTreeSet<PackageName>,
 }
 
 /// Why a run ended early.
@@ -166,6 +169,11 @@ impl<'r, 'f> Run<'r, 'f> {
         self.lessons.into_inner()
     }
 
+    /// Returns the questions without whose answers the run could not go on: not those that it met on the way to guess at.
+    pub(crate) fn needed(&self) -> Vec<Question> {
+        self.questions.borrow().values().filter_map(|questions| questions.first()).cloned().collect()
+    }
+
     /// Returns the questions that the run met, sorted by package, pages first.
     pub(crate) fn into_questions(self) -> Vec<Question> {
         let mut questions: Vec<Question> = self.questions.into_inner().into_values().flatten().collect();
@@ -256,7 +264,8 @@ impl<'r, 'f> Run<'r, 'f> {
             return Rank::new(Class::Unknown, 0, 0);
         };
         let (count, has_candidate) = project.survey(range, &self.permits.borrow());
-        if !has_candidate {
+        let is_patient = self.knobs.patient.contains(name);
+        if !has_candidate && !is_patient {
             return Rank::new(Class::Impossible, 0, 0);
         }
         if self.mode == Mode::Collect {
@@ -269,6 +278,9 @@ impl<'r, 'f> Run<'r, 'f> {
                     self.questions.borrow_mut().remove(&Package::Project(name.clone()));
                 }
             }
+        }
+        if is_patient {
+            return Rank::new(Class::Patient, 0, 0);
         }
         let conflicts = if conflicts < CONFLICTS { 0 } else { conflicts };
         let direct = self.prepared.directions(name).is_some_and(|own| own.direct);
@@ -288,6 +300,9 @@ impl<'r, 'f> Run<'r, 'f> {
     fn rank_extra(&self, name: &PackageName, range: &Ranges<Version>) -> Rank {
         if range.contains(&absent()) {
             return Rank::new(Class::Idle, 0, 0);
+        }
+        if self.knobs.patient.contains(name) {
+            return Rank::new(Class::PatientExtra, 0, 0);
         }
         match self.projects.find(name).map(|project| project.count(range)) {
             Some(0 | 1) => Rank::new(Class::Pinned, u32::MAX, 0),
@@ -553,6 +568,10 @@ pub(crate) struct Rank {
 enum Class {
     /// Facts are missing.
     Unknown,
+    /// An extra of a project that is decided last.
+    PatientExtra,
+    /// Decided after all others; see [`Knobs::patient`].
+    Patient,
     /// An extra that nobody wants so far.
     Idle,
     /// An extra whose project is not decided.

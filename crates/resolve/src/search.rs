@@ -13,10 +13,10 @@ use version_ranges::Ranges;
 use crate::answer::{Answer, answer};
 use crate::candidates::{Best, Permits, Projects};
 use crate::depths::depths;
-use crate::explanation::{Tree, explain, explain_effort};
+use crate::explanation::{explain, explain_effort};
 use crate::prepared::Prepared;
 use crate::run::{BIG, Knobs, Lesson, Mode, Package, Run, Stop, root_version};
-use crate::{Facts, Outcome, Problem, Question};
+use crate::{Explanation, Facts, Need, Outcome, Problem, Question};
 
 /// Resolves one target as far as the facts go.
 ///
@@ -43,6 +43,8 @@ pub struct Search<'p> {
     knobs: Knobs,
     restarts: usize,
     steps: Cell<usize>,
+    /// Why there was no solution before it was tried with patience.
+    unsolved: Option<Explanation>,
 }
 
 impl<'p> Search<'p> {
@@ -57,7 +59,7 @@ impl<'p> Search<'p> {
     pub fn in_order(problem: &'p Problem, order: &Order) -> Self {
         let Order { late, turned, tied } = order.clone();
         let knobs = Knobs { late, turned, tied, ..Knobs::default() };
-        Self { prepared: Prepared::new(problem), knobs, restarts: 0, steps: Cell::new(0) }
+        Self { prepared: Prepared::new(problem), knobs, restarts: 0, steps: Cell::new(0), unsolved: None }
     }
 
     /// Returns the order of decisions that was learned so far.
@@ -67,8 +69,19 @@ impl<'p> Search<'p> {
     }
 
     /// Resolves as far as the facts go. They must be those of the call before, and more.
+    ///
+    /// A project may have no candidate in a range only because nobody who would let one in was looked at yet. So where there is
+    /// no solution for that reason, it is tried once more, with such projects last. If there is none either, the first
+    /// explanation is told: it is the shorter one.
     pub fn proceed(&mut self, facts: &Facts) -> Outcome {
-        let Self { prepared, knobs, restarts, steps } = self;
+        match (self.run(facts), &self.unsolved) {
+            (Outcome::NoSolution(_), Some(first)) => Outcome::NoSolution(first.clone()),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn run(&mut self, facts: &Facts) -> Outcome {
+        let Self { prepared, knobs, restarts, steps, unsolved } = self;
         let problem = prepared.problem;
         if let Some(cut) = usable_cut(problem, prepared.cuts.iter()) {
             return Outcome::Divide(cut);
@@ -80,7 +93,20 @@ impl<'p> Search<'p> {
             let stop = match pubgrub::resolve(&run, Package::Root, root_version()) {
                 Ok(selected) if !run.has_learned() => return conclude(problem, &run, answer(&run, selected)),
                 Ok(_) => Stop::Restart,
-                Err(PubGrubError::NoSolution(tree)) => return no_solution(problem, &run, tree),
+                Err(PubGrubError::NoSolution(tree)) => {
+                    let explained = explain(&run, tree);
+                    let cuts = run.cuts();
+                    if let Some(cut) = usable_cut(problem, cuts.iter().chain(&explained.cuts)) {
+                        return Outcome::Divide(cut);
+                    }
+                    let explanation = unsolved.get_or_insert(explained.explanation);
+                    if explained.barred.is_subset(&knobs.patient) {
+                        return Outcome::NoSolution(explanation.clone());
+                    }
+                    knobs.patient.extend(explained.barred);
+                    *restarts += 1;
+                    continue;
+                }
                 Err(PubGrubError::ErrorChoosingVersion { source, .. }) => source,
                 Err(PubGrubError::ErrorRetrievingDependencies { source, .. }) => source,
                 Err(PubGrubError::ErrorInShouldCancel(source)) => source,
@@ -89,7 +115,9 @@ impl<'p> Search<'p> {
                 Stop::Missing => {
                     // The same steps are taken again when the fact is there.
                     steps.set(begun);
-                    return Outcome::Need(questions(run.into_questions(), prepared, &projects, knobs));
+                    let needed: Set<Subject> = run.needed().iter().map(subject).collect();
+                    let questions = questions(run.into_questions(), prepared, &projects, knobs);
+                    return Outcome::Need(need(questions, |question| needed.contains(&subject(question))));
                 }
                 Stop::Refused(refusal) => return Outcome::Refused(refusal),
                 Stop::Candidates(_) | Stop::Steps => return Outcome::NoSolution(explain_effort(&run)),
@@ -98,7 +126,7 @@ impl<'p> Search<'p> {
                         Ok(found) => knobs.depths = found,
                         Err(missing) => {
                             steps.set(begun);
-                            return Outcome::Need(missing);
+                            return Outcome::Need(need(missing, |_| true));
                         }
                     }
                     *restarts += 1;
@@ -111,15 +139,6 @@ impl<'p> Search<'p> {
             }
         }
         Outcome::NoSolution(explain_effort(&Run::new(prepared, &projects, knobs, Mode::Exact, steps)))
-    }
-}
-
-fn no_solution(problem: &Problem, run: &Run<'_, '_>, tree: Tree) -> Outcome {
-    let explained = explain(run, tree);
-    let cuts = run.cuts();
-    match usable_cut(problem, cuts.iter().chain(&explained.cuts)) {
-        Some(cut) => Outcome::Divide(cut),
-        None => Outcome::NoSolution(explained.explanation),
     }
 }
 
@@ -179,13 +198,22 @@ fn questions<'a>(
         let _ = pubgrub::resolve(&run, Package::Root, root_version());
         questions = run.into_questions();
     }
-    let mut asked: Set<(PackageName, Option<Version>)> = questions.iter().map(subject).collect();
+    let mut asked: Set<Subject> = questions.iter().map(subject).collect();
     questions.extend(met.into_iter().filter(|question| asked.insert(subject(question))));
     questions
 }
 
+/// Marks the questions that must be answered.
+fn need(questions: Vec<Question>, is_needed: impl Fn(&Question) -> bool) -> Need {
+    let needed = questions.iter().enumerate().filter(|(_, question)| is_needed(question)).map(|(own, _)| own).collect();
+    Need { questions, needed }
+}
+
+/// What a question is about: a project, or a version of one.
+type Subject = (PackageName, Option<Version>);
+
 /// Returns what a question is about.
-fn subject(question: &Question) -> (PackageName, Option<Version>) {
+fn subject(question: &Question) -> Subject {
     match question {
         Question::Metadata { name, version, .. } => (name.clone(), Some(version.clone())),
         Question::Page(name) => (name.clone(), None),

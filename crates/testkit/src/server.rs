@@ -67,6 +67,8 @@ struct Shared {
     accepted: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: bool,
+    /// See [`Server::shuffle`].
+    shuffle: Option<u64>,
 }
 
 /// A running index.
@@ -89,7 +91,7 @@ impl Server {
         let state = State {
             origins,
             serving: index.serving.clone(),
-            shared: Mutex::new(Shared::default()),
+            shared: Mutex::new(Shared { shuffle: index.serving.shuffle, ..Shared::default() }),
             stop: Condvar::new(),
         };
         let state = Arc::new(state);
@@ -182,6 +184,11 @@ impl Server {
     /// Takes every fault of the transport away.
     pub fn heal(&self) {
         self.state.lock().resources.values_mut().for_each(|resource| resource.faults.clear());
+    }
+
+    /// Holds answers back from now on for some milliseconds each, in an order that depends on this number.
+    pub fn shuffle(&self, seed: u64) {
+        self.state.lock().shuffle = Some(seed);
     }
 
     /// Serves another state of the index. How the server behaves as a whole (ranges, login, ports) stays as it was.
@@ -293,10 +300,12 @@ impl State {
         (Answer::bytes(request, &bytes, &content_type, etag, ranges), transport)
     }
 
-    /// Holds an answer back for a time that only seed and path decide.
+    /// Holds an answer back for a time that only seed, path and range decide.
     fn shuffle(&self, request: &Request) {
-        if let Some(seed) = self.serving.shuffle {
-            let digest = sha256(format!("{seed} {}", request.path).as_bytes());
+        let seed = self.lock().shuffle;
+        if let Some(seed) = seed {
+            let range = request.header("range").unwrap_or_default();
+            let digest = sha256(format!("{seed} {} {range}", request.path).as_bytes());
             self.pause(u64::from(digest.as_bytes()[0]) / 8);
         }
     }

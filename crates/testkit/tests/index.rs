@@ -260,6 +260,9 @@ fn holds_answers_back_but_gives_the_same() {
     let plain = Index::new().wheel("a", "1.0").start();
     let shuffled = Index::new().wheel("a", "1.0").shuffle(7).start();
     assert_eq!(file(&plain, "").body, file(&shuffled, "").body);
+    plain.shuffle(8);
+    assert_eq!(file(&plain, "").body, file(&shuffled, "").body);
+    assert_eq!(file(&plain, "Range: bytes=2-5\r\n").body, file(&shuffled, "Range: bytes=2-5\r\n").body);
 }
 
 #[test]

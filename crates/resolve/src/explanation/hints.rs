@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use jiff::Timestamp;
 use pinfold_artifact::ArtifactFilename;
-use pinfold_packaging::{PackageName, Version};
+use pinfold_packaging::{PackageName, Prerelease, Version};
 use pubgrub::External;
 use version_ranges::Ranges;
 
@@ -121,6 +121,13 @@ impl<'r, 'f> Hints<'r, 'f> {
     pub(super) fn unknown(&self) -> BTreeSet<PackageName> {
         let absent = self.hints.keys().filter(|(_, kind, _)| *kind == Kind::Absent).map(|(name, ..)| name);
         absent.filter(|name| self.near(name).is_none()).cloned().collect()
+    }
+
+    /// Returns the projects with versions that are candidates only if a requirement of a package names them.
+    pub(super) fn barred(&self) -> BTreeSet<PackageName> {
+        let lets_in = self.run.prepared.problem.prerelease == Prerelease::IfNecessary;
+        let is_barred = |kind: Kind| kind == Kind::Yanked || (kind == Kind::Prerelease && lets_in);
+        self.hints.keys().filter(|(_, kind, _)| is_barred(*kind)).map(|(name, ..)| name.clone()).collect()
     }
 
     /// Returns the projects whose pages name no file.

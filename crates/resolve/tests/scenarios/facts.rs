@@ -8,12 +8,12 @@ use pinfold_resolve::{Facts, FileKey, Outcome, ProjectFacts, Question, best_cand
 use crate::universe::{Universe, brief, name, origin, problem};
 
 fn asked(outcome: Outcome) -> Vec<String> {
-    let Outcome::Need(questions) = outcome else { panic!("{outcome:?}") };
+    let Outcome::Need(need) = outcome else { panic!("{outcome:?}") };
     let text = |question: &Question| match question {
         Question::Metadata { file, .. } => file.filename.to_string(),
         Question::Page(name) => name.to_string(),
     };
-    questions.iter().map(text).collect()
+    need.questions.iter().map(text).collect()
 }
 
 #[test]
@@ -24,9 +24,9 @@ fn asks_for_every_page_at_once_then_for_metadata() {
     let mut rounds = Vec::new();
     loop {
         match resolve(&problem, &facts) {
-            Outcome::Need(questions) => {
-                questions.iter().for_each(|question| universe.answer(question, &mut facts));
-                rounds.push(asked(Outcome::Need(questions)).join(" "));
+            Outcome::Need(need) => {
+                need.questions.iter().for_each(|question| universe.answer(question, &mut facts));
+                rounds.push(asked(Outcome::Need(need)).join(" "));
             }
             other => break assert!(matches!(other, Outcome::Solved(_))),
         }

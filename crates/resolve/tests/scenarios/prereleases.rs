@@ -214,6 +214,25 @@ fn a_dependency_on_a_pre_release_meets_a_requirement_on_a_final_release() {
     "#);
 }
 
+/// Also where the maintainer's own range has no candidate before the package is looked at that lets one in.
+#[test]
+fn what_a_package_lets_in_meets_what_you_require() {
+    let universe = |needs: &str| format!("a 1.0 extras=x -> {needs}\nb 1.0 -> c<1.1\nc 1.0.dev1 extras=y\nc 1.1");
+    let plain = universe("c>=1.0.dev1");
+    check(&plain, "a\nc<1.1", "a 1.0, c 1.0.dev1");
+    check(&plain, "a\nc[y]<1.1", "a 1.0, c 1.0.dev1");
+    check(&plain, "a\nb", "a 1.0, b 1.0, c 1.0.dev1");
+    let by_extra = universe("c>=1.0.dev1; extra == 'x'");
+    check(&by_extra, "a[x]\nc<1.1", "a 1.0, c 1.0.dev1");
+    check(&by_extra, "a\nc<1.1", "no solution");
+    check(&plain, "a\nc<1.1\nprerelease: explicit", "no solution");
+    check(&plain, "b\nc<1.1", "no solution");
+    // Of two that wait for each other, neither is let in; of two that wait for others, both.
+    check("a 1.0rc1 -> b==1.0rc1\na 0.9\nb 1.0rc1 -> a==1.0rc1\nb 0.9", "a>0.9\nb>0.9", "no solution");
+    let both = "a 1.0 -> c==1.0rc1\nc 1.0rc1 -> d==1.0rc1\nc 0.9\nd 1.0rc1\nd 0.9";
+    check(both, "a\nc>0.9\nd>0.9", "a 1.0, c 1.0rc1, d 1.0rc1");
+}
+
 #[test]
 fn many_pre_releases_with_holes() {
     let universe = "

@@ -109,6 +109,25 @@ fn an_older_version_for_all_patch_releases_is_preferred_to_a_division() {
     assert_snapshot!(ask(universe, "a"), @"a 1.0");
 }
 
+/// Beside a file that serves only a part of the target may be others that serve none of it.
+#[test]
+fn a_file_for_later_patch_releases_is_seen_beside_one_for_none() {
+    let part = "wheel=py3-none-any python=>=3.10.4";
+    for other in ["sdist", "wheel=py3-none-win_amd64", "wheel=cp310-none-any python=>=3.12"] {
+        for (first, second) in [(other, part), (part, other)] {
+            let universe = format!("a 1.0 {first}\na 1.0 {second}");
+            let found = ask(&universe, "a");
+            assert!(found.ends_with("linux-x86_64 python 3.10 (>=3.10.4):\n  a 1.0"), "{universe}\n{found}");
+        }
+    }
+    // One that serves no part is none.
+    let foreign = "a 1.0 wheel=py3-none-win_amd64 python=>=3.10.4\na 1.0 sdist";
+    assert_snapshot!(ask(foreign, "a"), @"
+    Because you require `a` (app.toml:1) and a 1.0 cannot be used (only an sdist for linux-x86_64 python 3.10, and `build` does not name it), there is no solution.
+    hint: a 1.0 has no wheel for linux-x86_64 python 3.10, but an sdist; `build` in the manifest does not name a
+    ");
+}
+
 #[test]
 fn a_single_patch_release_is_left_out() {
     let universe = "a 1.0 python=!=3.10.7";

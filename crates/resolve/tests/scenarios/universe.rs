@@ -169,23 +169,31 @@ impl Universe {
     /// Resolves in the order that another resolution learned; returns what is known of the order then.
     pub(crate) fn in_order(&self, problem: &Problem, order: &Order) -> (Outcome, Order) {
         let mut search = Search::in_order(problem, order);
-        let (outcome, _) = self.proceed(&mut search, self.facts(false));
+        let (outcome, _) = self.proceed(&mut search, self.facts(false), Answers::All);
         (outcome, search.order())
     }
 
     /// Resolves round by round; returns what it took, too.
     pub(crate) fn crawl(&self, problem: &Problem, facts: Facts) -> (Outcome, Effort) {
-        self.proceed(&mut Search::new(problem), facts)
+        self.proceed(&mut Search::new(problem), facts, Answers::All)
     }
 
-    fn proceed(&self, search: &mut Search<'_>, mut facts: Facts) -> (Outcome, Effort) {
+    /// Resolves round by round, and answers no guess.
+    fn crawl_without_guesses(&self, problem: &Problem) -> Outcome {
+        self.proceed(&mut Search::new(problem), Facts::new(), Answers::Needed).0
+    }
+
+    fn proceed(&self, search: &mut Search<'_>, mut facts: Facts, answers: Answers) -> (Outcome, Effort) {
         let mut effort = Effort::default();
         while effort.rounds < 5_000 {
             effort.rounds += 1;
             let outcome = search.proceed(&facts);
-            let Outcome::Need(questions) = outcome else { return (outcome, effort) };
-            assert!(!questions.is_empty());
-            for question in &questions {
+            let Outcome::Need(need) = outcome else { return (outcome, effort) };
+            assert!(!need.needed.is_empty());
+            for (position, question) in need.questions.iter().enumerate() {
+                if answers == Answers::Needed && !need.needed.contains(&position) {
+                    continue;
+                }
                 match question {
                     Question::Metadata { .. } => effort.metadata += 1,
                     Question::Page(name) => assert!(!facts.has_page(name), "asked again: {name}"),
@@ -195,6 +203,13 @@ impl Universe {
         }
         panic!("no end");
     }
+}
+
+/// Which questions are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    All,
+    Needed,
 }
 
 #[derive(Default)]
@@ -328,8 +343,8 @@ fn set(problem: &mut Problem, word: &str, value: &str) {
     }
 }
 
-/// Resolves a problem in a universe in three ways, which must agree: with all facts at once, with the same facts inserted in
-/// the opposite order, and round by round.
+/// Resolves a problem in a universe in four ways, which must agree: with all facts at once, with the same facts inserted in
+/// the opposite order, round by round, and round by round with no guess answered.
 pub(crate) fn outcome(universe: &str, problem_text: &str) -> Outcome {
     let universe = Universe::new(universe);
     let problem = problem(problem_text);
@@ -342,6 +357,8 @@ pub(crate) fn outcome_in(universe: &Universe, problem: &Problem) -> Outcome {
     let (crawled, _) = universe.crawl(problem, Facts::new());
     assert_eq!(shown(&at_once), shown(&reversed), "the order of facts matters");
     assert_eq!(shown(&at_once), shown(&crawled), "facts that are not needed matter");
+    let unguessed = universe.crawl_without_guesses(problem);
+    assert_eq!(shown(&at_once), shown(&unguessed), "answers to guesses matter");
     at_once
 }
 
@@ -426,7 +443,7 @@ fn solution_text(solution: &Solution) -> String {
 pub(crate) fn brief(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Divide(cut) => format!("divide {cut}"),
-        Outcome::Need(questions) => format!("need {}", questions.len()),
+        Outcome::Need(need) => format!("need {}", need.questions.len()),
         Outcome::NoSolution(_) => "no solution".to_owned(),
         Outcome::Refused(refusal) => format!("refused {}", refusal.refusal_code().unwrap()),
         Outcome::Solved(solution) => versions(solution),

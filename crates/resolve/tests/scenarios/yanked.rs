@@ -215,3 +215,11 @@ fn a_pin_on_a_yanked_version_beside_a_range() {
     check(universe, "a\nb\nc==2.0", "a 1.0, b 1.0, c 2.0");
     check(universe, "b", "b 1.0, c 3.0");
 }
+
+/// Also where the maintainer's own range has no candidate before the package is looked at that pins one.
+#[test]
+fn a_pin_on_a_yanked_version_beside_a_range_of_yours() {
+    let universe = "a 1.0 -> c==1.0\nb 1.0\nc 1.0 yanked\nc 2.0";
+    check(universe, "a\nc<2", "a 1.0, c 1.0");
+    check(universe, "b\nc<2", "no solution");
+}

@@ -16,7 +16,7 @@ use pinfold_packaging::{
     SimplePage, Target, Version,
 };
 use pinfold_resolve::{
-    Explanation, Facts, FileKey, Order, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution,
+    Explanation, Facts, FileKey, Need, Order, Outcome, Problem, ProjectFacts, Question, Refusal, Search, Solution,
     best_candidates, candidates,
 };
 
@@ -407,8 +407,8 @@ impl Desk {
         for outcome in outcomes {
             solutions.push(match outcome {
                 Outcome::Solved(solution) => Some(solution),
-                Outcome::Need(questions) => {
-                    questions.into_iter().for_each(|question| self.ask(question));
+                Outcome::Need(need) => {
+                    need.questions.into_iter().for_each(|question| self.ask(question));
                     None
                 }
                 Outcome::Divide(_) | Outcome::NoSolution(_) | Outcome::Refused(_) => None,
@@ -433,7 +433,7 @@ impl Desk {
         for _ in 0..Limits::RESOLVE_ROUNDS {
             match search.proceed(&self.facts) {
                 Outcome::Divide(cut) => return self.solve_parts(problem, &cut, order, builder),
-                Outcome::Need(questions) => self.answer_all(&questions, builder)?,
+                Outcome::Need(need) => self.answer_all(&need, builder)?,
                 Outcome::NoSolution(why) => {
                     return Err(Unsolved::NoSolution(problem.target.clone(), Box::new(why)));
                 }
@@ -563,15 +563,18 @@ impl Desk {
     }
 
     /// Waits until every one of the questions is answered that no build has to answer, and if there is none, until a build has
-    /// answered one: the resolver may ask for more while builds run, which take longest.
-    fn answer_all(&mut self, questions: &[Question], builder: &mut dyn Builder) -> Result<(), Unsolved> {
+    /// answered one: the resolver may ask for more while builds run, which take longest. A guess may go without an answer: which
+    /// ones there are depends on what came first, and on nothing of that kind may depend whether there is a lock.
+    fn answer_all(&mut self, need: &Need, builder: &mut dyn Builder) -> Result<(), Unsolved> {
+        let questions = &need.questions;
         for question in questions {
             self.ask(question.clone());
         }
         let (mut has_answered, mut left_to_builds) = (false, Vec::new());
-        for question in questions {
+        for (position, question) in questions.iter().enumerate() {
             self.begin_builds(questions, builder)?;
-            while !self.is_known(question)? {
+            let is_guess = !need.needed.contains(&position);
+            while !((is_guess && self.is_given_up(question)) || self.is_known(question)?) {
                 if self.must_be_built(question) {
                     if self.is_waited_for(question) {
                         left_to_builds.push(question);
@@ -644,6 +647,11 @@ impl Desk {
     fn is_waited_for(&self, question: &Question) -> bool {
         let Question::Metadata { file, .. } = question else { return false };
         !self.building.is_empty() && !self.built.contains(&file.filename)
+    }
+
+    /// Returns true if a question has no answer, or only a build would give one.
+    fn is_given_up(&self, question: &Question) -> bool {
+        self.failures.contains_key(&Key::of(question)) || self.must_be_built(question)
     }
 
     fn is_known(&self, question: &Question) -> Result<bool, Failure> {
