@@ -154,6 +154,34 @@ fn a_span_becomes_a_moment_that_stays_until_an_upgrade() {
     assert_eq!(entries(&project.home.read("pylock.toml")), ["a 2.0"]);
 }
 
+/// A page in HTML tells no sizes. A file with a digest is not read for its size, if its server says it otherwise.
+#[test]
+fn a_size_that_the_index_does_not_tell_is_asked_for() {
+    let index = || Index::new().wheel("a", "1.0").data("data", "share/data.txt", &"data ".repeat(9_000)).sidecars();
+    for (index, ranges) in
+        [(index().formats(PageFormats::Html), true), (index().without_size().without_ranges(), false)]
+    {
+        let project = Project::new(index, &["a"]);
+        let lock = project.lock();
+        let bytes = project.server.file_bytes("a-1.0-py3-none-any.whl");
+        assert!(lock.contains(&format!("size = {}, ", bytes.len())), "{lock}");
+        assert!(lock.contains(&sha256_hex(&bytes)) && !lock.contains("computed-sha256"), "{lock}");
+        let asked = project.server.requests_to("a-1.0-py3-none-any.whl");
+        let whole = asked.iter().filter(|it| !it.path.ends_with(".metadata") && it.header("range").is_none()).count();
+        assert_eq!(whole, usize::from(!ranges), "{asked:?}");
+        // It is known from now on.
+        project.server.forget_requests();
+        std::fs::remove_file(project.home.project().join("pylock.toml")).unwrap();
+        assert_eq!(project.lock(), lock);
+        if ranges {
+            assert!(project.server.requests_to("a-1.0-py3-none-any.whl").is_empty());
+            std::fs::remove_file(project.home.project().join("pylock.toml")).unwrap();
+            project.pinfold("lock").arg("--offline").run().expect_code(0);
+        }
+        project.sync().expect_code(0);
+    }
+}
+
 /// Whoever writes another span means from now on; the same one in other words is the same.
 #[test]
 fn another_span_is_another_moment() {

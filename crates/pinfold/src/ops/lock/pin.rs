@@ -1,14 +1,14 @@
 //! From what was chosen to what is locked: every file with its URL, size, digest and origin.
 //!
-//! Where an index tells a file's size and digest, they are taken; where it does not, the whole file is read once and both are
-//! computed. A file that an earlier lock knew under the same name with other bytes is refused: a released file never changes.
+//! Where an index tells a file's size and digest, they are taken; where it tells no digest, the whole file is read once and both are
+//! computed; where it tells a digest and no size, as a page in HTML does, the server is asked for the size. A file that an earlier lock knew under the same name with other bytes is refused: a released file never changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, FileHost, Limits, Origin, SafeUrl, Sha256};
-use pinfold_fetch::Fetcher;
+use pinfold_fetch::{FetchCause, Fetcher, Span};
 use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
 use pinfold_packaging::{PackageName, PageFile};
 use pinfold_resolve::{Chosen, RootReason, Solution};
@@ -174,6 +174,12 @@ impl<'a> Pinner<'a> {
             )
             .help("record again with `pinfold lock --record FILE`"));
         };
+        if let (Some(sha256), None) = (expected, file.size_bytes)
+            && let Some(size) = size_by_digest(fetcher, origin, url, sha256)?
+        {
+            self.computed.insert(url.clone(), (size, sha256));
+            return Ok((size, sha256));
+        }
         let limit = file.size_bytes.unwrap_or(Limits::UNKNOWN_SIZE_BYTES);
         let (size, found, _bytes) = fetcher.digest(origin, url, limit)?;
         if let Some(expected) = expected.filter(|expected| *expected != found) {
@@ -201,6 +207,29 @@ impl<'a> Pinner<'a> {
         .help("a released file never changes; ask the project what happened before anyone installs it"))
     }
 }
+
+/// Asks a server for the size of a file of which the index tells the digest: nobody needs to read two gigabytes for it, and bytes
+/// of another size have another digest. What it says is remembered for this digest. None where it only gives the whole file.
+///
+/// # Errors
+/// Exit 3 or 4, as for any file.
+fn size_by_digest(fetcher: &Fetcher, origin: &Origin, url: &SafeUrl, sha256: Sha256) -> Result<Option<u64>, Failure> {
+    let kept = fetcher.recall(SIZE_KIND, origin, url)?;
+    let kept =
+        kept.as_deref().and_then(|kept| kept.split_first_chunk::<8>()).filter(|(_, of)| *of == sha256.as_bytes());
+    if let Some((size, _)) = kept {
+        return Ok(Some(u64::from_le_bytes(*size)));
+    }
+    let size = match fetcher.range(origin, url, Span::LastBytes(1)) {
+        Err(error) if matches!(error.cause, FetchCause::RangesUnsupported) => return Ok(None),
+        reply => reply?.total_bytes,
+    };
+    fetcher.remember(SIZE_KIND, origin, url, [&size.to_le_bytes()[..], sha256.as_bytes()].concat().into())?;
+    Ok(Some(size))
+}
+
+/// The form under which the size of a file is remembered: eight bytes, little endian, and the digest that it is for.
+const SIZE_KIND: &str = "size-1";
 
 /// Refuses a URL that is a credential: whoever has the lock or the recording could use it, and when it ends nobody could sync.
 ///
