@@ -389,14 +389,19 @@ impl<'a> Reader<'a> {
 /// Reads the URL of a requirement, or says why pinfold does not work with it.
 fn read_url(written: &str) -> Result<SafeUrl, String> {
     if written.contains("${") {
-        return Err("environment variables are not expanded in a URL".to_owned());
+        return Err(VARIABLES.to_owned());
     }
     let is_file = written.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
     if is_file && !written.starts_with("file:///") {
         return Err("a `file` URL must be absolute: `file:///…`".to_owned());
     }
-    written.parse().map_err(|error: pinfold_artifact::UrlError| error.to_string())
+    let url: SafeUrl = written.parse().map_err(|error: pinfold_artifact::UrlError| error.to_string())?;
+    // Letters of a host are put in another order when they are written in ASCII.
+    if url.as_str().contains("${") { Err(VARIABLES.to_owned()) } else { Ok(url) }
 }
+
+/// Why a URL that a shell or an installer would change is none.
+const VARIABLES: &str = "environment variables are not expanded in a URL";
 
 /// Returns a URL without what stands in front of its host, which may be a secret.
 fn without_login(written: &str) -> Cow<'_, str> {

@@ -77,6 +77,8 @@ fn names_in_other_alphabets_are_refused() {
 fn urls_are_taken_literally_or_not_at_all() {
     for text in [
         "a @ https://h.example/${SECRET_TOKEN}.whl",
+        // Written in ASCII, the host of this one has `${`.
+        "a @ https://fKEN.~asNst2$\u{23a}{TK;Ns.0a1.~asNst2.\u{23a}xa",
         "a @ ftp://h.example/a.whl",
         "a @ https://user:secret@h.example/a.whl",
         "a @ file:../a.whl",
