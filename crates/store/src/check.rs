@@ -196,17 +196,16 @@ fn read_file(
     let expected = format!("{} bytes, sha256 {}", file.size_bytes, file.sha256);
     let damage = |found: &str| Some(tree.damage(file.path.as_str(), &expected, found));
     let path = tree.files_dir().join(file.path.as_str());
-    let (directory, name) = (path.parent().unwrap_or(&path), file.directory_and_name().1);
-    let opened = Directory::open(directory).and_then(|directory| {
-        let facts = directory.facts(name)?;
-        facts.map(|facts| Ok((facts, directory.open_file(name)?))).transpose()
-    });
+    let (directory, name) = file.directory_and_name();
+    let opened =
+        Directory::open(tree.files_dir()).and_then(|files| files.open_below(directory)).and_then(|directory| {
+            let facts = directory.facts(name)?;
+            facts.map(|facts| Ok((facts, directory.open_file(name)?))).transpose()
+        });
     let (facts, mut source) = match opened {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(damage("no regular file")),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(damage("nothing"));
-        }
+        Err(error) if disk::is_absence(&error) => return Ok(damage("nothing")),
         Err(error) => return Err(StoreError::io("open", &path)(error)),
     };
     if !facts.is_ours() {

@@ -323,7 +323,7 @@ const TREE: [(&str, &[u8], bool); 5] = [
     ("pkg/z.py", b"zed", false),
 ];
 
-fn manifest_of(files: &[(&str, &[u8], bool)]) -> TreeManifest {
+pub(crate) fn manifest_of(files: &[(&str, &[u8], bool)]) -> TreeManifest {
     let file = |(path, bytes, executable): &(&str, &[u8], bool)| {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
         TreeFile::new(path.parse().unwrap(), bytes.len() as u64, sha256, *executable)
@@ -331,7 +331,7 @@ fn manifest_of(files: &[(&str, &[u8], bool)]) -> TreeManifest {
     TreeManifest { files: files.iter().map(file).collect(), note: BTreeMap::from([("root".into(), "purelib".into())]) }
 }
 
-fn write_files(directory: &Path, files: &[(&str, &[u8], bool)]) {
+pub(crate) fn write_files(directory: &Path, files: &[(&str, &[u8], bool)]) {
     for (path, bytes, _) in files {
         let path = directory.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

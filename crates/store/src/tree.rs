@@ -1,7 +1,7 @@
 //! Unpacked artifacts: made once in a staging directory, listed, renamed into place, and from then on only linked from.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,7 +79,8 @@ pub enum TreeDifference {
 }
 
 impl Store {
-    /// Returns the unpacked tree of an artifact. One whose manifest is damaged is put aside and counts as absent.
+    /// Returns the unpacked tree of an artifact. One whose manifest is damaged, or whose files are gone, is put aside and
+    /// counts as absent.
     ///
     /// Reads the manifest only; [`Store::check_tree`] looks at the files.
     ///
@@ -90,7 +91,7 @@ impl Store {
             return Ok(Some(tree));
         }
         let path = self.tree_path(sha256);
-        if path.exists() {
+        if fs::symlink_metadata(&path).is_ok() {
             self.put_aside(&path)?;
             self.note(vec![self.unreadable(sha256)]);
         }
@@ -229,17 +230,17 @@ pub(crate) fn each_file(
     files: &[TreeFile],
     mut look: impl FnMut(&Directory, &TreeFile, Option<Facts>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    let root = Directory::open(files_dir).map_err(StoreError::io("open", files_dir))?;
     for group in files.chunk_by(|a, b| a.directory_and_name().0 == b.directory_and_name().0) {
         let (name, _) = group[0].directory_and_name();
         let path = if name.is_empty() { files_dir.to_owned() } else { files_dir.join(name) };
-        let directory = match Directory::open(&path) {
+        let directory = match root.open_below(name) {
             Ok(directory) => Some(directory),
-            Err(error) if is_no_directory(&error) => None,
+            Err(error) if disk::is_absence(&error) => None,
             Err(error) => return Err(StoreError::io("open", &path)(error)),
         };
         // Without its directory a file is missing; any directory serves to say so.
         let Some(directory) = directory else {
-            let root = Directory::open(files_dir).map_err(StoreError::io("open", files_dir))?;
             for file in group {
                 look(&root, file, None)?;
             }
@@ -252,10 +253,6 @@ pub(crate) fn each_file(
         }
     }
     Ok(())
-}
-
-fn is_no_directory(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Returns the files of a tree that are not in its list.
@@ -286,14 +283,14 @@ fn files_below(root: &Path) -> Result<Vec<String>, StoreError> {
     Ok(found)
 }
 
-/// Returns the bytes of a manifest and when it was last used.
-pub(crate) fn read_manifest(path: &Path) -> io::Result<(Vec<u8>, Option<SystemTime>)> {
-    let file = File::open(path)?;
+/// Returns the bytes of a manifest and when it was last used; nothing if there is none.
+pub(crate) fn read_manifest(path: &Path) -> io::Result<Option<(Vec<u8>, Option<SystemTime>)>> {
+    let Some(file) = disk::open_own(path)? else { return Ok(None) };
     let metadata = file.metadata()?;
     let length = metadata.len().min(MANIFEST_BYTES);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(MANIFEST_BYTES).read_to_end(&mut bytes)?;
-    Ok((bytes, metadata.modified().ok()))
+    Ok(Some((bytes, metadata.modified().ok())))
 }
 
 fn staging_error(path: &str, expected: &str, found: &str) -> StoreError {
