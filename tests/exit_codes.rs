@@ -44,6 +44,22 @@ fn wrong_usage() {
 }
 
 #[test]
+fn what_needs_no_cache_needs_no_home() {
+    let project = hello();
+    project.lock();
+    fn nowhere(run: Pinfold<'_>) -> Pinfold<'_> {
+        let names = ["HOME", "XDG_CACHE_HOME", "PINFOLD_CACHE_DIR", "LOCALAPPDATA"];
+        names.iter().fold(run, |run, name| run.without(name))
+    }
+    let arguments =
+        [&["explain", "hash-mismatch"][..], &["tree"], &["why", "hello"], &["export", "--format", "requirements"]];
+    for arguments in arguments {
+        nowhere(project.home.pinfold(PINFOLD).args(arguments)).run().expect_code(0);
+    }
+    check(&project, nowhere(project.pinfold("sync")), 2, &["no cache directory", "--cache-dir"]);
+}
+
+#[test]
 fn a_manifest_with_an_unknown_key() {
     let project = hello();
     project.installed();
