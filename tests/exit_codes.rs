@@ -44,6 +44,35 @@ fn wrong_usage() {
 }
 
 #[test]
+fn an_environment_that_was_never_made() {
+    let project = hello();
+    project.lock();
+    for verb in ["history", "rollback", "verify"] {
+        let said = ["there is no environment at", "nowhere"];
+        check(&project, project.pinfold(verb).args(["--venv", "nowhere"]), 2, &said);
+    }
+    for verb in ["history", "rollback", "verify", "sync"] {
+        let run = project.pinfold(verb).args(["--venv", "no/such/.venv"]);
+        check(&project, run, 2, &["the directory that it is to be in is not there"]);
+    }
+    assert!(!project.home.has(".pinfold-nowhere") && !project.home.has("no"));
+    project.sync().expect_code(0);
+    // One that was thrown away has its past.
+    std::fs::remove_dir_all(project.home.project().join(".venv")).expect("can remove it");
+    project.pinfold("history").arg("--all").run().expect_code(0).expect_stdout("2 packages");
+}
+
+#[test]
+fn an_interpreter_that_is_not_there() {
+    let project = hello();
+    project.lock();
+    for path in ["nowhere/python", "."] {
+        let run = project.home.pinfold(PINFOLD).args(["sync", "--python", path]);
+        check(&project, run, 2, &["there is no program", "--python"]);
+    }
+}
+
+#[test]
 fn what_needs_no_cache_needs_no_home() {
     let project = hello();
     project.lock();

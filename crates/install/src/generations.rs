@@ -79,13 +79,22 @@ fn former(anchor: &Anchor, environment: &Environment) -> Result<Vec<(u64, PathBu
 
 /// Puts a former generation in place: the one with the number given, else the newest that is older than the current one.
 ///
+/// Where the one that was named is in place already, nothing is done.
 /// # Errors
-/// [`InstallError::NoGeneration`] if there is none, [`InstallError::Damaged`] if it is not complete.
+/// [`InstallError::NoGeneration`] if there is none, [`InstallError::NoEnvironment`] if there is no generation at all,
+/// [`InstallError::Damaged`] if it is not complete.
 pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> Result<Placed, InstallError> {
     let environment = guard.environment();
-    let current = guard.receipt()?.map(|receipt| receipt.generation);
+    let receipt = guard.receipt()?;
+    let current = receipt.as_ref().map(|receipt| receipt.generation);
+    if let Some(receipt) = receipt.filter(|_| generation.is_some() && generation == current) {
+        return Ok(Placed { receipt, untidy: None });
+    }
     let former = former(guard.anchor(), environment)?;
     let known: Vec<u64> = former.iter().map(|(number, _)| *number).collect();
+    if current.is_none() && former.is_empty() {
+        return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() });
+    }
     let chosen = former.into_iter().rfind(|(number, _)| match generation {
         Some(wanted) => *number == wanted,
         None => current.is_none_or(|current| *number < current) && !environment.is_marked_damaged(*number),
