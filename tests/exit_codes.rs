@@ -75,6 +75,25 @@ fn an_interpreter_that_is_not_there() {
 #[test]
 fn what_needs_no_cache_needs_no_home() {
     let project = hello();
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_does_not_reach_the_disk() {
+    let project = hello();
+    project.lock();
+    for arguments in [&["tree"][..], &["explain", "hash-mismatch"]] {
+        let full = std::fs::File::create("/dev/full").expect("the system has it");
+        let output = std::process::Command::new(PINFOLD)
+            .args(arguments)
+            .env_clear()
+            .current_dir(project.home.project())
+            .stdout(full)
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(4) && said.contains("standard output"), "{arguments:?}: {said}");
+    }
+}
+
     project.lock();
     fn nowhere(run: Pinfold<'_>) -> Pinfold<'_> {
         let names = ["HOME", "XDG_CACHE_HOME", "PINFOLD_CACHE_DIR", "LOCALAPPDATA"];

@@ -25,7 +25,7 @@ use crate::world::World;
 /// Does what the arguments say, and says how it went.
 pub fn run(cli: &Cli) -> Exit {
     let output = Output::new(&cli.global);
-    let failure = match guarded(|| dispatch(cli, &output)) {
+    let failure = match guarded(|| dispatch(cli, &output)).and_then(|exit| output.delivered(exit)) {
         Ok(exit) => return exit,
         Err(failure) => failure,
     };
