@@ -44,6 +44,19 @@ fn wrong_usage() {
 }
 
 #[test]
+fn variables_say_yes_and_no_in_every_usual_way() {
+    let project = hello();
+    project.lock();
+    for yes in ["1", "true", "yes", "on"] {
+        check(&project, project.pinfold("sync").env("PINFOLD_OFFLINE", yes), 4, &["--offline"]);
+    }
+    check(&project, project.pinfold("sync").env("PINFOLD_OFFLINE", "perhaps"), 2, &["perhaps", "--offline"]);
+    let names = ["OFFLINE", "COMPILE_BYTECODE", "QUIET", "LOCK", "VENV", "KEEP", "LINK_MODE", "COLOR", "DIRECTORY"];
+    let empty = names.iter().fold(project.pinfold("sync"), |run, name| run.env(&format!("PINFOLD_{name}"), ""));
+    empty.env("PINFOLD_NO_PROGRESS", "0").run().expect_code(0).expect_stderr("2 added");
+}
+
+#[test]
 fn an_environment_that_was_never_made() {
     let project = hello();
     project.lock();
