@@ -548,3 +548,29 @@ fn looking_at_a_store_changes_nothing() {
     assert!(!store.holds(&artifact_of(b"bytes", "https://other.example/simple/")).unwrap());
     assert_eq!(files_below(&root), before);
 }
+/// As an ordinary user: root may write to what is read-only.
+#[cfg(unix)]
+#[test]
+fn a_complete_file_that_is_not_in_its_place_yet_hinders_nobody() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Fixture { root: _root, store } = fixture();
+    let artifact = artifact(b"wheel");
+    let complete = || {
+        let mut admission = store.admission(&artifact).unwrap();
+        admission.push(b"wheel").unwrap();
+        let partial = files_below(&store.root().join("partial")).pop().unwrap();
+        fs::set_permissions(&partial, fs::Permissions::from_mode(0o444)).unwrap();
+        (admission, partial)
+    };
+    // Its writer is about to move it.
+    let (admission, partial) = complete();
+    store.admit(&artifact, &mut b"wheel".as_slice()).unwrap();
+    assert!(partial.exists());
+    drop(admission);
+    // Its writer died.
+    store.remove(&artifact.sha256).unwrap();
+    store.admit(&artifact, &mut b"wheel".as_slice()).unwrap();
+    assert!(store.find(&artifact).unwrap().is_some());
+    assert_eq!(files_below(&store.root().join("partial")), Vec::<PathBuf>::new());
+}
+
