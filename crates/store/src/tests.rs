@@ -548,6 +548,7 @@ fn looking_at_a_store_changes_nothing() {
     assert!(!store.holds(&artifact_of(b"bytes", "https://other.example/simple/")).unwrap());
     assert_eq!(files_below(&root), before);
 }
+
 /// As an ordinary user: root may write to what is read-only.
 #[cfg(unix)]
 #[test]
@@ -574,3 +575,19 @@ fn a_complete_file_that_is_not_in_its_place_yet_hinders_nobody() {
     assert_eq!(files_below(&store.root().join("partial")), Vec::<PathBuf>::new());
 }
 
+/// Root may write everywhere, so that there is nothing to see then.
+#[cfg(unix)]
+#[test]
+fn a_store_that_its_user_may_only_read_is_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Fixture { root: _root, store } = fixture();
+    let tree = add(&store, &stored_wheel(&store));
+    let permit = |lock: u32, directory: u32| {
+        fs::set_permissions(store.root().join("lock"), fs::Permissions::from_mode(lock)).unwrap();
+        fs::set_permissions(store.root(), fs::Permissions::from_mode(directory)).unwrap();
+    };
+    permit(0o400, 0o500);
+    let opened = Store::open(store.root()).map(|store| store.tree(tree.sha256()).unwrap().is_some());
+    permit(0o600, 0o700);
+    assert!(opened.unwrap());
+}
