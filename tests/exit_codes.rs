@@ -75,19 +75,6 @@ fn an_environment_that_was_never_made() {
     project.pinfold("history").arg("--all").run().expect_code(0).expect_stdout("2 packages");
 }
 
-#[test]
-fn an_interpreter_that_is_not_there() {
-    let project = hello();
-    project.lock();
-    for path in ["nowhere/python", "."] {
-        let run = project.home.pinfold(PINFOLD).args(["sync", "--python", path]);
-        check(&project, run, 2, &["there is no program", "--python"]);
-    }
-}
-
-#[test]
-fn what_needs_no_cache_needs_no_home() {
-    let project = hello();
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_does_not_reach_the_disk() {
@@ -107,6 +94,19 @@ fn a_result_that_does_not_reach_the_disk() {
     }
 }
 
+#[test]
+fn an_interpreter_that_is_not_there() {
+    let project = hello();
+    project.lock();
+    for path in ["nowhere/python", "."] {
+        let run = project.home.pinfold(PINFOLD).args(["sync", "--python", path]);
+        check(&project, run, 2, &["there is no program", "--python"]);
+    }
+}
+
+#[test]
+fn what_needs_no_cache_needs_no_home() {
+    let project = hello();
     project.lock();
     fn nowhere(run: Pinfold<'_>) -> Pinfold<'_> {
         let names = ["HOME", "XDG_CACHE_HOME", "PINFOLD_CACHE_DIR", "LOCALAPPDATA"];

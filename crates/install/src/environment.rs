@@ -343,7 +343,7 @@ pub(crate) fn is_virtual_environment(directory: &Directory) -> bool {
 /// Why a path is of no use: nothing is made but the environment and pinfold's own beside it.
 const NO_PARENT: &str = "the directory that it is to be in is not there";
 /// Why something is refused that may be adopted.
-pub(crate) const ADOPTABLE: &str = "another tool made this virtual environment";
+pub(crate) const ADOPTABLE: &str = "another tool made this virtual environment, or its receipt was taken away";
 const IS_LINK: &str = "it is a symbolic link, which is never followed";
 const IGNORE: &[u8] = b"*\n";
 const IGNORE_FILE: &str = ".gitignore";
