@@ -204,7 +204,7 @@ const fn code(reason: RebuildReason) -> &'static str {
         RebuildReason::Bytecode => "bytecode",
         RebuildReason::Damaged => "damaged",
         RebuildReason::Interpreter => "interpreter",
-        RebuildReason::LinkMode => "link-mode",
+        RebuildReason::LinkMode => "linking",
         RebuildReason::Lock => "lock",
         RebuildReason::Moved => "moved",
         RebuildReason::New => "new",
