@@ -206,6 +206,8 @@ fn read_file(
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(damage("no regular file")),
         Err(error) if disk::is_absence(&error) => return Ok(damage("nothing")),
+        // Everything here is ours: somebody took the right to read away.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(damage("what may not be read")),
         Err(error) => return Err(StoreError::io("open", &path)(error)),
     };
     if !facts.is_ours() {

@@ -236,10 +236,10 @@ pub(crate) fn each_file(
         let path = if name.is_empty() { files_dir.to_owned() } else { files_dir.join(name) };
         let directory = match root.open_below(name) {
             Ok(directory) => Some(directory),
-            Err(error) if disk::is_absence(&error) => None,
+            Err(error) if disk::is_absence(&error) || is_denied(&error) => None,
             Err(error) => return Err(StoreError::io("open", &path)(error)),
         };
-        // Without its directory a file is missing; any directory serves to say so.
+        // Without its directory a file is missing, and so it is if that may not be entered; any directory serves to say so.
         let Some(directory) = directory else {
             for file in group {
                 look(&root, file, None)?;
@@ -248,11 +248,18 @@ pub(crate) fn each_file(
         };
         for file in group {
             let (_, name) = file.directory_and_name();
-            let facts = directory.facts(name).map_err(StoreError::io("look into", &path))?;
+            let facts = match directory.facts(name) {
+                Err(error) if is_denied(&error) => None,
+                facts => facts.map_err(StoreError::io("look into", &path))?,
+            };
             look(&directory, file, facts)?;
         }
     }
     Ok(())
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Returns the files of a tree that are not in its list.

@@ -130,6 +130,23 @@ fn a_directory_that_became_a_link_is_a_change_wherever_it_is() {
     check("space", "space/inner/m.py");
 }
 
+/// Root may read it all the same, and makes it right.
+#[test]
+fn what_may_not_be_read_is_damage() {
+    let is_root = rustix::process::geteuid().is_root();
+    for (path, mode) in [("pkg/z.py", 0o000), ("pkg/sub", 0o000), ("pkg/sub", 0o400)] {
+        let (Fixture { root: _root, store }, tree) = prepared();
+        let (inside, moved) = (tree.files_dir().join(path), store.root().join("quarantine"));
+        let before = fs::metadata(&inside).unwrap().permissions();
+        fs::set_permissions(&inside, fs::Permissions::from_mode(mode)).unwrap();
+        let damage = ready(&store, tree.sha256()).map(drop);
+        assert_eq!(damage.is_ok(), is_root, "{path} {mode:o}: {damage:?}");
+        let place = fs::read_dir(moved).unwrap().flatten().next();
+        let inside = place.map_or(inside, |it| it.path().join(tree.sha256().to_string()).join("files").join(path));
+        fs::set_permissions(inside, before).unwrap();
+    }
+}
+
 #[test]
 fn an_entry_that_is_none_any_more_is_put_aside() {
     let check = |change: &dyn Fn(&Path)| {
