@@ -224,6 +224,10 @@ impl<'a> Placer<'a> {
                 let copied = copy(from, source, target, name, stored.executable, false);
                 return copied.map(|_| None).map_err(|e| self.failed(position, stored, e));
             }
+            // The store's directory, or the new one's: a look at the file tells which.
+            if error.kind() == io::ErrorKind::PermissionDenied && from.facts(source).is_err() {
+                return Err(self.changed(position, stored, "its directory may not be entered"));
+            }
             if self.placing.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
                 return Err(self.failed(position, stored, error));
             }

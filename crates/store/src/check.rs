@@ -66,8 +66,13 @@ impl Store {
     pub fn read_tree(&self, tree: &StoredTree, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Damage>, StoreError> {
         let files: Vec<&TreeFile> = tree.manifest().files.iter().collect();
         let mut damage = read_files(tree, &files, progress)?;
-        for path in crate::tree::unlisted(tree)? {
-            damage.push(tree.damage(&path, "nothing", "a file that is not of the artifact"));
+        match crate::tree::unlisted(tree) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                damage.push(tree.damage("", "directories that may be listed", "one that may not"));
+            }
+            unlisted => damage.extend(
+                unlisted?.iter().map(|path| tree.damage(path, "nothing", "a file that is not of the artifact")),
+            ),
         }
         Ok(damage)
     }

@@ -230,7 +230,7 @@ fn is_older(path: &Path, age: Duration) -> bool {
 /// and notices that the file has gone.
 fn sweep_one(path: &Path) -> io::Result<()> {
     let removed = if path.is_dir() {
-        fs::remove_dir_all(path)
+        disk::remove_all(path)
     } else {
         let file = File::open(path)?;
         if file.try_lock().is_err() {
