@@ -158,7 +158,7 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn check_tree(&self, tree: &StoredTree) -> Result<Vec<TreeChange>, StoreError> {
         let mut changes = Vec::new();
-        each_file(&tree.files_dir, &tree.manifest.files, |_, file, facts| {
+        each_file_where(&tree.files_dir, &tree.manifest.files, is_denied, |_, file, facts| {
             if let Some(difference) = difference(file, facts) {
                 changes.push(TreeChange { path: file.path.clone(), difference });
             }
@@ -228,6 +228,16 @@ fn settle(files_dir: &Path, manifest: &mut TreeManifest) -> Result<(), StoreErro
 pub(crate) fn each_file(
     files_dir: &Path,
     files: &[TreeFile],
+    look: impl FnMut(&Directory, &TreeFile, Option<Facts>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    each_file_where(files_dir, files, |_| false, look)
+}
+
+/// As [`each_file`]; a file is missing too where looking at it fails in such a way.
+fn each_file_where(
+    files_dir: &Path,
+    files: &[TreeFile],
+    is_missing: impl Fn(&io::Error) -> bool,
     mut look: impl FnMut(&Directory, &TreeFile, Option<Facts>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let root = Directory::open(files_dir).map_err(StoreError::io("open", files_dir))?;
@@ -236,10 +246,10 @@ pub(crate) fn each_file(
         let path = if name.is_empty() { files_dir.to_owned() } else { files_dir.join(name) };
         let directory = match root.open_below(name) {
             Ok(directory) => Some(directory),
-            Err(error) if disk::is_absence(&error) || is_denied(&error) => None,
+            Err(error) if disk::is_absence(&error) || is_missing(&error) => None,
             Err(error) => return Err(StoreError::io("open", &path)(error)),
         };
-        // Without its directory a file is missing, and so it is if that may not be entered; any directory serves to say so.
+        // Without its directory a file is missing; any directory serves to say so.
         let Some(directory) = directory else {
             for file in group {
                 look(&root, file, None)?;
@@ -249,7 +259,7 @@ pub(crate) fn each_file(
         for file in group {
             let (_, name) = file.directory_and_name();
             let facts = match directory.facts(name) {
-                Err(error) if is_denied(&error) => None,
+                Err(error) if is_missing(&error) => None,
                 facts => facts.map_err(StoreError::io("look into", &path))?,
             };
             look(&directory, file, facts)?;
