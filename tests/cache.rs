@@ -88,6 +88,7 @@ fn info_of_a_cache_that_is_not_there_makes_none() {
     let project = project();
     let said = json(&project, &["info", "--cache-dir", "none"], 0);
     assert_eq!(said["total"]["entries"], 0);
+    json(&project, &["prune", "--all", "--dry-run", "--cache-dir", "none"], 0);
     assert!(!project.home.has("none"));
 }
 
@@ -217,6 +218,7 @@ fn nothing_is_pruned_while_another_process_uses_the_store() {
     let refused = project.pinfold("cache").args(["prune", "--all", "--no-wait"]).run().expect_code(4);
     drop(refused.expect_stderr("another pinfold uses the store"));
     assert!(tree(&project, "mine").exists());
+    json(&project, &["prune", "--all", "--no-wait", "--dry-run"], 0);
     // A second user of the store is welcome, one that waits comes in when the first is done.
     project.pinfold("cache").arg("verify").run().expect_code(0);
     let waiting = project.pinfold("cache").args(["prune", "--all"]).spawn();

@@ -44,6 +44,83 @@ fn wrong_usage() {
 }
 
 #[test]
+fn variables_say_yes_and_no_in_every_usual_way() {
+    let project = hello();
+    project.lock();
+    for yes in ["1", "true", "yes", "on"] {
+        check(&project, project.pinfold("sync").env("PINFOLD_OFFLINE", yes), 4, &["--offline"]);
+    }
+    check(&project, project.pinfold("sync").env("PINFOLD_OFFLINE", "perhaps"), 2, &["perhaps", "--offline"]);
+    let names = ["OFFLINE", "COMPILE_BYTECODE", "QUIET", "LOCK", "VENV", "KEEP", "LINK_MODE", "COLOR", "DIRECTORY"];
+    let empty = names.iter().fold(project.pinfold("sync"), |run, name| run.env(&format!("PINFOLD_{name}"), ""));
+    empty.env("PINFOLD_NO_PROGRESS", "0").run().expect_code(0).expect_stderr("2 added");
+}
+
+#[test]
+fn an_environment_that_was_never_made() {
+    let project = hello();
+    project.lock();
+    for verb in ["history", "rollback", "verify"] {
+        let said = ["there is no environment at", "nowhere"];
+        check(&project, project.pinfold(verb).args(["--venv", "nowhere"]), 2, &said);
+    }
+    for verb in ["history", "rollback", "verify", "sync"] {
+        let run = project.pinfold(verb).args(["--venv", "no/such/.venv"]);
+        check(&project, run, 2, &["the directory that it is to be in is not there"]);
+    }
+    assert!(!project.home.has(".pinfold-nowhere") && !project.home.has("no"));
+    project.sync().expect_code(0);
+    // One that was thrown away has its past.
+    std::fs::remove_dir_all(project.home.project().join(".venv")).expect("can remove it");
+    project.pinfold("history").arg("--all").run().expect_code(0).expect_stdout("2 packages");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_does_not_reach_the_disk() {
+    let project = hello();
+    project.lock();
+    for arguments in [&["tree"][..], &["explain", "hash-mismatch"]] {
+        let full = std::fs::File::create("/dev/full").expect("the system has it");
+        let output = std::process::Command::new(PINFOLD)
+            .args(arguments)
+            .env_clear()
+            .current_dir(project.home.project())
+            .stdout(full)
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(4) && said.contains("standard output"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn an_interpreter_that_is_not_there() {
+    let project = hello();
+    project.lock();
+    for path in ["nowhere/python", "."] {
+        let run = project.home.pinfold(PINFOLD).args(["sync", "--python", path]);
+        check(&project, run, 2, &["there is no program", "--python"]);
+    }
+}
+
+#[test]
+fn what_needs_no_cache_needs_no_home() {
+    let project = hello();
+    project.lock();
+    fn nowhere(run: Pinfold<'_>) -> Pinfold<'_> {
+        let names = ["HOME", "XDG_CACHE_HOME", "PINFOLD_CACHE_DIR", "LOCALAPPDATA"];
+        names.iter().fold(run, |run, name| run.without(name))
+    }
+    let arguments =
+        [&["explain", "hash-mismatch"][..], &["tree"], &["why", "hello"], &["export", "--format", "requirements"]];
+    for arguments in arguments {
+        nowhere(project.home.pinfold(PINFOLD).args(arguments)).run().expect_code(0);
+    }
+    check(&project, nowhere(project.pinfold("sync")), 2, &["no cache directory", "--cache-dir"]);
+}
+
+#[test]
 fn a_manifest_with_an_unknown_key() {
     let project = hello();
     project.installed();

@@ -23,3 +23,14 @@ fn goes_back_and_forth_offline() {
     assert!(project.server.requests().is_empty());
     project.pinfold("rollback").arg("99").run().expect_code(1).expect_stderr("99");
 }
+
+#[test]
+fn the_generation_in_place_is_gone_back_to_without_doing_anything() {
+    let project = Project::new(Index::new().wheel("a", "1.0").wheel("a", "2.0"), &["a==1.0"]);
+    project.installed();
+    project.write_manifest(&["a==2.0"], "", "");
+    project.installed();
+    let before = (project.home.snapshot(".venv"), project.home.read(".pinfold-.venv/ledger.jsonl"));
+    project.pinfold("rollback").arg("2").run().expect_code(0).expect_stderr("generation 2 of ");
+    assert!(before == (project.home.snapshot(".venv"), project.home.read(".pinfold-.venv/ledger.jsonl")));
+}

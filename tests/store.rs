@@ -60,6 +60,35 @@ fn an_edit_through_a_hard_link_is_told_with_path_expected_and_found() {
 
 #[cfg(unix)]
 #[test]
+fn an_entry_that_is_none_any_more_is_told_of_and_made_again() {
+    let check = |change: &dyn Fn(&Path)| {
+        let project = installed();
+        change(&entry(&project));
+        let said = second(&project, false);
+        assert!(said.contains("warning: the store's entry of `mine-1.0-py3-none-any.whl` was changed"), "{said}");
+        project.pinfold("cache").arg("verify").run().expect_code(0);
+        // Without a sync in between, `cache verify` finds it.
+        change(&entry(&project));
+        project.pinfold("cache").arg("verify").run().expect_code(1);
+        project.pinfold("cache").arg("verify").run().expect_code(0);
+    };
+    check(&|entry| fs::rename(entry.join("files"), entry.join("gone")).expect("can move it"));
+    check(&|entry| {
+        fs::rename(entry.join("files"), entry.join("moved")).expect("can move it");
+        std::os::unix::fs::symlink("moved", entry.join("files")).expect("can make a link");
+    });
+    check(&|entry| {
+        fs::remove_file(entry.join("manifest")).expect("can remove it");
+        fs::create_dir(entry.join("manifest")).expect("can make it");
+    });
+    check(&|entry| {
+        fs::remove_dir_all(entry).expect("can remove it");
+        fs::write(entry, "").expect("can write it");
+    });
+}
+
+#[cfg(unix)]
+#[test]
 fn a_store_that_was_put_back_from_a_backup_is_believed_after_reading_it() {
     let project = installed();
     let copied = |from: &Path| {

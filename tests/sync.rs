@@ -174,6 +174,27 @@ fn a_sync_that_is_killed_leaves_the_old_environment_or_the_new_one() {
 }
 
 #[test]
+fn what_is_up_to_date_is_made_anew_where_it_lacks_what_is_asked_for() {
+    let project = Project::new(greeting(), &["greet"]);
+    project.installed();
+    let site = project.python("import world; print(world.__file__)").trim().to_owned();
+    let cached = format!("import importlib.util as u, os; print(os.path.exists(u.cache_from_source({site:?})))");
+    assert_eq!(project.python(&cached), "False\n");
+    let run = |option: &[&str]| project.pinfold("sync").args(option).run().expect_code(0);
+    run(&["--dry-run", "--compile-bytecode"])
+        .expect_stderr("would change: 0 added, 0 changed, 0 removed, 2 kept, modules compiled");
+    run(&["--compile-bytecode", "--format", "json"]).expect_stdout(r#""rebuild":["bytecode"]"#);
+    assert_eq!(project.python(&cached), "True\n");
+    run(&["--compile-bytecode"]).expect_stderr("up to date");
+    run(&[]).expect_stderr("up to date");
+    run(&["--link-mode", "copy", "--compile-bytecode"]).expect_stderr("files placed in another way");
+    assert_eq!(project.python(&format!("import os; print(os.stat({site:?}).st_nlink)")), "1\n");
+    run(&["--link-mode", "copy"]).expect_stderr("up to date");
+    run(&["--link-mode", "auto"]).expect_stderr("up to date");
+    project.pinfold("verify").run().expect_code(0);
+}
+
+#[test]
 fn modules_are_compiled_when_asked_for_and_verified_all_the_same() {
     let project = Project::new(greeting(), &["greet"]);
     project.lock();

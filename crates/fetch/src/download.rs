@@ -29,21 +29,25 @@ pub(crate) struct Transfer<'a> {
     admission: Option<Admission>,
     /// The strong validator of the answer that the bytes so far are from, if it had one.
     etag: Option<String>,
-    /// The server knows no pieces, though it was asked for one.
+    /// The server knows no pieces, though it was asked for one, or what it gave as pieces was not one file.
     whole_only: bool,
+    /// The bytes are from more than one answer.
+    is_joined: bool,
 }
 
 impl<'a> Transfer<'a> {
     pub(crate) fn new(artifact: &'a Artifact, store: &'a Store, progress: &'a (dyn Fn(u64) + Sync)) -> Self {
-        Self { artifact, store, progress, admission: None, etag: None, whole_only: false }
+        Self { artifact, store, progress, admission: None, etag: None, whole_only: false, is_joined: false }
     }
 
-    /// Transfers what is missing, once. If bytes that were there before spoil the whole, transfers all of it.
+    /// Transfers what is missing, once. If what was put together from several answers is not the file, transfers all of it.
     pub(crate) async fn attempt(&mut self, remote: &Remote) -> Result<Stored, Setback> {
-        let resumed = self.current()?.written() > 0;
         match self.go_on(remote).await {
-            Err(Setback { cause: FetchCause::Store(error), .. }) if resumed && error.refusal_code().is_some() => {
+            Err(Setback { cause: FetchCause::Store(error), .. })
+                if self.is_joined && error.refusal_code().is_some() =>
+            {
                 self.etag = None;
+                self.whole_only = true;
                 self.go_on(remote).await
             }
             outcome => outcome,
@@ -52,11 +56,13 @@ impl<'a> Transfer<'a> {
 
     async fn go_on(&mut self, remote: &Remote) -> Result<Stored, Setback> {
         let mut start = self.current()?.written();
+        self.is_joined = start > 0;
         let in_pieces = !self.whole_only && self.artifact.size_bytes - start >= remote.pieces.from_bytes;
         if in_pieces {
             let begun = Instant::now();
             self.part(remote, start, Some(remote.pieces.piece_bytes)).await?;
             start = self.current()?.written();
+            self.is_joined |= start < self.artifact.size_bytes;
             if start < self.artifact.size_bytes && begun.elapsed() > remote.pieces.quick {
                 self.pieces(remote, start).await?;
                 start = self.artifact.size_bytes;

@@ -110,7 +110,7 @@ pub enum FetchCause {
     #[error("not in the cache, and `--offline` forbids to ask")]
     Offline,
     /// The server sent another part than asked for.
-    #[error("the server sent bytes {found}, asked for {expected}")]
+    #[error("the server sent {found}, asked for {expected}")]
     RangeMismatch {
         /// What was asked for.
         expected: String,

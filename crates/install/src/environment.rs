@@ -57,14 +57,19 @@ impl Environment {
     /// Names the environment at `venv` (absolute, or relative to the process's directory). Nothing is created.
     ///
     /// # Errors
-    /// [`InstallError::Path`] if the path cannot be written into scripts, [`InstallError::Io`] if its parent is missing.
+    /// [`InstallError::Path`] if the path cannot be written into scripts, or its parent is missing; [`InstallError::Io`].
     pub fn at(venv: &Path) -> Result<Self, InstallError> {
         let absolute = std::path::absolute(venv).map_err(InstallError::io("find", venv))?;
         let refused = |reason| InstallError::Path { path: absolute.clone(), reason };
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
             return Err(refused("it names no directory of its own"));
         };
-        let parent = fs::canonicalize(parent).map_err(InstallError::io("find", parent))?;
+        let parent = match fs::canonicalize(parent) {
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(refused(NO_PARENT));
+            }
+            found => found.map_err(InstallError::io("find", parent))?,
+        };
         let (venv, name) = (parent.join(name), name.to_string_lossy());
         scripts::check_place(&venv).map_err(refused)?;
         Ok(Self { state: parent.join(format!(".pinfold-{name}")), venv, adoption: Adoption::Refuse })
@@ -335,8 +340,10 @@ pub(crate) fn is_virtual_environment(directory: &Directory) -> bool {
     directory.facts("pyvenv.cfg").is_ok_and(|facts| facts.kind == Kind::File)
 }
 
+/// Why a path is of no use: nothing is made but the environment and pinfold's own beside it.
+const NO_PARENT: &str = "the directory that it is to be in is not there";
 /// Why something is refused that may be adopted.
-pub(crate) const ADOPTABLE: &str = "another tool made this virtual environment";
+pub(crate) const ADOPTABLE: &str = "another tool made this virtual environment, or its receipt was taken away";
 const IS_LINK: &str = "it is a symbolic link, which is never followed";
 const IGNORE: &[u8] = b"*\n";
 const IGNORE_FILE: &str = ".gitignore";

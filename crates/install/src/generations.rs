@@ -3,12 +3,13 @@
 //! A former generation that cannot be read, or from which something is missing, hinders nothing but going back to it: it
 //! is listed as damaged, and refused.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::anchor::Anchor;
-use crate::disk::{Kind, Opened};
+use crate::disk::{self, Directory, Kind, Opened};
 use crate::exchange::{self, Method, Placed};
 use crate::ledger::{append, highest_recorded};
 use crate::{Environment, EnvironmentGuard, InstallError, Receipt, ReceiptFiles, Relocation, spare};
@@ -78,13 +79,22 @@ fn former(anchor: &Anchor, environment: &Environment) -> Result<Vec<(u64, PathBu
 }
 
 /// Puts a former generation in place: the one with the number given, else the newest that is older than the current one.
+/// Where the one that was named is in place already, nothing is done.
 ///
 /// # Errors
-/// [`InstallError::NoGeneration`] if there is none, [`InstallError::Damaged`] if it is not complete.
+/// [`InstallError::NoGeneration`] if there is none, [`InstallError::NoEnvironment`] if there is no generation at all,
+/// [`InstallError::Damaged`] if it is not complete.
 pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> Result<Placed, InstallError> {
     let environment = guard.environment();
-    let current = guard.receipt()?.map(|receipt| receipt.generation);
+    let receipt = guard.receipt()?;
+    let current = receipt.as_ref().map(|receipt| receipt.generation);
+    if let Some(receipt) = receipt.filter(|_| generation.is_some() && generation == current) {
+        return Ok(Placed { receipt, untidy: None });
+    }
     let former = former(guard.anchor(), environment)?;
+    if current.is_none() && former.is_empty() {
+        return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() });
+    }
     let known: Vec<u64> = former.iter().map(|(number, _)| *number).collect();
     let chosen = former.into_iter().rfind(|(number, _)| match generation {
         Some(wanted) => *number == wanted,
@@ -129,6 +139,9 @@ fn check_complete(environment: &Environment, generation: u64, opened: &Opened) -
     if sha256 != receipt.files_sha256 {
         return Err(damaged("files.json", format!("its sha256 is {sha256}, expected {}", receipt.files_sha256)));
     }
+    if let Some(path) = no_directory(root, &list).map_err(InstallError::io("look into", directory))? {
+        return Err(damaged(path, "it is no directory".to_owned()));
+    }
     for file in &list.files {
         let problem = match root.facts(file.path.as_str()) {
             Err(e) if is_absence(&e) => e.to_string(),
@@ -137,7 +150,7 @@ fn check_complete(environment: &Environment, generation: u64, opened: &Opened) -
             Ok(facts) if facts.size_bytes != file.size => {
                 format!("it has {} bytes, expected {}", facts.size_bytes, file.size)
             }
-            Ok(facts) if file.executable && facts.mode != 0 && facts.mode & 0o100 == 0 => "it cannot be run".to_owned(),
+            Ok(facts) if cfg!(unix) && file.executable && facts.mode & 0o100 == 0 => "it cannot be run".to_owned(),
             Ok(_) => continue,
         };
         return Err(damaged(file.path.as_str(), problem));
@@ -154,6 +167,24 @@ fn check_complete(environment: &Environment, generation: u64, opened: &Opened) -
         }
     }
     Ok(receipt)
+}
+
+/// Returns the first of the directories that files and links of a generation are in that is something else, a link for one: it
+/// would lead to files of somebody else's.
+fn no_directory<'l>(root: &Directory, list: &'l ReceiptFiles) -> io::Result<Option<&'l str>> {
+    let mut directories = BTreeSet::new();
+    let paths = list.files.iter().map(|file| &file.path).chain(list.links.iter().map(|link| &link.path));
+    paths.for_each(|path| disk::add_parents(&mut directories, path.as_str()));
+    for directory in directories {
+        match root.facts(directory) {
+            Ok(facts) if facts.kind == Kind::Directory => {}
+            // Of what is gone, the files that should be in it tell.
+            Err(error) if is_absence(&error) => {}
+            Ok(_) => return Ok(Some(directory)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// Returns true if something is not there, or something else is: any other error says nothing about what is there.

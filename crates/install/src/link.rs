@@ -172,6 +172,7 @@ impl<'a> Placer<'a> {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 self.changed(position, stored, "its directory is gone")
             }
+            io::ErrorKind::PermissionDenied => self.changed(position, stored, "its directory may not be entered"),
             _ => InstallError::io("open", &disk::below(files_dir, directory))(e),
         };
         let LastUsed { tree, inside } = opened;
@@ -222,6 +223,10 @@ impl<'a> Placer<'a> {
                 // Only this file has too many names.
                 let copied = copy(from, source, target, name, stored.executable, false);
                 return copied.map(|_| None).map_err(|e| self.failed(position, stored, e));
+            }
+            // The store's directory, or the new one's: a look at the file tells which.
+            if error.kind() == io::ErrorKind::PermissionDenied && from.facts(source).is_err() {
+                return Err(self.changed(position, stored, "its directory may not be entered"));
             }
             if self.placing.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
                 return Err(self.failed(position, stored, error));
@@ -338,7 +343,7 @@ pub(crate) fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static st
         return Some("it belongs to another user");
     }
     let mode = if stored.executable { 0o555 } else { 0o444 };
-    (facts.mode != 0 && facts.mode != mode).then_some("its permissions are others")
+    (cfg!(unix) && facts.mode != mode).then_some("its permissions are others")
 }
 
 /// Returns true if this way of placing files does not work here, and the next may.
@@ -381,6 +386,7 @@ mod tests {
         check(Facts { inode: 6, ..same }, "another file is in its place");
         check(Facts { mtime_ns: 10, ..same }, "it was written to");
         check(Facts { mode: 0o644, ..same }, "its permissions are others");
+        check(Facts { mode: 0, ..same }, "its permissions are others");
         check(Facts { owner: owner + 1, ..same }, "it belongs to another user");
     }
 }

@@ -8,7 +8,8 @@ use pinfold_lock::{Selected, Selection, Wanted};
 use pinfold_packaging::{PackageName, Version};
 
 use crate::{
-    Environment, InstalledDistribution, Interpreter, LockAsOf, Older, Receipt, Relocation, direct_url, lock_age,
+    Bytecode, Environment, InstalledDistribution, Interpreter, LinkMode, LockAsOf, Older, Receipt, Relocation,
+    direct_url, lock_age,
 };
 
 /// What an environment is to be.
@@ -61,10 +62,14 @@ pub struct Change {
 /// Why a new generation is needed although no distribution changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RebuildReason {
+    /// Modules are to be compiled, and were not.
+    Bytecode,
     /// `verify --repair` found the generation damaged, and could not repair it.
     Damaged,
     /// Another interpreter, or the same one after an upgrade.
     Interpreter,
+    /// Files are to come from the store in another way.
+    LinkMode,
     /// The lock's bytes are others, though they select the same.
     Lock,
     /// The environment was moved: its scripts name the old place.
@@ -81,6 +86,19 @@ impl Plan {
     /// Returns true if nothing has to be done.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty() && self.rebuild.is_empty()
+    }
+
+    /// Adds what was asked for beside what is installed, and that an environment which is there does not have. Nobody who
+    /// leaves the choice has a wish.
+    #[must_use]
+    pub fn asking(mut self, link_mode: LinkMode, bytecode: Bytecode, receipt: Option<&Receipt>) -> Self {
+        let Some(receipt) = receipt else { return self };
+        let is_other = link_mode != LinkMode::Auto && link_mode != receipt.link_mode;
+        self.rebuild.extend(is_other.then_some(RebuildReason::LinkMode));
+        let is_missing = bytecode == Bytecode::Compile && receipt.bytecode == Bytecode::Leave;
+        self.rebuild.extend(is_missing.then_some(RebuildReason::Bytecode));
+        self.rebuild.sort_unstable();
+        self
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Contents, Kind, Opened};
 use crate::memo::Memo;
-use crate::{InstallError, Interpreter, LinkMode, LockAsOf, Relocation};
+use crate::{Bytecode, InstallError, Interpreter, LinkMode, LockAsOf, Relocation};
 
 /// The header of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Receipt {
     pub groups: BTreeSet<GroupName>,
     /// How files came from the store.
     pub link_mode: LinkMode,
+    /// Whether modules were compiled.
+    #[serde(default, skip_serializing_if = "Bytecode::is_left")]
+    pub bytecode: Bytecode,
     /// The interpreter that it was made for.
     pub interpreter: Interpreter,
     /// Number of files and links.

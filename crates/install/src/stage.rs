@@ -47,12 +47,20 @@ pub enum LinkMode {
 }
 
 /// Whether modules are compiled before they are first imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Bytecode {
     /// Compile every module now, with the base interpreter.
     Compile,
     /// Leave it to the interpreter.
+    #[default]
     Leave,
+}
+
+impl Bytecode {
+    pub(crate) fn is_left(&self) -> bool {
+        *self == Self::Leave
+    }
 }
 
 /// How to build a generation.
@@ -341,6 +349,7 @@ fn write_receipt(
         extras: intent.wanted.extras.clone(),
         groups: intent.wanted.groups.clone(),
         link_mode: options.link_mode,
+        bytecode: options.bytecode,
         interpreter: intent.interpreter.clone(),
         file_count: listing.count(),
         total_bytes: listing.total_bytes(),

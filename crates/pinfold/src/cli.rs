@@ -4,7 +4,27 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+/// Reads the arguments of the process; ends it where they are wrong, or ask for help. A variable that is set to nothing counts as
+/// one that is not set: it is how a variable is taken back where it cannot be unset.
+pub fn parse() -> Cli {
+    let mut command = without_empty_variables(Cli::command());
+    let read = command.try_get_matches_from_mut(std::env::args_os()).and_then(|it| Cli::from_arg_matches(&it));
+    read.unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let forget = |arg: Arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg };
+    command.mut_args(forget).mut_subcommands(without_empty_variables)
+}
+
+/// What the variable of an option without a value may say: `1`, `true`, `yes`, `on`, or the contrary.
+fn yes_or_no() -> BoolishValueParser {
+    BoolishValueParser::new()
+}
 
 /// The command line of pinfold.
 #[derive(Debug, Parser)]
@@ -31,16 +51,16 @@ pub struct Global {
     #[arg(long, value_name = "FORMAT", global = true, env = "PINFOLD_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Says nothing but errors and results
-    #[arg(short, long, global = true, env = "PINFOLD_QUIET", conflicts_with = "verbose")]
+    #[arg(short, long, global = true, env = "PINFOLD_QUIET", value_parser = yes_or_no(), conflicts_with = "verbose")]
     pub quiet: bool,
     /// Says more
-    #[arg(short, long, global = true, env = "PINFOLD_VERBOSE")]
+    #[arg(short, long, global = true, env = "PINFOLD_VERBOSE", value_parser = yes_or_no())]
     pub verbose: bool,
     /// Uses colour
     #[arg(long, value_name = "WHEN", global = true, env = "PINFOLD_COLOR", default_value = "auto")]
     pub color: ColorChoice,
     /// Draws no progress bars
-    #[arg(long, global = true, env = "PINFOLD_NO_PROGRESS")]
+    #[arg(long, global = true, env = "PINFOLD_NO_PROGRESS", value_parser = yes_or_no())]
     pub no_progress: bool,
 }
 
@@ -195,7 +215,7 @@ pub struct Lock {
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
     /// Opens no connection
-    #[arg(long, env = "PINFOLD_OFFLINE")]
+    #[arg(long, env = "PINFOLD_OFFLINE", value_parser = yes_or_no())]
     pub offline: bool,
     /// Builds sdists with, and asks for pip's index, this interpreter
     #[arg(long, value_name = "PATH", env = "PINFOLD_PYTHON")]
@@ -248,7 +268,7 @@ pub struct Sync {
     #[arg(long = "extra", value_name = "EXTRA")]
     pub extras: Vec<String>,
     /// Opens no connection: everything must be in the store
-    #[arg(long, env = "PINFOLD_OFFLINE")]
+    #[arg(long, env = "PINFOLD_OFFLINE", value_parser = yes_or_no())]
     pub offline: bool,
     /// Says what would change, what must be downloaded and what is at hand; writes nothing
     #[arg(long)]
@@ -269,7 +289,7 @@ pub struct Sync {
     #[command(flatten)]
     pub wait: Wait,
     /// Compiles every module now instead of when it is first imported
-    #[arg(long, env = "PINFOLD_COMPILE_BYTECODE")]
+    #[arg(long, env = "PINFOLD_COMPILE_BYTECODE", value_parser = yes_or_no())]
     pub compile_bytecode: bool,
     /// How files reach the environment
     #[arg(long, value_name = "MODE", env = "PINFOLD_LINK_MODE", default_value = "auto")]
@@ -397,7 +417,7 @@ pub struct Outdated {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
     /// Opens no connection: says what the cache knows
-    #[arg(long, env = "PINFOLD_OFFLINE")]
+    #[arg(long, env = "PINFOLD_OFFLINE", value_parser = yes_or_no())]
     pub offline: bool,
     /// Builds sdists with this interpreter, if an upgrade would have to
     #[arg(long, value_name = "PATH", env = "PINFOLD_PYTHON")]

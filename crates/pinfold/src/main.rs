@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pinfold::cli::Cli;
-use pinfold::commands;
+use pinfold::{cli, commands};
 
 fn main() -> ExitCode {
-    commands::run(&Cli::parse()).into()
+    commands::run(&cli::parse()).into()
 }

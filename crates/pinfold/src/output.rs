@@ -2,7 +2,8 @@
 //!
 //! A closed pipe is no error: whoever reads has seen enough.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -10,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use serde_json::Value;
 
 use crate::cli::{ColorChoice, Global, LogFormat};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::phase::{Phase, Unit};
 
 /// Where and how messages are written.
@@ -20,6 +21,8 @@ pub struct Output {
     format: LogFormat,
     quiet: bool,
     verbose: bool,
+    /// Why a result did not get where it was to go.
+    lost: Arc<OnceLock<String>>,
 }
 
 const BOLD: Style = Style::new().bold();
@@ -45,13 +48,26 @@ impl Output {
             format: global.log_format,
             quiet: global.quiet,
             verbose: global.verbose,
+            lost: Arc::default(),
         }
     }
 
     /// Writes a result to standard output.
     pub fn result(&self, text: &str) {
         let mut stdout = anstream::stdout().lock();
-        drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(self.lost.set(error.to_string())),
+            _ => {}
+        }
+    }
+
+    /// Passes an exit code on, if all results got where they were to go.
+    ///
+    /// # Errors
+    /// Exit 4: a report that is cut off on a full disk must not pass for a whole one.
+    pub(crate) fn delivered(&self, exit: Exit) -> Result<Exit, Failure> {
+        let Some(cause) = self.lost.get() else { return Ok(exit) };
+        Err(Failure::new(Exit::World, "the result could not be written to standard output").with("cause", cause))
     }
 
     /// Says what happened, unless quiet.

@@ -117,6 +117,10 @@ impl World {
     ) -> Result<Interpreter, Failure> {
         let Some(given) = given else { return Ok(known.find(requires)?) };
         let path = std::path::absolute(given).map_err(|e| Failure::of(Exit::Input, &e))?;
+        if !path.is_file() {
+            return Err(Failure::new(Exit::Input, format!("there is no program `{}`", path.display()))
+                .help("give the path of an interpreter with --python"));
+        }
         let interpreter = known.probe(&path)?;
         if let Some(requires) = requires.filter(|requires| !requires.contains(&interpreter.version)) {
             return Err(Failure::new(Exit::Input, format!("`{}` is Python {}", given.display(), interpreter.version))

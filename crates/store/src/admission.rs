@@ -72,7 +72,16 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         for _ in 0..LOCK_ATTEMPTS {
-            let file = options.open(&path).map_err(StoreError::io("open", &path))?;
+            let file = match options.open(&path) {
+                // It is complete and read-only: its writer is about to move it into the store, or died before it could.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    if remove_abandoned(&path).map_err(StoreError::io("remove", &path))? {
+                        continue;
+                    }
+                    break;
+                }
+                opened => opened.map_err(StoreError::io("open", &path))?,
+            };
             if file.try_lock().is_err() {
                 break;
             }
@@ -205,6 +214,23 @@ impl Drop for Admission {
             Remainder::Keep | Remainder::Remove => drop(fs::remove_file(&self.path)),
             Remainder::Moved => {}
         }
+    }
+}
+
+/// Removes a partial file that nobody writes any more; false if somebody does.
+fn remove_abandoned(path: &Path) -> io::Result<bool> {
+    let removed = File::open(path).and_then(|file| {
+        if file.try_lock().is_err() {
+            return Ok(false);
+        }
+        if is_at(&file, path) {
+            fs::remove_file(path)?;
+        }
+        Ok(true)
+    });
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        removed => removed,
     }
 }
 

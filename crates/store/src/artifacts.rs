@@ -215,13 +215,10 @@ impl Record {
         self.text.lines().filter_map(|line| line.strip_prefix("from "))
     }
 
-    /// Reads a record. A missing one is empty, and so is one that has grown beyond reason.
+    /// Reads a record. A missing one is empty, and so is one that has grown beyond reason, or is no file.
     fn read(path: &Path) -> Result<Self, StoreError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(StoreError::io("open", path)(error)),
-        };
+        let opened = disk::open_own(path).map_err(StoreError::io("open", path))?;
+        let Some(file) = opened else { return Ok(Self::default()) };
         let mut bytes = Vec::with_capacity(256);
         file.take(RECORD_BYTES + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         if bytes.len() as u64 > RECORD_BYTES {
@@ -273,11 +270,14 @@ pub(crate) fn note_admission(
 }
 
 /// Appends lines in one write, which no other process can cut in two. The line break comes first, so that a line that was
-/// torn by a crash damages no other.
+/// torn by a crash damages no other. What is no record, or one that has grown beyond reason, gives way to a new one.
 fn append_record(path: &Path, lines: &str) -> Result<(), StoreError> {
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > RECORD_BYTES / 2) {
-        fs::remove_file(path).map_err(StoreError::io("remove", path))?;
-    }
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(found) if !found.is_file() || found.len() > RECORD_BYTES / 2 => fs::remove_file(path),
+        _ => Ok(()),
+    };
+    removed.map_err(StoreError::io("remove", path))?;
     let open = || OpenOptions::new().append(true).create(true).open(path);
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -66,8 +66,13 @@ impl Store {
     pub fn read_tree(&self, tree: &StoredTree, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Damage>, StoreError> {
         let files: Vec<&TreeFile> = tree.manifest().files.iter().collect();
         let mut damage = read_files(tree, &files, progress)?;
-        for path in crate::tree::unlisted(tree)? {
-            damage.push(tree.damage(&path, "nothing", "a file that is not of the artifact"));
+        match crate::tree::unlisted(tree) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                damage.push(tree.damage("", "directories that may be listed", "one that may not"));
+            }
+            unlisted => damage.extend(
+                unlisted?.iter().map(|path| tree.damage(path, "nothing", "a file that is not of the artifact")),
+            ),
         }
         Ok(damage)
     }
@@ -196,17 +201,18 @@ fn read_file(
     let expected = format!("{} bytes, sha256 {}", file.size_bytes, file.sha256);
     let damage = |found: &str| Some(tree.damage(file.path.as_str(), &expected, found));
     let path = tree.files_dir().join(file.path.as_str());
-    let (directory, name) = (path.parent().unwrap_or(&path), file.directory_and_name().1);
-    let opened = Directory::open(directory).and_then(|directory| {
-        let facts = directory.facts(name)?;
-        facts.map(|facts| Ok((facts, directory.open_file(name)?))).transpose()
-    });
+    let (directory, name) = file.directory_and_name();
+    let opened =
+        Directory::open(tree.files_dir()).and_then(|files| files.open_below(directory)).and_then(|directory| {
+            let facts = directory.facts(name)?;
+            facts.map(|facts| Ok((facts, directory.open_file(name)?))).transpose()
+        });
     let (facts, mut source) = match opened {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(damage("no regular file")),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(damage("nothing"));
-        }
+        Err(error) if disk::is_absence(&error) => return Ok(damage("nothing")),
+        // Everything here is ours: somebody took the right to read away.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(damage("what may not be read")),
         Err(error) => return Err(StoreError::io("open", &path)(error)),
     };
     if !facts.is_ours() {

@@ -37,6 +37,54 @@ pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Opens a file of the store's own to read it. Nothing if there is none, or something else in its place: a link leads
+/// elsewhere, and a pipe has no end.
+pub(crate) fn open_own(path: &Path) -> io::Result<Option<File>> {
+    let opened = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => File::open(path).map(Some),
+        Ok(_) => return Ok(None),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Err(error) if is_absence(&error) => Ok(None),
+        opened => opened,
+    }
+}
+
+/// Returns true if something is not there, or a directory on the way to it is none.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Removes a directory with everything in it, also where somebody took the right to look into a part of it away.
+pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        #[cfg(unix)]
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path)?;
+            fs::remove_dir_all(path)
+        }
+        removed => removed,
+    }
+}
+
+/// Gives this user every right to a directory and to those in it. Links are left alone.
+#[cfg(unix)]
+fn open_up(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut waiting = vec![path.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                waiting.push(entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Returns what is wrong if others than this user may write into the directory.
 #[cfg(unix)]
 pub(crate) fn foreign_writers(metadata: &Metadata) -> Option<String> {
@@ -164,6 +212,21 @@ impl Directory {
         Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
+    /// Opens a directory below this one, through no link; this one again for an empty path.
+    pub(crate) fn open_below(&self, path: &str) -> io::Result<Self> {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let open = |parent: &Self, name: &str| {
+            Ok::<_, io::Error>(Self(rustix::fs::openat(&parent.0, name, flags, Mode::empty())?))
+        };
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        let mut opened = open(self, if first.is_empty() { "." } else { first })?;
+        for part in rest.split('/').filter(|part| !part.is_empty()) {
+            opened = open(&opened, part)?;
+        }
+        Ok(opened)
+    }
+
     /// Returns what is known of a regular file, or nothing if there is none of that name.
     pub(crate) fn facts(&self, name: &str) -> io::Result<Option<Facts>> {
         use rustix::fs::{AtFlags, FileType};
@@ -204,6 +267,10 @@ pub(crate) struct Directory(std::path::PathBuf);
 impl Directory {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|_| Self(path.to_owned()))
+    }
+
+    pub(crate) fn open_below(&self, path: &str) -> io::Result<Self> {
+        Self::open(&self.0.join(path))
     }
 
     pub(crate) fn facts(&self, name: &str) -> io::Result<Option<Facts>> {

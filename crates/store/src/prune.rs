@@ -13,7 +13,7 @@ use pinfold_artifact::Sha256;
 use crate::artifacts::digest_of;
 use crate::root::Kind;
 use crate::stock::list;
-use crate::{Damage, Room, Store, StoreError};
+use crate::{Damage, Room, Store, StoreError, disk};
 
 /// What an entry takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,7 +122,7 @@ pub enum Part {
 
 /// Removes a directory whose files and directories may be read-only.
 fn remove_tree(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
+    match disk::remove_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
         _ => Ok(()),
     }

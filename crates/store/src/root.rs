@@ -196,7 +196,12 @@ fn prepare(root: &Path) -> Result<File, StoreError> {
     let path = root.join(LOCK);
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
-    options.open(&path).map_err(StoreError::io("open", &path))
+    let opened = match options.open(&path) {
+        // Whoever may only read there can hold the lock all the same.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&path).map_err(|_| error),
+        opened => opened,
+    };
+    opened.map_err(StoreError::io("open", &path))
 }
 
 /// Checks that a directory is one, and that only this user can write there.
@@ -225,7 +230,7 @@ fn is_older(path: &Path, age: Duration) -> bool {
 /// and notices that the file has gone.
 fn sweep_one(path: &Path) -> io::Result<()> {
     let removed = if path.is_dir() {
-        fs::remove_dir_all(path)
+        disk::remove_all(path)
     } else {
         let file = File::open(path)?;
         if file.try_lock().is_err() {

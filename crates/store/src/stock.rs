@@ -96,17 +96,22 @@ impl Store {
         self.digests(Kind::Trees)
     }
 
-    /// Returns a tree as its manifest says, or nothing if there is none or its manifest is damaged. Puts nothing aside.
+    /// Returns a tree as its manifest says, or nothing if there is none or its manifest or its directory of files is damaged.
+    /// Puts nothing aside.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn peek_tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
         let path = self.tree_path(sha256);
         let (bytes, used) = match read_manifest(&path.join(MANIFEST)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(None),
             Err(error) => return Err(StoreError::io("read", &path.join(MANIFEST))(error)),
         };
+        // Neither gone, nor a link to somebody else's files.
+        if !fs::symlink_metadata(path.join(FILES)).is_ok_and(|metadata| metadata.is_dir()) {
+            return Ok(None);
+        }
         let manifest = TreeManifest::from_bytes(&bytes, sha256);
         let tree = |(manifest, written)| {
             let mut tree = StoredTree::new(*sha256, path.join(FILES), Arc::new(manifest), written);
@@ -116,9 +121,10 @@ impl Store {
         Ok(manifest.map(tree))
     }
 
-    /// Returns what is wrong with a tree whose manifest cannot be read.
+    /// Returns what is wrong with a tree whose manifest cannot be read, or whose files are gone altogether.
     pub fn unreadable(&self, sha256: &Sha256) -> Damage {
-        let (expected, found) = ("a manifest with its digest".to_owned(), "a damaged one, or none".to_owned());
+        let expected = "a manifest with its digest, and files".to_owned();
+        let found = "a damaged manifest or none, or no directory of files".to_owned();
         Damage { artifact: *sha256, path: String::new(), expected, found }
     }
 

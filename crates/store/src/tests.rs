@@ -323,7 +323,7 @@ const TREE: [(&str, &[u8], bool); 5] = [
     ("pkg/z.py", b"zed", false),
 ];
 
-fn manifest_of(files: &[(&str, &[u8], bool)]) -> TreeManifest {
+pub(crate) fn manifest_of(files: &[(&str, &[u8], bool)]) -> TreeManifest {
     let file = |(path, bytes, executable): &(&str, &[u8], bool)| {
         let sha256 = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
         TreeFile::new(path.parse().unwrap(), bytes.len() as u64, sha256, *executable)
@@ -331,7 +331,7 @@ fn manifest_of(files: &[(&str, &[u8], bool)]) -> TreeManifest {
     TreeManifest { files: files.iter().map(file).collect(), note: BTreeMap::from([("root".into(), "purelib".into())]) }
 }
 
-fn write_files(directory: &Path, files: &[(&str, &[u8], bool)]) {
+pub(crate) fn write_files(directory: &Path, files: &[(&str, &[u8], bool)]) {
     for (path, bytes, _) in files {
         let path = directory.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -547,4 +547,47 @@ fn looking_at_a_store_changes_nothing() {
     assert!(store.holds(&artifact(b"bytes")).unwrap());
     assert!(!store.holds(&artifact_of(b"bytes", "https://other.example/simple/")).unwrap());
     assert_eq!(files_below(&root), before);
+}
+
+/// As an ordinary user: root may write to what is read-only.
+#[cfg(unix)]
+#[test]
+fn a_complete_file_that_is_not_in_its_place_yet_hinders_nobody() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Fixture { root: _root, store } = fixture();
+    let artifact = artifact(b"wheel");
+    let complete = || {
+        let mut admission = store.admission(&artifact).unwrap();
+        admission.push(b"wheel").unwrap();
+        let partial = files_below(&store.root().join("partial")).pop().unwrap();
+        fs::set_permissions(&partial, fs::Permissions::from_mode(0o444)).unwrap();
+        (admission, partial)
+    };
+    // Its writer is about to move it.
+    let (admission, partial) = complete();
+    store.admit(&artifact, &mut b"wheel".as_slice()).unwrap();
+    assert!(partial.exists());
+    drop(admission);
+    // Its writer died.
+    store.remove(&artifact.sha256).unwrap();
+    store.admit(&artifact, &mut b"wheel".as_slice()).unwrap();
+    assert!(store.find(&artifact).unwrap().is_some());
+    assert_eq!(files_below(&store.root().join("partial")), Vec::<PathBuf>::new());
+}
+
+/// Root may write everywhere, so that there is nothing to see then.
+#[cfg(unix)]
+#[test]
+fn a_store_that_its_user_may_only_read_is_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Fixture { root: _root, store } = fixture();
+    let tree = add(&store, &stored_wheel(&store));
+    let permit = |lock: u32, directory: u32| {
+        fs::set_permissions(store.root().join("lock"), fs::Permissions::from_mode(lock)).unwrap();
+        fs::set_permissions(store.root(), fs::Permissions::from_mode(directory)).unwrap();
+    };
+    permit(0o400, 0o500);
+    let opened = Store::open(store.root()).map(|store| store.tree(tree.sha256()).unwrap().is_some());
+    permit(0o600, 0o700);
+    assert!(opened.unwrap());
 }

@@ -1,7 +1,7 @@
 //! Unpacked artifacts: made once in a staging directory, listed, renamed into place, and from then on only linked from.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,7 +79,8 @@ pub enum TreeDifference {
 }
 
 impl Store {
-    /// Returns the unpacked tree of an artifact. One whose manifest is damaged is put aside and counts as absent.
+    /// Returns the unpacked tree of an artifact. One whose manifest is damaged, or whose files are gone, is put aside and
+    /// counts as absent.
     ///
     /// Reads the manifest only; [`Store::check_tree`] looks at the files.
     ///
@@ -90,7 +91,7 @@ impl Store {
             return Ok(Some(tree));
         }
         let path = self.tree_path(sha256);
-        if path.exists() {
+        if fs::symlink_metadata(&path).is_ok() {
             self.put_aside(&path)?;
             self.note(vec![self.unreadable(sha256)]);
         }
@@ -157,7 +158,7 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn check_tree(&self, tree: &StoredTree) -> Result<Vec<TreeChange>, StoreError> {
         let mut changes = Vec::new();
-        each_file(&tree.files_dir, &tree.manifest.files, |_, file, facts| {
+        each_file_where(&tree.files_dir, &tree.manifest.files, is_denied, |_, file, facts| {
             if let Some(difference) = difference(file, facts) {
                 changes.push(TreeChange { path: file.path.clone(), difference });
             }
@@ -227,19 +228,29 @@ fn settle(files_dir: &Path, manifest: &mut TreeManifest) -> Result<(), StoreErro
 pub(crate) fn each_file(
     files_dir: &Path,
     files: &[TreeFile],
+    look: impl FnMut(&Directory, &TreeFile, Option<Facts>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    each_file_where(files_dir, files, |_| false, look)
+}
+
+/// As [`each_file`]; a file is missing too where looking at it fails in such a way.
+fn each_file_where(
+    files_dir: &Path,
+    files: &[TreeFile],
+    is_missing: impl Fn(&io::Error) -> bool,
     mut look: impl FnMut(&Directory, &TreeFile, Option<Facts>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    let root = Directory::open(files_dir).map_err(StoreError::io("open", files_dir))?;
     for group in files.chunk_by(|a, b| a.directory_and_name().0 == b.directory_and_name().0) {
         let (name, _) = group[0].directory_and_name();
         let path = if name.is_empty() { files_dir.to_owned() } else { files_dir.join(name) };
-        let directory = match Directory::open(&path) {
+        let directory = match root.open_below(name) {
             Ok(directory) => Some(directory),
-            Err(error) if is_no_directory(&error) => None,
+            Err(error) if disk::is_absence(&error) || is_missing(&error) => None,
             Err(error) => return Err(StoreError::io("open", &path)(error)),
         };
         // Without its directory a file is missing; any directory serves to say so.
         let Some(directory) = directory else {
-            let root = Directory::open(files_dir).map_err(StoreError::io("open", files_dir))?;
             for file in group {
                 look(&root, file, None)?;
             }
@@ -247,15 +258,18 @@ pub(crate) fn each_file(
         };
         for file in group {
             let (_, name) = file.directory_and_name();
-            let facts = directory.facts(name).map_err(StoreError::io("look into", &path))?;
+            let facts = match directory.facts(name) {
+                Err(error) if is_missing(&error) => None,
+                facts => facts.map_err(StoreError::io("look into", &path))?,
+            };
             look(&directory, file, facts)?;
         }
     }
     Ok(())
 }
 
-fn is_no_directory(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Returns the files of a tree that are not in its list.
@@ -286,14 +300,14 @@ fn files_below(root: &Path) -> Result<Vec<String>, StoreError> {
     Ok(found)
 }
 
-/// Returns the bytes of a manifest and when it was last used.
-pub(crate) fn read_manifest(path: &Path) -> io::Result<(Vec<u8>, Option<SystemTime>)> {
-    let file = File::open(path)?;
+/// Returns the bytes of a manifest and when it was last used; nothing if there is none.
+pub(crate) fn read_manifest(path: &Path) -> io::Result<Option<(Vec<u8>, Option<SystemTime>)>> {
+    let Some(file) = disk::open_own(path)? else { return Ok(None) };
     let metadata = file.metadata()?;
     let length = metadata.len().min(MANIFEST_BYTES);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(MANIFEST_BYTES).read_to_end(&mut bytes)?;
-    Ok((bytes, metadata.modified().ok()))
+    Ok(Some((bytes, metadata.modified().ok())))
 }
 
 fn staging_error(path: &str, expected: &str, found: &str) -> StoreError {

@@ -94,6 +94,12 @@ impl<'home> Pinfold<'home> {
         self
     }
 
+    /// Takes an environment variable away that a run has.
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// Starts in a directory of the project instead of its top.
     pub fn directory(mut self, path: &str) -> Self {
         self.command.current_dir(self.home.project().join(path));

@@ -16,7 +16,7 @@ fn file_path() -> String {
     format!("/files/{FILE}")
 }
 
-fn artifact_at(server: &Scripted, bytes: &[u8]) -> Artifact {
+pub(super) fn artifact_at(server: &Scripted, bytes: &[u8]) -> Artifact {
     Artifact {
         filename: FILE.parse().unwrap(),
         url: url(&format!("{}{FILE}", server.url)),

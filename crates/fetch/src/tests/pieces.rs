@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use pinfold_testkit::Fault;
 
+use super::downloads::artifact_at;
+use super::scripted::{Scripted, raw, whole};
 use super::*;
 use crate::Pieces;
 
@@ -77,6 +79,31 @@ fn every_fault_is_survived_or_named() {
     check(Fault::Status(500), "Status x4");
     check(Fault::WrongBytes, "HashMismatch x1 [hash-mismatch]");
     check(Fault::WrongOffset(5), "stored");
+}
+
+#[test]
+fn pieces_of_two_files_are_fetched_whole_before_anybody_is_accused() {
+    let bytes: Vec<u8> = (0..250_000_u32).map(|number| (number % 251) as u8).collect();
+    let (right, other) = (bytes.clone(), vec![7; 100_000]);
+    // Two machines behind one name, one of which is behind: they give no validator, and the first piece is of another file.
+    let server = Scripted::start(move |head, number| match (number, head.contains("range: bytes=")) {
+        (_, false) => whole("application/octet-stream", &right),
+        (1, _) => part(&other, 0, 250_000),
+        (_, _) => {
+            let first = if head.contains("bytes=100000-") { 100_000 } else { 200_000 };
+            part(&right[first..(first + 100_000).min(250_000)], first, 250_000)
+        }
+    });
+    let bench = bench(NEVER);
+    let stored = bench.fetcher().download(&artifact_at(&server, &bytes), &bench.store(), &|_| ()).unwrap();
+    assert_eq!(std::fs::read(stored.path()).unwrap(), bytes);
+    let heads = server.heads();
+    assert!(!heads.last().unwrap().contains("range:"), "{heads:?}");
+}
+
+fn part(bytes: &[u8], first: usize, total: usize) -> Vec<u8> {
+    let range = format!("Content-Range: bytes {first}-{}/{total}", first + bytes.len() - 1);
+    raw("206 Partial Content", &[&range, &format!("Content-Length: {}", bytes.len())], bytes)
 }
 
 #[test]

@@ -354,13 +354,15 @@ fn a_note_is_not_written_through_a_link() {
 fn a_damaged_generation_is_not_put_in_place() {
     /// What the refusal names, and what breaks it.
     type Break = (&'static str, fn(&Path));
-    let breaks: [Break; 6] = [
+    let breaks: [Break; 8] = [
         ("a/__init__.py", |root| std::fs::remove_file(site(root).join("a/__init__.py")).unwrap()),
         ("a/__init__.py", |root| crate::fixture::overwrite(&site(root).join("a/__init__.py"), b"longer than it was")),
         ("bin/python", |root| std::fs::remove_file(root.join("bin/python")).unwrap()),
         ("files.json", |root| std::fs::write(root.join(".pinfold/files.json"), "{}").unwrap()),
         ("files.json", |root| std::fs::remove_file(root.join(".pinfold/files.json")).unwrap()),
         ("receipt", |root| std::fs::write(root.join(".pinfold/receipt.json"), "{").unwrap()),
+        ("site-packages/a", |root| swap(root, &site(root).join("a"))),
+        ("lib", |root| swap(root, &root.join("lib"))),
     ];
     for (path, break_it) in breaks {
         let world = World::new();
@@ -377,6 +379,12 @@ fn a_damaged_generation_is_not_put_in_place() {
         // It hinders nothing else.
         assert_eq!(world.install(&wheel("3.0")).unwrap().generation, 3);
     }
+}
+
+/// Puts a link to the same files in a directory's place.
+fn swap(root: &Path, directory: &Path) {
+    std::fs::rename(directory, root.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(root.join("elsewhere"), directory).unwrap();
 }
 
 fn site(root: &Path) -> PathBuf {

@@ -72,8 +72,13 @@ fn one(
     let path = file.path.as_str();
     let facts = match root.facts(path) {
         Ok(facts) if facts.kind == Kind::File => facts,
-        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Err(error),
-        _ => return Ok(()),
+        Ok(_) => return Ok(()),
+        // What is gone, and a directory that nobody may enter, is found by the walk.
+        Err(error) => {
+            let is_found =
+                matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied);
+            return if is_found { Ok(()) } else { Err(error) };
+        }
     };
     let mut push = |finding: Finding| part.findings.push(finding.of(listed.owner(file)));
     part.files_checked += 1;
@@ -86,7 +91,15 @@ fn one(
     if is_passed_over {
         (reading.progress)(facts.size_bytes);
     } else {
-        let (sha256, size) = read(root, path, buffer, reading.progress)?;
+        let (sha256, size) = match read(root, path, buffer, reading.progress) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && facts.is_ours() => {
+                let expected = wrong_mode(file.executable, stamped, custom, facts.mode);
+                let expected = expected.unwrap_or_else(|| "a file that its owner may read".to_owned());
+                push(Finding::new(FindingCode::ModeChanged, path, expected, format!("mode {:04o}", facts.mode)));
+                return Ok(());
+            }
+            read => read?,
+        };
         is_changed = (sha256, size) != (file.sha256, file.size);
         part.files_moved += u64::from(reading.depth == Depth::Quick);
         part.bytes_checked += size;
@@ -155,6 +168,13 @@ impl Custom {
             .or_else(|| self.wrong_owner(path, facts))
     }
 
+    /// Returns a finding if the owner of a directory may not list or enter it: whoever took that right away hides what is in it.
+    pub(super) fn closed_directory(&self, path: &str, facts: &Facts) -> Option<Finding> {
+        let is_closed = cfg!(unix) && facts.mode & OWNER_LOOKS != OWNER_LOOKS;
+        let (expected, found) = ("a directory that its owner may look into", format!("mode {:04o}", facts.mode));
+        is_closed.then(|| Finding::new(FindingCode::ModeChanged, path, expected, found))
+    }
+
     /// Returns a finding if somebody may write to the environment's own directory who may not write to that of the receipt:
     /// they were made alike, and nothing inside is safe from whoever may write to the outer one.
     pub(super) fn wrong_root(&self, receipt: &Facts) -> Option<Finding> {
@@ -195,6 +215,9 @@ const NEIGHBOURS: usize = 64;
 
 /// Who may write beside the owner.
 const OTHERS_WRITE: u32 = 0o022;
+
+/// What the owner of a directory needs to see what is in it.
+const OWNER_LOOKS: u32 = 0o500;
 
 /// Large enough for the disk, small enough for the processor's cache.
 const BUFFER_BYTES: usize = 256 << 10;

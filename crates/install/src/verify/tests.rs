@@ -214,6 +214,33 @@ fn every_permission_is_as_installed_and_nobody_else_may_write() {
     check(|world| chmod(world.path(".pinfold/receipt.json"), 0o666), &["mode-changed .pinfold/receipt.json"]);
 }
 
+/// Whoever takes the right to read away hides what is there, and nothing else. To root it makes no difference.
+#[test]
+fn what_its_owner_may_not_read_is_found_and_hides_nothing_else() {
+    let found = |path: &str, mode: u32, depth: Depth| {
+        let world = World::new();
+        world.install(&wheels()).unwrap();
+        fs::write(world.site("a/evil.py"), "").unwrap();
+        let path = world.site(path);
+        let before = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let options = VerifyOptions { depth, store: None, compiled: None, progress: &|_| {} };
+        let report = world.verify_as(&wheels(), &options);
+        fs::set_permissions(&path, before).unwrap();
+        shown(&report.unwrap())
+    };
+    for depth in [Depth::Full, Depth::Quick] {
+        for (path, mode, expected) in [
+            ("b/more.py", 0o000, "mode-changed b/more.py b"),
+            ("b", 0o000, "mode-changed b"),
+            ("b", 0o600, "mode-changed b"),
+            ("b", 0o300, "mode-changed b"),
+        ] {
+            assert_eq!(found(path, mode, depth), ["added a/evil.py", expected], "{path} {mode:o} {depth:?}");
+        }
+    }
+}
+
 #[test]
 fn another_owner_is_found() {
     // Only root can give a file away; what decides is tested as a function, for everybody.

@@ -76,6 +76,8 @@ struct Walk<'w, 'a> {
     report: &'w mut Report,
     present: BTreeSet<&'a str>,
     links: BTreeSet<&'a str>,
+    /// Directories of which nobody can tell what is in them.
+    closed: Vec<String>,
     seen: Seen,
 }
 
@@ -88,8 +90,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let root = environment.venv();
         let opened = Directory::open(root).map_err(InstallError::io("open", root))?;
         let custom = Custom::of(&opened).map_err(InstallError::io("look at", root))?;
-        let (present, links) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { root, opened, custom, listed, report, present, links, seen: Seen::default() })
+        let (present, links, closed) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        Ok(Self { root, opened, custom, listed, report, present, links, closed, seen: Seen::default() })
     }
 
     /// Looks into the waiting directories, and into those in them.
@@ -114,6 +116,13 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.report.findings.extend(self.custom.wrong_directory(directory, &facts));
         if directory == RECEIPT_DIRECTORY {
             self.report.findings.extend(self.custom.wrong_root(&facts));
+        }
+        if let Some(finding) = self.custom.closed_directory(directory, &facts) {
+            self.report.findings.push(finding);
+            if facts.is_ours() && !self.can_look_into(directory) {
+                self.closed.push(directory.to_owned());
+                return Ok(());
+            }
         }
         let mut is_empty = true;
         for entry in fs::read_dir(&path).map_err(failed())? {
@@ -148,6 +157,11 @@ impl<'w, 'a> Walk<'w, 'a> {
             self.report.findings.push(Finding::new(FindingCode::Added, directory, "nothing", "an empty directory"));
         }
         Ok(())
+    }
+
+    /// Root may, whatever the permissions are.
+    fn can_look_into(&self, directory: &str) -> bool {
+        self.opened.facts(&format!("{directory}/.")).is_ok() && fs::read_dir(disk::below(self.root, directory)).is_ok()
     }
 
     /// Returns true for a directory that an install makes, and for one that an interpreter makes for bytecode. Any other is
@@ -237,6 +251,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Adds a finding for every listed path that was asked about and not seen.
     fn missing(&mut self, asked: &dyn Fn(&str) -> bool) {
         let listed = self.listed;
+        let closed = std::mem::take(&mut self.closed);
+        let asked = |path: &str| asked(path) && !closed.iter().any(|directory| is_below(path, directory));
         let wrong_kind: BTreeSet<String> = self
             .report
             .findings

@@ -186,8 +186,10 @@ fn reasons(plan: &Plan) -> String {
 
 const fn reason_text(reason: RebuildReason) -> &'static str {
     match reason {
+        RebuildReason::Bytecode => "modules compiled",
         RebuildReason::Damaged => "the environment was found damaged",
         RebuildReason::Interpreter => "another interpreter",
+        RebuildReason::LinkMode => "files placed in another way",
         RebuildReason::Lock => "another lock",
         RebuildReason::Moved => "the environment was moved",
         RebuildReason::New => "a new environment",
@@ -199,8 +201,10 @@ const fn reason_text(reason: RebuildReason) -> &'static str {
 /// The reason as programs read it.
 const fn code(reason: RebuildReason) -> &'static str {
     match reason {
+        RebuildReason::Bytecode => "bytecode",
         RebuildReason::Damaged => "damaged",
         RebuildReason::Interpreter => "interpreter",
+        RebuildReason::LinkMode => "linking",
         RebuildReason::Lock => "lock",
         RebuildReason::Moved => "moved",
         RebuildReason::New => "new",

@@ -1,6 +1,6 @@
 //! `pinfold history`: the generations of an environment, and what changed from one to the next.
 
-use pinfold_install::{Change, Environment, LedgerProblem};
+use pinfold_install::{Change, Environment, InstallError, LedgerProblem};
 use serde_json::{Value, json};
 
 use crate::cli::{History, ResultFormat};
@@ -13,11 +13,14 @@ use crate::world::World;
 /// Lists the generations, newest first; exit 1 if the ledger was tampered with.
 ///
 /// # Errors
-/// As [`past`].
+/// As [`past`]; exit 2 if there is no environment, and none is remembered.
 pub(super) fn run(arguments: &History, world: &World, output: &Output) -> Result<Exit, Failure> {
     let environment = Environment::at(&arguments.environment.venv)?;
     environment.settle()?;
     let past = past(&environment, world)?;
+    if past.is_empty() {
+        return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }.into());
+    }
     match arguments.format {
         ResultFormat::Json => output.result(&format!("{}\n", as_json(&environment, &past))),
         ResultFormat::Text => as_text(&past, arguments.all, output),

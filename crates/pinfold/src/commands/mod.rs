@@ -25,7 +25,7 @@ use crate::world::World;
 /// Does what the arguments say, and says how it went.
 pub fn run(cli: &Cli) -> Exit {
     let output = Output::new(&cli.global);
-    let failure = match guarded(|| dispatch(cli, &output)) {
+    let failure = match guarded(|| dispatch(cli, &output)).and_then(|exit| output.delivered(exit)) {
         Ok(exit) => return exit,
         Err(failure) => failure,
     };
@@ -48,20 +48,21 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Exit, Failure> {
             Failure::new(Exit::Input, format!("cannot start in `{}`", directory.display())).with("cause", e)
         })?;
     }
-    let world = World::new(&cli.global)?;
+    // Whoever only reads a lock or a page of the manual needs no cache, and no place for one.
+    let world = || World::new(&cli.global);
     match &cli.command {
-        Command::Cache(arguments) => cache::run(arguments, &world, output),
+        Command::Cache(arguments) => cache::run(arguments, &world()?, output),
         Command::Diff(arguments) => diff::run(arguments, output),
         Command::Explain(arguments) => explain::run(arguments, output),
         Command::Export(arguments) => export::run(arguments, output),
-        Command::History(arguments) => history::run(arguments, &world, output),
-        Command::Lock(arguments) => lock::run(arguments, &world, output),
-        Command::Outdated(arguments) => outdated::run(arguments, &world, output),
-        Command::Rollback(arguments) => rollback::run(arguments, &world, output),
-        Command::Sync(arguments) => sync::run(arguments, &world, output),
-        Command::Trace(arguments) => trace::run(arguments, &world, output),
+        Command::History(arguments) => history::run(arguments, &world()?, output),
+        Command::Lock(arguments) => lock::run(arguments, &world()?, output),
+        Command::Outdated(arguments) => outdated::run(arguments, &world()?, output),
+        Command::Rollback(arguments) => rollback::run(arguments, &world()?, output),
+        Command::Sync(arguments) => sync::run(arguments, &world()?, output),
+        Command::Trace(arguments) => trace::run(arguments, &world()?, output),
         Command::Tree(arguments) => tree::run(arguments, output),
-        Command::Verify(arguments) => verify::run(arguments, &world, output),
+        Command::Verify(arguments) => verify::run(arguments, &world()?, output),
         Command::Why(arguments) => why::run(arguments, output),
     }
 }

@@ -12,7 +12,7 @@ use crate::world::World;
 /// Puts a former generation in place.
 ///
 /// # Errors
-/// Exit 1 if there is no such generation, 3 if it is damaged, 4 if another process takes too long or the disk fails.
+/// Exit 1 if there is no such generation, 2 if there is no environment, 3 if it is damaged, 4 if another process takes too long or the disk fails.
 pub(super) fn run(arguments: &cli::Rollback, world: &World, output: &Output) -> Result<Exit, Failure> {
     let environment = Environment::at(&arguments.environment.venv)?;
     let guard = lock(&environment, (&arguments.wait).into(), output)?;

@@ -135,18 +135,21 @@ pub(crate) enum Effect {
 /// # Errors
 /// Exit 4 if others use the store and are not waited for, or the disk fails.
 pub(crate) fn prune(request: &PruneRequest, world: &World, output: &Output) -> Result<Vec<KindRoom>, Failure> {
-    let store = alone(request, world, output)?;
+    // Whoever only wants to know makes nothing, and keeps nobody waiting.
+    let store = match request.effect {
+        Effect::Remove => Some(alone(request, world, output)?),
+        Effect::Tell => Store::existing(&store_dir(world)),
+    };
     let mut removed = Vec::new();
     let mut note = |kind: &str, room: Room| removed.push(KindRoom { kind: kind.to_owned(), room });
-    let rooms = store.rooms()?;
+    let rooms = store.as_ref().map(Store::rooms).transpose()?.unwrap_or_default();
     for kind in LEFTOVERS {
         note(kind, rooms.get(kind).copied().unwrap_or_default());
     }
     let used = if request.unused && !request.all { used(world)? } else { BTreeSet::new() };
-    let doomed = doomed(request, &store, &used)?;
+    let doomed = store.as_ref().map(|store| doomed(request, store, &used)).transpose()?.unwrap_or_default();
     let (mut artifacts, mut trees) = (Room::default(), Room::default());
-    for sha256 in &doomed {
-        let room = store.entry_room(sha256);
+    for room in store.iter().flat_map(|store| doomed.iter().map(|sha256| store.entry_room(sha256))) {
         (artifacts, trees) = (artifacts.and(room.artifact), trees.and(room.tree));
     }
     note("artifacts", artifacts);
@@ -155,7 +158,7 @@ pub(crate) fn prune(request: &PruneRequest, world: &World, output: &Output) -> R
     for (kind, paths) in &others {
         note(kind, sum(paths));
     }
-    if request.effect == Effect::Remove {
+    if let Some(store) = store.filter(|_| request.effect == Effect::Remove) {
         store.sweep(Duration::ZERO)?;
         doomed.iter().try_for_each(|sha256| store.remove(sha256))?;
         others.iter().flat_map(|(_, paths)| paths).try_for_each(|path| remove(path))?;

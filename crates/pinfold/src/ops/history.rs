@@ -22,6 +22,13 @@ pub(crate) struct Past {
     pub(crate) ledger: Ledger,
 }
 
+impl Past {
+    /// Returns true if nothing was ever in place, as far as anybody can tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.generations.is_empty() && self.unreadable.is_empty() && self.ledger.problems.is_empty()
+    }
+}
+
 /// A generation, kept or not.
 #[derive(Debug)]
 pub(crate) struct PastGeneration {

@@ -106,7 +106,9 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         lock_as_of: lock_as_of.as_ref(),
         relocation: request.relocation.or(receipt.as_ref().map(Receipt::relocation)).unwrap_or_default(),
     };
-    let changes = plan(&intent, receipt.as_ref());
+    let planned =
+        |receipt: Option<&Receipt>| plan(&intent, receipt).asking(request.link_mode, request.bytecode, receipt);
+    let changes = planned(receipt.as_ref());
     changes.older.iter().for_each(|older| output.warning(&older_lock(older, request)));
     let counts = request.counts_downloads && !changes.is_empty();
     let downloads = if counts { Some(downloads::count(&selection, world)?) } else { None };
@@ -124,7 +126,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
 
     let guard = environments::lock(&environment, request.patience, output)?;
     // Another process may have changed it meanwhile.
-    let changes = plan(&intent, guard.receipt()?.as_ref());
+    let changes = planned(guard.receipt()?.as_ref());
     if changes.is_empty() {
         return Ok(unchanged(changes, selection));
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::boot::Boot;
-use crate::tests::{Fixture, add, artifact, fixture, stored_wheel, tamper};
+use crate::tests::{Fixture, add, artifact, fixture, manifest_of, stored_wheel, tamper, write_files};
 
 const NEXT_BOOT: Boot = Boot([0xb0; 16]);
 
@@ -104,6 +104,110 @@ fn a_tree_that_was_changed_is_told_and_put_aside() {
         std::os::unix::fs::symlink("b2.py", files.join("b.py")).unwrap();
     };
     check(&link, "b.py", "3 bytes", "no regular file");
+}
+
+#[test]
+fn a_directory_that_became_a_link_is_a_change_wherever_it_is() {
+    let check = |swap: &str, wanted: &str| {
+        let Fixture { root, store } = fixture();
+        let files: [(&str, &[u8], bool); 2] = [("pkg/sub/tool", b"#!", true), ("space/inner/m.py", b"m", false)];
+        let fill = |directory: &Path| {
+            write_files(directory, &files);
+            Ok::<_, StoreError>(manifest_of(&files))
+        };
+        let tree = store.add_tree(&stored_wheel(&store), fill).unwrap();
+        let (elsewhere, inside) = (root.path().join("elsewhere"), tree.files_dir().join(swap));
+        fs::rename(&inside, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &inside).unwrap();
+        assert!(!store.read_tree(&tree, &|_| {}).unwrap().is_empty(), "{swap}");
+        let damage = ready(&store, tree.sha256()).expect_err("it was changed");
+        assert_eq!(damage.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), [wanted], "{swap}");
+        add(&store, &stored_wheel(&store));
+        assert!(ready(&store, tree.sha256()).is_ok());
+    };
+    check("pkg/sub", "pkg/sub/tool");
+    // Nothing is in it but a directory, so nobody looks at a file of it.
+    check("space", "space/inner/m.py");
+}
+
+/// Root may read it all the same, and makes it right.
+#[test]
+fn what_may_not_be_read_is_damage() {
+    let is_root = rustix::process::geteuid().is_root();
+    for (path, mode) in [("pkg/z.py", 0o000), ("pkg/sub", 0o000), ("pkg/sub", 0o400)] {
+        let (Fixture { root: _root, store }, tree) = prepared();
+        let (inside, moved) = (tree.files_dir().join(path), store.root().join("quarantine"));
+        let before = fs::metadata(&inside).unwrap().permissions();
+        fs::set_permissions(&inside, fs::Permissions::from_mode(mode)).unwrap();
+        let read = store.read_tree(&tree, &|_| {}).unwrap();
+        assert_eq!(read.is_empty(), is_root, "{path} {mode:o}: {read:?}");
+        let damage = ready(&store, tree.sha256()).map(drop);
+        assert_eq!(damage.is_ok(), is_root, "{path} {mode:o}: {damage:?}");
+        if is_root {
+            fs::set_permissions(inside, before).unwrap();
+        }
+        // Nor does it hinder whoever makes room.
+        store.sweep(Duration::ZERO).unwrap();
+        assert_eq!(fs::read_dir(moved).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn an_entry_that_is_none_any_more_is_put_aside() {
+    let check = |change: &dyn Fn(&Path)| {
+        let (Fixture { root: _root, store }, tree) = prepared();
+        change(tree.directory());
+        assert!(store.peek_tree(tree.sha256()).unwrap().is_none());
+        assert!(store.tree(tree.sha256()).unwrap().is_none());
+        assert_eq!(store.take_damage(), [store.unreadable(tree.sha256())]);
+        assert!(fs::symlink_metadata(tree.directory()).is_err());
+        add(&store, &stored_wheel(&store));
+        assert!(ready(&store, tree.sha256()).is_ok());
+    };
+    let remove = |path: &Path| match path.is_dir() {
+        true => fs::remove_dir_all(path).unwrap(),
+        false => fs::remove_file(path).unwrap(),
+    };
+    let link = |path: &Path, to: &Path| std::os::unix::fs::symlink(to, path).unwrap();
+    check(&|entry| remove(&entry.join("files")));
+    check(&|entry| {
+        remove(&entry.join("files"));
+        fs::write(entry.join("files"), "").unwrap();
+    });
+    check(&|entry| {
+        fs::rename(entry.join("files"), entry.join("moved")).unwrap();
+        link(&entry.join("files"), &entry.join("moved"));
+    });
+    check(&|entry| {
+        remove(&entry.join(MANIFEST));
+        fs::create_dir(entry.join(MANIFEST)).unwrap();
+    });
+    // Whoever opens a pipe waits for its writer.
+    check(&|entry| {
+        remove(&entry.join(MANIFEST));
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, entry.join(MANIFEST), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    });
+    check(&|entry| {
+        remove(entry);
+        fs::write(entry, "").unwrap();
+    });
+    check(&|entry| {
+        remove(entry);
+        link(entry, Path::new("/nowhere"));
+    });
+}
+
+#[test]
+fn a_record_that_is_none_any_more_gives_way_to_a_new_one() {
+    let Fixture { root: _root, store } = fixture();
+    let stored = stored_wheel(&store);
+    let record = stored.path().with_extension("from");
+    fs::remove_file(&record).unwrap();
+    fs::create_dir(&record).unwrap();
+    assert_eq!(store.origins(stored.sha256()).unwrap(), Vec::<String>::new());
+    stored_wheel(&store);
+    assert_eq!(store.origins(stored.sha256()).unwrap().len(), 1);
 }
 
 #[test]
