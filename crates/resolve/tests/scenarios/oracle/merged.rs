@@ -112,6 +112,7 @@ fn settings(solutions: &[(Place, Solution)]) -> LockSettings {
             schema: Tool::SCHEMA,
             inputs: digest("inputs"),
             exclude_newer: None,
+            exclude_newer_span: None,
             prerelease: Prerelease::IfNecessary,
             resolution: Preference::Highest,
             targets: Vec::new(),
