@@ -3,6 +3,7 @@
 use pinfold_testkit::{Fault, HostileZip, Index, PageFormats, WheelRecipe, ZipMember, sha256_hex};
 
 use super::{guarded, other_digit, refuses, refuses_bytes, wheel};
+use crate::project::Project;
 
 /// A wheel whose length does not depend on the module's text.
 pub(super) fn release(text: &str) -> Vec<u8> {
@@ -88,19 +89,24 @@ fn a_replacement_that_the_index_admits_is_refused_while_locking() {
 #[test]
 fn a_file_that_is_not_what_its_page_says() {
     let index = Index::new().wheel("a", "1.0").fault(Fault::WrongHash);
-    let project = guarded(index.clone().formats(PageFormats::Html), &["a"]);
-    let truth = sha256_hex(&project.server.file_bytes(&wheel("a", "1.0")));
-    let parts =
-        [&wheel("a", "1.0"), &project.server.file_url(&wheel("a", "1.0")), &truth, &sha256_hex(b"something else")];
-    refuses_bytes(&project, "lock", "hash-mismatch", &parts.map(String::as_str));
+    let refuses_it = |project: &Project, verb: &str| {
+        let truth = sha256_hex(&project.server.file_bytes(&wheel("a", "1.0")));
+        let parts =
+            [&wheel("a", "1.0"), &project.server.file_url(&wheel("a", "1.0")), &truth, &sha256_hex(b"something else")];
+        refuses_bytes(project, verb, "hash-mismatch", &parts.map(String::as_str));
+    };
+    // Where the file is read while locking, because its server gives no parts.
+    refuses_it(&guarded(index.clone().formats(PageFormats::Html).without_ranges(), &["a"]), "lock");
 
-    // A page that tells sizes is taken at its word while locking, and held to it when the bytes come.
-    project.server.update(&index.wheel("base", "1.0"));
-    project.lock();
-    refuses_bytes(&project, "sync", "hash-mismatch", &parts.map(String::as_str));
+    // Otherwise the page is taken at its word while locking, and held to it when the bytes come.
+    for formats in [PageFormats::Html, PageFormats::Json] {
+        let project = guarded(index.clone().formats(formats), &["a"]);
+        project.lock();
+        refuses_it(&project, "sync");
 
-    project.server.update(&Index::new().wheel("base", "1.0").wheel("a", "1.0"));
-    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("can remove the lock");
-    project.forget_cache();
-    project.installed();
+        project.server.update(&Index::new().wheel("base", "1.0").wheel("a", "1.0"));
+        std::fs::remove_file(project.home.project().join("pylock.toml")).expect("can remove the lock");
+        project.forget_cache();
+        project.installed();
+    }
 }
