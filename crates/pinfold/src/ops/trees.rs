@@ -261,8 +261,8 @@ fn unpack_once(
     accepts: &[Accepted],
 ) -> Result<StoredTree, Failure> {
     let tree = match unpack_wheel(store, stored, selected, accepts) {
-        // Another process may have unpacked it meanwhile, and forgotten the bytes.
-        Err(_) if !stored.path().exists() => unpack_wheel(store, stored, selected, accepts),
+        // Another process may have unpacked it meanwhile, and forgotten the bytes; and a third may have brought them again.
+        Err(_) if store.unpacked(&selected.artifact)?.is_some() => unpack_wheel(store, stored, selected, accepts),
         result => result,
     };
     let tree = tree.map_err(|error| {
