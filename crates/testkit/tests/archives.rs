@@ -89,7 +89,7 @@ m = email.message_from_bytes(z.read('foo_bar-1.0.dist-info/METADATA'))
 print(m['Name'], m['Version'], m['Requires-Python'], m.get_all('Requires-Dist'), m.get_all('Provides-Extra'))
 print(oct(z.getinfo('foo_bar-1.0.data/scripts/tool').external_attr >> 16))
 print(z.read('foo_bar-1.0.dist-info/entry_points.txt').decode())";
-    let expected = "Foo.Bar 1.0 >=3.8 [\"b>=1; python_version < '4'\", \"c; extra == 'gpu'\"] ['gpu']\n0o100755\n\
+    let expected = "Foo.Bar 1.0 >=3.8 [\"b>=1; python_version < '4'\", \"c ; extra == 'gpu'\"] ['gpu']\n0o100755\n\
         [console_scripts]\nfoo = foo_bar:main";
     check(&wheel.build(), code, expected);
 }
