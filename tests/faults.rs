@@ -147,6 +147,10 @@ fn looks(point: &Point) -> bool {
 
 /// Calls whose failure does no harm, by name and place (a part of the path; with `=` all of it), each with the reason.
 const HARMLESS: &[(&str, &str)] = &[
+    // Whoever may only read there can hold the lock all the same.
+    ("openat(write)", "cache/store/lock"),
+    // One that may not be written is of somebody who has completed it: another is begun.
+    ("openat(write)", "cache/store/partial/"),
     // The environment is in place. What is left is told as a warning, and the next run makes up for it.
     ("mkdir", ".pinfold-.venv/generations"),
     ("openat(write)", ".pinfold-.venv/ledger.jsonl"),
@@ -162,6 +166,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("write", "cache/environments/"),
     // What surplus generations leave: the next run that changes something removes it.
     ("mkdir", ".pinfold-.venv/discarded"),
+    ("mkdirat", ".pinfold-.venv/discarded"),
     ("rename", ".pinfold-.venv/discarded"),
     ("renameat2", ".pinfold-.venv/discarded"),
     ("rmdir", ".pinfold-.venv/discarded"),

@@ -109,8 +109,11 @@ impl Store {
             Err(error) => return Err(StoreError::io("read", &path.join(MANIFEST))(error)),
         };
         // Neither gone, nor a link to somebody else's files.
-        if !fs::symlink_metadata(path.join(FILES)).is_ok_and(|metadata| metadata.is_dir()) {
-            return Ok(None);
+        match fs::symlink_metadata(path.join(FILES)) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Ok(None),
+            Err(error) if disk::is_absence(&error) => return Ok(None),
+            Err(error) => return Err(StoreError::io("look at", &path.join(FILES))(error)),
         }
         let manifest = TreeManifest::from_bytes(&bytes, sha256);
         let tree = |(manifest, written)| {
