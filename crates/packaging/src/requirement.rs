@@ -45,7 +45,7 @@ pub struct Requirement {
 pub enum RequiredUrl {
     /// One that pinfold can work with.
     Safe(SafeUrl),
-    /// One that it never works with, without a login, escaped and cut. Only published metadata has such: most are behind
+    /// One that it never works with, without login, query and fragment, escaped and cut. Only published metadata has such: most are behind
     /// extras that nobody wants, so one is refused where somebody does.
     Unsafe(String),
 }
@@ -346,7 +346,7 @@ impl<'a> Reader<'a> {
         }
         match read_url(written) {
             Ok(url) => Ok(RequiredUrl::Safe(url)),
-            Err(_) if is_published && !written.is_empty() => Ok(RequiredUrl::Unsafe(shown(&without_login(written)))),
+            Err(_) if is_published && !written.is_empty() => Ok(RequiredUrl::Unsafe(shown(&without_secrets(written)))),
             Err(reason) => Err(RequirementError::new(RequirementErrorKind::Url, reason, span)),
         }
     }
@@ -403,14 +403,18 @@ fn read_url(written: &str) -> Result<SafeUrl, String> {
 /// Why a URL that a shell or an installer would change is none.
 const VARIABLES: &str = "environment variables are not expanded in a URL";
 
-/// Returns a URL without what stands in front of its host, which may be a secret.
-fn without_login(written: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = written.split_once("://") else { return Cow::Borrowed(written) };
-    let (authority, path) = rest.split_at(rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        Some((_, host)) => Cow::Owned(format!("{scheme}://{host}{path}")),
-        None => Cow::Borrowed(written),
-    }
+/// Returns a URL, or what was meant for one, without what may be a secret: what stands in front of its host, its query and its
+/// fragment.
+fn without_secrets(written: &str) -> String {
+    let written = written.split(['?', '#']).next().unwrap_or_default();
+    let is_slash = |c| matches!(c, '/' | '\\');
+    let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let after_scheme =
+        written.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).map_or(written, |(_, rest)| rest);
+    let rest = after_scheme.trim_start_matches(is_slash);
+    let (authority, path) = rest.split_at(rest.find(is_slash).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{}{host}{path}", &written[..written.len() - rest.len()])
 }
 
 impl FromStr for Requirement {

@@ -102,11 +102,16 @@ fn urls_are_taken_literally_or_not_at_all() {
 }
 
 #[test]
-fn a_url_that_is_never_used_is_shown_without_a_login() {
+fn a_url_that_is_never_used_is_shown_without_secrets() {
     for (text, shown) in [
         ("a @ git+https://h.example/a", "git+https://h.example/a"),
         ("a @ git+ssh://me:secret@h.example:22/a@main", "git+ssh://h.example:22/a@main"),
-        ("a @ ftp://me@secret@h.example?x@y", "ftp://h.example?x@y"),
+        ("a @ ftp://me@secret@h.example?x@y", "ftp://h.example"),
+        ("a @ git+https://h.example/a?token=secret#egg=a", "git+https://h.example/a"),
+        ("a @ https:/me:secret@h.example/a", "https:/h.example/a"),
+        ("a @ https:me:secret@h.example/a", "https:h.example/a"),
+        ("a @ git+ssh:///me:secret@h.example/a", "git+ssh:///h.example/a"),
+        ("a @ secret@h.example:a", "h.example:a"),
         ("a @ https://me:secret@h.example\\@x", "https://h.example\\\\@x"),
         ("a @ ../a\u{e9}.whl", "../a\\u{e9}.whl"),
     ] {

@@ -146,6 +146,9 @@ impl<'a> Gather<'a> {
         let first = &mut self.files[position];
         let differ = said(first).into_iter().zip(said(&file)).find(|(first, second)| first != second);
         if let Some(((what, first), (_, second))) = differ {
+            let quoted =
+                |said: Option<String>| said.map_or_else(|| "nothing".to_owned(), |said| format!("`{}`", shown(&said)));
+            let (first, second) = (quoted(first), quoted(second));
             return Err(PageError::Conflict { filename: shown(file.filename.as_str()), what, first, second });
         }
         if file.url < first.url {
@@ -184,21 +187,21 @@ impl<'a> Gather<'a> {
     }
 }
 
-/// Returns what a page says of a file, but for where it is.
-fn said(file: &PageFile) -> [(&'static str, String); 6] {
-    fn text<T: ToString>(value: Option<&T>) -> String {
-        value.map_or_else(|| "nothing".to_owned(), |value| format!("`{}`", shown(&value.to_string())))
+/// Returns what a page says of a file, but for where it is: whole, so that nothing is alike only where it is cut.
+fn said(file: &PageFile) -> [(&'static str, Option<String>); 6] {
+    fn text<T: ToString>(value: Option<&T>) -> Option<String> {
+        value.map(ToString::to_string)
     }
     let core_metadata = match file.core_metadata {
-        CoreMetadata::Absent => "nothing".to_owned(),
-        CoreMetadata::Present(digest) => text(Some(&digest.map_or_else(|| "true".to_owned(), |it| it.to_string()))),
+        CoreMetadata::Absent => None,
+        CoreMetadata::Present(digest) => Some(digest.map_or_else(|| "true".to_owned(), |it| it.to_string())),
     };
     [
         ("sha256", text(file.sha256.as_ref())),
         ("size", text(file.size_bytes.as_ref())),
         ("upload time", text(file.upload_time.as_ref())),
-        ("requires-python", text(file.requires_python.as_ref())),
-        ("yanked", text(file.yanked.as_ref())),
+        ("requires-python", text(file.broken_python.as_ref()).or_else(|| text(file.requires_python.as_ref()))),
+        ("yanked", file.yanked.clone()),
         ("core-metadata", core_metadata),
     ]
 }

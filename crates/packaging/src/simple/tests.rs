@@ -388,6 +388,9 @@ fn ix46_other_versions_of_the_interface_are_not_guessed_at() {
     }
 }
 
+/// As long as what a message shows: what comes after it differs all the same.
+const LONG: &str = ">=3.8,!=3.9.0,!=3.9.1,!=3.9.2,!=3.9.3,!=3.9.4,!=3.9.5,!=3.9.6,!=3.9.7,!=3.10.11";
+
 /// Reads a page with two entries for one file, in both orders: the outcome must be the same.
 fn listed_twice(first: &str, second: &str) -> Result<SimplePage, PageError> {
     let page = |one: &str, other: &str| html(&format!("<a {one}></a><a href='foo-2.zip'></a><a {other}></a>"));
@@ -421,7 +424,14 @@ fn two_things_said_of_one_file_make_a_page_useless() {
         (digest.clone(), "href='foo-1.zip'".to_owned(), "nothing"),
         (digest.clone(), attribute("data-requires-python='>=3.8'"), "requires-python"),
         (attribute("data-requires-python='>=3.9'"), attribute("data-requires-python='>=3.8'"), ">=3.9"),
+        (
+            attribute(&format!("data-requires-python='{LONG}'")),
+            attribute(&format!("data-requires-python='{LONG},!=3.99'")),
+            LONG,
+        ),
+        (attribute("data-requires-python='>=3.6.*'"), attribute("data-requires-python='>=3.6'"), ">=3.6.*"),
         (digest.clone(), attribute("data-yanked='bad'"), "yanked"),
+        (digest.clone(), attribute("data-yanked=''"), "yanked"),
         (digest.clone(), attribute("data-core-metadata='true'"), "core-metadata"),
         (metadata(DIGEST), metadata(OTHER), OTHER),
     ] {
