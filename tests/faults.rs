@@ -25,7 +25,7 @@ fn check(scenario: &Scenario, step: usize) {
     let (mut tried, mut missed, mut failed) = (0_usize, 0_usize, 0_usize);
     let mut wrong = BTreeMap::new();
     for point in sample(&traced.points, step) {
-        for failing in ways(point).iter().filter(|failing| !is_damage(scenario, point, **failing)) {
+        for failing in ways(point) {
             let meddle = Some((point, Meddling::Fail(*failing)));
             let (before, run) = meets(scenario, || {
                 let run = scenario.command().traced(Watching::ChangesAndReads, meddle);
@@ -41,6 +41,9 @@ fn check(scenario: &Scenario, step: usize) {
                 wrong.entry(format!("{} {}", point.call, point.files)).or_insert(format!("{why}: {context}"));
             }
             failed += usize::from(run.finished.code == 4);
+            if is_damage(scenario, point, *failing) {
+                scenario.syncs(&context);
+            }
             scenario.goes_on(&before, &context);
         }
     }
@@ -73,7 +76,7 @@ fn meets(scenario: &Scenario, mut run: impl FnMut() -> Traced) -> (Tree, Traced)
 const TRIES: usize = 5;
 
 /// Returns true where a failure is taken for damage, and rightly: what may not be looked at in a stored tree, or where it was
-/// linked from there, was closed by somebody, and is put aside. A repair, which fetches nothing, then leaves it to the next sync; the tests of the store have it.
+/// linked from there, was closed by somebody, and is put aside. A repair, which fetches nothing, then leaves it to the next sync.
 fn is_damage(scenario: &Scenario, point: &Point, failing: Failing) -> bool {
     scenario.name == "repair"
         && matches!(failing, Failing::Denied)
@@ -99,7 +102,9 @@ const fn ways(point: &Point) -> &'static [Failing] {
 
 /// Says what is wrong with how a run ended.
 fn judge(point: &Point, failing: Failing, run: &Finished, found: Found) -> Result<(), String> {
-    let harmless = HARMLESS.iter().any(|(call, place)| *call == point.call && is_at(&point.files, place));
+    let is_among =
+        |list: &[(&str, &str)]| list.iter().any(|(call, place)| *call == point.call && is_at(&point.files, place));
+    let harmless = is_among(HARMLESS) || (matches!(failing, Failing::Denied) && is_among(HARMLESS_IF_DENIED));
     match (run.code, found) {
         // The user named the lock: an input that cannot be read.
         (2, Found::Old) if point.files.starts_with("project/pylock.") => Ok(()),
@@ -155,11 +160,15 @@ fn looks(point: &Point) -> bool {
 }
 
 /// Calls whose failure does no harm, by name and place (a part of the path; with `=` all of it), each with the reason.
-const HARMLESS: &[(&str, &str)] = &[
+const HARMLESS_IF_DENIED: &[(&str, &str)] = &[
     // Whoever may only read there can hold the lock all the same.
     ("openat(write)", "cache/store/lock"),
     // One that may not be written is of somebody who has completed it: another is begun.
     ("openat(write)", "cache/store/partial/"),
+];
+
+/// The same, in whichever way it fails.
+const HARMLESS: &[(&str, &str)] = &[
     // The environment is in place. What is left is told as a warning, and the next run makes up for it.
     ("mkdir", ".pinfold-.venv/generations"),
     ("openat(write)", ".pinfold-.venv/ledger.jsonl"),

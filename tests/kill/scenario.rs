@@ -263,6 +263,12 @@ impl Scenario {
         self.project.pinfold("verify").args(["--lock", lock]).run()
     }
 
+    /// A sync fetches what the store lacks.
+    pub(crate) fn syncs(&self, context: &str) {
+        let synced = self.in_peace(command(&self.project, SYNC_OLD));
+        assert!(synced.code == 0, "{context}\nthe next sync failed: {synced}");
+    }
+
     /// Runs the command once more, in peace: the new environment, the old one in the history, a store that is whole.
     pub(crate) fn goes_on(&self, before: &Tree, context: &str) {
         let again = self.in_peace(command(&self.project, self.again));
