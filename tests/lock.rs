@@ -169,17 +169,29 @@ fn a_size_that_the_index_does_not_tell_is_asked_for() {
         let asked = project.server.requests_to("a-1.0-py3-none-any.whl");
         let whole = asked.iter().filter(|it| !it.path.ends_with(".metadata") && it.header("range").is_none()).count();
         assert_eq!(whole, usize::from(!ranges), "{asked:?}");
-        // It is known from now on.
-        project.server.forget_requests();
-        std::fs::remove_file(project.home.project().join("pylock.toml")).unwrap();
-        assert_eq!(project.lock(), lock);
-        if ranges {
-            assert!(project.server.requests_to("a-1.0-py3-none-any.whl").is_empty());
-            std::fs::remove_file(project.home.project().join("pylock.toml")).unwrap();
-            project.pinfold("lock").arg("--offline").run().expect_code(0);
-        }
+        project.pinfold("lock").arg("--check").run().expect_code(0);
         project.sync().expect_code(0);
     }
+}
+
+/// A server that does not say how long a file is, or says what cannot be, has to give all of it. One that lies otherwise has a lock that
+/// does not install; nothing of the lie is kept.
+#[test]
+fn a_server_that_lies_about_a_size() {
+    let index = || Index::new().wheel("a", "1.0").sidecars().formats(PageFormats::Html);
+    let lying = |range: &str| index().fault(Fault::WrongRange(range.to_owned()));
+    let truth = Project::new(index(), &["a"]).lock();
+    let size = |lock: &str| lock.split("size = ").nth(1).and_then(|rest| rest.split(',').next()).map(str::to_owned);
+    for range in ["bytes 9-9/*", "bytes 4611686018427387903-4611686018427387903/4611686018427387904"] {
+        assert_eq!(size(&Project::new(lying(range), &["a"]).lock()), size(&truth), "{range}");
+    }
+    let project = Project::new(lying("bytes 9-9/10"), &["a"]);
+    assert_eq!(size(&project.lock()).as_deref(), Some("10"));
+    project.sync().expect_refusal("size-mismatch");
+    project.server.update(&index());
+    project.pinfold("lock").arg("--check").run().expect_code(1).expect_stdout("size");
+    assert_eq!(size(&project.lock()), size(&truth));
+    project.sync().expect_code(0);
 }
 
 /// Whoever writes another span means from now on; the same one in other words is the same.

@@ -54,6 +54,8 @@ pub enum Fault {
     WrongLength(i64),
     /// A 206 whose bytes begin so many bytes further on than asked; its `Content-Range` says where they really begin.
     WrongOffset(u64),
+    /// A 206 whose bytes are right and whose `Content-Range` is this.
+    WrongRange(String),
     /// The page says so many bytes more or less than the file has.
     WrongSize(i64),
 }

@@ -270,7 +270,7 @@ impl State {
         let variant = resource.variant(request);
         let (mut bytes, mut content_type) = (variant.bytes.clone(), variant.content_type.clone());
         let mut ranges = if self.serving.no_ranges { Ranges::Ignored } else { Ranges::Served { shift: 0 } };
-        let mut transport = Vec::new();
+        let (mut transport, mut claimed) = (Vec::new(), None);
         for fault in &resource.faults {
             match fault {
                 Fault::Delay(milliseconds) => drop(self.pause(*milliseconds)),
@@ -285,6 +285,7 @@ impl State {
                 Fault::WrongBytes => flip_last(&mut bytes),
                 Fault::WrongContentType(other) => content_type.clone_from(other),
                 Fault::WrongOffset(shift) => ranges = Ranges::Served { shift: *shift },
+                Fault::WrongRange(range) => claimed = Some(range),
                 Fault::Closed
                 | Fault::Drip { .. }
                 | Fault::Endless
@@ -297,7 +298,12 @@ impl State {
         }
         let etag = format!("\"{}\"", &sha256_hex(&bytes)[..16]);
         let etag = (!self.serving.no_validators).then_some(etag.as_str());
-        (Answer::bytes(request, &bytes, &content_type, etag, ranges), transport)
+        let mut answer = Answer::bytes(request, &bytes, &content_type, etag, ranges);
+        if let Some(range) = claimed {
+            let headers = answer.headers.iter_mut().filter(|(name, _)| name == "Content-Range");
+            headers.for_each(|(_, value)| value.clone_from(range));
+        }
+        (answer, transport)
     }
 
     /// Holds an answer back for a time that only seed, path and range decide.

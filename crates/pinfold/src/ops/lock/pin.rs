@@ -175,7 +175,7 @@ impl<'a> Pinner<'a> {
             .help("record again with `pinfold lock --record FILE`"));
         };
         if let (Some(sha256), None) = (expected, file.size_bytes)
-            && let Some(size) = size_by_digest(fetcher, origin, url, sha256)?
+            && let Some(size) = told_size(fetcher, origin, url)?
         {
             self.computed.insert(url.clone(), (size, sha256));
             return Ok((size, sha256));
@@ -209,27 +209,19 @@ impl<'a> Pinner<'a> {
 }
 
 /// Asks a server for the size of a file of which the index tells the digest: nobody needs to read two gigabytes for it, and bytes
-/// of another size have another digest. What it says is remembered for this digest. None where it only gives the whole file.
+/// of another size have another digest. Nothing is remembered: nobody has compared it with anything. None where the server gives
+/// the whole file only, does not say how long it is, or says more than a file may have.
 ///
 /// # Errors
 /// Exit 3 or 4, as for any file.
-fn size_by_digest(fetcher: &Fetcher, origin: &Origin, url: &SafeUrl, sha256: Sha256) -> Result<Option<u64>, Failure> {
-    let kept = fetcher.recall(SIZE_KIND, origin, url)?;
-    let kept =
-        kept.as_deref().and_then(|kept| kept.split_first_chunk::<8>()).filter(|(_, of)| *of == sha256.as_bytes());
-    if let Some((size, _)) = kept {
-        return Ok(Some(u64::from_le_bytes(*size)));
+fn told_size(fetcher: &Fetcher, origin: &Origin, url: &SafeUrl) -> Result<Option<u64>, Failure> {
+    match fetcher.range(origin, url, Span::LastBytes(1)) {
+        Err(error) if matches!(error.cause, FetchCause::RangesUnsupported | FetchCause::RangeMismatch { .. }) => {
+            Ok(None)
+        }
+        reply => Ok(Some(reply?.total_bytes).filter(|size| *size <= Limits::UNKNOWN_SIZE_BYTES)),
     }
-    let size = match fetcher.range(origin, url, Span::LastBytes(1)) {
-        Err(error) if matches!(error.cause, FetchCause::RangesUnsupported) => return Ok(None),
-        reply => reply?.total_bytes,
-    };
-    fetcher.remember(SIZE_KIND, origin, url, [&size.to_le_bytes()[..], sha256.as_bytes()].concat().into())?;
-    Ok(Some(size))
 }
-
-/// The form under which the size of a file is remembered: eight bytes, little endian, and the digest that it is for.
-const SIZE_KIND: &str = "size-1";
 
 /// Refuses a URL that is a credential: whoever has the lock or the recording could use it, and when it ends nobody could sync.
 ///
