@@ -206,6 +206,7 @@ impl Universe {
             exclude: BTreeSet::new(),
             locked: BTreeMap::new(),
             preferences: BTreeMap::new(),
+            limits: BTreeMap::new(),
             prerelease: Prerelease::IfNecessary,
             strategy: Strategy::Highest,
             exclude_newer: None,

@@ -242,6 +242,65 @@ fn targets_that_cannot_agree_keep_what_is_best_for_each() {
     assert!(!lock.contains("native-3.0") && lock.matches("native-1.0").count() >= 2, "{lock}");
 }
 
+/// Returns how often a lock has each of these projects.
+fn counts(lock: &str, names: [&str; 2]) -> [usize; 2] {
+    names.map(|name| lock.matches(&format!("name = \"{name}\"\n")).count())
+}
+
+#[test]
+fn no_project_is_set_back_for_the_agreement_of_another() {
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    let index = || {
+        let index = native(Index::new(), &["2.0"], "manylinux_2_17_x86_64").wheel("native", "1.0");
+        let index = index.wheel("app", "2.0").requires("native>=2; sys_platform == 'linux'").requires("native");
+        index.wheel("app", "1.0").requires("native")
+    };
+    // Whichever of the two is decided first.
+    for asked in [&["app", "native"][..], &["app"]] {
+        let project = Project::with(index(), asked, targets, "");
+        let lock = project.lock();
+        assert!(counts(&lock, ["app", "native"]) == [1, 2] && lock.contains("app-2.0"), "{lock}");
+        project.pinfold("lock").arg("--check").run().expect_code(0);
+    }
+}
+
+#[test]
+fn an_older_version_is_tried_where_another_project_would_part_with_a_newer_one() {
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    let index = native(Index::new(), &["3.0"], "manylinux_2_17_x86_64").wheel("native", "1.0").wheel("native", "0.1");
+    let index = index.wheel("native", "2.0").requires("other<2; sys_platform == 'linux'");
+    let project = Project::with(index.wheel("other", "1.0").wheel("other", "2.0"), &["native", "other"], targets, "");
+    let lock = project.lock();
+    assert!(counts(&lock, ["native", "other"]) == [1, 1], "{lock}");
+    assert!(lock.contains("native-1.0") && lock.contains("other-2.0"), "{lock}");
+}
+
+#[test]
+fn two_projects_that_need_each_other_come_together_at_once() {
+    let (linux, windows) = ("manylinux_2_17_x86_64", "win_amd64");
+    let targets = "targets = [\"linux-x86_64\", \"windows-x86_64\"]";
+    let index =
+        native(native(Index::new(), &["3.0"], linux).requires("pair==3.0"), &["2.0"], windows).requires("pair==2.0");
+    let index = index.wheel("native", "1.0").requires("pair==1.0");
+    let index = ["1.0", "2.0", "3.0"].iter().fold(index, |index, version| index.wheel("pair", version));
+    let project = Project::with(index, &["native", "pair"], targets, "");
+    let lock = project.lock();
+    assert!(counts(&lock, ["native", "pair"]) == [1, 1] && lock.contains("native-1.0-py3"), "{lock}");
+}
+
+#[test]
+fn to_look_for_agreement_builds_nothing_and_refuses_nothing() {
+    let (linux, windows) = ("manylinux_2_17_x86_64", "win_amd64");
+    let settings = "targets = [\"linux-x86_64\", \"windows-x86_64\"]\nbuild = [\"*\"]";
+    let index = native(native(Index::new(), &["3.0"], linux), &["2.0"], windows);
+    // The next is a source distribution without a backend, the one after it names a URL, and the third serves.
+    let index =
+        index.sdist("native", "1.9").wheel("native", "1.8").requires("x @ https://elsewhere.test/x-1-py3-none-any.whl");
+    let project = Project::with(index.wheel("native", "1.7"), &["native"], settings, "");
+    let lock = project.lock();
+    assert!(counts(&lock, ["native", "x"]) == [1, 0] && lock.contains("native-1.7"), "{lock}");
+}
+
 #[test]
 fn no_configuration_of_the_user_changes_the_verdict_of_a_check() {
     let project = Project::with(tangled(), &["a", "b<2"], THREE, GROUPS);

@@ -5,7 +5,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::cmp::{Ordering, Reverse};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -311,11 +311,15 @@ impl<'f> Project<'f> {
         (count, self.ordered(segments).any(|position| self.welcome(position, permits).is_ok()))
     }
 
-    /// Returns the versions that the page alone shows to be candidates.
-    pub(crate) fn shown(&self, permits: &Permits) -> BTreeSet<Version> {
-        let Some(page) = self.page() else { return BTreeSet::new() };
+    /// Returns the versions that the page alone shows to be candidates, and whether each is a wheel.
+    pub(crate) fn shown(&self, permits: &Permits) -> BTreeMap<Version, bool> {
+        let Some(page) = self.page() else { return BTreeMap::new() };
         let positions = (0..page.version_count()).filter(|position| self.welcome(*position, permits).is_ok());
-        positions.map(|position| page.version(position).clone()).collect()
+        let is_wheel = |position| match self.choice(position) {
+            Choice::File(file) => matches!(file.distribution, DistributionFilename::Wheel(_)),
+            Choice::None(_) => false,
+        };
+        positions.map(|position| (page.version(position).clone(), is_wheel(position))).collect()
     }
 
     /// Returns the best candidate in a range.

@@ -15,10 +15,12 @@
 //! | `depths` | who needs whom: the order of decisions of a big problem |
 //! | `run` | one run of PubGrub: the provider of versions and dependencies |
 //! | `search` | the restarts around it: the story of [`resolve`] |
+//! | `agreement` | several targets: what they chose apart is brought together |
 //! | `answer` | from PubGrub's choice to a [`Solution`] |
 //! | `explanation` | why there is no solution, in sentences |
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod answer;
 mod candidates;
 mod depths;
@@ -30,8 +32,9 @@ mod problem;
 mod run;
 mod search;
 
+pub use agreement::{Solved, Solver, Terms, Wishes, agree};
 pub use explanation::Explanation;
 pub use facts::{Facts, FileKey, ProjectFacts};
 pub use outcome::{Chosen, Need, Outcome, Question, Refusal, Solution, Warning};
-pub use problem::{Problem, Root, RootReason};
+pub use problem::{Limits, Problem, Root, RootReason};
 pub use search::{Order, Search, best_candidate, best_candidates, candidates, resolve};

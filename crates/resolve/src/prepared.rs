@@ -92,6 +92,7 @@ impl<'p> Prepared<'p> {
         prepared.read_overrides();
         prepared.read_roots();
         prepared.read_constraints();
+        prepared.read_limits();
         prepared
     }
 
@@ -197,6 +198,15 @@ impl<'p> Prepared<'p> {
             let (range, texts) = directions.constraint.get_or_insert_with(|| (Ranges::full(), Vec::new()));
             *range = range.intersection(&requirement.specifiers.ranges());
             texts.push(requirement.clone());
+        }
+    }
+
+    fn read_limits(&mut self) {
+        for (name, versions) in &self.problem.limits {
+            let one_of = versions.iter().fold(Ranges::empty(), |all, one| all.union(&Ranges::singleton(one.clone())));
+            let directions = self.directions.entry(name.clone()).or_default();
+            let (range, _) = directions.constraint.get_or_insert_with(|| (Ranges::full(), Vec::new()));
+            *range = range.intersection(&one_of);
         }
     }
 

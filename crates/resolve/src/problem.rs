@@ -7,6 +7,9 @@ use pinfold_packaging::{
     BuildPolicy, ExtraName, GroupName, PackageName, Prerelease, Requirement, Strategy, Target, Version,
 };
 
+/// By project, the versions that it must be one of.
+pub type Limits = BTreeMap<PackageName, BTreeSet<Version>>;
+
 /// Everything that decides a resolution, beside the facts.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -25,6 +28,9 @@ pub struct Problem {
     /// Versions that other targets chose, or all could have, the best first. They are taken where they are candidates and none
     /// of `locked` fits.
     pub preferences: BTreeMap<PackageName, Vec<Version>>,
+    /// Versions that a project must be one of, if it is needed. Unlike a constraint it is nobody's wish: it asks whether that
+    /// would do.
+    pub limits: Limits,
     /// Which pre-releases are candidates.
     pub prerelease: Prerelease,
     /// Which of several fitting versions is taken.

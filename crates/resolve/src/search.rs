@@ -168,9 +168,9 @@ pub fn best_candidates<'a>(
     names.into_iter().filter_map(question).collect()
 }
 
-/// Returns the versions of a project that its page shows to be candidates for the target. No metadata is looked at: which is
-/// known by now is an accident.
-pub fn candidates(problem: &Problem, facts: &Facts, name: &PackageName) -> BTreeSet<Version> {
+/// Returns the versions of a project that its page shows to be candidates for the target, and whether each is a wheel. No
+/// metadata is looked at: which is known by now is an accident.
+pub fn candidates(problem: &Problem, facts: &Facts, name: &PackageName) -> BTreeMap<Version, bool> {
     let prepared = Prepared::new(problem);
     let projects = Projects::new(&prepared, facts);
     projects.find(name).map(|project| project.shown(&Permits::default())).unwrap_or_default()

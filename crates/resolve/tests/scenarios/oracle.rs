@@ -9,6 +9,7 @@
 mod judge;
 mod marker;
 mod merged;
+mod together;
 mod version;
 mod world;
 

@@ -288,6 +288,7 @@ pub(crate) fn problem(text: &str) -> Problem {
         exclude: BTreeSet::new(),
         locked: BTreeMap::new(),
         preferences: BTreeMap::new(),
+        limits: BTreeMap::new(),
         prerelease: Prerelease::IfNecessary,
         strategy: Strategy::Highest,
         exclude_newer: None,

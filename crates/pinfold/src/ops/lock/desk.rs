@@ -123,6 +123,8 @@ pub(super) enum Unsolved {
     Failed(Failure),
     /// There is none.
     NoSolution(Target, Box<Explanation>),
+    /// Looking for one came upon something that must not be worked around, or took too long.
+    Refused(Failure),
 }
 
 impl From<Failure> for Unsolved {
@@ -394,7 +396,7 @@ impl Desk {
     }
 
     /// Returns the versions of a project that its page shows to be candidates for a problem.
-    pub(super) fn candidates(&self, problem: &Problem, name: &PackageName) -> BTreeSet<Version> {
+    pub(super) fn candidates(&self, problem: &Problem, name: &PackageName) -> BTreeMap<Version, bool> {
         candidates(problem, &self.facts, name)
     }
 
@@ -443,7 +445,7 @@ impl Desk {
                     let own = "if you trust that URL, require it yourself in the manifest; otherwise ";
                     let own = if matches!(refusal, Refusal::DirectUrl { .. }) { own } else { "" };
                     let help = format!("{own}pin another version, or leave the package out with `exclude`");
-                    return Err(failure.help(help).into());
+                    return Err(Unsolved::Refused(failure.help(help)));
                 }
                 Outcome::Solved(solution) => {
                     *order = search.order();
@@ -452,10 +454,8 @@ impl Desk {
             }
         }
         let headline = format!("gave up after asking for more facts {} times", Limits::RESOLVE_ROUNDS);
-        Err(Failure::new(Exit::No, headline)
-            .with("target", &problem.target)
-            .help("pin more of the requirements")
-            .into())
+        let failure = Failure::new(Exit::No, headline).with("target", &problem.target);
+        Err(Unsolved::Refused(failure.help("pin more of the requirements")))
     }
 
     fn solve_parts(
@@ -774,6 +774,7 @@ mod tests {
             exclude: BTreeSet::from(["excluded".parse().unwrap()]),
             locked: BTreeMap::new(),
             preferences: BTreeMap::new(),
+            limits: BTreeMap::new(),
             prerelease: Default::default(),
             strategy: Default::default(),
             exclude_newer: None,

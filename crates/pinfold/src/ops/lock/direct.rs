@@ -314,7 +314,7 @@ fn get(
         Unsolved::Failed(failure) => {
             Unsolved::Failed(failure.with("required by", format!("{} ({})", referred.requested, referred.written)))
         }
-        no_solution @ Unsolved::NoSolution(..) => no_solution,
+        other @ (Unsolved::NoSolution(..) | Unsolved::Refused(_)) => other,
     })
 }
 

@@ -291,6 +291,7 @@ impl Inputs {
             exclude: self.manifest.exclude.clone(),
             locked,
             preferences: BTreeMap::new(),
+            limits: BTreeMap::new(),
             prerelease: self.manifest.prerelease,
             strategy: self.manifest.resolution,
             exclude_newer: cutoff,

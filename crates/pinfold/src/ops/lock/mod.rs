@@ -4,7 +4,6 @@
 //! is solved, build what exists as source only to learn what it needs, pin every file, merge, write. Nothing is written
 //! before everything is known, and the same facts give the same bytes.
 
-mod agree;
 mod ahead;
 mod asked;
 mod contested;
@@ -14,6 +13,7 @@ pub(crate) mod direct;
 mod first_seen;
 mod indexes;
 mod inputs;
+mod kept;
 pub(crate) mod pages;
 mod pin;
 mod pip;
@@ -43,13 +43,13 @@ use pinfold_packaging::{MarkerTruth, PackageName};
 use pinfold_policy::names::{Lookalike, new_lookalikes};
 use pinfold_resolve::{Solution, Warning};
 
-use self::agree::KeptTools;
 use self::contested::Contested;
 use self::desk::Desk;
 use self::direct::Directs;
 use self::first_seen::FirstSeen;
 use self::indexes::Indexes;
 use self::inputs::Inputs;
+use self::kept::KeptTools;
 use self::pages::Relevance;
 use self::pin::Pinner;
 use self::recording::Recording;

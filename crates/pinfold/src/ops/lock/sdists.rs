@@ -23,9 +23,9 @@ use pinfold_packaging::{BuildPolicy, Metadata, PackageName, Requirement, Strateg
 use pinfold_resolve::{Problem, Solution};
 use pinfold_store::Stored;
 
-use super::agree::KeptTools;
 use super::desk::{Builder, Desk, Ring, Sdist, Unsolved};
 use super::inputs::Inputs;
+use super::kept::KeptTools;
 use super::pin::Pinner;
 use super::recording::{RecordedSdist, Recording};
 use super::source::{MetadataFact, Source, missing};

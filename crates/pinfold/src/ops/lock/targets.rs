@@ -4,17 +4,17 @@
 //! Versions agree that way where they can, and what one target has learned about the order need not be learned again. Which
 //! solution a target gets does not depend on what was known when it was tried.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pinfold_lock::Lock;
-use pinfold_packaging::{PackageName, Target, Version};
-use pinfold_resolve::{Order, Problem, Solution};
+use pinfold_packaging::{PackageName, Strategy, Target, Version};
+use pinfold_resolve::{Order, Problem, Solution, Solved, Solver, Terms, Wishes, agree};
 
 use super::LockRequest;
-use super::agree::{self, Preferences};
 use super::desk::{Desk, Unsolved};
 use super::inputs::Inputs;
+use super::kept::{self, Kept};
 use super::sdists::Sdists;
 
 /// Solves every target.
@@ -30,11 +30,34 @@ pub(super) fn solve(
     sdists: &mut Sdists<'_>,
 ) -> Result<Vec<Solution>, Unsolved> {
     let names: BTreeSet<PackageName> = former.iter().flat_map(|lock| &lock.packages).map(|p| p.name.clone()).collect();
-    let kept = agree::kept(former, &request.keep);
-    let pose = |target| inputs.problem(target, cutoff, agree::kept_for(target, former, &kept));
+    let kept = kept::kept(former, &request.keep);
+    let pose = |target| inputs.problem(target, cutoff, kept::kept_for(target, former, &kept));
     let problems: Vec<Problem> = inputs.targets.iter().map(pose).collect();
     desk.crawl_ahead(&problems, &names);
-    agree::agree(&kept, inputs.manifest.resolution, &mut Targets { problems: &problems, desk, sdists })
+    let first = solve_each(&problems, &Terms::default(), desk, sdists)?;
+    let mut solutions: Vec<Solution> = agreed(first, &kept, &mut Targets { problems: &problems, desk, sdists })?;
+    solutions.sort_by(|a, b| a.target.cmp(&b.target));
+    Ok(solutions)
+}
+
+/// Brings together what the targets chose apart.
+fn agreed(
+    first: Vec<Vec<Solution>>,
+    kept: &Kept<'_>,
+    targets: &mut Targets<'_, '_>,
+) -> Result<Vec<Solution>, Unsolved> {
+    let kept: BTreeSet<PackageName> = kept.keys().map(|name| (*name).clone()).collect();
+    let direct = |name: &PackageName| {
+        targets.problems.iter().flat_map(|problem| &problem.roots).any(|root| root.requirement.name == *name)
+    };
+    let strategy = targets.problems.first().map_or(Strategy::Highest, |problem| problem.strategy);
+    let wants_lowest = |name: &PackageName| match strategy {
+        Strategy::Highest => false,
+        Strategy::Lowest => true,
+        Strategy::LowestDirect => direct(name),
+    };
+    let wishes = Wishes { kept: &kept, wants_lowest: &wants_lowest };
+    Ok(agree(first, &wishes, targets)?.into_iter().flatten().collect())
 }
 
 /// All targets, and who answers their questions.
@@ -44,55 +67,66 @@ struct Targets<'t, 's> {
     sdists: &'t mut Sdists<'s>,
 }
 
-impl agree::Solver for Targets<'_, '_> {
-    fn solve(&mut self, preferences: Preferences) -> Result<Vec<Solution>, Unsolved> {
-        solve_each(self.problems, preferences, self.desk, self.sdists)
+impl Solver for Targets<'_, '_> {
+    type Error = Unsolved;
+
+    fn solve(&mut self, terms: &Terms) -> Result<Solved, Unsolved> {
+        match solve_each(self.problems, terms, self.desk, self.sdists) {
+            Ok(solutions) => Ok(Solved::All(solutions)),
+            Err(Unsolved::NoSolution(..)) => Ok(Solved::Impossible),
+            // What would be refused if somebody wanted it is no way to agree, and nobody's fault.
+            Err(Unsolved::Refused(_)) => Ok(Solved::Stopped),
+            Err(failed @ Unsolved::Failed(_)) => Err(failed),
+        }
     }
 
-    fn candidates(&self, name: &PackageName, target: &Target) -> BTreeSet<Version> {
-        let own = |problem: &&Problem| {
-            problem.target.system() == target.system() && problem.target.python() == target.python()
-        };
-        let posed = self.problems.iter().find(own).map(|problem| Problem { target: target.clone(), ..problem.clone() });
+    fn candidates(&self, problem: usize, target: &Target, name: &PackageName) -> BTreeMap<Version, bool> {
+        let posed = self.problems.get(problem).map(|problem| Problem { target: target.clone(), ..problem.clone() });
         posed.map(|problem| self.desk.candidates(&problem, name)).unwrap_or_default()
     }
 }
 
+/// Solves every problem, each on its terms.
+///
+/// # Errors
+/// As [`Desk::solve`].
 fn solve_each(
     problems: &[Problem],
-    preferences: Preferences,
+    terms: &Terms,
     desk: &mut Desk,
     sdists: &mut Sdists<'_>,
-) -> Result<Vec<Solution>, Unsolved> {
+) -> Result<Vec<Vec<Solution>>, Unsolved> {
     let Some((first, others)) = problems.split_first() else { return Ok(Vec::new()) };
-    let (mut lent, mut order) = (Lent { preferences }, Order::default());
-    let mut solutions = desk.solve(&lent.pose(first), &mut order, sdists)?;
-    lent.take(&solutions);
-    let posed: Vec<Problem> = others.iter().map(|problem| lent.pose(problem)).collect();
+    let (mut lent, mut order) = (Lent { preferences: terms.preferences.clone(), terms }, Order::default());
+    let own = desk.solve(&lent.pose(0, first), &mut order, sdists)?;
+    lent.take(&own);
+    let mut solutions = vec![own];
+    let posed: Vec<Problem> = (1..).zip(others).map(|(position, problem)| lent.pose(position, problem)).collect();
     let known = desk.solve_known(&posed, &order);
-    for (posed, known) in posed.iter().zip(known) {
+    for (position, (posed, known)) in (1..).zip(posed.iter().zip(known)) {
         let mut own = match known {
             Some(solution) => vec![solution],
             None => desk.solve(posed, &mut order.clone(), sdists)?,
         };
         if !lent.agrees(&own, posed) {
-            own = desk.solve(&lent.pose(posed), &mut order.clone(), sdists)?;
+            own = desk.solve(&lent.pose(position, posed), &mut order.clone(), sdists)?;
         }
         lent.take(&own);
-        solutions.extend(own);
+        solutions.push(own);
     }
-    solutions.sort_by(|a, b| a.target.cmp(&b.target));
     Ok(solutions)
 }
 
 /// What targets that are solved lend to those that are not.
-struct Lent {
-    preferences: Preferences,
+struct Lent<'t> {
+    preferences: BTreeMap<PackageName, Vec<Version>>,
+    terms: &'t Terms,
 }
 
-impl Lent {
-    fn pose(&self, problem: &Problem) -> Problem {
-        Problem { preferences: self.preferences.clone(), ..problem.clone() }
+impl Lent<'_> {
+    fn pose(&self, position: usize, problem: &Problem) -> Problem {
+        let limits = self.terms.limits.get(position).cloned().unwrap_or_default();
+        Problem { preferences: self.preferences.clone(), limits, ..problem.clone() }
     }
 
     /// Adds what was chosen of projects that no target before has.

@@ -29,7 +29,7 @@ pub(super) fn explained(unsolved: Unsolved, inputs: &Inputs, former: Option<&Loc
 /// Says why there is no solution.
 pub(super) fn no_solution(unsolved: Unsolved) -> Failure {
     match unsolved {
-        Unsolved::Failed(failure) => failure,
+        Unsolved::Failed(failure) | Unsolved::Refused(failure) => failure,
         Unsolved::NoSolution(target, why) => failure_of(&target.to_string(), &why, Vec::new()),
     }
 }

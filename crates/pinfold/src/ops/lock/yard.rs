@@ -18,10 +18,10 @@ use pinfold_resolve::{Order, Problem, Root, RootReason};
 use pinfold_store::{Store, Stored};
 use sha2::Digest;
 
-use super::agree::KeptTools;
 use super::contested::Contested;
 use super::desk::{Builder, Desk, Ring, Sdist, Unsolved};
 use super::direct::Directs;
+use super::kept::KeptTools;
 use super::pin::Pinner;
 use super::promised;
 use super::recording::{RecordedMetadata, RecordedSdist, headers_of};

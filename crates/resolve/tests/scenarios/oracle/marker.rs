@@ -86,6 +86,11 @@ const fn joined(members: Vec<Marker>, all: bool) -> Marker {
 }
 
 impl Marker {
+    /// Returns the marker that holds on one system.
+    pub(crate) const fn platform(value: &'static str) -> Self {
+        Self::Test(Test { key: "sys_platform", sign: "==", value, turned: false })
+    }
+
     /// Returns true if it holds where this extra is wanted, or none.
     pub(crate) fn holds(&self, place: &Place, extra: Option<&str>) -> bool {
         match self {

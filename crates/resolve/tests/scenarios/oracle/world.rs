@@ -131,9 +131,9 @@ pub(crate) struct World {
     pub(crate) built: Vec<usize>,
     pub(crate) no_binary: Option<usize>,
     pub(crate) locked: Vec<(usize, Version)>,
-    preferred: Vec<(usize, Version)>,
+    pub(crate) preferred: Vec<(usize, Version)>,
     pub(crate) has_cutoff: bool,
-    strategy: &'static str,
+    pub(crate) strategy: &'static str,
     pub(crate) prerelease: &'static str,
 }
 
