@@ -11,10 +11,12 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use pinfold_unpack::Pieces;
+
 /// A new file that is written from its beginning to its end. It is written once [`BulkFile::finish`] says so.
 pub(crate) enum BulkFile {
     /// Through the page cache.
-    Cached(File),
+    Cached(File, Block),
     /// Past it, by a thread of its own.
     Direct(Behind),
 }
@@ -23,7 +25,7 @@ impl BulkFile {
     /// Takes an empty file. One on a file system that caches everything is written the usual way.
     pub(crate) fn new(file: File) -> Self {
         if system::set_direct(&file, true).is_err() {
-            return Self::Cached(file);
+            return Self::Cached(file, Block::new());
         }
         Self::Direct(Behind::new(file))
     }
@@ -34,22 +36,25 @@ impl BulkFile {
     /// What the disk says of any of the writes.
     pub(crate) fn finish(self) -> io::Result<()> {
         match self {
-            Self::Cached(_) => Ok(()),
+            Self::Cached(..) => Ok(()),
             Self::Direct(mut behind) => behind.end(),
         }
     }
 }
 
-impl Write for BulkFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Pieces for BulkFile {
+    fn room(&mut self) -> io::Result<&mut [u8]> {
         match self {
-            Self::Cached(file) => file.write(bytes),
-            Self::Direct(behind) => behind.write(bytes),
+            Self::Cached(_, block) => Ok(block.room()),
+            Self::Direct(behind) => behind.room(),
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn take(&mut self, bytes: usize) -> io::Result<()> {
+        match self {
+            Self::Cached(file, block) => file.write_all(&block.room()[..bytes]),
+            Self::Direct(behind) => behind.take(bytes),
+        }
     }
 }
 
@@ -60,6 +65,8 @@ pub(crate) struct Behind {
     empty: Receiver<Block>,
     /// Blocks that were made.
     blocks: usize,
+    /// The one that is being filled.
+    current: Option<Block>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -76,24 +83,36 @@ impl Behind {
             }
             Ok(())
         });
-        Self { full: Some(full), empty, blocks: 0, thread: Some(thread) }
+        Self { full: Some(full), empty, blocks: 0, current: None, thread: Some(thread) }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = &bytes[..bytes.len().min(BLOCK_ROOM)];
-        let block = if self.blocks < BLOCKS {
-            self.blocks += 1;
-            Some(Block::new())
-        } else {
-            self.empty.recv().ok()
-        };
-        if let (Some(mut block), Some(full)) = (block, &self.full) {
-            block.fill(taken);
+    fn room(&mut self) -> io::Result<&mut [u8]> {
+        if self.current.is_none() {
+            self.current = if self.blocks < BLOCKS {
+                self.blocks += 1;
+                Some(Block::new())
+            } else {
+                self.empty.recv().ok()
+            };
+        }
+        if self.current.is_none() {
+            self.fail()?;
+        }
+        self.current.as_mut().map(Block::room).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn take(&mut self, bytes: usize) -> io::Result<()> {
+        if let (Some(mut block), Some(full)) = (self.current.take(), &self.full) {
+            block.filled = bytes;
             if full.send(block).is_ok() {
-                return Ok(taken.len());
+                return Ok(());
             }
         }
-        // The thread has ended, which it does only if a write failed.
+        self.fail()
+    }
+
+    /// Says why the thread has ended, which it does only if a write failed.
+    fn fail(&mut self) -> io::Result<()> {
         self.end().and(Err(io::ErrorKind::BrokenPipe.into()))
     }
 
@@ -117,7 +136,7 @@ impl Drop for Behind {
 }
 
 /// Bytes that begin at a block's address.
-struct Block {
+pub(crate) struct Block {
     room: Vec<u8>,
     start: usize,
     filled: usize,
@@ -130,9 +149,8 @@ impl Block {
         Self { room, start, filled: 0 }
     }
 
-    fn fill(&mut self, bytes: &[u8]) {
-        self.room[self.start..self.start + bytes.len()].copy_from_slice(bytes);
-        self.filled = bytes.len();
+    fn room(&mut self) -> &mut [u8] {
+        &mut self.room[self.start..self.start + BLOCK_ROOM]
     }
 
     fn bytes(&self) -> &[u8] {
@@ -226,6 +244,13 @@ mod system {
 mod tests {
     use super::*;
 
+    fn fill(file: &mut BulkFile, bytes: &[u8]) -> io::Result<()> {
+        bytes.chunks(BLOCK_ROOM).try_for_each(|piece| {
+            file.room()?[..piece.len()].copy_from_slice(piece);
+            file.take(piece.len())
+        })
+    }
+
     /// Writes pieces of these lengths and reads the file again.
     fn check(pieces: &[usize]) {
         let directory = tempfile::tempdir().unwrap();
@@ -234,7 +259,7 @@ mod tests {
         let mut expected = Vec::new();
         for length in pieces {
             let bytes: Vec<u8> = (expected.len()..expected.len() + length).map(|byte| (byte % 251) as u8).collect();
-            file.write_all(&bytes).unwrap();
+            fill(&mut file, &bytes).unwrap();
             expected.extend_from_slice(&bytes);
         }
         file.finish().unwrap();
@@ -260,10 +285,10 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         // Opened for reading only: every write fails.
         let mut file = BulkFile::Direct(Behind::new(File::open(&path).unwrap()));
-        let written: io::Result<()> = (0..2 * BLOCKS).try_for_each(|_| file.write_all(&[1; BLOCK_BYTES]));
+        let written: io::Result<()> = (0..2 * BLOCKS).try_for_each(|_| fill(&mut file, &[1; BLOCK_BYTES]));
         assert!(written.and(file.finish()).is_err());
         let mut file = BulkFile::Direct(Behind::new(File::open(&path).unwrap()));
-        file.write_all(&[1; BLOCK_BYTES]).unwrap();
+        fill(&mut file, &[1; BLOCK_BYTES]).unwrap();
         assert!(file.finish().is_err());
     }
 }

@@ -360,7 +360,7 @@ impl<'a> Unpacking<'a> {
                 file.finish().map_err(failed)?;
                 sha256
             }
-            None => extractor.stream(member, &mut packed, &mut io::sink())?,
+            None => extractor.write(member, &mut packed, &mut io::sink())?,
         })
     }
 }

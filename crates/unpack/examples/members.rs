@@ -34,6 +34,6 @@ fn digest(member: &Member, archive: &[u8]) -> Option<String> {
     let wheel_member =
         WheelMember { member: member.clone(), digest: None, scheme: Scheme::Root, destination, hazard: None };
     let mut packed = archive.get(usize::try_from(member.data_start).ok()?..)?;
-    let sha256 = Extractor::new().stream(&wheel_member, &mut packed, &mut io::sink()).ok()?;
+    let sha256 = Extractor::new().write(&wheel_member, &mut packed, &mut io::sink()).ok()?;
     Some(sha256.to_string())
 }

@@ -59,8 +59,8 @@ impl Extractor {
         Ok((bytes, sha256))
     }
 
-    /// Unpacks a member as a stream: `packed` is a reader that stands at [`Member::data_start`]. What was written to
-    /// `sink` may be used only if this returns `Ok`. Every piece that `sink` is given has [`PIECE_BYTES`], but for the last.
+    /// Unpacks a member as a stream: `packed` is a reader that stands at [`Member::data_start`]. What `pieces` was given may be
+    /// used only if this returns `Ok`. Every piece fills its room, but for the last.
     ///
     /// # Errors
     /// If data, size, CRC-32 or RECORD digest are wrong, or reading or writing fails.
@@ -68,14 +68,27 @@ impl Extractor {
         &mut self,
         member: &WheelMember,
         packed: &mut dyn Read,
-        sink: &mut dyn Write,
+        pieces: &mut dyn Pieces,
     ) -> Result<Sha256, ArchiveError> {
         let mut hasher = Hasher::new(member.digest.as_ref());
-        self.stream_member(&member.member, packed, &mut |bytes| {
-            hasher.update(bytes);
-            sink.write_all(bytes)
-        })?;
+        stream_member(&mut self.packed, &member.member, packed, &mut |bytes| hasher.update(bytes), pieces)?;
         hasher.finish(member)
+    }
+
+    /// Unpacks a member as a stream, as [`Self::stream`], and writes it.
+    ///
+    /// # Errors
+    /// As [`Self::stream`].
+    pub fn write(
+        &mut self,
+        member: &WheelMember,
+        packed: &mut dyn Read,
+        sink: &mut dyn Write,
+    ) -> Result<Sha256, ArchiveError> {
+        let mut piece = std::mem::take(&mut self.piece);
+        let written = self.stream(member, packed, &mut Written::new(&mut piece, &mut |bytes| sink.write_all(bytes)));
+        self.piece = piece;
+        written
     }
 
     /// Unpacks a member as a stream, without a RECORD.
@@ -85,17 +98,64 @@ impl Extractor {
         packed: &mut dyn Read,
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), ArchiveError> {
-        grow(&mut self.packed, STREAM_BYTES);
-        grow(&mut self.piece, PIECE_BYTES);
-        let piece = &mut self.piece[..PIECE_BYTES];
-        let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, sink };
-        let mut packed = packed.take(member.packed_bytes);
-        match member.method {
-            Method::Deflate => inflate_stream(&mut packed, &mut self.packed[..STREAM_BYTES], piece, &mut checked)?,
-            Method::Stored => copy_stream(&mut packed, piece, &mut checked)?,
-        }
-        checked.finish()
+        let mut pieces = Written::new(&mut self.piece, sink);
+        stream_member(&mut self.packed, member, packed, &mut |_| (), &mut pieces)
     }
+}
+
+/// Where a stream is unpacked to, piece by piece: into the room of whoever takes it, so that nothing is copied.
+pub trait Pieces {
+    /// Returns the room for a piece, the same until it is taken.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn room(&mut self) -> io::Result<&mut [u8]>;
+
+    /// Takes the piece that the beginning of the room is.
+    ///
+    /// # Errors
+    /// Why it cannot be taken.
+    fn take(&mut self, bytes: usize) -> io::Result<()>;
+}
+
+/// Pieces that are handed on from one room of [`PIECE_BYTES`].
+struct Written<'w> {
+    piece: &'w mut [u8],
+    sink: &'w mut dyn FnMut(&[u8]) -> io::Result<()>,
+}
+
+impl<'w> Written<'w> {
+    fn new(piece: &'w mut Vec<u8>, sink: &'w mut dyn FnMut(&[u8]) -> io::Result<()>) -> Self {
+        grow(piece, PIECE_BYTES);
+        Self { piece: &mut piece[..PIECE_BYTES], sink }
+    }
+}
+
+impl Pieces for Written<'_> {
+    fn room(&mut self) -> io::Result<&mut [u8]> {
+        Ok(self.piece)
+    }
+
+    fn take(&mut self, bytes: usize) -> io::Result<()> {
+        (self.sink)(&self.piece[..bytes])
+    }
+}
+
+fn stream_member(
+    input: &mut Vec<u8>,
+    member: &Member,
+    packed: &mut dyn Read,
+    hash: &mut dyn FnMut(&[u8]),
+    pieces: &mut dyn Pieces,
+) -> Result<(), ArchiveError> {
+    grow(input, STREAM_BYTES);
+    let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, hash, pieces };
+    let mut packed = packed.take(member.packed_bytes);
+    match member.method {
+        Method::Deflate => inflate_stream(&mut packed, &mut input[..STREAM_BYTES], &mut checked)?,
+        Method::Stored => copy_stream(&mut packed, &mut checked)?,
+    }
+    checked.finish()
 }
 
 impl Default for Extractor {
@@ -109,7 +169,7 @@ impl Default for Extractor {
 /// # Errors
 /// As [`Extractor::stream`].
 pub fn extract(member: &WheelMember, packed: &mut dyn Read, sink: &mut dyn Write) -> Result<Sha256, ArchiveError> {
-    Extractor::new().stream(member, packed, sink)
+    Extractor::new().write(member, packed, sink)
 }
 
 /// Unpacks one member whole, without a RECORD.
@@ -175,9 +235,7 @@ fn inflate_whole(
 
 /// Says what is wrong with data that could not be inflated in one step: this is the slow path of an archive that is refused anyway.
 fn explain(packed: &[u8], member: &Member) -> ArchiveError {
-    let mut checked = Checked { crc: crc32fast::Hasher::new(), unpacked_bytes: 0, member, sink: &mut |_| Ok(()) };
-    let (mut input, mut output) = (vec![0; STREAM_BYTES], vec![0; STREAM_BYTES]);
-    let inflated = inflate_stream(&mut &*packed, &mut input, &mut output, &mut checked).and_then(|()| checked.finish());
+    let inflated = Extractor::new().stream_member(member, &mut &*packed, &mut |_| Ok(()));
     inflated.err().unwrap_or_else(|| corrupt(member, "the compressed data is broken"))
 }
 
@@ -191,17 +249,25 @@ struct Checked<'a> {
     crc: crc32fast::Hasher,
     unpacked_bytes: u64,
     member: &'a Member,
-    sink: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+    hash: &'a mut dyn FnMut(&[u8]),
+    pieces: &'a mut dyn Pieces,
 }
 
 impl Checked<'_> {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
-        self.unpacked_bytes += bytes.len() as u64;
+    fn room(&mut self) -> Result<&mut [u8], ArchiveError> {
+        self.pieces.room().map_err(unwritten)
+    }
+
+    /// Hands on what is in the room.
+    fn push(&mut self, filled: usize) -> Result<(), ArchiveError> {
+        self.unpacked_bytes += filled as u64;
         if self.unpacked_bytes > self.member.unpacked_bytes {
             return Err(corrupt(self.member, "longer than the archive says"));
         }
+        let bytes = &self.pieces.room().map_err(unwritten)?[..filled];
         self.crc.update(bytes);
-        (self.sink)(bytes).map_err(|source| ArchiveError::Io { doing: "and writing a member", source })
+        (self.hash)(bytes);
+        self.pieces.take(filled).map_err(unwritten)
     }
 
     fn finish(self) -> Result<(), ArchiveError> {
@@ -212,61 +278,60 @@ impl Checked<'_> {
     }
 }
 
-fn inflate_stream(
-    packed: &mut dyn Read,
-    input: &mut [u8],
-    output: &mut [u8],
-    checked: &mut Checked<'_>,
-) -> Result<(), ArchiveError> {
+fn inflate_stream(packed: &mut dyn Read, input: &mut [u8], checked: &mut Checked<'_>) -> Result<(), ArchiveError> {
     let mut inflate = Decompress::new(false);
-    let (mut packed_bytes, mut unpacked_bytes) = (0_u64, 0);
+    let (mut packed_bytes, mut filled) = (0_u64, 0);
     loop {
-        let filled = read_some(packed, input)?;
-        if filled == 0 {
+        let count = read_some(packed, input)?;
+        if count == 0 {
             return Err(corrupt(checked.member, "the compressed data is cut"));
         }
-        packed_bytes += filled as u64;
-        let mut rest = &input[..filled];
+        packed_bytes += count as u64;
+        let mut rest = &input[..count];
         loop {
             let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
+            let member = checked.member;
+            let room = checked.room()?;
             let status = inflate
-                .decompress(rest, &mut output[unpacked_bytes..], FlushDecompress::None)
-                .map_err(|_| corrupt(checked.member, "the compressed data is broken"))?;
+                .decompress(rest, &mut room[filled..], FlushDecompress::None)
+                .map_err(|_| corrupt(member, "the compressed data is broken"))?;
+            let size = room.len();
             // Neither can exceed a buffer's length.
             let used = usize::try_from(inflate.total_in() - before_in).unwrap_or(rest.len());
-            let written = usize::try_from(inflate.total_out() - before_out).unwrap_or(output.len() - unpacked_bytes);
+            let written = usize::try_from(inflate.total_out() - before_out).unwrap_or(size - filled);
             rest = &rest[used..];
-            unpacked_bytes += written;
-            let is_full = unpacked_bytes == output.len();
+            filled += written;
+            let is_full = filled == size;
             if is_full || status == Status::StreamEnd {
-                checked.push(&output[..unpacked_bytes])?;
-                unpacked_bytes = 0;
+                checked.push(filled)?;
+                filled = 0;
             }
             if status == Status::StreamEnd {
-                let complete = rest.is_empty() && packed_bytes == checked.member.packed_bytes;
+                let complete = rest.is_empty() && packed_bytes == member.packed_bytes;
                 let problem = "the compressed data goes on after its end";
-                return if complete { Ok(()) } else { Err(corrupt(checked.member, problem)) };
+                return if complete { Ok(()) } else { Err(corrupt(member, problem)) };
             }
             if rest.is_empty() && !is_full {
                 break;
             }
             if used == 0 && written == 0 {
-                return Err(corrupt(checked.member, "the compressed data is broken"));
+                return Err(corrupt(member, "the compressed data is broken"));
             }
         }
     }
 }
 
-fn copy_stream(packed: &mut dyn Read, piece: &mut [u8], checked: &mut Checked<'_>) -> Result<(), ArchiveError> {
+fn copy_stream(packed: &mut dyn Read, checked: &mut Checked<'_>) -> Result<(), ArchiveError> {
     loop {
-        let mut filled = 0;
-        while filled < piece.len() {
-            match read_some(packed, &mut piece[filled..])? {
-                0 => return checked.push(&piece[..filled]),
+        let room = checked.room()?;
+        let (size, mut filled) = (room.len(), 0);
+        while filled < size {
+            match read_some(packed, &mut room[filled..])? {
+                0 => return checked.push(filled),
                 count => filled += count,
             }
         }
-        checked.push(piece)?;
+        checked.push(filled)?;
     }
 }
 
@@ -277,6 +342,10 @@ fn read_some(packed: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, ArchiveE
             other => return other.map_err(|source| ArchiveError::Io { doing: "a member", source }),
         }
     }
+}
+
+fn unwritten(source: io::Error) -> ArchiveError {
+    ArchiveError::Io { doing: "and writing a member", source }
 }
 
 fn check_crc(member: &Member, found: u32) -> Result<(), ArchiveError> {

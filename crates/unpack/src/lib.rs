@@ -19,7 +19,7 @@ mod wheel;
 
 pub use entry_points::{EntryPoint, EntryPointProblem, EntryPoints, is_reserved_script_name};
 pub use error::ArchiveError;
-pub use extract::{Extractor, PIECE_BYTES, WHOLE_MEMBER_BYTES, extract};
+pub use extract::{Extractor, PIECE_BYTES, Pieces, WHOLE_MEMBER_BYTES, extract};
 pub use fold::portable_fold;
 pub use hazard::{Hazard, executable_pth_lines};
 pub use layout::{Layout, Member, Method, read_layout};

@@ -83,7 +83,7 @@ fn unpacked(member: &Member, data: &[u8]) -> Option<Vec<u8>> {
     });
     let whole = whole.map(|(bytes, sha256)| (bytes.to_vec(), sha256)).ok();
     let mut streamed = Vec::new();
-    let sha256 = Extractor::new().stream(&member, &mut &data[start..], &mut streamed);
+    let sha256 = Extractor::new().write(&member, &mut &data[start..], &mut streamed);
     assert_eq!(whole, sha256.ok().map(|sha256| (streamed, sha256)), "two ways to unpack {}", member.destination);
     whole.map(|(bytes, _)| bytes)
 }
@@ -156,7 +156,7 @@ fn record(data: &[u8]) {
     }
     let all_right = wheel.members.iter().all(|member| {
         let start = usize::try_from(member.member.data_start).unwrap();
-        Extractor::new().stream(member, &mut &archive[start..], &mut std::io::sink()).is_ok()
+        Extractor::new().write(member, &mut &archive[start..], &mut std::io::sink()).is_ok()
     });
     if all_right {
         let rows = record.lines().filter(|line| !line.is_empty()).count();

@@ -175,7 +175,7 @@ pub fn record_faults<R: Read + Seek>(
     let mut hash = |member: WheelMember| {
         let failed = |source| ArchiveError::Io { doing: "a member", source };
         archive.seek(SeekFrom::Start(member.member.data_start)).map_err(failed)?;
-        extractor.stream(&member, archive, &mut std::io::sink())
+        extractor.write(&member, archive, &mut std::io::sink())
     };
     let mut faults = Vec::new();
     for fault in verdict.faults {
@@ -244,7 +244,7 @@ fn read_bounded<R: Read + Seek>(
     let mut bytes = Vec::new();
     match listed {
         Some(listed) => {
-            extractor.stream(listed, archive, &mut bytes)?;
+            extractor.write(listed, archive, &mut bytes)?;
         }
         None => extractor.stream_member(member, archive, &mut |piece| {
             bytes.extend_from_slice(piece);
