@@ -194,6 +194,20 @@ fn a_server_that_lies_about_a_size() {
     project.sync().expect_code(0);
 }
 
+#[test]
+fn what_only_the_server_tells_cannot_be_known_offline() {
+    for (index, untold) in [
+        (Index::new().wheel("a", "1.0").sidecars().formats(PageFormats::Html), "size"),
+        (Index::new().wheel("a", "1.0").sidecars().fault(Fault::NoHash), "digest"),
+    ] {
+        let project = Project::new(index, &["a"]);
+        let lock = project.lock();
+        let run = project.pinfold("lock").arg("--offline").run().expect_code(4);
+        run.expect_stderr(&format!("the index does not tell the {untold} of this file"));
+        assert_eq!(project.home.read("pylock.toml"), lock);
+    }
+}
+
 /// Whoever writes another span means from now on; the same one in other words is the same.
 #[test]
 fn another_span_is_another_moment() {

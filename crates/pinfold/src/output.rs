@@ -2,6 +2,7 @@
 //!
 //! A closed pipe is no error: whoever reads has seen enough.
 
+use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -209,6 +210,12 @@ pub fn tame(text: &str) -> String {
 /// Tames a text and indents its further lines, so that none of them passes for a message of ours.
 fn indented(text: &str, columns: usize) -> String {
     tame(text).replace('\n', &format!("\n{}", " ".repeat(columns)))
+}
+
+/// Writes how many there are of something: `1 file`, `2 files`.
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let end = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{end}")
 }
 
 /// Writes a number of bytes for people, in binary units.

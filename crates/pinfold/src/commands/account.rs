@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::{self, ResultFormat};
 use crate::ops::downloads::Downloads;
 use crate::ops::sync::{Extent, Synced};
-use crate::output::{Output, human_bytes};
+use crate::output::{Output, counted, human_bytes};
 
 /// A sync that came to its end, and how to tell of it.
 pub(super) struct Account<'a> {
@@ -65,7 +65,7 @@ impl Account<'_> {
     fn summary(&self) -> String {
         let (plan, venv) = (&self.synced.plan, self.arguments.venv.display());
         if plan.is_empty() {
-            return format!("{venv} is up to date ({} packages)", self.synced.selection.packages.len());
+            return format!("{venv} is up to date ({})", counted(self.synced.selection.packages.len(), "package"));
         }
         let counts = format!(
             "{} added, {} changed, {} removed, {} kept{}",
@@ -77,9 +77,9 @@ impl Account<'_> {
         );
         match &self.synced.receipt {
             Some(receipt) => format!(
-                "{venv}: {counts}; generation {}, {} files, {}, in {:.2} s",
+                "{venv}: {counts}; generation {}, {}, {}, in {:.2} s",
                 receipt.generation,
-                receipt.file_count,
+                counted(receipt.file_count, "file"),
                 human_bytes(receipt.total_bytes),
                 self.begun.elapsed().as_secs_f64()
             ),
@@ -168,15 +168,14 @@ fn text(change: &Change) -> String {
 }
 
 fn needed(downloads: &Downloads) -> String {
-    let counted = |files: u64, bytes: u64| match files {
+    let told = |files: u64, bytes: u64| match files {
         0 => "nothing".to_owned(),
-        1 => format!("1 file, {}", human_bytes(bytes)),
-        _ => format!("{files} files, {}", human_bytes(bytes)),
+        _ => format!("{}, {}", counted(files, "file"), human_bytes(bytes)),
     };
     format!(
         "{} to download, {} at hand",
-        counted(downloads.files_to_fetch, downloads.bytes_to_fetch),
-        counted(downloads.files_at_hand, downloads.bytes_at_hand),
+        told(downloads.files_to_fetch, downloads.bytes_to_fetch),
+        told(downloads.files_at_hand, downloads.bytes_at_hand),
     )
 }
 

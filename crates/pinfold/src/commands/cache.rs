@@ -9,7 +9,7 @@ use crate::cli::{Cache, CacheCommand, CacheFormat, Prune, ResultFormat};
 use crate::exit::{Exit, Failure};
 use crate::ops::cache::{Checked, Effect, KindRoom, PruneRequest, info, prune, verify};
 use crate::ops::damage::described;
-use crate::output::{Output, human_bytes, tame};
+use crate::output::{Output, counted, human_bytes, tame};
 use crate::world::World;
 
 /// Does what was asked for; exit 1 if `verify` found anything.
@@ -46,7 +46,7 @@ fn line(kind: &str, room: &Room) -> String {
         format!("  ({} of it shared with environments)", human_bytes(room.shared_bytes))
     };
     let entries = if room.entries == 1 { "1 entry" } else { &format!("{} entries", room.entries) };
-    let files = if room.files == 1 { "1 file" } else { &format!("{} files", room.files) };
+    let files = counted(room.files, "file");
     format!("{kind:>14}  {entries:>14}  {files:>14}  {:>12}{shared}\n", human_bytes(room.bytes))
 }
 

@@ -7,7 +7,7 @@ use crate::cli::{History, ResultFormat};
 use crate::exit::{Exit, Failure};
 use crate::ops::history::{Past, PastGeneration, past};
 use crate::ops::remember::tell;
-use crate::output::{Output, tame};
+use crate::output::{Output, counted, tame};
 use crate::world::World;
 
 /// Lists the generations, newest first; exit 1 if the ledger was tampered with.
@@ -51,12 +51,11 @@ fn line(generation: &PastGeneration) -> String {
     };
     let again = generation.rolled_back_at.last().map(|at| format!(", again {at}")).unwrap_or_default();
     tame(&format!(
-        "{mark} {:>4}  {}{again}  lock {}  {} package{}  {}",
+        "{mark} {:>4}  {}{again}  lock {}  {}  {}",
         generation.generation,
         generation.installed_at,
         generation.lock_sha256.short(),
-        generation.packages,
-        if generation.packages == 1 { "" } else { "s" },
+        counted(generation.packages, "package"),
         summary(&generation.changes),
     )) + "\n"
 }

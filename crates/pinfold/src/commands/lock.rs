@@ -15,7 +15,7 @@ use crate::cli::{self, CheckFormat};
 use crate::exit::{Exit, Failure};
 use crate::ops::inspect::{Finding, Inspected, inspect};
 use crate::ops::lock::{Answers, Decisions, Effect, Keep, LockRequest, Locked, Rollback, lock};
-use crate::output::{Output, tame};
+use crate::output::{Output, counted, tame};
 use crate::world::World;
 
 /// Locks, or compares; exit 1 if the lock is not what locking again gives.
@@ -66,13 +66,13 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         moved(&found).lines().for_each(|line| output.detail(line));
     }
     for (target, count) in &locked.targets {
-        output.detail(&format!("{target}: {count} packages"));
+        output.detail(&format!("{target}: {}", counted(*count, "package")));
     }
     output.status(&format!(
-        "{}: {} packages for {} targets{}, in {:.2} s",
+        "{}: {} for {}{}, in {:.2} s",
         path.display(),
-        locked.lock.packages.len(),
-        locked.targets.len(),
+        counted(locked.lock.packages.len(), "package"),
+        counted(locked.targets.len(), "target"),
         if locked.before.is_some() { format!(", {} changed", found.packages.len()) } else { String::new() },
         begun.elapsed().as_secs_f64()
     ));

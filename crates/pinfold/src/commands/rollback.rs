@@ -6,7 +6,7 @@ use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::ops::environments::{lock, tell_untidy};
 use crate::ops::remember::remember;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::world::World;
 
 /// Puts a former generation in place.
@@ -21,10 +21,10 @@ pub(super) fn run(arguments: &cli::Rollback, world: &World, output: &Output) -> 
     let receipt = placed.receipt;
     remember(&environment, world, output);
     output.status(&format!(
-        "generation {} of {} is in place ({} packages, lock {})",
+        "generation {} of {} is in place ({}, lock {})",
         receipt.generation,
         receipt.installed_at,
-        receipt.distributions.len(),
+        counted(receipt.distributions.len(), "package"),
         receipt.lock_sha256.short(),
     ));
     Ok(Exit::Done)

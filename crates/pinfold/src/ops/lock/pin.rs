@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pinfold_artifact::{ArtifactFilename, FileHost, Limits, Origin, SafeUrl, Sha256};
-use pinfold_fetch::{FetchCause, Fetcher, Span};
+use pinfold_fetch::{FetchCause, FetchError, Fetcher, Span};
 use pinfold_lock::{ArtifactKind, Lock, LockedFile, Reach, Resolution, Resolved};
 use pinfold_packaging::{PackageName, PageFile};
 use pinfold_resolve::{Chosen, RootReason, Solution};
@@ -175,13 +175,13 @@ impl<'a> Pinner<'a> {
             .help("record again with `pinfold lock --record FILE`"));
         };
         if let (Some(sha256), None) = (expected, file.size_bytes)
-            && let Some(size) = told_size(fetcher, origin, url)?
+            && let Some(size) = told_size(fetcher, origin, url).map_err(|error| unasked(error, file))?
         {
             self.computed.insert(url.clone(), (size, sha256));
             return Ok((size, sha256));
         }
         let limit = file.size_bytes.unwrap_or(Limits::UNKNOWN_SIZE_BYTES);
-        let (size, found, _bytes) = fetcher.digest(origin, url, limit)?;
+        let (size, found, _bytes) = fetcher.digest(origin, url, limit).map_err(|error| unasked(error, file))?;
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(Failure::refused("hash-mismatch", format!("refused `{}`", file.filename))
                 .with("from", url.without_query())
@@ -213,14 +213,27 @@ impl<'a> Pinner<'a> {
 /// the whole file only, does not say how long it is, or says more than a file may have.
 ///
 /// # Errors
-/// Exit 3 or 4, as for any file.
-fn told_size(fetcher: &Fetcher, origin: &Origin, url: &SafeUrl) -> Result<Option<u64>, Failure> {
+/// As for any file.
+fn told_size(fetcher: &Fetcher, origin: &Origin, url: &SafeUrl) -> Result<Option<u64>, FetchError> {
     match fetcher.range(origin, url, Span::LastBytes(1)) {
         Err(error) if matches!(error.cause, FetchCause::RangesUnsupported | FetchCause::RangeMismatch { .. }) => {
             Ok(None)
         }
         reply => Ok(Some(reply?.total_bytes).filter(|size| *size <= Limits::UNKNOWN_SIZE_BYTES)),
     }
+}
+
+/// Says why a file could not be asked for its size or digest: offline it never can, whatever was stored before.
+fn unasked(error: FetchError, file: &PageFile) -> Failure {
+    let is_offline = matches!(error.cause, FetchCause::Offline);
+    let failure = Failure::from(error);
+    if !is_offline {
+        return failure;
+    }
+    let unsaid = if file.sha256.is_none() { "digest" } else { "size" };
+    failure.help(format!(
+        "the index does not tell the {unsaid} of this file, so its server is asked at each lock: lock without --offline"
+    ))
 }
 
 /// Refuses a URL that is a credential: whoever has the lock or the recording could use it, and when it ends nobody could sync.
