@@ -128,7 +128,9 @@ fn programs_are_told_of_phases_and_changes() {
     };
     assert_eq!(states("fetching"), ["begun", "done"]);
     assert_eq!(states("installing"), ["begun", "done"]);
-    // As many as the receipt lists.
+    // How many there will be is not known at first; in the end it is as many as the receipt lists.
+    let begun = of("phase").into_iter().find(|event| event["phase"] == "installing").unwrap();
+    assert_eq!((&begun["state"], &begun["total"]), (&json!("begun"), &Value::Null));
     let receipt = std::fs::read_to_string(project.home.project().join(".venv/.pinfold/receipt.json")).unwrap();
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
     let installing = of("phase").into_iter().rfind(|event| event["phase"] == "installing").unwrap();

@@ -136,8 +136,12 @@ impl Output {
 
     /// Starts a phase that counts files or packages towards a total.
     pub fn count_bar(&self, phase: &'static str, total: u64, unit: Unit) -> Phase {
-        let template = "{msg:>12} {bar:30} {human_pos:>11}/{human_len:<11} {rate:>12}, {eta} left";
-        Phase::new(self, self.bar(ProgressBar::new(total), template, phase), phase, unit)
+        Phase::new(self, self.bar(ProgressBar::new(total), COUNTED, phase), phase, unit)
+    }
+
+    /// Starts a phase that counts files or packages; [`Phase::know`] tells the total, once it is known.
+    pub fn open_count_bar(&self, phase: &'static str, unit: Unit) -> Phase {
+        Phase::new(self, self.bar(ProgressBar::no_length(), UNCOUNTED, phase), phase, unit)
     }
 
     /// Tells a program that reads events what happens; people are told in other words.
@@ -180,12 +184,34 @@ impl Output {
 
     fn bar(&self, bar: ProgressBar, template: &str, phase: &'static str) -> ProgressBar {
         let bar = self.bars.add(bar);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> ").with_key("rate", rate));
-        }
+        dress(&bar, template);
         bar.with_message(phase)
     }
 }
+
+/// Gives a bar the look of a template.
+fn dress(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> ").with_key("rate", rate));
+    }
+}
+
+/// Makes a count from nothing, of which the total is not known.
+pub(crate) fn begin_count(bar: &ProgressBar) {
+    bar.set_position(0);
+    bar.unset_length();
+    dress(bar, UNCOUNTED);
+}
+
+/// Gives a count its total.
+pub(crate) fn give_total(bar: &ProgressBar, total: u64) {
+    bar.set_length(total);
+    bar.reset_eta();
+    dress(bar, COUNTED);
+}
+
+const COUNTED: &str = "{msg:>12} {bar:30} {human_pos:>11}/{human_len:<11} {rate:>12}, {eta} left";
+const UNCOUNTED: &str = "{msg:>12} {human_pos:>42} {rate:>24}";
 
 /// Writes how many things a second are done, whole ones.
 fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use indicatif::{HumanCount, ProgressBar};
 use serde_json::json;
 
-use crate::output::{Output, human_bytes};
+use crate::output::{Output, begin_count, give_total, human_bytes};
 
 /// A phase. It ends when it is dropped.
 #[derive(Debug)]
@@ -33,6 +33,18 @@ impl Phase {
     pub(crate) fn new(output: &Output, bar: ProgressBar, name: &'static str, unit: Unit) -> Self {
         output.tell("phase", json!({ "phase": name, "state": "begun", "unit": unit.as_str(), "total": bar.length() }));
         Self { output: output.clone(), bar, name, unit, begun: Instant::now() }
+    }
+}
+
+impl Phase {
+    /// Begins to count anew, towards a total that is not known.
+    pub(crate) fn begin(&self) {
+        begin_count(&self.bar);
+    }
+
+    /// Tells the total.
+    pub(crate) fn know(&self, total: u64) {
+        give_total(&self.bar, total);
     }
 }
 

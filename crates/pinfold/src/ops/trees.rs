@@ -73,18 +73,14 @@ pub(crate) fn stage<'g>(
     accepts: &[Accepted],
     phase: &'static str,
 ) -> Result<Staged<'g>, Failure> {
-    let bar = workshop.output.count_bar(phase, 0, Unit::Files);
+    let bar = workshop.output.open_count_bar(phase, Unit::Files);
     let options = StageOptions { progress: &|files| bar.inc(files), ..*options };
     let attempt = || {
-        bar.set_position(0);
-        bar.set_length(0);
+        bar.begin();
         let staging = Staging::begin(guard, intent, &options)?;
-        let ready = |selected: &Selected, tree: &StoredTree| {
-            bar.inc_length(steps(tree, options.bytecode));
-            staging.place_ahead(selected, tree);
-        };
+        let ready = |selected: &Selected, tree: &StoredTree| staging.place_ahead(selected, tree);
         let trees = make(workshop, intent.selection, accepts, &ready)?;
-        bar.set_length(trees.values().map(|tree| steps(tree, options.bytecode)).sum());
+        bar.know(trees.values().map(|tree| steps(tree, options.bytecode)).sum());
         Ok::<_, Failure>((staging.finish(&trees), trees))
     };
     let staged = match attempt()? {
