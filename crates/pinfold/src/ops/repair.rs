@@ -217,7 +217,8 @@ impl Bench<'_> {
         Ok(lacking)
     }
 
-    /// Puts trees aside that are not what was stored: they were written to through a link, and nothing is made of them.
+    /// Puts trees aside that are not what was stored: they were written to through a link, and nothing is made of them. Returns
+    /// why there is no repair, which is never nothing.
     fn put_aside(
         &self,
         selection: &Selection,
@@ -235,6 +236,12 @@ impl Bench<'_> {
             reasons.push(format!("the store's own `{path}` was changed too ({difference}), and was put aside"));
             reasons.push(lacks(selected));
         }
+        // What no package brings, pinfold wrote a moment ago.
+        let is_own = |name: &String| !selection.packages.iter().any(|selected| selected.name.as_str() == name);
+        let own = changed.iter().filter(|(name, ..)| is_own(name));
+        reasons.extend(own.map(|(_, path, difference)| {
+            format!("`{path}` of the new generation was not what had just been written ({difference}): run it again")
+        }));
         Ok(reasons)
     }
 }
