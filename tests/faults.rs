@@ -193,6 +193,11 @@ const HARMLESS: &[(&str, &str)] = &[
     ("openat(write)", "cache/environments/"),
     ("rename", "cache/environments/"),
     ("write", "cache/environments/"),
+    // What was compiled is in the environment, and is not kept for the next one.
+    ("mkdir", "cache/compiled"),
+    ("openat(write)", "cache/compiled/"),
+    ("rename", "cache/compiled/"),
+    ("write", "cache/compiled/"),
     // What surplus generations leave: the next run that changes something removes it.
     ("mkdir", ".pinfold-.venv/discarded"),
     ("mkdirat", ".pinfold-.venv/discarded"),
