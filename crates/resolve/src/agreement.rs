@@ -68,7 +68,8 @@ pub fn agree<S: Solver>(
     wishes: &Wishes<'_>,
     solver: &mut S,
 ) -> Result<Vec<Vec<Solution>>, S::Error> {
-    let mut search = Search { solver, wishes, left: QUESTIONS, state: State(first), ways: BTreeMap::new() };
+    let mut search =
+        Search { solver, wishes, left: QUESTIONS, state: State(first), ways: BTreeMap::new(), stuck: BTreeSet::new() };
     while let Some(better) = search.improve()? {
         search.state = better;
         search.ways.clear();
@@ -104,6 +105,8 @@ struct Search<'s, S> {
     state: State,
     /// What each project that is apart can come together on, the best first; as far as it was asked for.
     ways: BTreeMap<PackageName, Vec<Version>>,
+    /// What could not be brought together in this state or one before: it is tried again when all else was.
+    stuck: BTreeSet<PackageName>,
 }
 
 impl<S: Solver> Search<'_, S> {
@@ -120,10 +123,12 @@ impl<S: Solver> Search<'_, S> {
         {
             return Ok(Some(better));
         }
-        for name in &movable {
+        let (last, first): (Vec<_>, Vec<_>) = movable.iter().partition(|name| self.stuck.contains(*name));
+        for name in first.into_iter().chain(last) {
             if let Some(better) = self.bring_together(name)? {
                 return Ok(Some(better));
             }
+            self.stuck.insert(name.clone());
         }
         Ok(None)
     }

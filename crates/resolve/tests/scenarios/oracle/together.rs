@@ -346,16 +346,16 @@ fn held(world: &World) -> Result<Option<Found>, TestCaseError> {
     }
     let is_apart = |sides: &Sides<'_>, position: &usize| sides.versions(*position).len() > 1;
     let count = |sides: &Sides<'_>| (0..NAMES.len()).filter(|position| is_apart(sides, position)).count();
-    for position in 0..NAMES.len() {
+    for (position, text) in NAMES.iter().enumerate() {
         let was_apart = is_apart(&before, &position);
         let is_parted = is_apart(&after, &position) && !was_apart && !before.versions(position).is_empty();
-        prop_assert!(!is_parted, "{} is parted\n{}", NAMES[position], context());
+        prop_assert!(!is_parted, "{} is parted\n{}", text, context());
         // Of two steps the first may leave a project out that the second needs for somebody else.
         let has_steps = count(&after) + 1 < count(&before);
         let may_move = has_steps || (was_apart && !is_apart(&after, &position) && !before.is_kept(position));
         for (one, other) in before.sides.iter().zip(&after.sides) {
             if let (Some(one), Some(other)) = (&one.own[position], &other.own[position]) {
-                prop_assert!(one == other || may_move, "{} moved\n{}", NAMES[position], context());
+                prop_assert!(one == other || may_move, "{} moved\n{}", text, context());
             }
         }
     }
@@ -387,5 +387,4 @@ fn worlds_are_parted_and_brought_together() {
         longest = longest.max(found.asked);
     }
     assert!(parted > 20 && together > 10, "{parted} {together} {both} {longest}");
-    eprintln!("{parted} {together} {both} {longest}");
 }
