@@ -80,7 +80,7 @@ pub fn agree<S: Solver>(
 /// What is held of a project.
 #[derive(Debug, Clone)]
 enum Hold {
-    /// It is one of these everywhere.
+    /// It is one of these everywhere; if there is none, nobody may need it.
     OneOf(BTreeSet<Version>),
     /// Each target keeps its own.
     Stays,
@@ -161,12 +161,15 @@ impl<S: Solver> Search<'_, S> {
         if holds.contains_key(&name) {
             return Ok(None);
         }
-        let (can_stay, ways) = match self.state.has(&name) {
-            true => (true, self.ways_of(&name)),
-            false => (false, self.common(&name, &found)),
+        let one_of = |version| Hold::OneOf(BTreeSet::from([version]));
+        let holds_of_it: Vec<Hold> = if self.state.has(&name) {
+            std::iter::once(Hold::Stays).chain(self.ways_of(&name).into_iter().map(one_of)).collect()
+        } else {
+            // Nobody had it: what needs it can be done without, perhaps.
+            let without = Hold::OneOf(BTreeSet::new());
+            self.common(&name, &found).into_iter().map(one_of).chain([without]).collect()
         };
-        let staying = can_stay.then_some(Hold::Stays);
-        for hold in staying.into_iter().chain(ways.into_iter().map(|version| Hold::OneOf([version].into()))) {
+        for hold in holds_of_it {
             let mut holds = holds.clone();
             holds.insert(name.clone(), hold);
             if let Some(better) = self.complete(&holds)? {

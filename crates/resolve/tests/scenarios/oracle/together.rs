@@ -373,6 +373,27 @@ proptest! {
     }
 }
 
+/// `d` 1.10 would be chosen, whose `b` is apart; with `d` 1.9 nobody needs a `b`. Found by brute force.
+#[test]
+fn what_a_version_would_need_can_be_done_without() {
+    let universe = Universe::new(
+        "b 0.9 wheel=cp310-abi3-win_amd64 wheel=cp310-abi3-macosx_11_0_arm64
+         b 1.0 wheel=cp310-abi3-manylinux_2_17_x86_64
+         c 0.9 -> d
+         c 1.10 wheel=cp310-abi3-manylinux_2_17_x86_64 wheel=cp310-abi3-macosx_11_0_arm64
+         c 2 wheel=cp310-abi3-win_amd64
+         d 1.9
+         d 1.10 wheel=cp310-abi3-manylinux_2_17_x86_64 wheel=cp310-abi3-macosx_11_0_arm64 -> b",
+    );
+    let problems = TARGETS.iter().map(|(target, _)| problem(&format!("c\ntarget: {target}"))).collect();
+    let mut targets = Targets { universe: &universe, facts: universe.facts(false), problems, asked: 0 };
+    let Solved::All(first) = targets.solve(&Terms::default()).unwrap() else { panic!("a solution exists") };
+    let wishes = Wishes { kept: &BTreeSet::new(), wants_lowest: &|_| false };
+    let last = agree(first, &wishes, &mut targets).unwrap();
+    let chosen: BTreeSet<String> = last.iter().flatten().map(crate::universe::versions).collect();
+    assert_eq!(chosen, BTreeSet::from(["c 0.9, d 1.9".to_owned()]));
+}
+
 /// A generator that parts nothing proves nothing.
 #[test]
 fn worlds_are_parted_and_brought_together() {
