@@ -625,6 +625,22 @@ fn a_constraint_by_url_matters_only_if_somebody_asks_for_the_project() {
     assert!(project.server.requests_to("/simple/tool/").is_empty());
 }
 
+/// What is refused while its build tools are resolved is refused to whoever asks for the project.
+#[test]
+fn a_constraint_whose_build_is_refused_matters_only_if_somebody_asks_for_the_project() {
+    let index = || {
+        let maker = Index::new().wheel("maker", "1.0").requires("x @ https://elsewhere.test/x-1-py3-none-any.whl");
+        maker.wheel("lib", "1.0").wheel("wants", "1.0").requires("tool")
+    };
+    let settings = "constraints = [\"tool @ ./tree\"]\nbuild = [\"tool\"]";
+    let project = Project::with(index(), &["lib"], settings, "");
+    write_sources(&project, "tree", &SdistRecipe::new("tool", "1.0").build_requires("maker").dynamic_requires("lib"));
+    assert!(!project.lock().contains("name = \"tool\""));
+    project.write_manifest(&["wants"], settings, "");
+    let refused = project.pinfold("lock").run();
+    refused.expect_refusal("direct-url").expect_stderr("`maker` 1.0 requires `x`").expect_stderr("tool @ ./tree");
+}
+
 /// With a cutoff in the past the answers of an index cannot change, and locking again is not worked out twice; a directory can.
 #[test]
 fn a_directory_is_looked_at_however_current_the_lock_is() {

@@ -34,9 +34,7 @@ impl Phase {
         output.tell("phase", json!({ "phase": name, "state": "begun", "unit": unit.as_str(), "total": bar.length() }));
         Self { output: output.clone(), bar, name, unit, begun: Instant::now() }
     }
-}
 
-impl Phase {
     /// Begins to count anew, towards a total that is not known.
     pub(crate) fn begin(&self) {
         begin_count(&self.bar);

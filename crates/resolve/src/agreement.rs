@@ -181,7 +181,7 @@ impl<S: Solver> Search<'_, S> {
 
     /// Asks all targets; what is not held stays where it agrees, and where it does not it stays or moves to what all could take.
     fn ask(&mut self, holds: &Holds, preferences: BTreeMap<PackageName, Vec<Version>>) -> Result<Answer, S::Error> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(Answer::Impossible) };
+        let Some(left) = self.left.checked_sub(1) else { return Ok(Answer::Nothing) };
         self.left = left;
         let movable: Vec<PackageName> = self.movable().cloned().collect();
         let ways: BTreeMap<_, _> = movable.into_iter().map(|name| (name.clone(), self.ways_of(&name))).collect();

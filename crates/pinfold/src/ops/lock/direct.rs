@@ -130,7 +130,9 @@ impl Directs {
             match directs.gather_one(context, &wanted, &mut hands) {
                 Ok(()) => directs.warnings.extend(warnings),
                 // What only narrows matters only if somebody asks for the project.
-                Err(Unsolved::Failed(failure)) if only_narrows(context.inputs, &name, &wanted) => {
+                Err(Unsolved::Failed(failure) | Unsolved::Refused(failure))
+                    if only_narrows(context.inputs, &name, &wanted) =>
+                {
                     desk.put_aside(&name, failure);
                 }
                 Err(unsolved) => return Err(unsolved),
@@ -310,11 +312,11 @@ fn get(
         ReferenceSource::Path(path) => local(context, referred, path, hands),
         ReferenceSource::Url(url) => archive::get(context, referred, (url, None), hands),
     };
+    let told = |failure: Failure| failure.with("required by", format!("{} ({})", referred.requested, referred.written));
     found.map_err(|unsolved| match unsolved {
-        Unsolved::Failed(failure) => {
-            Unsolved::Failed(failure.with("required by", format!("{} ({})", referred.requested, referred.written)))
-        }
-        other @ (Unsolved::NoSolution(..) | Unsolved::Refused(_)) => other,
+        Unsolved::Failed(failure) => Unsolved::Failed(told(failure)),
+        Unsolved::Refused(failure) => Unsolved::Refused(told(failure)),
+        no_solution @ Unsolved::NoSolution(..) => no_solution,
     })
 }
 
