@@ -54,6 +54,20 @@ fn versions_are_kept_until_an_upgrade_is_asked_for() {
     assert_eq!(entries(&project.lock()), ["a 1.0", "b 2.0"]);
 }
 
+/// Nobody waits for the disk to have a first lock, so a loss of power may leave an empty file.
+#[test]
+fn an_empty_lock_is_none() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let first = project.lock();
+    project.home.write("pylock.toml", "");
+    project.pinfold("lock").arg("--check").run().expect_code(2);
+    assert_eq!(project.home.read("pylock.toml"), "");
+    assert_eq!(project.lock(), first);
+    project.home.write("pylock.toml", "\n");
+    project.pinfold("lock").run().expect_code(2);
+    assert_eq!(project.home.read("pylock.toml"), "\n");
+}
+
 /// A version that only some targets have is theirs: of another's it must not be moved away.
 #[test]
 fn each_target_keeps_its_own_version() {

@@ -22,7 +22,6 @@ use crate::{local, range, remote};
 #[derive(Debug)]
 pub struct Fetcher {
     settings: FetchSettings,
-    certificates: Vec<Certificate>,
     cache: Cache,
     /// Started by the first request that needs a socket.
     remote: Mutex<Option<Arc<Remote>>>,
@@ -32,17 +31,17 @@ impl Fetcher {
     /// Makes a fetcher. Opens no socket.
     ///
     /// # Errors
-    /// [`FetchCause::CaBundle`] if the certificate bundle is missing or empty, [`FetchCause::Proxy`] if a proxy is none that
-    /// can be used, [`FetchCause::Cache`] if the cache directory cannot be made.
+    /// [`FetchCause::CaBundle`] if the certificate bundle is missing or empty; what is in it is read by the first request that
+    /// needs a socket, whose error it then is. [`FetchCause::Proxy`] if a proxy is none that can be used,
+    /// [`FetchCause::Cache`] if the cache directory cannot be made.
     pub fn new(settings: FetchSettings) -> Result<Self, FetchError> {
-        let certificates = match &settings.ca_bundle {
-            Some(path) => certificates(path).map_err(|cause| FetchError::new(&url_of(path), 0, cause))?,
-            None => Vec::new(),
-        };
+        if let Some(path) = &settings.ca_bundle {
+            look_for_certificates(path).map_err(|cause| FetchError::new(&url_of(path), 0, cause))?;
+        }
         let here = url_of(&settings.cache_dir);
         proxies(&settings.proxies).map_err(|cause| FetchError::new(&here, 0, cause))?;
         let cache = Cache::open(&settings.cache_dir).map_err(|cause| FetchError::new(&here, 0, cause))?;
-        Ok(Self { settings, certificates, cache, remote: Mutex::new(None) })
+        Ok(Self { settings, cache, remote: Mutex::new(None) })
     }
 
     /// Returns whether sockets may be opened.
@@ -269,7 +268,8 @@ impl Fetcher {
         if let Some(remote) = &*started {
             return Ok(Arc::clone(remote));
         }
-        let remote = Arc::new(Remote::new(self.settings.clone(), self.certificates.clone())?);
+        let certificates = self.settings.ca_bundle.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        let remote = Arc::new(Remote::new(self.settings.clone(), certificates)?);
         *started = Some(Arc::clone(&remote));
         Ok(remote)
     }
@@ -300,15 +300,29 @@ fn url_of(path: &Path) -> SafeUrl {
     url.unwrap_or_else(|| "file:///".parse().expect("the root is a URL"))
 }
 
+/// Looks whether there is a bundle, which costs nothing; to read one of a hundred authorities takes a tenth of a warm lock.
+fn look_for_certificates(path: &Path) -> Result<(), FetchCause> {
+    let found =
+        File::open(path).and_then(|file| file.metadata()).map_err(|error| no_bundle(path, error.to_string()))?;
+    match (found.is_dir(), found.is_file() && found.len() == 0) {
+        (true, _) => Err(no_bundle(path, "it is a directory".to_owned())),
+        (_, true) => Err(no_bundle(path, "it holds none".to_owned())),
+        _ => Ok(()),
+    }
+}
+
 /// Reads certificates. None is an error: who names a bundle does not want the system's.
 fn certificates(path: &Path) -> Result<Vec<Certificate>, FetchCause> {
-    let broken = |reason: String| FetchCause::CaBundle { path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(|error| broken(error.to_string()))?;
-    let found = Certificate::from_pem_bundle(&bytes).map_err(|error| broken(remote::innermost(&error)))?;
+    let bytes = std::fs::read(path).map_err(|error| no_bundle(path, error.to_string()))?;
+    let found = Certificate::from_pem_bundle(&bytes).map_err(|error| no_bundle(path, remote::innermost(&error)))?;
     if found.is_empty() {
-        return Err(broken("it holds none".to_owned()));
+        return Err(no_bundle(path, "it holds none".to_owned()));
     }
     Ok(found)
+}
+
+fn no_bundle(path: &Path, reason: String) -> FetchCause {
+    FetchCause::CaBundle { path: path.to_owned(), reason }
 }
 
 /// A transfer may break once more for each of these.

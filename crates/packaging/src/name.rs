@@ -3,12 +3,15 @@
 //! `Foo__Bar..baz` and `foo-bar-baz` are one name (the name normalisation specification). Only ASCII is a name: a
 //! Cyrillic look-alike is refused, not transliterated.
 
+mod text;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use self::text::NameText;
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +45,7 @@ pub enum NameError {
 const NAME_BYTES: usize = 200;
 
 /// Checks the specification's grammar and returns the normalised spelling.
-fn normalised(text: &str) -> Result<Arc<str>, NameError> {
+fn normalised(text: &str) -> Result<NameText, NameError> {
     let bytes = text.as_bytes();
     let shown = || text.chars().take(80).flat_map(char::escape_default).collect::<String>();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return Err(NameError::Empty) };
@@ -59,7 +62,7 @@ fn normalised(text: &str) -> Result<Arc<str>, NameError> {
     let plain = |pair: &[u8]| !(separator(pair[0]) && separator(pair[1]));
     let is_normal = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
     if bytes.iter().all(is_normal) && bytes.windows(2).all(plain) {
-        return Ok(Arc::from(text));
+        return Ok(NameText::new(text));
     }
     let mut name = String::with_capacity(text.len());
     for byte in bytes {
@@ -72,7 +75,7 @@ fn normalised(text: &str) -> Result<Arc<str>, NameError> {
             byte => name.push(char::from(byte.to_ascii_lowercase())),
         }
     }
-    Ok(Arc::from(name))
+    Ok(NameText::new(&name))
 }
 
 macro_rules! name_type {
@@ -81,13 +84,13 @@ macro_rules! name_type {
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(
             /// Normalised: lower-case ASCII letters and digits, single `-` between them.
-            Arc<str>,
+            NameText,
         );
 
         impl $name {
             /// Returns the normalised name.
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
             }
         }
 
@@ -170,7 +173,7 @@ name_type! {
 impl PackageName {
     /// Returns the name as file names and `.dist-info` directories spell it: `antlr4_python3_runtime`.
     pub fn as_dist_info(&self) -> String {
-        self.0.replace('-', "_")
+        self.as_str().replace('-', "_")
     }
 }
 

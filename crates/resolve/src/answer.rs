@@ -147,13 +147,12 @@ impl<'r, 'f> Walk<'r, 'f> {
         let demands: Vec<&Demand> = roots.chain(self.nodes.values().flat_map(|(demands, _)| demands.iter())).collect();
         for (name, chosen) in self.versions {
             let Some(project) = self.run.projects.find(name) else { continue };
-            let own: Vec<&&Demand> = demands.iter().filter(|demand| demand.name == *name).collect();
             let constraint = prepared.directions.get(name).and_then(|own| own.constraint.as_ref());
             if prepared.problem.preferred(name).any(|version| version == chosen) {
                 continue;
             }
             let is_asked_for = |version: &Version| {
-                own.iter().all(|demand| demand.range.contains(version))
+                demands.iter().filter(|demand| demand.name == *name).all(|demand| demand.range.contains(version))
                     && constraint.is_none_or(|(range, _)| range.contains(version))
             };
             for (version, file, reason) in project.unreadable_before(chosen, &self.run.permits.borrow()) {

@@ -352,23 +352,27 @@ fn what_a_run_looked_at_is_kept_in_one_pack() {
 }
 
 #[test]
-fn certificates_that_cannot_be_read_are_an_error_at_once() {
+fn certificates_that_are_not_there_are_an_error_at_once() {
     let mut bench = Bench::new();
-    let check = |bench: &Bench| {
+    std::fs::write(bench.path("empty.pem"), "").unwrap();
+    let directory = bench.directory.path().to_owned();
+    for missing in [bench.path("missing.pem"), PathBuf::new(), bench.path("empty.pem"), directory] {
+        bench.settings.ca_bundle = Some(missing);
         let error = Fetcher::new(bench.settings.clone()).unwrap_err();
         assert_eq!(summary(&error), "CaBundle x0");
-    };
-    for missing in [bench.path("missing.pem"), PathBuf::new()] {
-        bench.settings.ca_bundle = Some(missing);
-        check(&bench);
     }
-    for contents in ["", "no certificate here", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
+}
+
+#[test]
+fn certificates_that_cannot_be_read_are_an_error_before_anything_is_sent() {
+    let (mut bench, server) = (Bench::new(), with_file().start());
+    for contents in ["no certificate here", "-----BEGIN CERTIFICATE-----\nAAAA\n"] {
         std::fs::write(bench.path("ca.pem"), contents).unwrap();
         bench.settings.ca_bundle = Some(bench.path("ca.pem"));
-        check(&bench);
+        let error = page(&bench.fetcher(), &server, Freshness::Advised).unwrap_err();
+        assert_eq!(summary(&error), "CaBundle x0");
     }
-    bench.settings.ca_bundle = Some(bench.directory.path().to_owned());
-    check(&bench);
+    assert!(server.requests().is_empty());
 }
 
 #[test]

@@ -321,17 +321,12 @@ impl Desk {
         question: impl Fn(&T) -> Option<Question> + Sync,
     ) -> Vec<(Question, Result<Answer, Failure>)> {
         let source = &self.source;
-        let answer = |asked: &[T]| -> Vec<_> {
-            let answered = |question: Question| Some((source.answer_packed(&question).transpose()?, question));
-            let mut answers = Vec::with_capacity(asked.len());
-            let found = asked.iter().filter_map(&question).filter_map(answered);
-            answers.extend(found.map(|(answer, question)| (question, answer)));
-            answers
-        };
-        let (half, rest) = asked.split_at(asked.len() / 2);
-        let (mut answers, others) = super::beside(|| answer(half), || answer(rest));
-        answers.extend(others);
-        answers
+        let answers = hands::each(asked, NEAR, |asked| {
+            let question = question(asked)?;
+            let answer = source.answer_packed(&question).transpose()?;
+            Some((question, answer))
+        });
+        answers.into_iter().flatten().collect()
     }
 
     /// Keeps what was looked at for the next run with the same direct requirements.

@@ -58,7 +58,7 @@ use self::source::{Patience, Readings, Source};
 use self::unsolved::no_solution;
 use self::went_back::Serials;
 pub use self::went_back::{Decisions, Rollback};
-use super::{read_lock, write_whole};
+use super::{hands, read_lock, write_kept, write_whole};
 use crate::exit::{Exit, Failure};
 use crate::logins::Logins;
 use crate::output::Output;
@@ -221,7 +221,8 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         pinner.know(recording.computed(opened.source.indexes())?);
     }
     let known = desk.metadata();
-    let (resolutions, asked) = beside(|| pinner.resolutions(&solutions), || asked::asked(&inputs, &solutions, known));
+    let (resolutions, asked) =
+        hands::both(|| pinner.resolutions(&solutions), || asked::asked(&inputs, &solutions, known));
     let resolutions = resolutions?;
     check_hashes(&inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
@@ -247,22 +248,17 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     Ok(Locked { targets, warnings, lookalikes, before: previous, lock, text })
 }
 
-/// Writes a lock where it is to be written and is not what is there; returns its text.
+/// Writes a lock where it is to be written and is not what is there; returns its text. Where one is replaced, the disk is
+/// waited for: after a loss of power there is the former one or the new one. Where there was none, nothing can be lost.
 fn written(request: &LockRequest<'_>, before: Option<&str>, lock: &Lock) -> Result<String, Failure> {
     let text = lock.to_text();
-    if request.effect == Effect::Write && before.is_none_or(|before| before != text) {
-        write_whole(request.output, text.as_bytes())?;
+    match before {
+        _ if request.effect == Effect::Compare => {}
+        Some(before) if before == text => {}
+        Some(_) => write_whole(request.output, text.as_bytes())?,
+        None => write_kept(request.output, text.as_bytes())?,
     }
     Ok(text)
-}
-
-/// Does two things at once: the second on a thread of its own.
-fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
-    std::thread::scope(|scope| {
-        let there = scope.spawn(there);
-        let here = here();
-        (here, there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
 }
 
 /// Returns the lock that is there, which is what locking again gives.
@@ -276,7 +272,10 @@ fn still(previous: Option<(Lock, String)>, told: unchanged::Told) -> Result<Lock
 /// Reads the lock that is there already. A missing one is none; one that cannot be read stops everything: it would be
 /// written over.
 fn former_lock(request: &LockRequest<'_>) -> Result<Option<(Lock, String)>, Failure> {
-    if request.output.exists() {
+    // One that is empty is what a loss of power left of the first.
+    let empty = |metadata: std::fs::Metadata| metadata.is_file() && metadata.len() == 0;
+    let is_empty = request.effect == Effect::Write && std::fs::metadata(request.output).is_ok_and(empty);
+    if !is_empty && request.output.exists() {
         let read = read_lock(request.output)?;
         return Ok(Some((read.lock, read.text)));
     }
