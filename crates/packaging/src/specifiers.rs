@@ -106,6 +106,15 @@ impl Specifiers {
         self.clauses().iter().all(|clause| clause.contains(version))
     }
 
+    /// Returns true if no clause names a version of this series, such as `[3, 10]`: then all of it is in, or nothing.
+    pub fn take_series_whole(&self, series: [u64; 2]) -> bool {
+        let is_of_series = |version: &Version| {
+            let number = |position: usize| version.release().get(position).copied().unwrap_or(0);
+            [number(0), number(1)] == series
+        };
+        self.clauses().iter().all(|clause| !is_of_series(&clause.version))
+    }
+
     /// Returns the same set as ranges.
     pub fn ranges(&self) -> Ranges<Version> {
         let mut clauses = self.clauses().iter();

@@ -37,19 +37,20 @@ pub(crate) struct Project<'f> {
     facts: &'f Facts,
     fact: &'f ProjectFact,
     directions: Option<&'f Directions>,
-    choices: RefCell<Map<usize, Choice<'f>>>,
-    /// Metadata that was found.
-    metadata: RefCell<Map<usize, &'f MetadataFact>>,
-    /// Per version and wanted extra, what it needs.
-    demands: RefCell<Map<DemandKey, Rc<[Demand]>>>,
+    /// What was found out, by the position of the version.
+    known: RefCell<Map<usize, Known<'f>>>,
     has_final: OnceCell<bool>,
 }
 
-/// A version, or one of its extras.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct DemandKey {
-    position: usize,
-    extra: Option<ExtraName>,
+/// What was found out about a version.
+#[derive(Default)]
+struct Known<'f> {
+    choice: Option<Choice<'f>>,
+    metadata: Option<&'f MetadataFact>,
+    /// What it needs.
+    demands: Option<Rc<[Demand]>>,
+    /// What its extras need.
+    of_extras: Vec<(ExtraName, Rc<[Demand]>)>,
 }
 
 /// Which file of a version serves the target.
@@ -182,9 +183,7 @@ impl<'f> Projects<'f> {
                 facts: self.facts,
                 fact,
                 directions: self.prepared.directions(name),
-                choices: RefCell::default(),
-                metadata: RefCell::default(),
-                demands: RefCell::default(),
+                known: RefCell::default(),
                 has_final: OnceCell::new(),
             })
         });
@@ -440,12 +439,22 @@ impl<'f> Project<'f> {
 
     /// Returns what a version needs, if that was found out.
     pub(crate) fn known_demands(&self, position: usize, extra: Option<&ExtraName>) -> Option<Rc<[Demand]>> {
-        self.demands.borrow().get(&DemandKey { position, extra: extra.cloned() }).cloned()
+        let known = self.known.borrow();
+        let own = known.get(&position)?;
+        match extra {
+            None => own.demands.clone(),
+            Some(extra) => own.of_extras.iter().find(|(own, _)| own == extra).map(|(_, demands)| Rc::clone(demands)),
+        }
     }
 
     /// Keeps what a version needs.
     pub(crate) fn keep_demands(&self, position: usize, extra: Option<&ExtraName>, demands: &Rc<[Demand]>) {
-        self.demands.borrow_mut().insert(DemandKey { position, extra: extra.cloned() }, Rc::clone(demands));
+        let mut known = self.known.borrow_mut();
+        let own = known.entry(position).or_default();
+        match extra {
+            None => own.demands = Some(Rc::clone(demands)),
+            Some(extra) => own.of_extras.push((extra.clone(), Rc::clone(demands))),
+        }
     }
 
     /// Returns why the version at a position is no candidate, if it is none; metadata included where it is known.
@@ -457,12 +466,12 @@ impl<'f> Project<'f> {
     }
 
     fn metadata(&self, position: usize) -> Option<&'f MetadataFact> {
-        if let Some(fact) = self.metadata.borrow().get(&position) {
-            return Some(*fact);
+        if let Some(fact) = self.known.borrow().get(&position).and_then(|own| own.metadata) {
+            return Some(fact);
         }
         let Choice::File(file) = self.choice(position) else { return None };
         let fact = self.facts.metadata_fact(file)?;
-        self.metadata.borrow_mut().insert(position, fact);
+        self.known.borrow_mut().entry(position).or_default().metadata = Some(fact);
         Some(fact)
     }
 
@@ -574,11 +583,11 @@ impl<'f> Project<'f> {
 
     /// Returns the file of the version at a position that serves the target.
     pub(crate) fn choice(&self, position: usize) -> Choice<'f> {
-        if let Some(choice) = self.choices.borrow().get(&position) {
+        if let Some(choice) = self.known.borrow().get(&position).and_then(|own| own.choice.as_ref()) {
             return choice.clone();
         }
         let choice = self.choose(position);
-        self.choices.borrow_mut().insert(position, choice.clone());
+        self.known.borrow_mut().entry(position).or_default().choice = Some(choice.clone());
         choice
     }
 

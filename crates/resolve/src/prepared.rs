@@ -124,7 +124,10 @@ impl<'p> Prepared<'p> {
         if let Some(answer) = self.python_answers.borrow().get(specifiers) {
             return answer.clone();
         }
-        let mut answers = self.pythons.iter().map(|python| (specifiers.contains(python), python));
+        let series = |version: &Version| Some([*version.release().first()?, *version.release().get(1)?]);
+        let is_alike = self.pythons.first().and_then(series).is_some_and(|own| specifiers.take_series_whole(own));
+        let pythons = self.pythons.iter().take(if is_alike { 1 } else { usize::MAX });
+        let mut answers = pythons.map(|python| (specifiers.contains(python), python));
         let first = answers.next().is_none_or(|(answer, _)| answer);
         let answer = match answers.find(|(answer, _)| *answer != first) {
             Some((_, cut)) => PythonAnswer::Some(cut.clone()),

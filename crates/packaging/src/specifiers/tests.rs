@@ -1,5 +1,7 @@
 //! What specifiers accept, by table, by property, and for the broken forms of real metadata.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -70,6 +72,22 @@ fn sets_are_conjunctions_with_one_spelling() {
     assert_eq!(specifiers("== 1.0.*").to_string(), "==1.0.*");
     assert!(specifiers("").is_any() && specifiers("  ").is_any());
     assert_eq!(specifiers(">2,<1").ranges(), Ranges::empty());
+}
+
+#[test]
+fn a_series_that_no_clause_names_is_taken_whole() {
+    let pythons: Vec<Version> = (0..20).map(|patch| Version::from_release([3, 10, patch])).collect();
+    let versions = ["3", "3.1", "3.9", "3.9.2", "3.10", "3.10.0", "3.10.4", "3.11", "3.11.1", "4", "1!3.10"];
+    let operators = [">=", "<=", ">", "<", "==", "!=", "~=", "==="];
+    for (operator, version) in operators.iter().flat_map(|operator| versions.map(|version| (operator, version))) {
+        for text in [format!("{operator}{version}"), format!("{operator}{version}.*")] {
+            let Ok(own) = text.parse::<Specifiers>() else { continue };
+            let answers: BTreeSet<bool> = pythons.iter().map(|python| own.contains(python)).collect();
+            assert!(!own.take_series_whole([3, 10]) || answers.len() == 1, "{text}");
+        }
+    }
+    assert!(specifiers(">=3.8,<4,!=3.9.*").take_series_whole([3, 10]));
+    assert!(!specifiers(">=3.8,!=3.10.1").take_series_whole([3, 10]));
 }
 
 #[test]
