@@ -110,7 +110,9 @@ impl<'home> Pinfold<'home> {
             command.current_dir(directory);
         }
         for (name, value) in self.command.get_envs() {
-            value.map(|value| command.env(name, value));
+            if let Some(value) = value {
+                command.env(name, value);
+            }
         }
         Self { command, ..self }
     }
