@@ -38,6 +38,9 @@ mod generations;
 mod ledger;
 // The same inputs give the same lock, and it holds what was asked for.
 mod lock;
+// What became of modes, and under which umask.
+#[cfg(unix)]
+mod modes;
 // A lock that is older than what is installed, or changes while it is read.
 mod older_lock;
 // Requirements files say what they say to pip, and an error says where.

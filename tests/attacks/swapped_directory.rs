@@ -117,6 +117,41 @@ fn a_directory_that_is_swapped_while_generations_are_removed() {
 }
 
 #[test]
+fn a_directory_that_is_swapped_while_an_environment_is_verified_is_found() {
+    let swap = Swap::new();
+    let root = swap.project.home.project();
+    for depth in ["--quick", "--format=text"] {
+        let command = || swap.project.pinfold("verify").args(["--lock", "pylock.2.0.toml", depth]);
+        swap.prepare();
+        let traced = match command().traced(Watching::ChangesAndReads, None) {
+            Ok(traced) => traced,
+            Err(reason) => return announce_skipped("swapping directories of an environment", &reason),
+        };
+        traced.finished.expect_code(0);
+        // Both who lists the directory and who reads its files.
+        let is_opened = |point: &&Point| point.call == "openat" && point.files.ends_with("site-packages/a");
+        let points: Vec<&Point> = traced.points.iter().filter(is_opened).collect();
+        assert!(points.len() > 1, "{:#?}", traced.points);
+        for point in points {
+            swap.prepare();
+            let place = fs::read_dir(root.join(".venv/lib")).unwrap().flatten().next().unwrap().path();
+            let place = place.join("site-packages/a");
+            // Whoever follows the link finds everything as it was installed.
+            let act = || {
+                copy_tree(&place, &root.join("copy"));
+                fs::rename(&place, root.join("moved")).unwrap();
+                symlink(root.join("copy"), &place).unwrap();
+            };
+            let run = command().traced(Watching::ChangesAndReads, Some((point, Meddling::Act(&act))));
+            let run = run.expect("it could be traced a moment ago");
+            assert!(run.met, "{point}");
+            run.finished.expect_code(1).expect_stdout("missing: ");
+            fs::remove_dir_all(root.join("copy")).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_directory_that_is_swapped_while_a_receipt_is_read() {
     let swap = Swap::new();
     let command = || swap.project.pinfold("rollback");

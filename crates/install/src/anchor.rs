@@ -117,12 +117,31 @@ impl Anchor {
 
     /// Renames to where nothing is, not even an empty directory.
     pub(crate) fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.at(from, |from, name| self.at(to, |to, new_name| platform::rename_new((from, name), (to, new_name))))
+        self.with_rights(&[from], || {
+            self.at(from, |from, name| self.at(to, |to, new_name| platform::rename_new((from, name), (to, new_name))))
+        })
     }
 
     /// Exchanges two directories in one step.
     pub(crate) fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-        self.at(one, |one, name| self.at(other, |other, its| platform::exchange((one, name), (other, its))))
+        self.with_rights(&[one, other], || {
+            self.at(one, |one, name| self.at(other, |other, its| platform::exchange((one, name), (other, its))))
+        })
+    }
+
+    /// Moves directories. One that comes into another directory names that: its owner needs the right to write to it, and
+    /// gets it back if he lost it.
+    fn with_rights(&self, directories: &[&Path], act: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        let give_back = |path: &&Path| self.at(path, |parent, name| Ok(parent.give_back(name))).unwrap_or(false);
+        match act() {
+            Err(error)
+                if error.kind() == ErrorKind::PermissionDenied
+                    && directories.iter().filter(|it| give_back(it)).count() > 0 =>
+            {
+                act()
+            }
+            result => result,
+        }
     }
 
     /// Makes a directory unless it is there; true if it was made. A link in its place is refused.

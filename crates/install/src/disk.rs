@@ -102,6 +102,9 @@ fn own_user() -> u32 {
     *OWN.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
+/// Who may write beside the owner.
+pub(crate) const OTHERS_WRITE: u32 = 0o022;
+
 /// What an entry of a directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -140,7 +143,7 @@ mod unix {
     use rustix::fs::{AtFlags, Dir, DirEntry, FileType, Mode, OFlags};
     use rustix::io::Errno;
 
-    use super::{Facts, Kind};
+    use super::{Facts, Kind, OTHERS_WRITE};
 
     /// An open directory.
     #[derive(Debug)]
@@ -190,19 +193,19 @@ mod unix {
         }
 
         /// Tells what is in this directory, which was opened to be listed and was not listed before. Nothing may be added or
-        /// removed meanwhile. A name that is no text is an error.
-        pub(crate) fn list(&self, room: &mut Room, see: &mut dyn FnMut(&str, Kind)) -> io::Result<()> {
+        /// removed meanwhile by who lists it.
+        pub(crate) fn list(&self, room: &mut Room, see: &mut dyn FnMut(&OsStr, Kind)) -> io::Result<()> {
             let mut see = |name: &CStr, kind: FileType| {
                 if [c".", c".."].contains(&name) {
                     return Ok(());
                 }
-                let text = name.to_str().map_err(|_| Errno::ILSEQ)?;
+                let shown = OsStr::from_bytes(name.to_bytes());
                 match kind {
                     FileType::Unknown => match self.facts_of(name) {
                         Err(Errno::NOENT) => {}
-                        facts => see(text, facts?.kind),
+                        facts => see(shown, facts?.kind),
                     },
-                    kind => see(text, kind_of(kind)),
+                    kind => see(shown, kind_of(kind)),
                 }
                 Ok::<_, Errno>(())
             };
@@ -258,8 +261,27 @@ mod unix {
             Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
         }
 
+        /// Gives the owner of a directory in this one every right to it back, if he is this user and lacks one; true if so.
+        /// It is opened through no link, and what was opened gets them.
+        pub(crate) fn give_back(&self, name: &str) -> bool {
+            CString::new(name).is_ok_and(|name| give_back_in(self.0.as_fd(), &name))
+        }
+
+        /// Takes the right to write to this directory, or to a file or directory in it, from everybody but its owner, if
+        /// that is this user. What is there is opened through no link, and what was opened is changed.
+        pub(crate) fn deny_others(&self, name: &str) -> io::Result<()> {
+            let flags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+            let opened = rustix::fs::openat(&self.0, if name.is_empty() { "." } else { name }, flags, Mode::empty())?;
+            let facts = Self::facts_from(&rustix::fs::fstat(&opened)?);
+            if !facts.is_ours() || facts.mode & OTHERS_WRITE == 0 {
+                return Ok(());
+            }
+            Ok(rustix::fs::fchmod(opened, mode(facts.mode & !OTHERS_WRITE))?)
+        }
+
         /// Removes a directory with everything in it. Each directory is opened from the one that it is in, through no link,
-        /// and emptied by what was opened: whatever takes its place meanwhile is not gone into, and stays.
+        /// and emptied by what was opened: whatever takes its place meanwhile is not gone into, and stays. Where the owner
+        /// of a directory lost a right to it, he gets it back first.
         pub(crate) fn remove_tree(&self, name: &str) -> io::Result<()> {
             let name = CString::new(name)?;
             let mut levels = vec![Level::open(self.0.as_fd(), &name).map_err(no_link)?];
@@ -272,15 +294,16 @@ mod unix {
                     None => {
                         let Some(Level { name, .. }) = levels.pop() else { break };
                         let parent = levels.last().map_or(Ok(self.0.as_fd()), |parent| parent.listing.fd())?;
-                        unless_gone(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR))?;
+                        remove_from(parent, &name, AtFlags::REMOVEDIR)?;
                     }
                 }
             }
             Ok(())
         }
 
+        /// Makes a directory that nobody else may write to, whatever the umask allows.
         pub(crate) fn make_directory(&self, path: &str) -> io::Result<()> {
-            Ok(rustix::fs::mkdirat(&self.0, path, Mode::from_raw_mode(0o777))?)
+            Ok(rustix::fs::mkdirat(&self.0, path, Mode::from_raw_mode(0o755))?)
         }
 
         /// Reserves room for a big file, so that writing it costs less. A file system that cannot does no harm: the writes
@@ -362,7 +385,11 @@ mod unix {
 
     impl Level {
         fn open(parent: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<Self> {
-            let opened = rustix::fs::openat(parent, name, OFlags::RDONLY.union(DIRECTORY), Mode::empty())?;
+            let open = || rustix::fs::openat(parent, name, OFlags::RDONLY.union(DIRECTORY), Mode::empty());
+            let opened = match open() {
+                Err(Errno::ACCESS) if give_back_in(parent, name) => open()?,
+                opened => opened?,
+            };
             Ok(Self { name: name.to_owned(), listing: Dir::new(opened)? })
         }
 
@@ -375,25 +402,70 @@ mod unix {
         fn remove(&self, entry: &DirEntry) -> rustix::io::Result<Option<Self>> {
             let (directory, name) = (self.listing.fd()?, entry.file_name());
             if matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
-                match Self::open(directory, name) {
+                let opened = match Self::open(directory, name) {
+                    // Nobody may be let into it: this one cannot be entered.
+                    Err(Errno::ACCESS) if give_back(directory) => Self::open(directory, name),
+                    opened => opened,
+                };
+                match opened {
                     Err(Errno::NOENT) => return Ok(None),
                     // It is something else by now.
                     Err(Errno::LOOP | Errno::NOTDIR) => {}
                     opened => return opened.map(Some),
                 }
             }
-            unless_gone(rustix::fs::unlinkat(directory, name, AtFlags::empty()))?;
+            remove_from(directory, name, AtFlags::empty())?;
             Ok(None)
         }
     }
 
-    /// Somebody else removed it: that is what was wanted.
-    fn unless_gone(removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
+    /// Removes something from an open directory, whose owner gets his rights back if he lost them. Somebody else may have
+    /// removed it: that is what was wanted.
+    fn remove_from(directory: BorrowedFd<'_>, name: &CStr, how: AtFlags) -> rustix::io::Result<()> {
+        let remove = || rustix::fs::unlinkat(directory, name, how);
+        let removed = match remove() {
+            Err(Errno::ACCESS) if give_back(directory) => remove(),
+            removed => removed,
+        };
         match removed {
             Err(Errno::NOENT) => Ok(()),
             result => result,
         }
     }
+
+    /// Gives the owner of an open directory every right to it back, if he is this user and lacks one; true if so.
+    fn give_back(directory: BorrowedFd<'_>) -> bool {
+        lacking(&rustix::fs::fstat(directory)).is_some_and(|mode| rustix::fs::fchmod(directory, mode).is_ok())
+    }
+
+    /// As [`give_back`], of a directory that may not even be opened to look into it: it is changed by its handle.
+    #[cfg(target_os = "linux")]
+    fn give_back_in(parent: BorrowedFd<'_>, name: &CStr) -> bool {
+        let Ok(handle) = rustix::fs::openat(parent, name, HANDLE.union(DIRECTORY), Mode::empty()) else { return false };
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&handle));
+        lacking(&rustix::fs::fstat(&handle)).is_some_and(|mode| rustix::fs::chmod(path, mode).is_ok())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn give_back_in(parent: BorrowedFd<'_>, name: &CStr) -> bool {
+        let nofollow = AtFlags::SYMLINK_NOFOLLOW;
+        let mode = lacking(&rustix::fs::statat(parent, name, nofollow));
+        mode.is_some_and(|mode| rustix::fs::chmodat(parent, name, mode, nofollow).is_ok())
+    }
+
+    /// Returns the mode that a directory of this user's should have, if he lacks a right to it.
+    fn lacking(stat: &rustix::io::Result<rustix::fs::Stat>) -> Option<Mode> {
+        let facts = Directory::facts_from(stat.as_ref().ok()?);
+        let is_lacking = facts.kind == Kind::Directory && facts.is_ours() && facts.mode & OWNER != OWNER;
+        is_lacking.then(|| mode(facts.mode | OWNER))
+    }
+
+    fn mode(bits: u32) -> Mode {
+        Mode::from_raw_mode(bits as rustix::fs::RawMode)
+    }
+
+    /// All rights of a directory's owner.
+    const OWNER: u32 = 0o700;
 
     /// Systems differ in what they call a link where a directory is asked for.
     fn no_link(error: Errno) -> Errno {
@@ -428,7 +500,7 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
-    use std::ffi::OsString;
+    use std::ffi::{OsStr, OsString};
     use std::fs::{self, File, FileType, OpenOptions};
     use std::io;
     use std::path::{Path, PathBuf};
@@ -472,10 +544,8 @@ mod other {
             self.open_in(name)
         }
 
-        pub(crate) fn list(&self, _room: &mut Room, see: &mut dyn FnMut(&str, Kind)) -> io::Result<()> {
-            for (name, kind) in self.entries()? {
-                see(name.to_str().ok_or(io::ErrorKind::InvalidData)?, kind);
-            }
+        pub(crate) fn list(&self, _room: &mut Room, see: &mut dyn FnMut(&OsStr, Kind)) -> io::Result<()> {
+            self.entries()?.iter().for_each(|(name, kind)| see(name, *kind));
             Ok(())
         }
 
@@ -503,6 +573,15 @@ mod other {
 
         pub(crate) fn remove_tree(&self, name: &str) -> io::Result<()> {
             fs::remove_dir_all(self.0.join(name))
+        }
+
+        /// Rights are no bits there.
+        pub(crate) fn give_back(&self, _name: &str) -> bool {
+            false
+        }
+
+        pub(crate) fn deny_others(&self, _name: &str) -> io::Result<()> {
+            Ok(())
         }
 
         /// Reserves no room: only speed would gain from it.
@@ -587,6 +666,23 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
     }
 }
 
+/// Opens the directory at a path below an open one; each on the way is opened from the one before, through no link. Empty is
+/// that one.
+pub(crate) fn open_below(root: &Directory, path: &str) -> io::Result<Directory> {
+    let mut segments = path.split('/');
+    let mut opened = root.open_in(segments.next().unwrap_or_default())?;
+    for segment in segments {
+        opened = opened.open_in(segment)?;
+    }
+    Ok(opened)
+}
+
+/// Opens the directory that a path below an open one is in, as [`open_below`] does, and returns it with the name there.
+pub(crate) fn reach<'p>(root: &Directory, path: &'p str) -> io::Result<(Directory, &'p str)> {
+    let (directory, name) = split(path);
+    Ok((open_below(root, directory)?, name))
+}
+
 /// Returns a path inside a directory relative to it: quicker than looking for the last slash. Empty is the root.
 pub(crate) fn inside<'p>(directory: &str, path: &'p str) -> &'p str {
     path.get(directory.len() + usize::from(!directory.is_empty())..).unwrap_or_default()
@@ -610,7 +706,9 @@ pub(crate) fn below(root: &Path, path: &str) -> PathBuf {
 #[cfg(unix)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use pinfold_testkit::bound_by_modes;
 
     use super::*;
 
@@ -636,6 +734,78 @@ mod tests {
         }
         assert_eq!(parent.remove_tree("gone").unwrap_err().kind(), ErrorKind::NotFound);
         assert!(fs::symlink_metadata(&tree).unwrap().is_symlink() && victim.join("precious").exists());
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn mode_of(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_tree_whose_owner_lost_his_rights_is_removed_and_no_link_is_followed() {
+        bound_by_modes("trees without rights", || {
+            for mode in [0o555, 0o500, 0o444, 0o300, 0o100, 0o000] {
+                let home = tempfile::tempdir().unwrap();
+                let (victim, tree) = (home.path().join("victim"), home.path().join("tree"));
+                fs::create_dir_all(victim.join("inside")).unwrap();
+                fs::create_dir_all(tree.join("a/b/c")).unwrap();
+                fs::write(tree.join("a/b/c/file"), "").unwrap();
+                fs::write(tree.join("a/file"), "").unwrap();
+                symlink(&victim, tree.join("a/b/link")).unwrap();
+                for closed in ["a/b/c", "a/b", "a", ""] {
+                    set_mode(&tree.join(closed), mode);
+                }
+                set_mode(&victim, 0o555);
+                let parent = Directory::open(home.path()).unwrap();
+                parent.remove_tree("tree").unwrap_or_else(|error| panic!("{mode:o}: {error}"));
+                assert!(fs::symlink_metadata(&tree).is_err() && victim.join("inside").exists(), "{mode:o}");
+                assert_eq!(mode_of(&victim), 0o555);
+            }
+        });
+    }
+
+    #[test]
+    fn rights_are_given_back_to_the_directory_that_is_there_and_taken_from_others() {
+        bound_by_modes("directories without rights", || {
+            let home = tempfile::tempdir().unwrap();
+            let path = |name: &str| home.path().join(name);
+            fs::create_dir(path("closed")).unwrap();
+            fs::write(path("file"), "").unwrap();
+            symlink("closed", path("link")).unwrap();
+            let parent = Directory::open(home.path()).unwrap();
+            set_mode(&path("closed"), 0);
+            set_mode(&path("file"), 0);
+            assert!(!parent.give_back("link") && !parent.give_back("file") && !parent.give_back("gone"));
+            assert_eq!((mode_of(&path("closed")), mode_of(&path("file"))), (0, 0));
+            assert!(parent.give_back("closed"));
+            assert_eq!(mode_of(&path("closed")), 0o700);
+            assert!(!parent.give_back("closed"), "nothing was lacking");
+            set_mode(&path("closed"), 0o775);
+            set_mode(&path("file"), 0o646);
+            set_mode(home.path(), 0o777);
+            assert!(parent.deny_others("link").is_err());
+            assert_eq!(mode_of(&path("closed")), 0o775);
+            ["closed", "file", "."].iter().for_each(|name| parent.deny_others(name).unwrap());
+            assert_eq!([path("closed"), path("file"), path("")].map(|it| mode_of(&it)), [0o755, 0o644, 0o755]);
+        });
+    }
+
+    #[test]
+    fn what_is_below_is_reached_through_no_link() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir_all(home.path().join("a/b")).unwrap();
+        fs::write(home.path().join("a/b/file"), "12345").unwrap();
+        symlink("a", home.path().join("link")).unwrap();
+        let root = Directory::open(home.path()).unwrap();
+        let size =
+            |path| reach(&root, path).and_then(|(directory, name)| directory.facts(name)).map(|it| it.size_bytes);
+        assert_eq!(size("a/b/file").unwrap(), 5);
+        assert_eq!(size("link/b/file").unwrap_err().kind(), ErrorKind::NotADirectory);
+        assert_eq!(size("a/c/file").unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(open_below(&root, "").unwrap().facts("a").is_ok() && reach(&root, "a").is_ok());
     }
 
     #[test]

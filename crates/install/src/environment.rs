@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::anchor::Anchor;
-use crate::disk::{Directory, Kind, Opened};
+use crate::disk::{Directory, Kind, OTHERS_WRITE, Opened};
 use crate::waiting::{self, Waiting};
 use crate::{InstallError, Receipt, exchange, generations, ledger, platform, scripts};
 
@@ -113,7 +113,7 @@ impl Environment {
 
     /// Returns where a generation that has left the history waits to become the next one.
     pub(crate) fn spare(&self) -> PathBuf {
-        self.state.join("spare")
+        self.state.join(SPARE)
     }
 
     /// Returns where the environment of another tool is kept, in whose place the generation was put.
@@ -209,7 +209,7 @@ impl Environment {
 
     fn lock_in_state(&self, waiting: &Waiting<'_>) -> Result<File, InstallError> {
         // The directory may come from elsewhere, with a checkout: a link in it would lead writes, renames and removals away.
-        refuse_links(&self.state)?;
+        keep_to_its_owner(&self.state)?;
         // The directory is nobody's source code.
         let ignore = self.state.join(IGNORE_FILE);
         if !fs::read(&ignore).is_ok_and(|text| text == IGNORE) {
@@ -311,7 +311,7 @@ impl Drop for EnvironmentGuard {
 
 /// Makes a directory unless it is there; true if it was made. A link in its place is refused.
 pub(crate) fn create_private_directory(path: &Path) -> Result<bool, InstallError> {
-    match fs::create_dir(path) {
+    match platform::create_directory(path) {
         Ok(()) => return Ok(true),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
         Err(e) => return Err(InstallError::io("make the directory", path)(e)),
@@ -323,16 +323,24 @@ pub(crate) fn create_private_directory(path: &Path) -> Result<bool, InstallError
     Err(InstallError::Foreign { path: path.to_owned(), reason: "it should be a directory of pinfold's own" })
 }
 
-/// Refuses a link to anywhere among pinfold's own things.
-fn refuse_links(state: &Path) -> Result<(), InstallError> {
-    let entries = Opened::at(state).and_then(|opened| opened.directory.entries());
-    match entries.map_err(InstallError::io("list", state))?.into_iter().find(|(_, kind)| *kind == Kind::Link) {
-        Some((name, _)) => {
-            let reason = "it is a link among pinfold's own things";
-            Err(InstallError::Foreign { path: state.join(name), reason })
-        }
-        None => Ok(()),
+/// Refuses a link to anywhere among pinfold's own things, and takes the right to write to them from everybody else: whoever
+/// has it decides what is gone back to.
+fn keep_to_its_owner(state: &Path) -> Result<(), InstallError> {
+    let opened = Opened::at(state).and_then(|opened| Ok((opened.directory.entries()?, opened.directory)));
+    let (entries, directory) = opened.map_err(InstallError::io("list", state))?;
+    if let Some((name, _)) = entries.iter().find(|(_, kind)| *kind == Kind::Link) {
+        let reason = "it is a link among pinfold's own things";
+        return Err(InstallError::Foreign { path: state.join(name), reason });
     }
+    let names = entries.iter().filter(|(_, kind)| *kind != Kind::Other).filter_map(|(name, _)| name.to_str());
+    // Of the spare nothing is believed: one that others may write to is of no use, and thrown away.
+    for name in names.filter(|name| *name != SPARE).chain(["."]) {
+        if directory.facts(name).is_ok_and(|facts| facts.mode & OTHERS_WRITE != 0) {
+            // Where it may not be changed, `verify` goes on telling of it.
+            let _ = directory.deny_others(name);
+        }
+    }
+    Ok(())
 }
 
 /// Returns true for what the standard library's `venv` and its like make: `pyvenv.cfg` is what makes an environment one.
@@ -348,6 +356,8 @@ const IS_LINK: &str = "it is a symbolic link, which is never followed";
 const IGNORE: &[u8] = b"*\n";
 const IGNORE_FILE: &str = ".gitignore";
 const STAGING: &str = "staging";
+/// The name of the spare among pinfold's own things.
+pub(crate) const SPARE: &str = "spare";
 /// How often a directory may be taken away while it is being locked.
 const ATTEMPTS: usize = 100;
 const LOCK_FILE: &str = "lock";

@@ -224,9 +224,15 @@ impl<'a> Placer<'a> {
                 let copied = copy(from, source, target, name, stored.executable, false);
                 return copied.map(|_| None).map_err(|e| self.failed(position, stored, e));
             }
-            // The store's directory, or the new one's: a look at the file tells which.
-            if error.kind() == io::ErrorKind::PermissionDenied && from.facts(source).is_err() {
-                return Err(self.changed(position, stored, "its directory may not be entered"));
+            // The store's directory or file, or the new one's: a look at the file tells which.
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                let difference = match from.facts(source) {
+                    Ok(facts) => difference(&facts, stored),
+                    Err(_) => Some("its directory may not be entered"),
+                };
+                if let Some(difference) = difference {
+                    return Err(self.changed(position, stored, difference));
+                }
             }
             if self.placing.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
                 return Err(self.failed(position, stored, error));
@@ -295,8 +301,9 @@ pub(crate) fn write_file(target: &Directory, name: &str, bytes: &[u8], executabl
     Ok(())
 }
 
+/// Returns the mode of a file that is not the store's, of which the umask may take more away: nobody else may write to it.
 pub(crate) const fn mode_of_copy(executable: bool) -> u32 {
-    if executable { 0o777 } else { 0o666 }
+    if executable { 0o755 } else { 0o644 }
 }
 
 /// Copies a file, or lets the copy share the blocks of the original; returns what the file system says of the original.

@@ -1,7 +1,6 @@
 //! The list of files of a generation, written while the files are still being placed.
 
 use std::cmp::Ordering;
-use std::fs::File;
 use std::path::Path;
 
 use pinfold_artifact::Sha256;
@@ -58,7 +57,7 @@ impl<'a> Listing<'a> {
     pub(crate) fn write(&self, root: &Path) -> Result<Sha256, InstallError> {
         let path = root.join(RECEIPT_DIRECTORY).join(FILES_FILE);
         let write = || {
-            let mut file = File::create(&path)?;
+            let mut file = platform::create(&path)?;
             let sha256 = receipt::write_list(self.rows.iter().map(Row::line), &self.links, &mut file)?;
             platform::begin_writing(&file);
             Ok(sha256)

@@ -89,7 +89,7 @@ pub(crate) fn open_to_append(parent: &Directory, name: &str) -> io::Result<File>
 fn open_own(parent: &Directory, name: &str, how: rustix::fs::OFlags) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
     let flags = how.union(OFlags::CREATE).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o666))?))
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o644))?))
 }
 
 /// Returns true if two open files are one.
@@ -134,12 +134,13 @@ pub(crate) fn is_same_directory(one: &Directory, other: &Directory) -> io::Resul
     }
 }
 
-/// Makes opening a file fail where a link is in its place.
-pub(crate) fn not_through_a_link(options: &mut std::fs::OpenOptions) {
+/// Makes opening a file fail where a link is in its place; one that is made is nobody else's to write to, whatever the umask
+/// allows.
+pub(crate) fn as_our_own(options: &mut std::fs::OpenOptions) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        options.mode(0o644).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     }
     #[cfg(not(unix))]
     let _ = options;
@@ -162,13 +163,26 @@ pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
     }
 }
 
+/// Makes a directory that nobody else may write to, whatever the umask allows.
+pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.create(path)
+}
+
+/// Opens a file of our own for writing it anew, not through a link.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    as_our_own(&mut options);
+    options.open(path)
+}
+
 /// Writes a small file of our own, whole, not through a link.
 pub(crate) fn write_note(path: &Path, bytes: &[u8]) -> io::Result<File> {
     use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).truncate(true).write(true);
-    not_through_a_link(&mut options);
-    let mut file = options.open(path)?;
+    let mut file = create(path)?;
     file.write_all(bytes)?;
     Ok(file)
 }

@@ -10,6 +10,7 @@
 //! is built whole then, and nobody has lost anything.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -209,8 +210,12 @@ impl<'w> Work<'w> {
     /// Removes what is not planned in a directory, and says what of that which is planned is there: files that may be
     /// right, directories, and links that are right.
     fn sift(&self, wanted: &Wanted<'_>, directory: &Directory, room: &mut Room) -> Result<There, (String, io::Error)> {
-        let (mut there, mut surplus) = (There::nothing_of(wanted), Vec::new());
-        let mut see = |name: &str, kind: Kind| {
+        let (mut there, mut surplus, mut is_text) = (There::nothing_of(wanted), Vec::new(), true);
+        let mut see = |name: &OsStr, kind: Kind| {
+            let Some(name) = name.to_str() else {
+                is_text = false;
+                return;
+            };
             if wanted.path.is_empty() && name == RECEIPT_DIRECTORY {
                 return;
             }
@@ -235,8 +240,11 @@ impl<'w> Work<'w> {
                 surplus.push((name.to_owned(), kind));
             }
         };
-        // A name that is no text was never installed; and nothing here can name it.
         directory.list(room, &mut see).map_err(|e| (String::new(), e))?;
+        if !is_text {
+            // It was never installed; and nothing here can name it.
+            return Err((String::new(), ErrorKind::InvalidData.into()));
+        }
         // Afterwards: what is removed while a directory is listed may hide what comes next.
         for (name, kind) in surplus {
             let removed = match kind {

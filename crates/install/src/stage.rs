@@ -5,7 +5,6 @@
 //! use, the generation is built whole after all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 use std::path::Path;
 
 use pinfold_artifact::{ArchivePath, Sha256};
@@ -29,7 +28,7 @@ use crate::verify::stamps::Stamped;
 use crate::wheel_facts::WheelFacts;
 use crate::{
     Environment, EnvironmentGuard, InstallError, InstalledDistribution, InstalledLink, Intent, Receipt, Relocation,
-    THREADS, base, compile, direct_url, distribution, generations, join, spare, threads,
+    THREADS, base, compile, direct_url, distribution, generations, join, platform, spare, threads,
 };
 
 /// How files come from the store into an environment.
@@ -357,7 +356,8 @@ fn write_receipt(
         distributions,
     };
     let path = directory.join(RECEIPT_FILE);
-    fs::write(&path, receipt.to_text().map_err(failed)?).map_err(InstallError::io("write", &path))?;
+    let text = receipt.to_text().map_err(failed)?;
+    platform::write_note(&path, text.as_bytes()).map_err(InstallError::io("write", &path))?;
     Ok(receipt)
 }
 

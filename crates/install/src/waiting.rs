@@ -98,7 +98,7 @@ fn wait(
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).read(true);
-    platform::not_through_a_link(&mut options);
+    platform::as_our_own(&mut options);
     options.open(path)
 }
 

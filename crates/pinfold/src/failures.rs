@@ -11,8 +11,10 @@ use pinfold_manifest::ManifestError;
 use pinfold_packaging::PackageName;
 use pinfold_store::StoreError;
 
+use crate::closed;
 use crate::exit::{Exit, Failure};
 
+const NOTHING_CHANGED: &str = "nothing was changed; mend the cause and run the same command again";
 const NEVER_CHANGES: &str =
     "a locked file never changes; do not install it, and tell the project before anyone locks it again";
 
@@ -111,10 +113,11 @@ impl From<StoreError> for Failure {
             StoreError::Permissions { .. } => Self::of(Exit::Refused, &error).help(
                 "give a cache directory that only you can write to with --cache-dir, or take the right away from the others and run `pinfold cache verify`",
             ),
-            StoreError::Io { .. }
-            | StoreError::Source { .. }
-            | StoreError::Staging { .. } => {
-                Self::of(Exit::World, &error).help("nothing was changed; mend the cause and run the same command again")
+            StoreError::Io { path, source, .. } => {
+                closed::explain(Self::of(Exit::World, &error).help(NOTHING_CHANGED), path, source)
+            }
+            StoreError::Source { .. } | StoreError::Staging { .. } => {
+                Self::of(Exit::World, &error).help(NOTHING_CHANGED)
             }
         };
         Self { code: code.map(str::to_owned), ..failure }
@@ -184,8 +187,11 @@ impl From<InstallError> for Failure {
             InstallError::Receipt { .. } => Self::of(Exit::Input, &error).help(
                 "move the environment away and run `pinfold sync`, or `pinfold rollback` to go back to a former one",
             ),
-            InstallError::Io { .. } => Self::of(Exit::World, &error)
-                .help("the environment is as it was; mend the cause and run the same command again"),
+            InstallError::Io { ref path, ref source, .. } => {
+                let failure = Self::of(Exit::World, &error)
+                    .help("the environment is as it was; mend the cause and run the same command again");
+                closed::explain(failure, path, source)
+            }
             InstallError::MissingTree { .. } => Self::of(Exit::Bug, &error),
         };
         Self { code, ..failure }

@@ -4,6 +4,7 @@
 //! output; `ops/` tells each story in order; everything else is in the rooms below.
 
 pub mod cli;
+mod closed;
 pub mod commands;
 pub mod exit;
 mod failures;

@@ -74,7 +74,7 @@ impl Store {
         for _ in 0..LOCK_ATTEMPTS {
             let file = match options.open(&path) {
                 // It is complete and read-only: its writer is about to move it into the store, or died before it could.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(error) if disk::is_denied(&error) => {
                     if remove_abandoned(&path).map_err(StoreError::io("remove", &path))? {
                         continue;
                     }
@@ -219,7 +219,7 @@ impl Drop for Admission {
 
 /// Removes a partial file that nobody writes any more; false if somebody does.
 fn remove_abandoned(path: &Path) -> io::Result<bool> {
-    let removed = File::open(path).and_then(|file| {
+    let removed = disk::open_to_lock(path).and_then(|file| {
         if file.try_lock().is_err() {
             return Ok(false);
         }

@@ -71,12 +71,12 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn find(&self, artifact: &Artifact) -> Result<Option<Stored>, StoreError> {
         let path = self.artifact_path(&artifact.sha256);
-        let metadata = match fs::symlink_metadata(&path) {
+        let metadata = match disk::look_at(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io("look at", &path)(error)),
         };
-        let record = Record::read(&record_path(&path))?;
+        let record = self.record(&artifact.sha256)?;
         if !record.is_from(artifact.origin.index()) {
             return Ok(None);
         }
@@ -86,6 +86,9 @@ impl Store {
             self.note(vec![stored.damage("no regular file")]);
             return Ok(None);
         };
+        if !self.may_be_read(&stored)? {
+            return Ok(None);
+        }
         let unchanged = record.has_seen(facts.stamp, self.boot) || {
             let still_right = self.recheck_found(&stored)?;
             if still_right {
@@ -108,7 +111,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn unpacked(&self, artifact: &Artifact) -> Result<Option<StoredTree>, StoreError> {
-        let record = Record::read(&record_path(&self.artifact_path(&artifact.sha256)))?;
+        let record = self.record(&artifact.sha256)?;
         if !record.is_from(artifact.origin.index()) || !record.has_size(artifact.size_bytes) {
             return Ok(None);
         }
@@ -124,7 +127,7 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn holds(&self, artifact: &Artifact) -> Result<bool, StoreError> {
         let path = self.artifact_path(&artifact.sha256);
-        let record = Record::read(&record_path(&path))?;
+        let record = Record::of(self, &artifact.sha256)?;
         let is_ours = record.is_from(artifact.origin.index()) && record.has_size(artifact.size_bytes);
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
         Ok(is_ours && (is_there(&path) || is_there(&self.tree_path(&artifact.sha256))))
@@ -135,7 +138,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn forget_bytes(&self, stored: &Stored) -> Result<(), StoreError> {
-        match fs::remove_file(stored.path()) {
+        let directory = stored.path().parent().unwrap_or(stored.path());
+        match disk::with_rights(directory, disk::CHANGE, || fs::remove_file(stored.path())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StoreError::io("remove", stored.path())(error))
             }
@@ -188,6 +192,43 @@ impl Store {
         self.put_aside(stored.path()).map(drop)
     }
 
+    /// Reads the record of an artifact. Where it may not be read, nobody knows where the artifact came from: it is put aside.
+    fn record(&self, sha256: &Sha256) -> Result<Record, StoreError> {
+        let path = record_path(&self.artifact_path(sha256));
+        match Record::open(&path) {
+            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
+                self.put_aside(&path)?;
+                self.note(vec![Record::closed(sha256)]);
+                Ok(Record::default())
+            }
+            record => record,
+        }
+    }
+
+    /// Says what is wrong with the record of an artifact, if it may not be read. Moves nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn read_record(&self, sha256: &Sha256) -> Result<Option<Damage>, StoreError> {
+        match Record::open(&record_path(&self.artifact_path(sha256))) {
+            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => Ok(Some(Record::closed(sha256))),
+            record => record.map(|_| None),
+        }
+    }
+
+    /// Makes sure that an artifact may be read. One whose owner lost that right is put aside, and false.
+    fn may_be_read(&self, stored: &Stored) -> Result<bool, StoreError> {
+        match File::open(stored.path()) {
+            Err(error) if disk::is_denied(&error) => {
+                self.quarantine_artifact(stored)?;
+                self.note(vec![stored.damage(disk::NOT_READABLE)]);
+                Ok(false)
+            }
+            Err(error) => Err(StoreError::io("open", stored.path())(error)),
+            Ok(_) => Ok(true),
+        }
+    }
+
     /// Returns whether the file still has its digest.
     fn recheck_found(&self, stored: &Stored) -> Result<bool, StoreError> {
         match self.recheck(stored) {
@@ -215,16 +256,31 @@ impl Record {
         self.text.lines().filter_map(|line| line.strip_prefix("from "))
     }
 
-    /// Reads a record. A missing one is empty, and so is one that has grown beyond reason, or is no file.
+    /// Reads a record. A missing one is empty, and so is one that has grown beyond reason, is no file, or may not be read.
     fn read(path: &Path) -> Result<Self, StoreError> {
-        let opened = disk::open_own(path).map_err(StoreError::io("open", path))?;
-        let Some(file) = opened else { return Ok(Self::default()) };
+        match Self::open(path) {
+            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => Ok(Self::default()),
+            record => record,
+        }
+    }
+
+    /// As [`Record::read`], but that it is an error where it may not be read.
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let directory = path.parent().unwrap_or(path);
+        let opened = disk::with_rights(directory, disk::LOOK_INTO, || disk::open_own(path));
+        let Some(file) = opened.map_err(StoreError::io("open", path))? else { return Ok(Self::default()) };
         let mut bytes = Vec::with_capacity(256);
         file.take(RECORD_BYTES + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         if bytes.len() as u64 > RECORD_BYTES {
             return Ok(Self::default());
         }
         Ok(Self { text: String::from_utf8(bytes).unwrap_or_default() })
+    }
+
+    /// What is said of a record that may not be read.
+    fn closed(sha256: &Sha256) -> Damage {
+        let (expected, found) = ("a record of where it came from".to_owned(), disk::NOT_READABLE.to_owned());
+        Damage { artifact: *sha256, path: String::new(), expected, found }
     }
 
     fn is_from(&self, index: &SafeUrl) -> bool {
@@ -272,16 +328,18 @@ pub(crate) fn note_admission(
 /// Appends lines in one write, which no other process can cut in two. The line break comes first, so that a line that was
 /// torn by a crash damages no other. What is no record, or one that has grown beyond reason, gives way to a new one.
 fn append_record(path: &Path, lines: &str) -> Result<(), StoreError> {
-    let removed = match fs::symlink_metadata(path) {
+    let removed = match disk::look_at(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
         Ok(found) if !found.is_file() || found.len() > RECORD_BYTES / 2 => fs::remove_file(path),
         _ => Ok(()),
     };
     removed.map_err(StoreError::io("remove", path))?;
+    let directory = path.parent().unwrap_or(path);
     let open = || OpenOptions::new().append(true).create(true).open(path);
-    let mut file = match open() {
+    let opened = disk::with_rights(path, disk::READ_AND_WRITE, || disk::with_rights(directory, disk::CHANGE, open));
+    let mut file = match opened {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            disk::make_private_dir(path.parent().unwrap_or(path)).map_err(StoreError::io("create", path))?;
+            disk::make_private_dir(directory).map_err(StoreError::io("create", path))?;
             open()
         }
         result => result,

@@ -66,8 +66,11 @@ impl Store {
     pub fn read_tree(&self, tree: &StoredTree, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Damage>, StoreError> {
         let files: Vec<&TreeFile> = tree.manifest().files.iter().collect();
         let mut damage = read_files(tree, &files, progress)?;
+        if damage.iter().any(|it| it.path.is_empty()) {
+            return Ok(damage);
+        }
         match crate::tree::unlisted(tree) {
-            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
                 damage.push(tree.damage("", "directories that may be listed", "one that may not"));
             }
             unlisted => damage.extend(
@@ -162,12 +165,17 @@ impl StoredTree {
     }
 }
 
-/// Reads files on two threads, the largest first, and says which are not what the manifest says.
+/// Reads files on two threads, the largest first, and says which are not what the manifest says; of a directory of files that
+/// is closed as a whole it says that.
 fn read_files(
     tree: &StoredTree,
     files: &[&TreeFile],
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Damage>, StoreError> {
+    // Where the directory of files itself is closed, that is said once, and not for each of them.
+    if Directory::open(tree.files_dir()).is_err_and(|error| disk::is_denied(&error)) {
+        return Ok(vec![tree.damage("", "a directory of files", disk::NOT_READABLE)]);
+    }
     let mut order: Vec<&TreeFile> = files.to_vec();
     order.sort_by_key(|file| std::cmp::Reverse(file.size_bytes));
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -212,7 +220,7 @@ fn read_file(
         Ok(None) => return Ok(damage("no regular file")),
         Err(error) if disk::is_absence(&error) => return Ok(damage("nothing")),
         // Everything here is ours: somebody took the right to read away.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(damage("what may not be read")),
+        Err(error) if disk::is_denied(&error) => return Ok(damage(disk::NOT_READABLE)),
         Err(error) => return Err(StoreError::io("open", &path)(error)),
     };
     if !facts.is_ours() {

@@ -56,6 +56,40 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// Returns true if the system did not allow it: whatever is in the store is ours, so somebody took a right away.
+pub(crate) fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// Does something that needs these rights in a directory of the store. Where it is not allowed because its owner has not all
+/// of them any more, they are given back, and it is done again.
+pub(crate) fn with_rights<T>(directory: &Path, rights: u32, act: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match act() {
+        Err(error) if is_denied(&error) && give_back(directory, rights) => act(),
+        result => result,
+    }
+}
+
+/// Gives the owner, who is this user, the rights to a file back of which some are lacking, and all of them to a directory; true
+/// if that was so. A link is left alone, and so is what it leads to.
+#[cfg(unix)]
+pub(crate) fn give_back(path: &Path, rights: u32) -> bool {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !is_own || metadata.is_symlink() || metadata.mode() & rights == rights {
+        return false;
+    }
+    // Nobody but this user can put a link in its place meanwhile: the store is private.
+    let mode = metadata.mode() & 0o7777 | if metadata.is_dir() { CHANGE } else { rights };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).is_ok()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn give_back(_path: &Path, _rights: u32) -> bool {
+    false
+}
+
 /// Removes a directory with everything in it, also where somebody took the right to look into a part of it away.
 pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
@@ -83,6 +117,19 @@ fn open_up(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Looks at an entry of the store, also where the directory that it is in was closed.
+pub(crate) fn look_at(path: &Path) -> io::Result<Metadata> {
+    with_rights(path.parent().unwrap_or(path), LOOK_INTO, || fs::symlink_metadata(path))
+}
+
+/// Opens a file of the store to lock it, also where the right to read it was taken away.
+pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
+    match File::open(path) {
+        Err(error) if is_denied(&error) && give_back(path, READ) => File::open(path),
+        opened => opened,
+    }
 }
 
 /// Returns what is wrong if others than this user may write into the directory.
@@ -290,6 +337,16 @@ impl Directory {
     }
 }
 
+/// What is said of that whose owner lost the right to read it.
+pub(crate) const NOT_READABLE: &str = "what may not be read";
+/// What the owner of a file needs to read it.
+pub(crate) const READ: u32 = 0o400;
+/// What the owner of a file needs to read it and to add to it.
+pub(crate) const READ_AND_WRITE: u32 = 0o600;
+/// What the owner of a directory needs to look into it.
+pub(crate) const LOOK_INTO: u32 = 0o500;
+/// What the owner of a directory needs to change what is in it.
+pub(crate) const CHANGE: u32 = 0o700;
 /// Files below this size are written as fast without reserving.
 #[cfg(target_os = "linux")]
 const RESERVE_BYTES: u64 = 1 << 20;

@@ -57,7 +57,7 @@ impl Store {
     pub fn remove(&self, sha256: &Sha256) -> Result<(), StoreError> {
         let path = self.artifact_path(sha256);
         for path in [self.tree_path(sha256), path.clone(), path.with_extension("from")] {
-            if fs::symlink_metadata(&path).is_ok() {
+            if disk::look_at(&path).is_ok() {
                 let place = self.put_aside(&path)?;
                 place.map_or(Ok(()), |place| remove_tree(&place))?;
             }
@@ -82,7 +82,7 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn read_artifact(&self, sha256: &Sha256) -> Result<Option<Damage>, StoreError> {
         let path = self.artifact_path(sha256);
-        let found = match fs::symlink_metadata(&path) {
+        let found = match disk::look_at(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Ok(metadata) if !metadata.is_file() => "no regular file".to_owned(),
             _ => match digest_of(&path) {

@@ -152,8 +152,12 @@ impl Store {
             .prefix("entry-")
             .tempdir_in(&quarantine)
             .map_err(StoreError::io("create a directory in", &quarantine))?;
-        let name = path.file_name().unwrap_or_default();
-        match fs::rename(path, place.path().join(name)) {
+        let place_in = place.path().join(path.file_name().unwrap_or_default());
+        // A directory moves only if its owner may write to it, and to the one that it is in.
+        let moved = disk::with_rights(path, disk::CHANGE, || {
+            disk::with_rights(path.parent().unwrap_or(path), disk::CHANGE, || fs::rename(path, &place_in))
+        });
+        match moved {
             Ok(()) => Ok(Some(place.keep())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::io("move to the quarantine", path)(error)),
@@ -181,6 +185,7 @@ impl Kind {
 /// Makes the store's directories, checks that only this user can write there, and opens the file that is locked.
 fn prepare(root: &Path) -> Result<File, StoreError> {
     disk::make_private_dir(root).map_err(StoreError::io("create the directory", root))?;
+    disk::give_back(root, disk::LOOK_INTO);
     // Whoever may rename in the directory above can put another store in this one's place.
     let above = root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let metadata = fs::metadata(above).map_err(StoreError::io("look at", above))?;
@@ -191,6 +196,8 @@ fn prepare(root: &Path) -> Result<File, StoreError> {
     for kind in Kind::ALL {
         let path = root.join(kind.name());
         disk::make_private_dir(&path).map_err(StoreError::io("create the directory", &path))?;
+        // One that was closed by accident is opened again: what is in it is checked one by one.
+        disk::give_back(&path, disk::LOOK_INTO);
         private(&path, &fs::symlink_metadata(&path).map_err(StoreError::io("look at", &path))?)?;
     }
     let path = root.join(LOCK);
@@ -198,7 +205,7 @@ fn prepare(root: &Path) -> Result<File, StoreError> {
     options.create(true).truncate(false).read(true).write(true);
     let opened = match options.open(&path) {
         // Whoever may only read there can hold the lock all the same.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&path).map_err(|_| error),
+        Err(error) if disk::is_denied(&error) => disk::open_to_lock(&path).map_err(|_| error),
         opened => opened,
     };
     opened.map_err(StoreError::io("open", &path))
@@ -212,9 +219,10 @@ fn private(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
 
 /// Renames to a place whose directory may not exist yet.
 pub(crate) fn rename_into(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
+    let directory = to.parent().unwrap_or(to);
+    match disk::with_rights(directory, disk::CHANGE, || fs::rename(from, to)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            disk::make_private_dir(to.parent().unwrap_or(to))?;
+            disk::make_private_dir(directory)?;
             fs::rename(from, to)
         }
         result => result,
@@ -232,7 +240,7 @@ fn sweep_one(path: &Path) -> io::Result<()> {
     let removed = if path.is_dir() {
         disk::remove_all(path)
     } else {
-        let file = File::open(path)?;
+        let file = disk::open_to_lock(path)?;
         if file.try_lock().is_err() {
             return Ok(());
         }

@@ -96,7 +96,8 @@ impl Store {
         self.digests(Kind::Trees)
     }
 
-    /// Returns a tree as its manifest says, or nothing if there is none or its manifest or its directory of files is damaged.
+    /// Returns a tree as its manifest says, or nothing if there is none or its manifest or its directory of files is damaged,
+    /// or may not be read.
     /// Puts nothing aside.
     ///
     /// # Errors
@@ -106,13 +107,14 @@ impl Store {
         let (bytes, used) = match read_manifest(&path.join(MANIFEST)) {
             Ok(Some(read)) => read,
             Ok(None) => return Ok(None),
+            Err(error) if disk::is_denied(&error) => return Ok(None),
             Err(error) => return Err(StoreError::io("read", &path.join(MANIFEST))(error)),
         };
         // Neither gone, nor a link to somebody else's files.
         match fs::symlink_metadata(path.join(FILES)) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return Ok(None),
-            Err(error) if disk::is_absence(&error) => return Ok(None),
+            Err(error) if disk::is_absence(&error) || disk::is_denied(&error) => return Ok(None),
             Err(error) => return Err(StoreError::io("look at", &path.join(FILES))(error)),
         }
         let manifest = TreeManifest::from_bytes(&bytes, sha256);
@@ -127,7 +129,7 @@ impl Store {
     /// Returns what is wrong with a tree whose manifest cannot be read, or whose files are gone altogether.
     pub fn unreadable(&self, sha256: &Sha256) -> Damage {
         let expected = "a manifest with its digest, and files".to_owned();
-        let found = "a damaged manifest or none, or no directory of files".to_owned();
+        let found = "a damaged manifest or none, no directory of files, or what may not be read".to_owned();
         Damage { artifact: *sha256, path: String::new(), expected, found }
     }
 
@@ -185,9 +187,9 @@ impl Store {
     }
 }
 
-/// Returns the names in a directory; none if it is no directory.
+/// Returns the names in a directory of the store; none if it is no directory. One that was closed is opened again.
 pub(crate) fn list(directory: &Path) -> Result<Vec<String>, StoreError> {
-    let entries = match fs::read_dir(directory) {
+    let entries = match disk::with_rights(directory, disk::LOOK_INTO, || fs::read_dir(directory)) {
         Ok(entries) => entries,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
         Err(error) => return Err(StoreError::io("list", directory)(error)),

@@ -26,7 +26,7 @@ pub(crate) fn artifact(bytes: &[u8]) -> Artifact {
     artifact_of(bytes, "https://index.example/simple/")
 }
 
-fn artifact_of(bytes: &[u8], index: &str) -> Artifact {
+pub(crate) fn artifact_of(bytes: &[u8], index: &str) -> Artifact {
     Artifact {
         filename: "a-1.0-py3-none-any.whl".parse().unwrap(),
         url: "https://index.example/files/a-1.0-py3-none-any.whl".parse().unwrap(),

@@ -100,6 +100,23 @@ impl<'home> Pinfold<'home> {
         self
     }
 
+    /// Runs under this umask, as the shell takes it.
+    #[cfg(unix)]
+    pub fn under_umask(self, umask: &str) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg("umask \"$1\"; shift; exec \"$@\"").args(["sh", umask]);
+        command.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        if let Some(directory) = self.command.get_current_dir() {
+            command.current_dir(directory);
+        }
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        Self { command, ..self }
+    }
+
     /// Starts in a directory of the project instead of its top.
     pub fn directory(mut self, path: &str) -> Self {
         self.command.current_dir(self.home.project().join(path));

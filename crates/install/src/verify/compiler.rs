@@ -17,7 +17,7 @@ use std::time::Duration;
 use pinfold_sandbox::Command;
 
 use super::known::{Key, Way};
-use crate::disk::Directory;
+use crate::disk::{self, Directory};
 use crate::receipt::digest;
 use crate::{InstallError, Interpreter, InterpreterError};
 
@@ -199,7 +199,8 @@ fn answers(bytes: &[u8], count: usize) -> Option<Vec<Made<'_>>> {
 /// Reads a source, or as much of it as any source has.
 pub(crate) fn read_source(root: &Directory, path: &str) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    root.open_file(path)?.take(SOURCE_BYTES).read_to_end(&mut bytes)?;
+    let (directory, name) = disk::reach(root, path)?;
+    directory.open_file(name)?.take(SOURCE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -9,7 +9,7 @@ use sha2::Digest as _;
 
 use super::stamps::Stamped;
 use super::{Depth, Finding, FindingCode, Listed, Report};
-use crate::disk::{self, Directory, Facts, Kind};
+use crate::disk::{self, Directory, Facts, Kind, OTHERS_WRITE};
 use crate::{InstallError, InstalledFile, THREADS};
 
 /// What is read, and how thoroughly.
@@ -25,10 +25,14 @@ pub(super) struct Reading<'r> {
 }
 
 /// Adds a finding for every file that is not what the receipt says. A file that is not there, or is no file, is left to
-/// the walk.
-pub(super) fn check(reading: &Reading<'_>, listed: &Listed<'_>, report: &mut Report) -> Result<(), InstallError> {
+/// the walk: these are returned. Each directory is opened once for the files in it that follow each other, through no link.
+pub(super) fn check<'a>(
+    reading: &Reading<'_>,
+    listed: &Listed<'a>,
+    report: &mut Report,
+) -> Result<Vec<&'a str>, InstallError> {
     let asked = |file: &&InstalledFile| (reading.which)(file.path.as_str());
-    let mut files: Vec<&InstalledFile> = listed.files.values().copied().filter(asked).collect();
+    let mut files: Vec<&'a InstalledFile> = listed.files.values().copied().filter(asked).collect();
     if reading.depth == Depth::Full {
         // The biggest first, so that no thread is left with it at the end; small ones stay directory by directory.
         files.sort_by_key(|file| std::cmp::Reverse(file.size / BIG_BYTES));
@@ -39,46 +43,82 @@ pub(super) fn check(reading: &Reading<'_>, listed: &Listed<'_>, report: &mut Rep
     let turn = if reading.depth == Depth::Quick { NEIGHBOURS } else { 1 };
     let next = AtomicUsize::new(0);
     let worker = || {
-        let mut part = Report::default();
+        let (mut part, mut unread, mut opened) = (Report::default(), Vec::new(), LastOpened::default());
         let mut buffer = vec![0; BUFFER_BYTES];
         while let Some(begin) = Some(next.fetch_add(turn, Ordering::Relaxed)).filter(|begin| *begin < files.len()) {
             for file in &files[begin..files.len().min(begin + turn)] {
-                let checked = one(reading, &root, &custom, listed, file, &mut buffer, &mut part);
-                checked.map_err(InstallError::io("read", &disk::below(reading.root, file.path.as_str())))?;
+                let (directory, name) = disk::split(file.path.as_str());
+                let checked = opened.at(&root, directory).and_then(|directory| match directory {
+                    Some(directory) => one(reading, (directory, name), &custom, listed, file, &mut buffer, &mut part),
+                    None => Ok(Looked::NotThere),
+                });
+                match checked.map_err(InstallError::io("read", &disk::below(reading.root, file.path.as_str())))? {
+                    Looked::AtIt => {}
+                    Looked::NotThere => unread.push(file.path.as_str()),
+                }
             }
         }
-        Ok(part)
+        Ok((part, unread))
     };
     let results = std::thread::scope(|scope| {
         let others: Vec<_> = (1..THREADS).map(|_| scope.spawn(worker)).collect();
         let own = worker();
-        others.into_iter().map(crate::join).chain([own]).collect::<Vec<Result<Report, InstallError>>>()
+        others.into_iter().map(crate::join).chain([own]).collect::<Vec<Result<_, InstallError>>>()
     });
+    let mut all_unread = Vec::new();
     for result in results {
-        report.add(result?);
+        let (part, unread) = result?;
+        report.add(part);
+        all_unread.extend(unread);
     }
-    Ok(())
+    all_unread.sort_unstable();
+    Ok(all_unread)
+}
+
+/// Whether a listed file was looked at.
+enum Looked {
+    AtIt,
+    /// It is not there, or is no file, or its directory is none or may not be entered.
+    NotThere,
+}
+
+/// The directory that was opened last; none if it is not there. In a sorted list most files are where the one before was.
+#[derive(Default)]
+struct LastOpened<'f>(Option<(&'f str, Option<Directory>)>);
+
+impl<'f> LastOpened<'f> {
+    fn at(&mut self, root: &Directory, path: &'f str) -> std::io::Result<Option<&Directory>> {
+        let entry = match self.0.take().filter(|(last, _)| *last == path) {
+            Some(same) => same,
+            None => match disk::open_below(root, path) {
+                Err(error) if is_found_by_the_walk(&error) => (path, None),
+                opened => (path, Some(opened?)),
+            },
+        };
+        Ok(self.0.insert(entry).1.as_ref())
+    }
+}
+
+/// What is gone, and a directory that nobody may enter, is found by the walk.
+fn is_found_by_the_walk(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied)
 }
 
 fn one(
     reading: &Reading<'_>,
-    root: &Directory,
+    (directory, name): (&Directory, &str),
     custom: &Custom,
     listed: &Listed<'_>,
     file: &InstalledFile,
     buffer: &mut [u8],
     part: &mut Report,
-) -> std::io::Result<()> {
+) -> std::io::Result<Looked> {
     let path = file.path.as_str();
-    let facts = match root.facts(path) {
+    let facts = match directory.facts(name) {
         Ok(facts) if facts.kind == Kind::File => facts,
-        Ok(_) => return Ok(()),
-        // What is gone, and a directory that nobody may enter, is found by the walk.
-        Err(error) => {
-            let is_found =
-                matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied);
-            return if is_found { Ok(()) } else { Err(error) };
-        }
+        Ok(_) => return Ok(Looked::NotThere),
+        Err(error) if is_found_by_the_walk(&error) => return Ok(Looked::NotThere),
+        Err(error) => return Err(error),
     };
     let mut push = |finding: Finding| part.findings.push(finding.of(listed.owner(file)));
     part.files_checked += 1;
@@ -91,12 +131,12 @@ fn one(
     if is_passed_over {
         (reading.progress)(facts.size_bytes);
     } else {
-        let (sha256, size) = match read(root, path, buffer, reading.progress) {
+        let (sha256, size) = match read(directory, name, buffer, reading.progress) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied && facts.is_ours() => {
-                let expected = wrong_mode(file.executable, stamped, custom, facts.mode);
+                let expected = wrong_mode(file.executable, stamped, facts.mode);
                 let expected = expected.unwrap_or_else(|| "a file that its owner may read".to_owned());
                 push(Finding::new(FindingCode::ModeChanged, path, expected, format!("mode {:04o}", facts.mode)));
-                return Ok(());
+                return Ok(Looked::AtIt);
             }
             read => read?,
         };
@@ -110,20 +150,20 @@ fn one(
     }
     // Another file has permissions of its own: of those only what matters is said.
     let stamped = stamped.filter(|_| !is_changed);
-    if let Some(expected) = wrong_mode(file.executable, stamped, custom, facts.mode) {
+    if let Some(expected) = wrong_mode(file.executable, stamped, facts.mode) {
         push(Finding::new(FindingCode::ModeChanged, path, expected, format!("mode {:04o}", facts.mode)));
     }
-    Ok(())
+    Ok(Looked::AtIt)
 }
 
-/// Hashes a file.
+/// Hashes a file of a directory.
 pub(super) fn read(
-    root: &Directory,
-    path: &str,
+    directory: &Directory,
+    name: &str,
     buffer: &mut [u8],
     progress: &(dyn Fn(u64) + Sync),
 ) -> std::io::Result<(Sha256, u64)> {
-    let mut file = root.open_file(path)?;
+    let mut file = directory.open_file(name)?;
     let mut hasher = sha2::Sha256::new();
     let mut total = 0_u64;
     loop {
@@ -140,18 +180,15 @@ pub(super) fn read(
     Ok((Sha256::from_bytes(hasher.finalize().into()), total))
 }
 
-/// What holds for everything in an environment: its directory's owner, and who else may write.
+/// What holds for everything in an environment: it belongs to the owner of its directory, and nobody else may write to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Custom {
     owner: u32,
-    mode: u32,
-    writers: u32,
 }
 
 impl Custom {
     pub(super) fn of(root: &Directory) -> std::io::Result<Self> {
-        let facts = root.facts(".")?;
-        Ok(Self { owner: facts.owner, mode: facts.mode, writers: facts.mode & OTHERS_WRITE })
+        Ok(Self { owner: root.facts(".")?.owner })
     }
 
     /// Returns a finding if the entry belongs to another user than the environment: that one may change it at any time.
@@ -160,12 +197,15 @@ impl Custom {
         (facts.owner != self.owner).then(|| Finding::new(FindingCode::OwnerChanged, path, expected, found))
     }
 
-    /// Returns a finding if somebody may write to a directory who may not write to the environment's own.
-    pub(super) fn wrong_directory(&self, path: &str, facts: &Facts) -> Option<Finding> {
-        let found = format!("mode {:04o}", facts.mode);
-        self.wrong_writers(facts.mode)
-            .map(|expected| Finding::new(FindingCode::ModeChanged, path, expected, found))
-            .or_else(|| self.wrong_owner(path, facts))
+    /// Returns a finding if anybody but its owner may write to something, or if that is another than the environment's.
+    pub(super) fn wrong_hands(&self, path: &str, facts: &Facts) -> Option<Finding> {
+        wrong_writers(path, facts, OTHERS_WRITE).or_else(|| self.wrong_owner(path, facts))
+    }
+
+    /// As [`Custom::wrong_hands`], for what an interpreter makes by itself. Its group may write to that where whoever ran it
+    /// has an umask that says so, as it is usual where each user has a group of his own: bytecode is proven all the same.
+    pub(super) fn wrong_hands_on_bytecode(&self, path: &str, facts: &Facts) -> Option<Finding> {
+        wrong_writers(path, facts, ALL_WRITE).or_else(|| self.wrong_owner(path, facts))
     }
 
     /// Returns a finding if the owner of a directory may not list or enter it: whoever took that right away hides what is in it.
@@ -174,38 +214,36 @@ impl Custom {
         let (expected, found) = ("a directory that its owner may look into", format!("mode {:04o}", facts.mode));
         is_closed.then(|| Finding::new(FindingCode::ModeChanged, path, expected, found))
     }
+}
 
-    /// Returns a finding if somebody may write to the environment's own directory who may not write to that of the receipt:
-    /// they were made alike, and nothing inside is safe from whoever may write to the outer one.
-    pub(super) fn wrong_root(&self, receipt: &Facts) -> Option<Finding> {
-        let more = self.writers & !receipt.mode;
-        let (expected, found) = (format!("mode {:04o}", self.mode & !more), format!("mode {:04o}", self.mode));
-        (cfg!(unix) && more != 0).then(|| Finding::new(FindingCode::ModeChanged, ".", expected, found))
-    }
-
-    fn wrong_writers(&self, mode: u32) -> Option<&'static str> {
-        (cfg!(unix) && mode & OTHERS_WRITE & !self.writers != 0).then_some("nobody who may write but its owner")
-    }
+/// Returns a finding if one of these others may write to something: nothing that pinfold makes is so, whatever the umask.
+pub(super) fn wrong_writers(path: &str, facts: &Facts, others: u32) -> Option<Finding> {
+    let found = format!("mode {:04o}", facts.mode);
+    let is_wrong = cfg!(unix) && facts.mode & others != 0;
+    is_wrong.then(|| Finding::new(FindingCode::ModeChanged, path, ONLY_ITS_OWNER, found))
 }
 
 /// Returns what the permissions of a file should be, if they are others. Where it is known what they were when the file was
-/// installed, exactly those; elsewhere what matters: who may execute it, who may write to it, and that it takes nobody's
-/// rights. The rest is the umask's and the store's.
-fn wrong_mode(executable: bool, stamped: Option<Stamped>, custom: &Custom, mode: u32) -> Option<String> {
+/// installed, exactly those, but that nobody else may write, as an older pinfold let them where the umask did; elsewhere what
+/// matters: who may execute it, who may write to it, and that it takes nobody's rights. The rest is the umask's and the store's.
+fn wrong_mode(executable: bool, stamped: Option<Stamped>, mode: u32) -> Option<String> {
     if cfg!(not(unix)) {
         return None;
     }
     if mode & 0o7000 != 0 {
         return Some("no setuid, setgid or sticky bit".to_owned());
     }
+    let installed = stamped.map(|stamped| stamped.mode & !OTHERS_WRITE).filter(|installed| *installed != mode);
     let expected = match (executable, mode & 0o111) {
         (true, bits) if bits & 0o100 == 0 => Some("an executable file"),
         (false, bits) if bits != 0 => Some("a file that is not executable"),
-        _ => custom.wrong_writers(mode),
+        _ => (mode & OTHERS_WRITE != 0).then_some(ONLY_ITS_OWNER),
     };
-    let as_installed = stamped.filter(|stamped| stamped.mode != mode).map(|it| format!("mode {:04o}", it.mode));
-    as_installed.or_else(|| expected.map(str::to_owned))
+    installed.map(|installed| format!("mode {installed:04o}")).or_else(|| expected.map(str::to_owned))
 }
+
+/// What is expected of everything in an environment.
+const ONLY_ITS_OWNER: &str = "nobody who may write but its owner";
 
 /// Files are taken in the order of their size in this unit.
 const BIG_BYTES: u64 = 1 << 20;
@@ -213,8 +251,8 @@ const BIG_BYTES: u64 = 1 << 20;
 /// Files that a thread looks at together.
 const NEIGHBOURS: usize = 64;
 
-/// Who may write beside the owner.
-const OTHERS_WRITE: u32 = 0o022;
+/// Everybody may write.
+const ALL_WRITE: u32 = 0o002;
 
 /// What the owner of a directory needs to see what is in it.
 const OWNER_LOOKS: u32 = 0o500;
@@ -226,7 +264,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 mod tests {
     use super::*;
 
-    const CUSTOM: Custom = Custom { owner: 7, mode: 0o755, writers: 0 };
+    const CUSTOM: Custom = Custom { owner: 7 };
 
     #[test]
     fn only_execution_writing_and_foreign_rights_matter() {
@@ -245,21 +283,19 @@ mod tests {
             (true, 0o4755, false),
             (false, 0o2644, false),
         ] {
-            assert_eq!(wrong_mode(executable, None, &CUSTOM, mode).is_none(), is_fine, "{executable} {mode:o}");
+            assert_eq!(wrong_mode(executable, None, mode).is_none(), is_fine, "{executable} {mode:o}");
         }
-        let open = Custom { writers: 0o022, ..CUSTOM };
-        assert_eq!(wrong_mode(false, None, &open, 0o666), None);
     }
 
     #[test]
     fn a_mode_is_what_it_was_where_that_is_known() {
         let stamped = |mode| Some(Stamped { mtime_ns: 0, inode: 1, mode });
-        assert_eq!(wrong_mode(false, stamped(0o444), &CUSTOM, 0o444), None);
-        assert_eq!(wrong_mode(false, stamped(0o444), &CUSTOM, 0o644).as_deref(), Some("mode 0444"));
-        assert_eq!(
-            wrong_mode(true, stamped(0o4755), &CUSTOM, 0o4755).as_deref(),
-            Some("no setuid, setgid or sticky bit")
-        );
+        assert_eq!(wrong_mode(false, stamped(0o444), 0o444), None);
+        assert_eq!(wrong_mode(false, stamped(0o444), 0o644).as_deref(), Some("mode 0444"));
+        // One that an older pinfold made under an umask that let others write; and the same after `chmod go-w`.
+        assert_eq!(wrong_mode(false, stamped(0o664), 0o664).as_deref(), Some("mode 0644"));
+        assert_eq!(wrong_mode(false, stamped(0o664), 0o644), None);
+        assert_eq!(wrong_mode(true, stamped(0o4755), 0o4755).as_deref(), Some("no setuid, setgid or sticky bit"));
     }
 
     #[test]
@@ -277,8 +313,16 @@ mod tests {
         assert_eq!(CUSTOM.wrong_owner("a", &facts(7, 0o644)), None);
         let finding = CUSTOM.wrong_owner("a", &facts(8, 0o644)).unwrap();
         assert_eq!((finding.code, finding.found.as_str()), (FindingCode::OwnerChanged, "user 8"));
-        assert_eq!(CUSTOM.wrong_directory("a", &facts(7, 0o755)), None);
-        assert_eq!(CUSTOM.wrong_directory("a", &facts(7, 0o775)).unwrap().code, FindingCode::ModeChanged);
-        assert_eq!(CUSTOM.wrong_directory("a", &facts(8, 0o755)).unwrap().code, FindingCode::OwnerChanged);
+        let code = |finding: Option<Finding>| finding.map(|it| it.code);
+        for (owner, mode, expected, of_bytecode) in [
+            (7, 0o755, None, None),
+            (7, 0o775, Some(FindingCode::ModeChanged), None),
+            (7, 0o757, Some(FindingCode::ModeChanged), Some(FindingCode::ModeChanged)),
+            (8, 0o755, Some(FindingCode::OwnerChanged), Some(FindingCode::OwnerChanged)),
+        ] {
+            let facts = facts(owner, mode);
+            assert_eq!(code(CUSTOM.wrong_hands("a", &facts)), expected, "{owner} {mode:o}");
+            assert_eq!(code(CUSTOM.wrong_hands_on_bytecode("a", &facts)), of_bytecode, "{owner} {mode:o}");
+        }
     }
 }

@@ -22,6 +22,7 @@ mod walk;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use pinfold_artifact::Sha256;
@@ -34,9 +35,10 @@ pub use self::finding::{Finding, FindingCode};
 use self::hashes::Reading;
 use self::proof::Candidate;
 use self::stamps::Stamped;
-use self::walk::Seen;
 #[cfg(target_os = "linux")]
 pub use self::watch::watch;
+use crate::disk::{Kind, OTHERS_WRITE, Opened};
+use crate::environment::SPARE;
 use crate::ledger::LEDGER;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{
@@ -146,6 +148,7 @@ pub(crate) fn verify_held(
     });
     interpreter_stays(&header.interpreter, &mut report);
     past_ends_here(environment, &past, &header, &mut report);
+    nobody_else_writes_beside(environment, &mut report)?;
     let (list, sha256) = match read {
         Ok(Some(read)) => read,
         Ok(None) => return Ok(damaged(report, FILES_FILE, "it is gone".to_owned())),
@@ -174,14 +177,15 @@ fn full(
         (Some(store), Some(selection)) => receipt::derive(environment, listed.header, list, selection, store, report)?,
         _ => Vec::new(),
     };
-    let Seen { mut bytecode, .. } = walk::walk(environment, listed, report)?;
+    let mut seen = walk::walk(environment, listed, report)?;
     let reading =
         Reading { root: environment.venv(), depth: Depth::Full, which: &|_| true, progress: options.progress };
-    hashes::check(&reading, listed, report)?;
+    let unread = hashes::check(&reading, listed, report)?;
+    seen.reread(&unread, listed, report);
     // What was compiled while installing is in no wheel: it is proven as what was compiled later.
     let candidate = |path: &str| Some(Candidate { path: path.to_owned(), compiled: bytecode::compiled(path)? });
-    bytecode.extend(made.into_iter().filter_map(candidate));
-    proof::prove(environment, listed, &bytecode, options.compiled, report)
+    seen.bytecode.extend(made.into_iter().filter_map(candidate));
+    proof::prove(environment, listed, &seen.bytecode, options.compiled, report)
 }
 
 fn quick(
@@ -198,9 +202,10 @@ fn quick(
         let seen = walk::walk(environment, listed, report);
         (crate::join(checked), seen)
     });
-    checked?;
+    let (unread, seen) = (checked?, seen?);
     report.add(part);
-    report.bytecode_unproven += seen?.bytecode.len() as u64;
+    seen.reread(&unread, listed, report);
+    report.bytecode_unproven += seen.bytecode.len() as u64;
     Ok(())
 }
 
@@ -266,10 +271,39 @@ fn past_is_there(environment: &Environment, receipt: &Receipt, report: &mut Repo
     }
 }
 
+/// Whoever may write to pinfold's own directory beside the environment, or to one in it, decides what is gone back to.
+fn nobody_else_writes_beside(environment: &Environment, report: &mut Report) -> Result<(), InstallError> {
+    let state = environment.state();
+    let opened = match Opened::at(state) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound) => return Ok(()),
+        opened => opened.map_err(InstallError::io("open", state))?.directory,
+    };
+    let own = opened.own_facts().map_err(InstallError::io("look at", state))?;
+    let beside = beside(environment);
+    report.findings.extend(hashes::wrong_writers(&beside, &own, OTHERS_WRITE));
+    for (name, kind) in opened.entries().map_err(InstallError::io("list", state))? {
+        // Of the spare nothing is believed, whoever may write to it.
+        let Some(name) = name.to_str().filter(|name| kind != Kind::Link && *name != SPARE) else { continue };
+        match opened.facts(name) {
+            // A sync may be at work.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            facts => {
+                let facts = facts.map_err(InstallError::io("look at", &state.join(name)))?;
+                report.findings.extend(hashes::wrong_writers(&format!("{beside}/{name}"), &facts, OTHERS_WRITE));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the path of pinfold's own directory as seen from the environment.
+fn beside(environment: &Environment) -> String {
+    format!("../{}", environment.state().file_name().unwrap_or_default().to_string_lossy())
+}
+
 /// Returns the path of the ledger as seen from the environment.
 fn ledger_path(environment: &Environment) -> String {
-    let state = environment.state().file_name().unwrap_or_default().to_string_lossy();
-    format!("../{state}/{LEDGER}")
+    format!("{}/{LEDGER}", beside(environment))
 }
 
 /// Without a receipt nothing else can be compared.

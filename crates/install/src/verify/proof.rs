@@ -21,7 +21,7 @@ use super::known::{Key, Known, Way};
 use super::marshal::{self, Layout};
 use super::{Finding, FindingCode, Listed, Report};
 use crate::bytecode::{self, Compiled};
-use crate::disk::Directory;
+use crate::disk::{self, Directory};
 use crate::{Environment, InstallError, THREADS};
 
 /// A file of bytecode beside a listed source.
@@ -123,10 +123,12 @@ impl<'p> Prover<'p, '_> {
         let Some(source) = self.listed.files.get(compiled.source.as_str()) else {
             return Err("no distribution brought its source".to_owned());
         };
-        let Ok(facts) = self.root.facts(&compiled.source) else { return Err("its source is gone".to_owned()) };
+        let reached = disk::reach(self.root, &compiled.source).and_then(|(directory, name)| directory.facts(name));
+        let Ok(facts) = reached else { return Err("its source is gone".to_owned()) };
         let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
         let mut bytes = Vec::new();
-        let opened = self.root.open_file(&candidate.path).map_err(unreadable)?;
+        let reached = disk::reach(self.root, &candidate.path);
+        let opened = reached.and_then(|(directory, name)| directory.open_file(name)).map_err(unreadable)?;
         opened.take(BYTECODE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > BYTECODE_BYTES {
             return Err("it is larger than any bytecode".to_owned());

@@ -10,9 +10,9 @@ use std::path::Path;
 use pinfold_artifact::{ArchivePath, Sha256};
 use sha2::Digest as _;
 
-use crate::InstallError;
 use crate::disk::{self, Contents, Directory, Facts};
 use crate::receipt::{RECEIPT_DIRECTORY, STAMPS_FILE, digest};
+use crate::{InstallError, platform};
 
 /// What the file system said of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(crate) fn write<'s>(
     let digest: [u8; 32] = sha2::Sha256::digest(&bytes[BODY..]).into();
     bytes[MAGIC.len()..BODY].copy_from_slice(&digest);
     let path = root.join(RECEIPT_DIRECTORY).join(STAMPS_FILE);
-    std::fs::write(&path, bytes).map_err(InstallError::io("write", &path))
+    platform::write_note(&path, &bytes).map(drop).map_err(InstallError::io("write", &path))
 }
 
 /// Reads the stamps of an environment for a list of `count` files with a digest. None if there are none that fit: then

@@ -138,18 +138,41 @@ fn a_ledger_that_is_gone_is_found() {
 }
 
 #[test]
-fn nobody_may_write_to_the_outermost_directory_who_may_not_write_inside() {
-    let found: Vec<(u32, usize)> = [0o755, 0o700, 0o775, 0o757]
-        .into_iter()
-        .map(|bits| {
-            let world = World::new();
-            world.install(&wheels()).unwrap();
-            fs::set_permissions(world.path(".pinfold"), fs::Permissions::from_mode(0o755)).unwrap();
-            fs::set_permissions(world.environment.venv(), fs::Permissions::from_mode(bits)).unwrap();
-            (bits, world.verify(&wheels()).findings.len())
-        })
-        .collect();
-    assert_eq!(found, [(0o755, 0), (0o700, 0), (0o775, 1), (0o757, 1)]);
+fn nobody_else_may_write_to_the_outermost_directory_or_beside_it() {
+    let check = |place: &str, shown: &str| {
+        let found: Vec<(u32, Vec<String>)> = [0o755, 0o700, 0o775, 0o757]
+            .into_iter()
+            .map(|bits| {
+                let world = World::new();
+                world.install(&wheels()).unwrap();
+                world.install(&wheels()).unwrap();
+                fs::set_permissions(world.path(place), fs::Permissions::from_mode(bits)).unwrap();
+                (bits, super::tests::shown(&world.verify(&wheels())))
+            })
+            .collect();
+        let finding = || vec![format!("mode-changed {shown}")];
+        assert_eq!(found, [(0o755, vec![]), (0o700, vec![]), (0o775, finding()), (0o757, finding())], "{place}");
+    };
+    check("", ".");
+    check(".pinfold", ".pinfold");
+    for name in ["", "/generations", "/ledger.jsonl"] {
+        check(&format!("../.pinfold-.venv{name}"), &format!("../.pinfold-.venv{name}"));
+    }
+}
+
+/// Where users have groups of their own, an interpreter lets the group write to what it leaves; bytecode is proven.
+#[test]
+fn a_group_may_write_to_what_an_interpreter_leaves_and_nobody_else() {
+    let check = |mode: u32, expected: &[&str]| {
+        let world = World::new();
+        world.install(&wheels()).unwrap();
+        let left = world.site("b/__pycache__");
+        fs::create_dir(&left).unwrap();
+        fs::set_permissions(&left, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(shown(&world.verify(&wheels())), expected, "{mode:o}");
+    };
+    check(0o775, &[]);
+    check(0o757, &["mode-changed b/__pycache__"]);
 }
 
 #[test]
@@ -210,6 +233,7 @@ fn every_permission_is_as_installed_and_nobody_else_may_write() {
     check(|world| chmod(world.site("b/more.py"), 0o555), &["mode-changed b/more.py b"]);
     check(|world| chmod(world.path("bin/tool"), 0o744), &["mode-changed bin/tool a"]);
     check(|world| chmod(world.site("b"), 0o777), &["mode-changed b"]);
+    check(|world| chmod(world.site("b"), 0o775), &["mode-changed b"]);
     check(|world| chmod(world.site("b"), 0o700), &[]);
     check(|world| chmod(world.path(".pinfold/receipt.json"), 0o666), &["mode-changed .pinfold/receipt.json"]);
 }

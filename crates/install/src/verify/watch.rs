@@ -146,7 +146,8 @@ impl State<'_, '_> {
         let which = |path: &str| is_among(&batch.paths, path);
         let progress = self.watched.options.progress;
         let reading = Reading { root: environment.venv(), depth: Depth::Full, which: &which, progress };
-        hashes::check(&reading, self.listed, &mut report)?;
+        let unread = hashes::check(&reading, self.listed, &mut report)?;
+        seen.reread(&unread, self.listed, &mut report);
         proof::prove(environment, self.listed, &seen.bytecode, self.watched.options.compiled, &mut report)?;
         Ok(self.replace(&which, report.findings, tell))
     }

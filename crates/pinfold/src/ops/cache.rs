@@ -60,7 +60,7 @@ pub(crate) struct Checked {
     pub(crate) damage: Vec<(Part, Damage, Vec<String>)>,
 }
 
-/// Reads every byte of every artifact and tree. What is damaged is moved to the quarantine.
+/// Reads every byte of every artifact and tree, and every record that may be read. What is damaged is moved to the quarantine.
 ///
 /// # Errors
 /// Exit 4 if the disk fails.
@@ -100,6 +100,12 @@ pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure>
             store.quarantine_entry(sha256, *part)?;
         }
         checked.damage.extend(damage.into_iter().map(|damage| (*part, damage, origins.clone())));
+    }
+    for sha256 in store.entries()? {
+        if let Some(damage) = store.read_record(&sha256)? {
+            store.quarantine_entry(&sha256, Part::Artifact)?;
+            checked.damage.push((Part::Artifact, damage, Vec::new()));
+        }
     }
     checked.damage.sort_by(|(_, a, _), (_, b, _)| (a.artifact, &a.path).cmp(&(b.artifact, &b.path)));
     checked.bytes = read.into_inner();

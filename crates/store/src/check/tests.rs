@@ -5,6 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use pinfold_testkit::bound_by_modes;
+
 use super::*;
 use crate::boot::Boot;
 use crate::tests::{Fixture, add, artifact, fixture, manifest_of, stored_wheel, tamper, write_files};
@@ -130,10 +132,16 @@ fn a_directory_that_became_a_link_is_a_change_wherever_it_is() {
     check("space", "space/inner/m.py");
 }
 
-/// Root may read it all the same, and makes it right.
 #[test]
 fn what_may_not_be_read_is_damage() {
-    let is_root = rustix::process::geteuid().is_root();
+    // Root may read it all the same, and makes it right.
+    if rustix::process::geteuid().is_root() {
+        what_may_not_be_read(true);
+    }
+    bound_by_modes("trees that may not be read", || what_may_not_be_read(false));
+}
+
+fn what_may_not_be_read(is_root: bool) {
     for (path, mode) in [("pkg/z.py", 0o000), ("pkg/sub", 0o000), ("pkg/sub", 0o400)] {
         let (Fixture { root: _root, store }, tree) = prepared();
         let (inside, moved) = (tree.files_dir().join(path), store.root().join("quarantine"));
@@ -150,6 +158,149 @@ fn what_may_not_be_read_is_damage() {
         store.sweep(Duration::ZERO).unwrap();
         assert_eq!(fs::read_dir(moved).unwrap().count(), 0);
     }
+}
+
+/// Takes every right to something away.
+fn close(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+}
+
+#[test]
+fn a_closed_tree_is_told_of_put_aside_and_made_again() {
+    bound_by_modes("closed trees", || {
+        for (inside, expected) in [
+            ("", "a manifest with its digest"),
+            (MANIFEST, "a manifest with its digest"),
+            ("files", "a directory of files"),
+            ("files/pkg", "0 bytes"),
+            ("files/b.py", "3 bytes"),
+        ] {
+            let (Fixture { root: _root, store }, tree) = prepared();
+            let (sha256, path) = (*tree.sha256(), tree.directory().join(inside));
+            close(if inside.is_empty() { tree.directory() } else { &path });
+            let found = store.tree(&sha256).unwrap().map(|tree| store.ready(tree).unwrap());
+            assert!(!matches!(found, Some(Readiness::Ready(_))), "{inside}");
+            let told = store.take_damage();
+            assert!(told[0].artifact == sha256 && told[0].expected.starts_with(expected), "{inside}: {told:?}");
+            assert!(told[0].found.contains("what may not be read"), "{inside}: {told:?}");
+            assert!(fs::symlink_metadata(tree.directory()).is_err(), "{inside}");
+            add(&store, &stored_wheel(&store));
+            assert!(ready(&store, &sha256).is_ok(), "{inside}");
+            // Nor does it hinder whoever makes room.
+            store.sweep(Duration::ZERO).unwrap();
+            assert_eq!(fs::read_dir(store.root().join("quarantine")).unwrap().count(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_closed_artifact_or_record_is_told_of_and_admitted_again() {
+    bound_by_modes("closed artifacts", || {
+        let wanted = artifact(b"bytes");
+        for (extension, expected) in [("", "sha256 "), ("from", "a record of where it came from")] {
+            let Fixture { root: _root, store } = fixture();
+            let stored = store.admit(&wanted, &mut b"bytes".as_slice()).unwrap();
+            let path = stored.path().with_extension(extension);
+            close(&path);
+            assert_eq!(store.read_artifact(&wanted.sha256).unwrap().is_some(), extension.is_empty());
+            assert_eq!(store.read_record(&wanted.sha256).unwrap().is_some(), !extension.is_empty());
+            assert_eq!(store.find(&wanted).unwrap(), None, "{extension}");
+            let told = store.take_damage();
+            assert!(told.len() == 1 && told[0].expected.starts_with(expected), "{extension}: {told:?}");
+            assert_eq!(told[0].found, "what may not be read");
+            let again = store.admit(&wanted, &mut b"bytes".as_slice()).unwrap();
+            assert_eq!(store.find(&wanted).unwrap(), Some(again), "{extension}");
+            assert_eq!(store.take_damage(), []);
+        }
+    });
+}
+
+/// A record that its owner may read and not write is added to all the same.
+#[test]
+fn a_record_that_is_read_only_is_added_to() {
+    bound_by_modes("a record that is read-only", || {
+        let Fixture { root: _root, store } = fixture();
+        let stored = stored_wheel(&store);
+        let record = stored.path().with_extension("from");
+        fs::set_permissions(&record, fs::Permissions::from_mode(0o444)).unwrap();
+        let elsewhere = crate::tests::artifact_of(b"wheel", "https://mirror.example/simple/");
+        store.admit(&elsewhere, &mut b"wheel".as_slice()).unwrap();
+        assert_eq!(store.origins(stored.sha256()).unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn directories_of_the_store_that_were_closed_are_opened_again() {
+    bound_by_modes("closed directories of the store", || {
+        let wanted = artifact(b"bytes");
+        for what in ["", "artifacts", "trees", "partial", "staging", "quarantine", "lock", "shard", "shard of trees"] {
+            let Fixture { root: _root, store } = fixture();
+            let tree = add(&store, &stored_wheel(&store));
+            let stored = store.admit(&wanted, &mut b"bytes".as_slice()).unwrap();
+            let root = store.root().to_owned();
+            let path = match what {
+                "" => root.clone(),
+                "shard" => stored.path().parent().unwrap().to_owned(),
+                "shard of trees" => tree.directory().parent().unwrap().to_owned(),
+                name => root.join(name),
+            };
+            close(&path);
+            let store = Store::open(&root).unwrap();
+            assert_eq!(store.find(&wanted).unwrap(), Some(stored), "{what}");
+            assert!(ready(&store, tree.sha256()).is_ok(), "{what}");
+            assert_eq!(store.entries().unwrap().len(), 2, "{what}");
+            assert_eq!(store.take_damage(), [], "{what}");
+            // Then it is as it was when it was made.
+            let mode = fs::symlink_metadata(&path).unwrap().mode() & 0o7777;
+            assert!(mode & 0o077 == 0 && mode & 0o400 != 0, "{what}: {mode:o}");
+            store.remove(tree.sha256()).unwrap();
+            store.remove(&wanted.sha256).unwrap();
+            assert_eq!(store.entries().unwrap(), [], "{what}");
+        }
+    });
+}
+
+/// A cache may be read-only on purpose: what can be read there is read, and its modes stay.
+#[test]
+fn directories_that_may_be_read_keep_their_modes() {
+    bound_by_modes("a store that is only read", || {
+        let wanted = artifact(b"bytes");
+        let Fixture { root: _root, store } = fixture();
+        let tree = add(&store, &stored_wheel(&store));
+        let stored = store.admit(&wanted, &mut b"bytes".as_slice()).unwrap();
+        let shard = |path: &Path| path.parent().unwrap().to_owned();
+        let directories = [store.root().join("trees"), shard(stored.path()), shard(tree.directory())];
+        let set = |mode| {
+            directories.iter().for_each(|it| fs::set_permissions(it, fs::Permissions::from_mode(mode)).unwrap());
+        };
+        set(0o500);
+        let store = Store::open(store.root()).unwrap();
+        assert!(store.find(&wanted).unwrap().is_some() && ready(&store, tree.sha256()).is_ok());
+        assert!(store.tree(&artifact(b"other").sha256).unwrap().is_none());
+        for path in &directories {
+            assert_eq!(fs::symlink_metadata(path).unwrap().mode() & 0o7777, 0o500, "{}", path.display());
+        }
+        set(0o700);
+    });
+}
+
+#[test]
+fn a_closed_leftover_hinders_neither_a_download_nor_whoever_makes_room() {
+    bound_by_modes("closed leftovers", || {
+        let wanted = artifact(b"bytes");
+        let Fixture { root: _root, store } = fixture();
+        store.admission(&wanted).unwrap().push(b"by").unwrap();
+        let partial = || fs::read_dir(store.root().join("partial")).unwrap().flatten().map(|it| it.path());
+        partial().for_each(|path| close(&path));
+        let stored = store.admit(&wanted, &mut b"bytes".as_slice()).unwrap();
+        assert_eq!(store.find(&wanted).unwrap(), Some(stored));
+        store.admission(&artifact(b"other")).unwrap().push(b"ot").unwrap();
+        fs::create_dir_all(store.root().join("staging/new/files")).unwrap();
+        partial().for_each(|path| close(&path));
+        close(&store.root().join("staging/new/files"));
+        store.sweep(Duration::ZERO).unwrap();
+        assert_eq!(partial().count() + fs::read_dir(store.root().join("staging")).unwrap().count(), 0);
+    });
 }
 
 #[test]
