@@ -513,7 +513,7 @@ mod other {
         }
 
         pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
-            File::open(self.0.join(name))
+            crate::platform::open_no_link(OpenOptions::new().read(true), &self.0.join(name))
         }
 
         pub(crate) fn hard_link(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {

@@ -20,7 +20,6 @@ pub(super) struct Seen {
     /// Bytecode beside listed sources that is not listed itself.
     pub(super) bytecode: BTreeSet<Candidate>,
     /// The directories.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "for `--watch`, which is written for Linux"))]
     pub(super) directories: Vec<String>,
 }
 
