@@ -1,6 +1,6 @@
 //! Bad input and a failing world: each a clear error with the right exit code, and nothing lost.
 
-use pinfold_testkit::{Finished, Index, Pinfold, Server, WheelRecipe, sha256};
+use pinfold_testkit::{Finished, Index, Pinfold, Server, sha256};
 
 use crate::project::{PINFOLD, Project, host_target};
 
@@ -266,7 +266,7 @@ fn noise(kibibytes: usize) -> Vec<u8> {
 #[cfg(unix)]
 #[test]
 fn a_full_disk_while_syncing() {
-    let big = WheelRecipe::new("big", "1.0").file("big/data.bin", noise(256));
+    let big = pinfold_testkit::WheelRecipe::new("big", "1.0").file("big/data.bin", noise(256));
     let project = Project::new(Index::new().wheel("hello", "1.0").wheel_from(big), &["hello"]);
     project.installed();
     project.write_manifest(&["hello", "big"], "", "");

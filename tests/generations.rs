@@ -1,7 +1,7 @@
 //! Generations end to end: how many are kept, what may be replaced, waiting for each other, going on with the old files.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
 use pinfold_testkit::{Index, Python};
 
@@ -239,6 +239,8 @@ fn verify_waits_no_longer_than_it_may() {
 #[test]
 fn a_running_interpreter_keeps_what_it_has_open() {
     use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::Stdio;
+
     let project = at("1.0");
     let code = "import sys, mod_a, os\n\
                 site = os.path.dirname(mod_a.__file__)\n\
@@ -258,7 +260,7 @@ fn a_running_interpreter_keeps_what_it_has_open() {
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
     lock_another(&project, "2.0");
     project.pinfold("sync").args(["--keep", "0"]).run().expect_code(0);
-    assert!(!Path::new(&state(&project).join("generations/1")).exists());
+    assert!(!state(&project).join("generations/1").exists());
     writeln!(running.stdin.take().unwrap(), "go").unwrap();
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert!(running.wait().unwrap().success());

@@ -75,8 +75,6 @@ fn open_to_others(project: &Project, directories: &[&str]) -> Vec<String> {
 fn a_store_that_lost_its_modes_is_mended_by_the_next_sync() {
     let sdist = SdistRecipe::new("made", "1.0").file("src/made/core.py", "x = 1\n");
     let index = Index::new().wheel("mine", "1.0").module("own/deep.py", "V = 1\n").sdist_from(sdist);
-    let tree = |store: &Path, digest: &str| store.join("trees").join(&digest[..2]).join(digest);
-    let artifact = |store: &Path, digest: &str| store.join("artifacts").join(&digest[..2]).join(digest);
     let wheel = "mine-1.0-py3-none-any.whl";
     let places: [(&str, &str, &Place, bool); 12] = [
         ("the tree", wheel, &|store, digest| tree(store, digest), true),
@@ -103,6 +101,14 @@ fn a_store_that_lost_its_modes_is_mended_by_the_next_sync() {
             closing.hinders_no_prune();
         }
     });
+}
+
+fn tree(store: &Path, digest: &str) -> PathBuf {
+    store.join("trees").join(&digest[..2]).join(digest)
+}
+
+fn artifact(store: &Path, digest: &str) -> PathBuf {
+    store.join("artifacts").join(&digest[..2]).join(digest)
 }
 
 /// Something in the store, of an artifact with this digest.

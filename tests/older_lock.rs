@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pinfold_testkit::{Fault, Index};
+use pinfold_testkit::Index;
 
 use crate::project::Project;
 
@@ -87,7 +87,7 @@ fn a_lock_that_is_replaced_meanwhile_is_read_once() {
     project.forget_cache();
     project.server.forget_requests();
     let file = "a-1.0-py3-none-any.whl";
-    project.server.fault_on(&format!("/files/{file}"), Fault::Delay(200));
+    project.server.fault_on(&format!("/files/{file}"), pinfold_testkit::Fault::Delay(200));
     let run = project.pinfold("sync").spawn();
     while project.server.requests_to(".whl").is_empty() && !run.has_ended() {
         std::thread::yield_now();

@@ -300,7 +300,6 @@ fn a_repository_that_redirects_to_another_host() {
 
 #[test]
 fn a_login_for_a_repository_is_for_its_host_and_gets_into_no_file() {
-    use std::os::unix::fs::PermissionsExt;
     let repository = Repository::new();
     let served = || repository.served().login("me", "s3cr3t").start();
     let (server, other) = (served(), served());
@@ -310,9 +309,13 @@ fn a_login_for_a_repository_is_for_its_host_and_gets_into_no_file() {
     let netrc = project.home.home().join(".netrc");
     std::fs::write(&netrc, "machine 127.0.0.1 login me password s3cr3t\n").unwrap();
     // A file that others may read is not used for a repository either.
-    std::fs::set_permissions(&netrc, std::fs::Permissions::from_mode(0o644)).unwrap();
-    project.pinfold("lock").run().expect_code(3).expect_stderr("error[exposed-secret]");
-    std::fs::set_permissions(&netrc, std::fs::Permissions::from_mode(0o600)).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&netrc, std::fs::Permissions::from_mode(0o644)).unwrap();
+        project.pinfold("lock").run().expect_code(3).expect_stderr("error[exposed-secret]");
+        std::fs::set_permissions(&netrc, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     // It does not follow a redirect.
     server.fault_on("/files/repo/info/refs", Fault::RedirectTo(other.file_url("repo/info/refs")));
     project.pinfold("lock").run().expect_code(4);

@@ -28,7 +28,7 @@ impl Sources {
     pub(crate) fn unpack(stored: &Stored, scratch: &Path, epoch: u64) -> Result<Self, BuildError> {
         let room = tempfile::Builder::new().prefix("build-").tempdir_in(scratch);
         let room = room.map_err(BuildError::io("making a directory in", scratch))?;
-        let root = room.path().canonicalize().map_err(BuildError::io("finding", room.path()))?;
+        let root = pinfold_sandbox::canonicalize(room.path()).map_err(BuildError::io("finding", room.path()))?;
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(epoch);
         let mut archive = Archive::open(stored)?;
         let unpacked =

@@ -319,7 +319,7 @@ mod unix {
         pub(crate) fn create(&self, name: &str, mode: u32) -> io::Result<File> {
             let flags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
             let flags = flags.union(OFlags::NOFOLLOW);
-            Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode))?))
+            Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode as rustix::fs::RawMode))?))
         }
 
         /// Opens a regular file for reading; not through a link, and never waiting for one that is a pipe.
@@ -592,7 +592,7 @@ mod other {
         }
 
         pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
-            File::open(self.0.join(name))
+            crate::platform::open_no_link(OpenOptions::new().read(true), &self.0.join(name))
         }
 
         pub(crate) fn hard_link(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {

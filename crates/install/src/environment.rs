@@ -64,7 +64,7 @@ impl Environment {
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
             return Err(refused("it names no directory of its own"));
         };
-        let parent = match fs::canonicalize(parent) {
+        let parent = match pinfold_sandbox::canonicalize(parent) {
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(refused(NO_PARENT));
             }

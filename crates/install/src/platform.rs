@@ -74,7 +74,7 @@ pub(crate) fn open_note(parent: &Directory, name: &str) -> io::Result<File> {
     #[cfg(unix)]
     return open_own(parent, name, rustix::fs::OFlags::WRONLY.union(rustix::fs::OFlags::TRUNC));
     #[cfg(not(unix))]
-    File::options().create(true).truncate(true).write(true).open(parent.path().join(name))
+    open_no_link(File::options().create(true).truncate(true).write(true), &parent.path().join(name))
 }
 
 /// Opens a file of our own to read it and to add to it, not through a link.
@@ -82,7 +82,18 @@ pub(crate) fn open_to_append(parent: &Directory, name: &str) -> io::Result<File>
     #[cfg(unix)]
     return open_own(parent, name, rustix::fs::OFlags::RDWR.union(rustix::fs::OFlags::APPEND));
     #[cfg(not(unix))]
-    File::options().create(true).read(true).append(true).open(parent.path().join(name))
+    open_no_link(File::options().create(true).read(true).append(true), &parent.path().join(name))
+}
+
+/// Opens a file unless a link is in its place, which is looked at just before: no flag of this system refuses one and
+/// still opens every regular file.
+#[cfg(not(unix))]
+pub(crate) fn open_no_link(options: &std::fs::OpenOptions, path: &Path) -> io::Result<File> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a link")),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => options.open(path),
+    }
 }
 
 #[cfg(unix)]
@@ -134,16 +145,11 @@ pub(crate) fn is_same_directory(one: &Directory, other: &Directory) -> io::Resul
     }
 }
 
-/// Makes opening a file fail where a link is in its place; one that is made is nobody else's to write to, whatever the umask
-/// allows.
-pub(crate) fn as_our_own(options: &mut std::fs::OpenOptions) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o644).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    }
-    #[cfg(not(unix))]
-    let _ = options;
+/// Opens a file; a link in its place is an error. One that is made is nobody else's to write to, whatever the umask allows.
+#[cfg(unix)]
+pub(crate) fn open_no_link(options: &std::fs::OpenOptions, path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.clone().mode(0o644).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()).open(path)
 }
 
 /// Returns true if a path still names an open file.
@@ -173,10 +179,7 @@ pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
 
 /// Opens a file of our own for writing it anew, not through a link.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).truncate(true).write(true);
-    as_our_own(&mut options);
-    options.open(path)
+    open_no_link(File::options().create(true).truncate(true).write(true), path)
 }
 
 /// Writes a small file of our own, whole, not through a link.
@@ -202,7 +205,7 @@ pub(crate) fn begin_writing(file: &File) {
 pub(crate) fn settle_files(directory: &Directory) -> io::Result<()> {
     let entries = directory.entries()?.into_iter();
     let names = entries.filter(|(_, kind)| *kind == Kind::File).map(|(name, _)| name);
-    let open = |name: std::ffi::OsString| directory.open_file(&name.to_string_lossy());
+    let open = |name: std::ffi::OsString| open_to_settle(directory, &name.to_string_lossy());
     let files = names.map(open).collect::<io::Result<Vec<_>>>()?;
     files.iter().for_each(begin_writing);
     std::thread::scope(|scope| {
@@ -210,6 +213,15 @@ pub(crate) fn settle_files(directory: &Directory) -> io::Result<()> {
         let settled = settle_opened(directory);
         waits.into_iter().map(threads::join).chain([settled]).collect()
     })
+}
+
+/// Opens a file to wait until it is on the disk.
+fn open_to_settle(directory: &Directory, name: &str) -> io::Result<File> {
+    #[cfg(unix)]
+    return directory.open_file(name);
+    // Only who may write to a file may wait for it there.
+    #[cfg(not(unix))]
+    open_no_link(File::options().write(true), &directory.path().join(name))
 }
 
 /// Waits until the names in an open directory are on the disk.

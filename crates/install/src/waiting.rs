@@ -96,10 +96,7 @@ fn wait(
 
 /// Opens the lock file: a regular file of our own, not through a link.
 fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true).read(true);
-    platform::as_our_own(&mut options);
-    options.open(path)
+    platform::open_no_link(OpenOptions::new().create(true).truncate(false).write(true).read(true), path)
 }
 
 /// Reads who holds the lock.

@@ -152,7 +152,8 @@ impl Command {
         let (events, reports) = mpsc::channel();
         let captures = self.attach(&mut child, &events);
         let mut open_streams = 2;
-        let ending = watch(&reports, deadline, self.disk_limit.as_ref(), &mut open_streams);
+        let mut has_ended = || group::has_ended(&mut child);
+        let ending = watch(&reports, deadline, self.disk_limit.as_ref(), &mut open_streams, &mut has_ended);
         group::kill(&mut child);
         let status = child.wait().map_err(|source| SandboxError::Wait { program: self.program.clone(), source })?;
         let drained = drain(&reports, open_streams);
@@ -197,7 +198,7 @@ impl Command {
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.arguments).env_clear().envs(&self.environment);
         command.env("HOME", &own).env("PATH", &self.search_path).env("TMPDIR", &temporary);
-        group::keep_system_variables(&mut command);
+        group::set_system_variables(&mut command, &own, &temporary);
         command.current_dir(self.directory.as_ref().unwrap_or(&own));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         group::lead(&mut command);
@@ -232,14 +233,17 @@ fn watch(
     deadline: Instant,
     disk_limit: Option<&(PathBuf, u64)>,
     open_streams: &mut usize,
+    has_ended: &mut dyn FnMut() -> bool,
 ) -> Ending {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let pause = if disk_limit.is_some() { left.min(DISK_PAUSE) } else { left };
+        let pause = pause.min(group::LOOK_PAUSE);
         match reports.recv_timeout(pause) {
             Ok(Event::Closed) => *open_streams -= 1,
             Ok(Event::Exited) | Err(RecvTimeoutError::Disconnected) => return Ending::Exited,
             Ok(Event::TooMuch) => return Ending::TooMuch,
+            Err(RecvTimeoutError::Timeout) if has_ended() => return Ending::Exited,
             Err(RecvTimeoutError::Timeout) if pause == left => return Ending::TimedOut,
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -291,6 +295,35 @@ const DISK_DEPTH: usize = 32;
 
 /// Variables that are the sandbox's own.
 const RESERVED: [&str; 3] = ["HOME", "PATH", "TMPDIR"];
+
+#[cfg(test)]
+mod tests_everywhere {
+    use super::*;
+
+    /// The one program that every system has: this one, asked for the list of its tests.
+    fn list() -> Command {
+        let program = std::env::current_exe().unwrap();
+        let mut command = Command::new(&program, OsStr::new(""));
+        command.arguments = vec!["--list".into()];
+        command
+    }
+
+    #[test]
+    fn a_child_that_ended_is_not_waited_for_any_longer() {
+        let begun = Instant::now();
+        let finished = list().run().unwrap();
+        let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
+        assert!(finished.status.success() && stdout.contains("a_child_that_ended"), "{}: {stdout}", finished.status);
+        assert!(begun.elapsed() < list().time_limit, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_child_that_prints_too_much_is_stopped_everywhere() {
+        let mut command = list();
+        command.output_limit_bytes = 10;
+        assert!(matches!(command.run(), Err(SandboxError::Output { limit_bytes: 10, .. })));
+    }
+}
 
 #[cfg(test)]
 #[cfg(unix)]

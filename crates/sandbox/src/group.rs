@@ -1,18 +1,20 @@
 //! The process group of a child: what differs between systems.
 //!
-//! On Windows a child is ended alone, because a group there needs a job object; that half is written but was not run.
+//! On Windows a child is ended alone, because a group there needs a job object.
 
 #[cfg(unix)]
-pub(crate) use unix::{keep_system_variables, kill, lead, report_exit};
+pub(crate) use unix::{LOOK_PAUSE, has_ended, kill, lead, report_exit, set_system_variables};
 #[cfg(not(unix))]
-pub(crate) use windows::{keep_system_variables, kill, lead, report_exit};
+pub(crate) use windows::{LOOK_PAUSE, has_ended, kill, lead, report_exit, set_system_variables};
 
 #[cfg(unix)]
 mod unix {
     use std::os::unix::process::CommandExt as _;
+    use std::path::Path;
     use std::process::{Child, Command};
     use std::sync::mpsc::Sender;
     use std::thread;
+    use std::time::Duration;
 
     use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
@@ -39,32 +41,53 @@ mod unix {
         });
     }
 
+    /// Returns false: the end is reported.
+    pub(crate) const fn has_ended(_child: &mut Child) -> bool {
+        false
+    }
+
     /// No variable of the system is needed to start a program here.
-    pub(crate) fn keep_system_variables(_command: &mut Command) {}
+    pub(crate) const fn set_system_variables(_command: &mut Command, _home: &Path, _temporary: &Path) {}
+
+    /// Nobody needs to look.
+    pub(crate) const LOOK_PAUSE: Duration = Duration::MAX;
 }
 
 #[cfg(not(unix))]
 mod windows {
+    use std::path::Path;
     use std::process::{Child, Command};
     use std::sync::mpsc::Sender;
+    use std::time::Duration;
 
     use crate::capture::Event;
 
     pub(crate) fn lead(_command: &mut Command) {}
 
     pub(crate) fn kill(child: &mut Child) {
+        // One that has ended cannot be killed: that is what was wanted.
         let _ = child.kill();
     }
 
-    /// The exit is noticed when the pipes close.
+    /// Nobody can wait for a child but its owner, who looks at it from time to time.
     pub(crate) fn report_exit(_child: &Child, _events: Sender<Event>) {}
 
-    /// Windows cannot load its own libraries without these.
-    pub(crate) fn keep_system_variables(command: &mut Command) {
-        for name in ["SYSTEMROOT", "WINDIR"] {
+    /// Returns true if the child has ended.
+    pub(crate) fn has_ended(child: &mut Child) -> bool {
+        child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    /// Programs here look for a home and for temporary files by other names, and cannot load the system's own libraries
+    /// without the last ones.
+    pub(crate) fn set_system_variables(command: &mut Command, home: &Path, temporary: &Path) {
+        command.env("USERPROFILE", home).env("TEMP", temporary).env("TMP", temporary);
+        for name in ["SYSTEMDRIVE", "SYSTEMROOT", "WINDIR"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
         }
     }
+
+    /// How often the child is looked at.
+    pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(10);
 }

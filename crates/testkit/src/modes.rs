@@ -61,7 +61,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let closed = home.path().join("closed");
         fs::write(&closed, "x").unwrap();
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
         bound_by_modes("reading a closed file", || {
             assert!(fs::read(&closed).is_err());
             let shown = std::process::Command::new("cat").arg(&closed).output().unwrap();

@@ -24,7 +24,6 @@ pub(super) struct Seen<'a> {
     /// Bytecode beside listed sources that is not listed itself.
     pub(super) bytecode: BTreeSet<Candidate>,
     /// The directories.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "for `--watch`, which is written for Linux"))]
     pub(super) directories: Vec<String>,
     /// Listed files that are there.
     present: BTreeSet<&'a str>,

@@ -162,7 +162,7 @@ fn what_may_not_be_read(is_root: bool) {
 
 /// Takes every right to something away.
 fn close(path: &Path) {
-    fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
 }
 
 #[test]
