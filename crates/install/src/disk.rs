@@ -296,7 +296,7 @@ mod unix {
         pub(crate) fn create(&self, name: &str, mode: u32) -> io::Result<File> {
             let flags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
             let flags = flags.union(OFlags::NOFOLLOW);
-            Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode))?))
+            Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode as rustix::fs::RawMode))?))
         }
 
         /// Opens a regular file for reading; not through a link, and never waiting for one that is a pipe.

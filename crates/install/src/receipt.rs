@@ -201,7 +201,7 @@ impl ReceiptFiles {
     }
 
     /// Returns the text of the list.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(crate) fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
         let mut text = Vec::new();
         write_list(self.files.iter().map(FileLine::of), &self.links, &mut text).map(|_| text)

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use pinfold_artifact::{Artifact, Origin, Sha256};
 use sha2::Digest;
 
-use crate::{Store, StoreError, Stored, StoredTree, TreeDifference, TreeFile, TreeManifest};
+use crate::{Store, StoreError, Stored, StoredTree, TreeFile, TreeManifest};
 
 pub(crate) struct Fixture {
     pub(crate) root: tempfile::TempDir,
@@ -433,6 +433,9 @@ fn a_failure_of_the_filler_is_passed_on_and_leaves_nothing() {
 #[cfg(unix)]
 fn every_change_of_a_stored_tree_is_noticed_without_reading_it() {
     use std::os::unix::fs::PermissionsExt;
+
+    use crate::TreeDifference;
+
     let Fixture { root, store } = fixture();
     let stored = stored_wheel(&store);
     let check = |change: &dyn Fn(&Path), expected: &[(&str, TreeDifference)]| {

@@ -106,14 +106,29 @@ fn location(base: &'static str, path: &str) -> Location {
 /// A relative environment is told relative to the project; another by its URL, because nothing else names it.
 fn base(venv: &Path) -> Value {
     if venv.is_absolute() {
-        let path = venv.to_string_lossy().replace('\\', "/");
-        return json!({ "uri": format!("file:///{}/", as_uri(path.trim_start_matches('/'))) });
+        return json!({ "uri": file_uri(&slashed(venv)) });
     }
     json!({ "uri": format!("{}/", as_uri(&relative(venv))), "uriBaseId": "PROJECT" })
 }
 
 fn relative(path: &Path) -> String {
-    path.to_string_lossy().replace('\\', "/").trim_start_matches("./").to_owned()
+    slashed(path).trim_start_matches("./").to_owned()
+}
+
+/// Returns a path with `/` between its segments. Elsewhere than on Windows a `\` is a character of a name.
+fn slashed(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() }
+}
+
+/// Returns the URI of an absolute directory; the colon of a drive stays what it is (RFC 8089, appendix E.2).
+fn file_uri(path: &str) -> String {
+    match path.split_once(":/") {
+        Some((drive, inside)) if drive.len() == 1 && drive.chars().all(|c| c.is_ascii_alphabetic()) => {
+            format!("file:///{drive}:/{}/", as_uri(inside))
+        }
+        _ => format!("file:///{}/", as_uri(path.trim_start_matches('/'))),
+    }
 }
 
 /// Escapes everything in a path that has a meaning in a URI, or none (RFC 3986). A first segment with a colon would be a
@@ -251,7 +266,12 @@ mod tests {
             assert_eq!(as_uri(path), expected);
         }
         assert_eq!(base(Path::new("./.venv")), json!({ "uri": ".venv/", "uriBaseId": "PROJECT" }));
-        assert_eq!(base(Path::new("/a b/.venv")), json!({ "uri": "file:///a%20b/.venv/" }));
+        assert_eq!(file_uri("/a b/.venv"), "file:///a%20b/.venv/");
+        assert_eq!(file_uri("C:/a b/c:d/.venv"), "file:///C:/a%20b/c%3Ad/.venv/");
+        #[cfg(unix)]
+        assert_eq!(base(Path::new("/a\\b/.venv")), json!({ "uri": "file:///a%5Cb/.venv/" }));
+        #[cfg(windows)]
+        assert_eq!(base(Path::new("C:\\a\\.venv")), json!({ "uri": "file:///C:/a/.venv/" }));
     }
 
     #[test]
