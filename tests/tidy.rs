@@ -165,7 +165,7 @@ fn only_the_shell_prints_exits_or_reads_the_environment() {
     let patterns =
         ["println!", "eprintln!", " print!(", "eprint!(", "process::exit", "env::var", "env::args", "env::home_dir"];
     let mut sources = outside(&["pinfold", "testkit"]);
-    // Windows starts no program without two variables of its own; the sandbox hands them on.
+    // Windows starts no program without variables of its own; the sandbox hands them on.
     sources.retain(|source| source.path != "crates/sandbox/src/group.rs");
     let broken = sources.iter().flat_map(|source| source.product_lines_with(&patterns)).collect();
     check("only `pinfold` prints, exits or reads the environment", broken);
