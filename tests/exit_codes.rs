@@ -176,7 +176,7 @@ fn a_lock_that_is_missing_or_cannot_be_read() {
     project.installed();
     let honest = project.home.read("pylock.toml");
     check(&project, project.pinfold("sync").args(["--lock", "other.toml"]), 2, &["other.toml"]);
-    for damaged in ["lock-version = ", "lock-version = \"1.0\"\n", "\u{0}", ""] {
+    for damaged in ["lock-version = ", "lock-version = \"1.0\"\n", "\u{0}", "\n"] {
         project.home.write("pylock.toml", damaged);
         check(&project, project.pinfold("sync"), 2, &["pylock.toml"]);
         // Locking does not write over what it cannot read: it may be somebody's only copy.
@@ -184,6 +184,10 @@ fn a_lock_that_is_missing_or_cannot_be_read() {
         check(&project, project.pinfold("lock").arg("--upgrade"), 2, &["pylock.toml"]);
         check(&project, project.pinfold("lock").arg("--check"), 2, &["pylock.toml"]);
     }
+    // Nothing is nobody's copy: `lock` makes a lock of it; whoever reads it is told.
+    project.home.write("pylock.toml", "");
+    check(&project, project.pinfold("sync"), 2, &["pylock.toml"]);
+    check(&project, project.pinfold("lock").arg("--check"), 2, &["pylock.toml"]);
     project.home.write("pylock.toml", [0xff, 0xfe]);
     check(&project, project.pinfold("sync"), 2, &["UTF-8"]);
     project.home.write("pylock.toml", &honest);
