@@ -87,6 +87,11 @@ impl Anchor {
         }
     }
 
+    /// Returns true if there is a link.
+    pub(crate) fn is_link(&self, path: &Path) -> bool {
+        self.at(path, Directory::facts).is_ok_and(|facts| facts.kind == Kind::Link)
+    }
+
     /// Reads a small file of our own, through no link.
     pub(crate) fn read_own(&self, path: &Path, limit: u64) -> io::Result<Contents> {
         self.at(path, |parent, name| disk::read_own(parent, name, limit))

@@ -93,8 +93,14 @@ fn exchange(
         Err(e) if platform::cannot_exchange(&e) => return in_two_steps(guard, source, generation, &occupant),
         Err(e) => return Err(InstallError::io("put the new environment in the place of", venv)(e)),
     }
-    let expected = check_placed(guard, source).and_then(|()| is_what_was_there(guard, path, &occupant));
+    let placed = check_placed(guard, source);
+    let is_ours = placed.is_ok();
+    let expected = placed.and_then(|()| is_what_was_there(guard, path, &occupant));
     if !matches!(expected, Ok(true)) {
+        // What came out has been replaced since, or was a link before: that is not put in the place of what was looked at.
+        if is_ours && anchor.is_link(path) {
+            return Err(replaced(path));
+        }
         anchor.exchange(path, venv).map_err(InstallError::io("put back", venv))?;
         return expected.and_then(|_| Err(replaced(venv)));
     }
