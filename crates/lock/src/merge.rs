@@ -257,9 +257,12 @@ fn package(
     let resolved = |position: &usize| &resolutions[*position].packages[name];
     let first = entry.targets.first().map(resolved);
     // What the files of several targets disagree about cannot be said of all of them.
-    let written = |resolved: &Resolved| resolved.requires_python.as_ref().map(ToString::to_string);
     let says_so = |first: &Resolved, other: &Resolved| {
-        first.file.filename == other.file.filename || written(first) == written(other)
+        first.file.filename == other.file.filename
+            || match (&first.requires_python, &other.requires_python) {
+                (Some(first), Some(other)) => first.is_spelled_as(other),
+                (first, other) => first.is_none() && other.is_none(),
+            }
     };
     let agreed = first.filter(|first| entry.targets.iter().all(|position| says_so(first, resolved(position))));
     let mut dependencies: Vec<DependencyReference> = Vec::new();

@@ -106,6 +106,13 @@ impl Specifiers {
         self.clauses().iter().all(|clause| clause.contains(version))
     }
 
+    /// Returns true if both are written alike: equal specifiers may name equal versions that are spelled differently.
+    pub fn is_spelled_as(&self, other: &Self) -> bool {
+        let length = |clause: &Clause| clause.version.release().len();
+        let mut pairs = self.clauses().iter().zip(other.clauses());
+        self == other && pairs.all(|(own, other)| length(own) == length(other))
+    }
+
     /// Returns true if no clause names a version of this series, such as `[3, 10]`: then all of it is in, or nothing.
     pub fn take_series_whole(&self, series: [u64; 2]) -> bool {
         let is_of_series = |version: &Version| {
@@ -320,9 +327,11 @@ impl FromStr for Specifiers {
 impl fmt::Display for Specifiers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, clause) in self.clauses().iter().enumerate() {
-            let comma = if position > 0 { "," } else { "" };
-            let star = if matches!(clause.operator, Operator::EqualStar | Operator::NotEqualStar) { ".*" } else { "" };
-            write!(f, "{comma}{}{}{star}", clause.sign(), clause.version)?;
+            f.write_str(if position > 0 { "," } else { "" })?;
+            f.write_str(clause.sign())?;
+            fmt::Display::fmt(&clause.version, f)?;
+            let is_prefix = matches!(clause.operator, Operator::EqualStar | Operator::NotEqualStar);
+            f.write_str(if is_prefix { ".*" } else { "" })?;
         }
         Ok(())
     }

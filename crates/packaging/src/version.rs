@@ -140,7 +140,16 @@ impl TryFrom<String> for Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        let is_more = self.epoch() > 0 || self.is_prerelease() || self.is_postrelease() || self.is_local();
+        if is_more {
+            return fmt::Display::fmt(&self.0, f);
+        }
+        // Nearly every version is its release alone, of which `pep440_rs` makes a text for each number.
+        for (position, number) in self.release().iter().enumerate() {
+            f.write_str(if position > 0 { "." } else { "" })?;
+            write!(f, "{number}")?;
+        }
+        Ok(())
     }
 }
 
@@ -178,6 +187,17 @@ mod tests {
         assert_eq!((version.epoch(), version.release()), (1, &[2, 0][..]));
         assert_eq!(version.without_local().to_string(), "1!2.0rc1");
         assert_eq!(Version::from_release([3, 10, u64::MAX]).to_string(), "3.10.999999999999999");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_is_written_as_the_library_writes_it(
+            text in r"([0-2]!)?[0-9]{1,3}(\.[0-9]{1,15}){0,4}(a1|rc0)?(\.post[0-3])?(\.dev[0-9])?(\+[a-z0-9]{1,3}(\.0[0-9])?)?",
+        ) {
+            let version: Version = text.parse().unwrap();
+            proptest::prop_assert_eq!(version.to_string(), version.inner().to_string());
+            proptest::prop_assert_eq!(format!("{version:>40}"), format!("{:>40}", version.inner()));
+        }
     }
 
     #[test]

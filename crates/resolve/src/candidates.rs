@@ -558,7 +558,8 @@ impl<'f> Project<'f> {
             let locked = self.prepared.problem.locked.get(&self.name).is_some_and(|own| own.contains(version));
             let permitted = || permits.yanked.contains(&(self.name.clone(), version.clone()));
             if !(pinned || locked || permitted()) {
-                return Err(Obstacle::Yanked(reason.clone()));
+                let part = self.first_part(position, |file| file.yanked.is_none());
+                return Err(part.unwrap_or_else(|| Obstacle::Yanked(reason.clone())));
             }
             welcome = Welcome::Last;
         }
@@ -617,14 +618,19 @@ impl<'f> Project<'f> {
     }
 
     /// Returns that a file would serve a part of the target, where none serves all of it: whatever is in the way of others, the
-    /// target can be divided. Of several the one that divides it first.
+    /// target can be divided.
     fn divided(&self, position: usize, obstacle: &Obstacle) -> Option<Obstacle> {
         let is_by_url = self.directions.is_some_and(|own| !own.urls.is_empty());
         if is_by_url || !matches!(obstacle, Obstacle::NoWheel | Obstacle::NotBuilt | Obstacle::Python(_)) {
             return None;
         }
+        self.first_part(position, |_| true)
+    }
+
+    /// Returns that one of these files of a version would serve a part of the target; of several the one that divides it first.
+    fn first_part(&self, position: usize, is_one: impl Fn(&PageFile) -> bool) -> Option<Obstacle> {
         let part = |file: &Arc<PageFile>| {
-            if self.time_obstacle(file).is_some() || self.rank(&file.distribution).is_err() {
+            if !is_one(file) || self.time_obstacle(file).is_some() || self.rank(&file.distribution).is_err() {
                 return None;
             }
             match self.python_obstacle(file.requires_python.as_ref()?)? {

@@ -4,7 +4,7 @@
 //! will do. Every test in it excludes its siblings for any value whatever, so the markers of two entries never hold
 //! together: not on the lock's targets, and not on any other machine either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::site::{Site, Sites};
 use crate::marker::{Key, Node, Operator};
@@ -41,9 +41,11 @@ pub(super) fn conditions(sites: &Sites, classes: &[Option<usize>]) -> Option<BTr
 
 fn simplest(sites: &Sites, classes: &[Option<usize>]) -> Option<BTreeMap<usize, Condition>> {
     let all: Vec<usize> = (0..classes.len()).collect();
+    // Where it is not needed everywhere, each class takes a test at least.
+    let least_possible = classes.iter().flatten().collect::<BTreeSet<_>>().len();
     let mut best: Option<(usize, BTreeMap<usize, Condition>)> = None;
     for dimensions in orders() {
-        if best.as_ref().is_some_and(|(least, _)| *least == 0) {
+        if best.as_ref().is_some_and(|(least, _)| *least <= least_possible) {
             break;
         }
         if !decides(sites, classes, &dimensions) {

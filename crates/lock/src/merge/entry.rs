@@ -228,7 +228,7 @@ fn write_markers(
     let class_of_site: Vec<Option<usize>> = class_of_site.into_iter().map(Option::flatten).collect();
     let demand = Demand {
         sites,
-        environment: parts[0].resolution.target.marker_environment(),
+        target: &parts[0].resolution.target,
         classes: &classes,
         class_of_site: &class_of_site,
         entries: entries.len(),

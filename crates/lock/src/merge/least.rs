@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use pinfold_artifact::Limits;
-use pinfold_packaging::{ExtraName, GroupName, MarkerEnvironment, PythonSpan, Version};
+use pinfold_packaging::{ExtraName, GroupName, MarkerEnvironment, PythonSpan, Target, Version};
 
 use super::Reach;
 use super::condition::{Condition, conditions};
@@ -22,7 +22,7 @@ use crate::marker::Node;
 pub(super) struct Demand<'a> {
     pub(super) sites: &'a Sites,
     /// Of any target: only what sites differ in is looked at.
-    pub(super) environment: MarkerEnvironment,
+    pub(super) target: &'a Target,
     pub(super) classes: &'a [Class<'a>],
     /// One member per site; none where the project is not needed.
     pub(super) class_of_site: &'a [Option<usize>],
@@ -168,10 +168,11 @@ impl Sheet {
             (extras, groups)
         });
         let mut questions = Vec::new();
+        let like = demand.target.marker_environment();
         for (site, class) in demand.sites.sites.iter().zip(demand.class_of_site) {
             let span = &demand.sites.spans[site.span];
             let names = (site.sys_platform.as_str(), site.platform_machine.as_str());
-            let environment = environment(&demand.environment, names, (&span.minor, &span.at_least));
+            let environment = environment(&like, names, (&span.minor, &span.at_least));
             let class = class.map(|class| &demand.classes[class]);
             for (asked, needed) in choices(class, &all) {
                 let wanted = Some(class.filter(|_| needed).map(|class| class.entry));
@@ -262,9 +263,10 @@ fn machines(demand: &Demand<'_>) -> Vec<MarkerEnvironment> {
     let pythons = texts.iter().filter_map(|(minor, full)| Some((minor.parse().ok()?, full.parse().ok()?)));
     let pythons: Vec<(Version, Version)> = pythons.collect();
     let mut all = Vec::with_capacity(systems.len() * machines.len() * pythons.len());
+    let like = demand.target.marker_environment();
     for system in systems {
         for machine in &machines {
-            let one = |(minor, full)| environment(&demand.environment, (system, machine), (minor, full));
+            let one = |(minor, full)| environment(&like, (system, machine), (minor, full));
             all.extend(pythons.iter().map(|(minor, full)| one((minor, full))));
         }
     }

@@ -74,6 +74,17 @@ fn sets_are_conjunctions_with_one_spelling() {
     assert_eq!(specifiers(">2,<1").ranges(), Ranges::empty());
 }
 
+proptest! {
+    #[test]
+    fn what_is_spelled_alike_is_written_alike(
+        one in "(>=|<|==|!=)[0-2](\\.[0-1]){0,3}(rc0|\\.post1)?", other in "(>=|<|==|!=)[0-2](\\.[0-1]){0,3}(rc0|\\.post1)?",
+    ) {
+        let (one, other) = (specifiers(&one), specifiers(&other));
+        prop_assert_eq!(one.is_spelled_as(&other), one.to_string() == other.to_string());
+        prop_assert!(one.is_spelled_as(&one.to_string().parse().unwrap()));
+    }
+}
+
 #[test]
 fn a_series_that_no_clause_names_is_taken_whole() {
     let pythons: Vec<Version> = (0..20).map(|patch| Version::from_release([3, 10, patch])).collect();

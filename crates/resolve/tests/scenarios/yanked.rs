@@ -198,6 +198,33 @@ fn one_file_of_a_version_is_yanked() {
     assert_snapshot!(ask(universe, "a"), @"a 1.0");
 }
 
+/// What is left of the version serves some releases of the target's Python only: those get it, the others get nothing.
+#[test]
+fn one_file_of_a_version_is_yanked_and_another_serves_a_part_of_the_target() {
+    let universe = "
+        a 1.0 wheel=cp310-abi3-manylinux_2_17_x86_64 yanked
+        a 1.0 wheel=py3-none-any python=>=3.10.4
+        ";
+    assert_snapshot!(ask(universe, "a"), @r#"
+    linux-x86_64 python 3.10 (<3.10.4):
+      Because you require `a` (app.toml:1) and a 1.0 cannot be used (yanked), there is no solution.
+      hint: a 1.0 is yanked; only an exact `==` takes it
+    linux-x86_64 python 3.10 (>=3.10.4):
+      a 1.0
+    "#);
+    // What is left was withdrawn as well, or is for another Python: nothing is to be divided.
+    assert_snapshot!(ask(&universe.replace(">=3.10.4", ">=3.10.4 yanked"), "a"), @r#"
+    Because you require `a` (app.toml:1) and a 1.0 cannot be used (yanked), there is no solution.
+    hint: a 1.0 is yanked; only an exact `==` takes it
+    "#);
+    assert_snapshot!(ask(&universe.replace(">=3.10.4", ">=3.11"), "a"), @r#"
+    Because you require `a` (app.toml:1) and a 1.0 cannot be used (yanked), there is no solution.
+    hint: a 1.0 is yanked; only an exact `==` takes it
+    "#);
+    // Of an older version that serves everybody, everybody gets that.
+    assert_snapshot!(ask(&format!("{universe}\na 0.9"), "a"), @"a 0.9");
+}
+
 #[test]
 fn lowest_and_yanked() {
     let universe = "
