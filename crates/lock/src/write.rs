@@ -16,7 +16,7 @@ use pinfold_packaging::Version;
 use crate::{DependencyReference, Lock, LockedArchive, LockedFile, Package, TreeSource};
 
 pub(crate) fn write(lock: &Lock) -> String {
-    let mut out = Output::default();
+    let mut out = Output { text: String::with_capacity(length_of(lock)) };
     out.text("lock-version", "1.0");
     if !lock.environments.is_empty() {
         out.lines("environments", &lock.environments, put_shown);
@@ -43,6 +43,12 @@ pub(crate) fn write(lock: &Lock) -> String {
         tool::write_tool(&mut out, tool);
     }
     out.text
+}
+
+/// Returns about how many bytes a lock has: the text need not move while it grows.
+fn length_of(lock: &Lock) -> usize {
+    let files: usize = lock.packages.iter().map(|package| package.files().count()).sum();
+    512 * (lock.packages.len() + files)
 }
 
 /// Compares entries in the order in which they are written. No two entries of a usable lock are equal in it.
@@ -147,7 +153,6 @@ fn put_file(table: &mut Table<'_>, file: &LockedFile) {
 }
 
 /// The text so far. Every value is written where it goes: a lock has thousands of them.
-#[derive(Default)]
 struct Output {
     text: String,
 }

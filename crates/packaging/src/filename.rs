@@ -164,11 +164,11 @@ impl WheelFilename {
         let file = || filename.clone();
         let stem =
             filename.as_str().strip_suffix(".whl").ok_or_else(|| FilenameError::Unsupported { filename: file() })?;
-        let fields: Vec<&str> = stem.split('-').collect();
-        let (name, version, build, tags) = match fields[..] {
-            [name, version, python, abi, platform] => (name, version, None, [python, abi, platform]),
-            [name, version, build, python, abi, platform] => (name, version, Some(build), [python, abi, platform]),
-            _ => return Err(FilenameError::Fields { filename: file(), found: fields.len() }),
+        let (fields, count) = wheel_fields(stem);
+        let (name, version, build, tags) = match (fields, count) {
+            ([name, version, python, abi, platform, _], 5) => (name, version, None, [python, abi, platform]),
+            ([name, version, build, python, abi, platform], 6) => (name, version, Some(build), [python, abi, platform]),
+            _ => return Err(FilenameError::Fields { filename: file(), found: count }),
         };
         Ok(Self {
             name: wheel_name(name).ok_or_else(|| FilenameError::Name { filename: file(), found: name.to_owned() })?,
@@ -284,9 +284,22 @@ impl DistributionFilename {
     }
 }
 
+/// Returns the first fields between hyphens, and how many there are.
+fn wheel_fields(stem: &str) -> ([&str; 6], usize) {
+    let (mut fields, mut count, mut start) = ([""; 6], 0, 0);
+    let hyphens = stem.bytes().enumerate().filter(|(_, byte)| *byte == b'-').map(|(at, _)| at);
+    for end in hyphens.chain([stem.len()]) {
+        if let Some(field) = fields.get_mut(count) {
+            *field = &stem[start..end];
+        }
+        (count, start) = (count + 1, end + 1);
+    }
+    (fields, count)
+}
+
 /// A wheel's project: hyphens are written as underscores; a run of two would be a name that was never escaped.
 fn wheel_name(field: &str) -> Option<PackageName> {
-    if field.contains("__") {
+    if field.as_bytes().windows(2).any(|pair| pair == b"__") {
         return None;
     }
     field.parse().ok()
@@ -311,21 +324,24 @@ impl BuildTag {
 impl TagSet {
     /// Joins three fields, or returns the tag that is none.
     fn new(fields: [&str; 3]) -> Result<Self, String> {
-        for part in fields.iter().flat_map(|field| field.split('.')) {
-            if part.is_empty() || !part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                return Err(part.to_owned());
-            }
+        let owned = |part: &[u8]| String::from_utf8_lossy(part).into_owned();
+        let is_bad = |part: &&[u8]| part.is_empty() || !part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if let Some(bad) = fields.iter().find_map(|field| tags_of(field).find(is_bad)) {
+            return Err(owned(bad));
         }
-        if let Some(digit) = fields[0].split('.').find(|tag| tag.starts_with(|c: char| c.is_ascii_digit())) {
-            return Err(digit.to_owned());
+        if let Some(digit) = tags_of(fields[0]).find(|tag| tag.first().is_some_and(u8::is_ascii_digit)) {
+            return Err(owned(digit));
         }
         let [python, abi, _] = fields;
-        Ok(Self {
-            text: fields.join("-").to_ascii_lowercase(),
-            python_end: python.len(),
-            abi_end: python.len() + 1 + abi.len(),
-        })
+        let mut text = fields.join("-");
+        text.make_ascii_lowercase();
+        Ok(Self { text, python_end: python.len(), abi_end: python.len() + 1 + abi.len() })
     }
+}
+
+/// Returns the tags of a compressed field.
+fn tags_of(field: &str) -> impl Iterator<Item = &[u8]> {
+    field.as_bytes().split(|byte| *byte == b'.')
 }
 
 impl TryFrom<String> for TagSet {

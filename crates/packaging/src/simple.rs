@@ -16,7 +16,8 @@ mod releases;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::cmp::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use pinfold_artifact::{ArtifactFilename, Limits, SafeUrl, Sha256, Sha256Error, UrlError};
 use serde::{Deserialize, Serialize};
@@ -74,21 +75,48 @@ pub struct PageFile {
 }
 
 /// The URL of a file on a page, held as the page's host and a path, without fragment. One URL is held in one way only.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone)]
 pub struct FileUrl {
     /// The root of the host where there is a path; otherwise the whole URL.
     base: SafeUrl,
     /// A path that [`file::is_plain`] accepts. Every remote URL without query whose path is plain is held this way.
     path: Option<Box<str>>,
+    /// Both together, once somebody asked for it: its METADATA is looked for there, and it is locked.
+    whole: OnceLock<SafeUrl>,
 }
 
 impl FileUrl {
+    /// Holds the URL of a path on a host, or one that has no such path.
+    const fn new(base: SafeUrl, path: Option<Box<str>>) -> Self {
+        Self { base, path, whole: OnceLock::new() }
+    }
+
     /// Returns the URL, without fragment.
     pub fn to_safe_url(&self) -> SafeUrl {
         match &self.path {
-            Some(path) => self.base.with_path(path),
+            Some(path) => self.whole.get_or_init(|| self.base.with_path(path)).clone(),
             None => self.base.clone(),
         }
+    }
+}
+
+impl PartialEq for FileUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for FileUrl {}
+
+impl PartialOrd for FileUrl {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for FileUrl {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (&self.base, &self.path).cmp(&(&other.base, &other.path))
     }
 }
 
@@ -96,9 +124,9 @@ impl From<SafeUrl> for FileUrl {
     fn from(url: SafeUrl) -> Self {
         let parsed = url.as_url();
         if url.scheme() == "file" || parsed.query().is_some() || !file::is_plain(parsed.path()) {
-            return Self { base: url.without_fragment(), path: None };
+            return Self::new(url.without_fragment(), None);
         }
-        Self { base: url.with_path("/"), path: Some(parsed.path().into()) }
+        Self::new(url.with_path("/"), Some(parsed.path().into()))
     }
 }
 

@@ -272,13 +272,13 @@ fn is_post_of(version: &Version, own: &Version) -> bool {
 
 /// Returns true if the version is a pre-release or development release of this final or post-release.
 fn is_pre_of(version: &Version, own: &Version) -> bool {
-    let stripped = version.inner().clone().with_dev(None);
+    let stripped = || version.inner().clone().with_dev(None);
     version.is_prerelease()
         && if own.is_postrelease() {
-            Version::wrap(stripped) == *own
+            Version::wrap(stripped()) == *own
         } else {
             // `1.0a1.post1` too is a pre-release of `1.0`; `1.0.post1.dev0` is not.
-            Version::wrap(stripped.with_pre(None).with_post(None)) == *own
+            Version::wrap(stripped().with_pre(None).with_post(None)) == *own
                 && !(version.is_postrelease() && version.inner().pre().is_none())
         }
 }

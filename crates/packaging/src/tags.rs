@@ -16,12 +16,12 @@ use crate::{Arch, Floor, Os, PythonMinor, System};
 pub struct Tags {
     /// Every pair of interpreter and ABI tag, in order of preference.
     groups: Vec<Group>,
-    /// Positions in `groups`, sorted by `(python, abi, any)`.
-    sorted_groups: Vec<usize>,
+    /// The rank of the first tag of each group, sorted by its key.
+    sorted_groups: Vec<(GroupKey, u32)>,
     /// The platform tags, best first.
     platforms: Vec<String>,
-    /// Platform tags with their position, sorted by tag.
-    sorted_platforms: Vec<(String, u32)>,
+    /// Positions in `platforms`, sorted by tag.
+    sorted_platforms: Vec<u32>,
 }
 
 /// A run of tags that share interpreter and ABI: over every platform of the target, or the one platform `any`.
@@ -40,6 +40,16 @@ enum Scope {
     Platforms,
 }
 
+/// Interpreter, ABI and scope, as numbers: a lock asks thousands of times.
+type GroupKey = (u64, u64, Scope);
+
+/// Returns a tag as a number, if it is as short as every tag of a target is.
+fn packed(tag: &str) -> Option<u64> {
+    let mut bytes = [0; 8];
+    bytes.get_mut(..tag.len())?.copy_from_slice(tag.as_bytes());
+    Some(u64::from_be_bytes(bytes))
+}
+
 impl Tags {
     /// Makes the tags of an interpreter, CPython `python` on `system`.
     pub fn new(system: &System, python: PythonMinor) -> Self {
@@ -53,10 +63,11 @@ impl Tags {
                 Scope::Platforms => u32::try_from(platforms.len()).unwrap_or(u32::MAX),
             };
         }
-        let mut sorted_groups: Vec<usize> = (0..groups.len()).collect();
-        sorted_groups.sort_by(|&a, &b| groups[a].key().cmp(&groups[b].key()));
-        let mut sorted_platforms: Vec<_> = platforms.iter().cloned().zip(0..).collect();
-        sorted_platforms.sort();
+        let mut sorted_groups: Vec<_> =
+            groups.iter().filter_map(|group| Some((group.key()?, group.first_rank))).collect();
+        sorted_groups.sort_unstable();
+        let mut sorted_platforms: Vec<u32> = (0..).zip(&platforms).map(|(position, _)| position).collect();
+        sorted_platforms.sort_unstable_by_key(|&position| &platforms[position as usize]);
         Self { groups, sorted_groups, platforms, sorted_platforms }
     }
 
@@ -67,16 +78,16 @@ impl Tags {
         let mut best_platform = None;
         let mut any = false;
         for platform in wheel.platform_tags() {
-            any |= platform == "any";
-            if let Ok(found) = self.sorted_platforms.binary_search_by(|(tag, _)| tag.as_str().cmp(platform)) {
-                let position = self.sorted_platforms[found].1;
+            if platform == "any" {
+                any = true;
+            } else if let Some(position) = self.position(platform) {
                 best_platform = Some(best_platform.map_or(position, |best: u32| best.min(position)));
             }
         }
         let mut best = None;
         let mut consider = |python: &str, abi: &str, scope: Scope, position: u32| {
-            if let Some(group) = self.group(python, abi, scope) {
-                let rank = group.first_rank + position;
+            if let Some(first_rank) = self.first_rank(python, abi, scope) {
+                let rank = first_rank + position;
                 best = Some(best.map_or(rank, |best: u32| best.min(rank)));
             }
         };
@@ -109,15 +120,23 @@ impl Tags {
         &self.platforms
     }
 
-    fn group(&self, python: &str, abi: &str, scope: Scope) -> Option<&Group> {
-        let found = self.sorted_groups.binary_search_by(|&at| self.groups[at].key().cmp(&(python, abi, scope))).ok()?;
-        Some(&self.groups[self.sorted_groups[found]])
+    /// Returns the position of a platform tag.
+    fn position(&self, platform: &str) -> Option<u32> {
+        let tag = |position: &u32| self.platforms[*position as usize].as_str();
+        let found = self.sorted_platforms.binary_search_by(|position| tag(position).cmp(platform)).ok()?;
+        Some(self.sorted_platforms[found])
+    }
+
+    fn first_rank(&self, python: &str, abi: &str, scope: Scope) -> Option<u32> {
+        let key = (packed(python)?, packed(abi)?, scope);
+        let found = self.sorted_groups.binary_search_by_key(&key, |(own, _)| *own).ok()?;
+        Some(self.sorted_groups[found].1)
     }
 }
 
 impl Group {
-    fn key(&self) -> (&str, &str, Scope) {
-        (&self.python, &self.abi, self.scope)
+    fn key(&self) -> Option<GroupKey> {
+        Some((packed(&self.python)?, packed(&self.abi)?, self.scope))
     }
 }
 

@@ -244,7 +244,7 @@ impl Compact {
         Some(PageFile {
             filename,
             distribution,
-            url: FileUrl { base: self.base(file.base)?.clone(), path: path.map(Into::into) },
+            url: FileUrl::new(self.base(file.base)?.clone(), path.map(Into::into)),
             size_bytes: file.size_bytes,
             sha256: file.sha256.map(Sha256::from_bytes),
             upload_time,

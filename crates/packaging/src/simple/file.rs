@@ -238,7 +238,7 @@ impl Links {
                 base
             }
         };
-        Ok(FileUrl { base, path: Some(path.into()) })
+        Ok(FileUrl::new(base, Some(path.into())))
     }
 }
 

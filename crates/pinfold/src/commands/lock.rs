@@ -77,6 +77,8 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         begun.elapsed().as_secs_f64()
     ));
     inspected.iter().for_each(|inspected| report(inspected, output));
+    // As in `lock`: what is not needed any more is not given back piece by piece.
+    std::mem::forget(locked);
     Ok(verdict)
 }
 

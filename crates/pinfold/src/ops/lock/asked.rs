@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinfold_artifact::{ArtifactFilename, Sha256};
 use pinfold_lock::{Asked, Asker};
 use pinfold_packaging::{ExtraName, MarkerEnvironment, MarkerTruth, PackageName, Requirement};
-use pinfold_resolve::{RootReason, Solution};
+use pinfold_resolve::{Chosen, RootReason, Solution};
 
 use super::inputs::Inputs;
 use super::source::MetadataFact;
@@ -37,12 +37,12 @@ pub(super) fn asked(
     let mut written: BTreeSet<(Sha256, bool, usize)> = BTreeSet::new();
     for solution in solutions {
         let environment = solution.target.marker_environment();
-        let wanted = wanted_extras(inputs, solution, &environment, known);
-        for (name, chosen) in &solution.packages {
-            let Some(fact) = known.get(&chosen.file.filename) else { continue };
-            for (position, requirement) in holding(solution, name, &environment, &wanted, known) {
-                if written.insert((fact.sha256, wanted.contains_key(name), position)) {
-                    let by = Asker::Package(name.clone(), chosen.version.clone());
+        let told: Vec<Told<'_>> = Told::of(solution, known).collect();
+        let wanted = wanted_extras(inputs, &told, &environment);
+        for one in &told {
+            for (position, requirement) in one.holding(&environment, &wanted) {
+                if written.insert((one.fact.sha256, wanted.contains_key(one.name), position)) {
+                    let by = Asker::Package(one.name.clone(), one.chosen.version.clone());
                     asked.add(by, requirement.to_string());
                 }
             }
@@ -63,32 +63,40 @@ fn requirements<'a>(fact: &'a MetadataFact, extras: &BTreeSet<ExtraName>) -> &'a
 
 type Extras<'a> = BTreeMap<&'a PackageName, BTreeSet<ExtraName>>;
 
-/// Returns the requirements of a chosen package that hold on the target, with their positions in its metadata.
-fn holding<'k, 'w>(
-    solution: &'w Solution,
-    name: &PackageName,
-    environment: &'w MarkerEnvironment,
-    wanted: &'w Extras<'_>,
-    known: &'k BTreeMap<ArtifactFilename, MetadataFact>,
-) -> impl Iterator<Item = (usize, &'k Requirement)> {
-    let chosen = solution.packages.get(name);
-    let extras = wanted.get(name).unwrap_or(&NONE);
-    let metadata = chosen.and_then(|chosen| known.get(&chosen.file.filename));
-    let requirements = metadata.into_iter().flat_map(|fact| requirements(fact, extras).iter().enumerate());
-    requirements.filter(move |(_, requirement)| {
-        chosen.is_some_and(|chosen| chosen.dependencies.contains(&requirement.name))
-            && (requirement.marker.is_always()
-                || requirement.marker.evaluate(environment, extras) != MarkerTruth::False)
-    })
+/// A chosen package, and what its file says that it needs.
+struct Told<'a> {
+    name: &'a PackageName,
+    chosen: &'a Chosen,
+    fact: &'a MetadataFact,
+}
+
+impl<'a> Told<'a> {
+    /// Returns those of a solution whose file says something.
+    fn of(
+        solution: &'a Solution,
+        known: &'a BTreeMap<ArtifactFilename, MetadataFact>,
+    ) -> impl Iterator<Item = Self> + use<'a> {
+        let packages = solution.packages.iter();
+        packages.filter_map(|(name, chosen)| Some(Self { name, chosen, fact: known.get(&chosen.file.filename)? }))
+    }
+
+    /// Returns the requirements that hold on the target, with their positions in the metadata.
+    fn holding<'w>(
+        &'w self,
+        environment: &'w MarkerEnvironment,
+        wanted: &'w Extras<'_>,
+    ) -> impl Iterator<Item = (usize, &'a Requirement)> + use<'a, 'w> {
+        let extras = wanted.get(self.name).unwrap_or(&NONE);
+        requirements(self.fact, extras).iter().enumerate().filter(move |(_, requirement)| {
+            self.chosen.dependencies.contains(&requirement.name)
+                && (requirement.marker.is_always()
+                    || requirement.marker.evaluate(environment, extras) != MarkerTruth::False)
+        })
+    }
 }
 
 /// Returns the extras of each chosen package that somebody wants on the target.
-fn wanted_extras<'a>(
-    inputs: &'a Inputs,
-    solution: &'a Solution,
-    environment: &MarkerEnvironment,
-    known: &'a BTreeMap<ArtifactFilename, MetadataFact>,
-) -> Extras<'a> {
+fn wanted_extras<'a>(inputs: &'a Inputs, told: &[Told<'a>], environment: &MarkerEnvironment) -> Extras<'a> {
     let mut wanted: Extras<'a> = BTreeMap::new();
     let roots = inputs.roots.iter().map(|root| &root.requirement).filter(|requirement| !requirement.extras.is_empty());
     for requirement in roots {
@@ -99,13 +107,12 @@ fn wanted_extras<'a>(
     // Extras want extras; each round adds one at least, and there are only so many.
     loop {
         let mut more: Vec<(&'a PackageName, ExtraName)> = Vec::new();
-        for (name, chosen) in &solution.packages {
-            let Some(fact) = known.get(&chosen.file.filename) else { continue };
-            let own = requirements(fact, wanted.get(name).unwrap_or(&NONE));
+        for one in told {
+            let own = requirements(one.fact, wanted.get(one.name).unwrap_or(&NONE));
             if own.iter().all(|requirement| requirement.extras.is_empty()) {
                 continue;
             }
-            for (_, requirement) in holding(solution, name, environment, &wanted, known) {
+            for (_, requirement) in one.holding(environment, &wanted) {
                 let before = wanted.get(&requirement.name);
                 let is_new = |extra: &&ExtraName| before.is_none_or(|before| !before.contains(*extra));
                 more.extend(requirement.extras.iter().filter(is_new).map(|extra| (&requirement.name, extra.clone())));

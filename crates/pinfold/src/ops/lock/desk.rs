@@ -301,7 +301,7 @@ impl Desk {
         let Some(place) = Place::of(problems, self.source.indexes()) else { return };
         self.earlier = place.read(fetcher);
         self.place = Some(place);
-        let pages: Vec<&PackageName> = self.earlier.pages.iter().collect();
+        let (pages, before): (Vec<&PackageName>, _) = (self.earlier.pages.iter().collect(), self.asked.len());
         for (question, answer) in self.answer_together(&pages, |name| Some(Question::Page((*name).clone()))) {
             self.file_packed(question, answer);
         }
@@ -311,6 +311,7 @@ impl Desk {
         for (question, answer) in self.answer_together(&files, |file| file.question(facts)) {
             self.file_packed(question, answer);
         }
+        self.progress.inc_length((self.asked.len() - before) as u64);
     }
 
     /// Answers questions that the pack has answers to, on two threads: most of the work of a lock for which nothing has to be
@@ -489,13 +490,13 @@ impl Desk {
     /// Asks a question of the pack alone; it is returned if the pack has no answer.
     fn ask_packed(&mut self, question: Question) -> Option<Question> {
         let Some(answer) = self.source.answer_packed(&question).transpose() else { return Some(question) };
+        self.progress.inc_length(1);
         self.file_packed(question, answer);
         None
     }
 
     fn file_packed(&mut self, question: Question, answer: Result<Answer, Failure>) {
         if self.asked.insert(Key::of(&question)) {
-            self.progress.inc_length(1);
             self.outstanding += 1;
             self.file(question, answer);
         }

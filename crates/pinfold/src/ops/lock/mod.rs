@@ -244,7 +244,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         unchanged.map_or(Ok(()), |place| place.keep(&targets, &warnings))?;
     }
     // The command is about to end. To give back, one by one, what a resolution made would take a twentieth of its time.
-    std::mem::forget((desk, solutions, opened));
+    std::mem::forget((desk, solutions, opened, resolutions));
     Ok(Locked { targets, warnings, lookalikes, before: previous, lock, text })
 }
 
