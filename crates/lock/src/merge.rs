@@ -254,8 +254,9 @@ fn package(
     entries: &BTreeMap<PackageName, Vec<Entry>>,
     resolutions: &[&Resolution],
 ) -> Package {
-    let resolved = |position: &usize| &resolutions[*position].packages[name];
-    let first = entry.targets.first().map(resolved);
+    let own: Vec<(usize, &Resolved)> =
+        entry.targets.iter().map(|position| (*position, &*resolutions[*position].packages[name])).collect();
+    let first = own.first().map(|(_, first)| *first);
     // What the files of several targets disagree about cannot be said of all of them.
     let says_so = |first: &Resolved, other: &Resolved| {
         first.file.filename == other.file.filename
@@ -264,11 +265,11 @@ fn package(
                 (first, other) => first.is_none() && other.is_none(),
             }
     };
-    let agreed = first.filter(|first| entry.targets.iter().all(|position| says_so(first, resolved(position))));
+    let agreed = first.filter(|first| own.iter().all(|(_, other)| says_so(first, other)));
     let mut dependencies: Vec<DependencyReference> = Vec::new();
     let mut settled = BTreeSet::new();
-    for position in &entry.targets {
-        for dependency in &resolved(position).dependencies {
+    for (position, resolved) in &own {
+        for dependency in &resolved.dependencies {
             if settled.contains(dependency) {
                 continue;
             }

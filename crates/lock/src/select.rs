@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use pinfold_artifact::{Artifact, ArtifactFilename, Sha256};
 use pinfold_packaging::{ExtraName, GroupName, MarkerEnvironment, PackageName, Tags, Target, Version, WheelFilename};
@@ -24,7 +25,7 @@ pub struct Host {
     /// What it says about itself.
     pub environment: MarkerEnvironment,
     /// The wheels that it can use.
-    pub tags: Tags,
+    pub tags: Arc<Tags>,
     /// Its full version.
     pub python: Version,
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use version_ranges::Ranges;
@@ -195,9 +196,17 @@ impl Target {
         }
     }
 
-    /// Returns the wheel tags of the target, best first.
-    pub fn tags(&self) -> Tags {
-        Tags::new(&self.system, self.python)
+    /// Returns the wheel tags of the target, best first. They are made once: a lock asks for those of each target several times.
+    pub fn tags(&self) -> Arc<Tags> {
+        static MADE: Mutex<Vec<(System, PythonMinor, Arc<Tags>)>> = Mutex::new(Vec::new());
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_own = |(system, python, _): &&(System, PythonMinor, _)| (system, *python) == (&self.system, self.python);
+        if let Some((_, _, tags)) = made.iter().find(is_own) {
+            return Arc::clone(tags);
+        }
+        let tags = Arc::new(Tags::new(&self.system, self.python));
+        made.push((self.system, self.python, Arc::clone(&tags)));
+        tags
     }
 }
 

@@ -558,8 +558,7 @@ impl<'f> Project<'f> {
             let locked = self.prepared.problem.locked.get(&self.name).is_some_and(|own| own.contains(version));
             let permitted = || permits.yanked.contains(&(self.name.clone(), version.clone()));
             if !(pinned || locked || permitted()) {
-                let part = self.first_part(position, |file| file.yanked.is_none());
-                return Err(part.unwrap_or_else(|| Obstacle::Yanked(reason.clone())));
+                return Err(Obstacle::Yanked(reason.clone()));
             }
             welcome = Welcome::Last;
         }
@@ -624,13 +623,24 @@ impl<'f> Project<'f> {
         if is_by_url || !matches!(obstacle, Obstacle::NoWheel | Obstacle::NotBuilt | Obstacle::Python(_)) {
             return None;
         }
-        self.first_part(position, |_| true)
+        self.first_part(position, |_| true).map(Obstacle::Python)
     }
 
-    /// Returns that one of these files of a version would serve a part of the target; of several the one that divides it first.
-    fn first_part(&self, position: usize, is_one: impl Fn(&PageFile) -> bool) -> Option<Obstacle> {
+    /// Returns where a better file of a version than the one that serves the whole target serves a part of it: what that one needs,
+    /// or that it was yanked, is in the way of the other part alone.
+    pub(crate) fn better_part(&self, position: usize) -> Option<Version> {
+        let Choice::File(chosen) = self.choice(position) else { return None };
+        if self.directions.is_some_and(|own| !own.urls.is_empty()) {
+            return None;
+        }
+        let own = self.order_of(chosen).ok()?;
+        self.first_part(position, |file| self.order_of(file).is_ok_and(|other| other < own))?.cut
+    }
+
+    /// Returns which of these files of a version would serve a part of the target; of several the one that divides it first.
+    fn first_part(&self, position: usize, is_one: impl Fn(&PageFile) -> bool) -> Option<PythonObstacle> {
         let part = |file: &Arc<PageFile>| {
-            if !is_one(file) || self.time_obstacle(file).is_some() || self.rank(&file.distribution).is_err() {
+            if self.time_obstacle(file).is_some() || self.rank(&file.distribution).is_err() || !is_one(file) {
                 return None;
             }
             match self.python_obstacle(file.requires_python.as_ref()?)? {
@@ -641,7 +651,7 @@ impl<'f> Project<'f> {
         let parts = self.page()?.files(position).iter().filter_map(part);
         let first =
             parts.min_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.to_string().cmp(&other.1.to_string())));
-        first.map(|(cut, specifiers)| Obstacle::Python(PythonObstacle { specifiers, cut: Some(cut) }))
+        first.map(|(cut, specifiers)| PythonObstacle { specifiers, cut: Some(cut) })
     }
 
     /// Returns the file that would serve the target if the cutoff did not hide it, where what is not hidden serves none: to say
@@ -683,6 +693,11 @@ impl<'f> Project<'f> {
         if let Some(obstacle) = file.requires_python.as_ref().and_then(|own| self.python_obstacle(own)) {
             return Err(obstacle);
         }
+        self.order_of(file)
+    }
+
+    /// Returns how well a file serves the target whose Pythons it accepts.
+    fn order_of(&self, file: &PageFile) -> Result<FileOrder, Obstacle> {
         let rank = self.rank(&file.distribution)?;
         Ok(FileOrder { yanked: file.yanked.is_some(), rank, name: file.filename.clone() })
     }

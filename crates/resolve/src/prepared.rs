@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use pinfold_artifact::SafeUrl;
 use pinfold_packaging::{
@@ -50,7 +51,7 @@ pub(crate) struct Directions {
 pub(crate) struct Prepared<'p> {
     pub(crate) problem: &'p Problem,
     pub(crate) environment: MarkerEnvironment,
-    pub(crate) tags: Tags,
+    pub(crate) tags: Arc<Tags>,
     /// Every release of Python that the target stands for.
     pub(crate) pythons: Vec<Version>,
     pub(crate) directions: BTreeMap<PackageName, Directions>,
@@ -153,9 +154,8 @@ impl<'p> Prepared<'p> {
             Some(specifiers) => (specifiers.clone(), None),
             None => (vec![requirement.specifiers.clone()], requirement.url.clone()),
         };
-        let range = specifiers.iter().fold(Ranges::full(), |range: Ranges<Version>, one| {
-            if one.is_any() { range } else { range.intersection(&one.ranges()) }
-        });
+        let ranges = specifiers.iter().filter(|one| !one.is_any()).map(Specifiers::ranges);
+        let range = ranges.reduce(|range, one| range.intersection(&one)).unwrap_or_else(Ranges::full);
         Some(Demand {
             name: requirement.name.clone(),
             extras: requirement.extras.clone(),

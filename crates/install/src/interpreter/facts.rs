@@ -1,6 +1,7 @@
 //! What is known about an interpreter.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pinfold_lock::Host;
 use pinfold_packaging::{Arch, Floor, MarkerEnvironment, Os, PythonMinor, PythonSpan, System, Tags, Version};
@@ -136,7 +137,7 @@ impl Interpreter {
             platform_release: Some(self.platform_release.clone()),
             platform_version: Some(self.platform_version.clone()),
         };
-        Ok(Host { environment, tags: Tags::new(&system, minor), python: self.version.clone() })
+        Ok(Host { environment, tags: Arc::new(Tags::new(&system, minor)), python: self.version.clone() })
     }
 
     /// Returns true if the base program is still the one that was asked.

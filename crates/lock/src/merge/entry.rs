@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pinfold_artifact::{ArchivePath, SafeUrl};
 use pinfold_packaging::{PackageName, Tags, Version, WheelFilename};
@@ -30,7 +31,7 @@ pub(super) struct Entry {
 /// One target's part in the merge, with what every project asks about it.
 pub(super) struct Part<'a> {
     pub(super) resolution: &'a Resolution,
-    pub(super) tags: Tags,
+    pub(super) tags: Arc<Tags>,
     /// Positions of the target's sites.
     pub(super) sites: Vec<usize>,
 }

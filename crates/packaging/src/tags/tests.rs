@@ -48,7 +48,7 @@ const LISTS: [(&str, &str, usize, u64, &str); 30] = [
     ("windows-aarch64", "3.12", 42, 0xfc6e621597f9d443, "cp312-cp312-win_arm64"),
 ];
 
-fn tags(system: &str, python: &str) -> Tags {
+fn tags(system: &str, python: &str) -> std::sync::Arc<Tags> {
     Target::new(system.parse().unwrap(), python.parse().unwrap()).tags()
 }
 

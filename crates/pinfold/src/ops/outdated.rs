@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, SafeUrl};
@@ -154,7 +155,7 @@ fn latest(
 
 /// Which files the targets of a package can use.
 struct Usable<'a> {
-    tags: Vec<(&'a Target, Tags)>,
+    tags: Vec<(&'a Target, Arc<Tags>)>,
     may_build: bool,
     early: bool,
 }
@@ -168,7 +169,7 @@ impl Usable<'_> {
         }
         let candidates = versions.into_iter().rev().filter(|(version, _)| self.early || !version.is_prerelease());
         for (version, files) in candidates {
-            let serves = |(target, tags): &(&Target, Tags)| {
+            let serves = |(target, tags): &(&Target, Arc<Tags>)| {
                 let fitting = files.iter().filter(|file| self.fits(file, target, tags));
                 fitting.map(|file| file.upload_time).min()
             };

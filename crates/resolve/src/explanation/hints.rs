@@ -61,8 +61,16 @@ impl<'r, 'f> Hints<'r, 'f> {
 
     /// Reads one fact.
     pub(super) fn read(&mut self, fact: &Fact, role: Role) {
-        let External::NoVersions(Package::Project(name) | Package::Extra(name, _), range) = fact else { return };
+        let (External::NoVersions(package, range) | External::FromDependencyOf(package, range, ..)) = fact else {
+            return;
+        };
+        let (Package::Project(name) | Package::Extra(name, _)) = package else { return };
         let Some(project) = self.run.projects.find(name) else { return };
+        let positions = project.positions(range);
+        self.cuts.extend(positions.iter().filter_map(|position| project.better_part(*position)));
+        if !matches!(fact, External::NoVersions(..)) {
+            return;
+        }
         let Some(page) = project.page() else {
             self.note(name, Kind::Absent, None, String::new());
             return;
@@ -78,7 +86,6 @@ impl<'r, 'f> Hints<'r, 'f> {
             let detail = format!("{count} of its files could not be read: `{filename}`: {reason}");
             self.note(name, Kind::Skipped, None, detail);
         }
-        let positions = project.positions(range);
         if positions.is_empty() && role == Role::Needed && page.version_count() > 0 {
             self.note(name, Kind::Existing, None, existing(&project, range));
         }
@@ -135,7 +142,7 @@ impl<'r, 'f> Hints<'r, 'f> {
         &self.empty
     }
 
-    /// Returns the hints, and where `Requires-Python` divides the target.
+    /// Returns the hints, and where `Requires-Python` divides the target: it rules a version out, or a better file of it.
     pub(super) fn finish(self) -> (Vec<String>, BTreeSet<Version>) {
         let mut hints = Vec::new();
         let mut alike: BTreeMap<(&PackageName, Kind), usize> = BTreeMap::new();

@@ -246,3 +246,31 @@ fn an_sdist_needs_the_targets_python() {
     check("a 1.0 python=>=3.9.4", "a\ntarget: linux-x86_64 3.9", "divide 3.9.4");
     check("a 1.0 python=>=3.9.0", "a\ntarget: linux-x86_64 3.9", "a 1.0");
 }
+
+/// What everybody could install needs what there is not; each part of the target has a better file, which does not.
+#[test]
+fn a_better_file_for_a_part_divides_the_target_where_there_is_no_solution() {
+    let universe = "
+        a 1.0 wheel=py3-none-any -> b<1
+        a 1.0 wheel=cp310-abi3-manylinux_2_17_x86_64 python=>=3.10.4
+        a 1.0 wheel=cp310-abi3-manylinux_2_12_x86_64 python=<3.10.4
+        b 1.0
+        ";
+    assert_snapshot!(ask(universe, "a"), @"
+    linux-x86_64 python 3.10 (<3.10.4):
+      a 1.0 (a-1.0-cp310-abi3-manylinux_2_12_x86_64.whl)
+    linux-x86_64 python 3.10 (>=3.10.4):
+      a 1.0 (a-1.0-cp310-abi3-manylinux_2_17_x86_64.whl)
+    ");
+    // It would serve nobody better, or somebody who has no part in this.
+    assert_snapshot!(ask(&universe.replace("cp310-abi3-manylinux_2_17", "cp311-abi3-manylinux_2_17").replace("<3.10.4", "<3.9"), "a"), @r#"
+    Because a 1.0 needs `b<1` and there is no version of b <1, a 1.0 cannot be used.
+    And because you require `a` (app.toml:1), there is no solution.
+    hint: the only version of b is 1.0
+    "#);
+    // Where there is a solution for everybody, nobody is told apart.
+    assert_snapshot!(ask(&format!("{universe}\nb 0.9"), "a"), @"
+    a 1.0
+    b 0.9
+    ");
+}

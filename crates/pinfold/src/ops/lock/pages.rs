@@ -4,7 +4,7 @@
 //! the cutoff of the lock. A page that was fetched after the cutoff never has to be asked for again: whatever came later does
 //! not exist for this lock.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ use crate::ops::turns::Turns;
 /// Which files of a page a resolution can depend on.
 pub(super) struct Relevance {
     targets: Vec<Target>,
-    tags: OnceLock<Vec<Tags>>,
+    tags: OnceLock<Vec<Arc<Tags>>>,
     cutoff: Option<Timestamp>,
     /// Names the form under which pages are remembered.
     kind: String,
@@ -85,7 +85,7 @@ impl Relevance {
         &self.kind
     }
 
-    fn tags(&self) -> &[Tags] {
+    fn tags(&self) -> &[Arc<Tags>] {
         self.tags.get_or_init(|| self.targets.iter().map(Target::tags).collect())
     }
 }
