@@ -163,6 +163,20 @@ impl Store {
             Err(error) => Err(StoreError::io("move to the quarantine", path)(error)),
         }
     }
+
+    /// As [`Store::put_aside`], for the entry that was seen. Where somebody else was quicker with it, what he put in its place goes
+    /// back there, and false is returned.
+    pub(crate) fn put_this_aside(&self, path: &Path, seen: &Metadata) -> Result<bool, StoreError> {
+        let Some(place) = self.put_aside(path)? else { return Ok(false) };
+        let moved = place.join(path.file_name().unwrap_or_default());
+        let is_it = fs::symlink_metadata(&moved).is_ok_and(|moved| disk::number_of(&moved) == disk::number_of(seen));
+        if !is_it {
+            // It stays where it is if a third one has taken the place by now.
+            let _returned = rename_into(&moved, path);
+            let _emptied = fs::remove_dir(&place);
+        }
+        Ok(is_it)
+    }
 }
 
 impl Kind {

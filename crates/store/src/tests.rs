@@ -351,6 +351,38 @@ pub(crate) fn add(store: &Store, stored: &Stored) -> StoredTree {
     store.add_tree(stored, fill).unwrap()
 }
 
+/// Somebody else unpacks the same artifact while it is looked for.
+#[test]
+fn a_tree_that_appears_between_two_looks_is_found_and_not_put_aside() {
+    let Fixture { root: _root, store } = fixture();
+    let stored = stored_wheel(&store);
+    let other = Store::open(store.root()).unwrap();
+    let found = store.tree_after(stored.sha256(), || drop(add(&other, &stored))).unwrap().unwrap();
+    assert_eq!(store.check_tree(&found).unwrap(), []);
+    assert_eq!(fs::read_dir(store.root().join("quarantine")).unwrap().count(), 0);
+    assert_eq!(store.take_damage(), []);
+}
+
+/// What was seen damaged has been replaced when it is to be moved: the new one goes on serving whoever made it.
+#[test]
+fn what_took_the_place_of_a_damaged_tree_is_not_put_aside() {
+    let Fixture { root: _root, store } = fixture();
+    let stored = stored_wheel(&store);
+    let damaged = add(&store, &stored);
+    let path = damaged.directory().to_owned();
+    let seen = fs::symlink_metadata(&path).unwrap();
+    fs::remove_file(path.join("manifest")).unwrap();
+    assert!(store.tree(stored.sha256()).unwrap().is_none());
+    let quarantined = || fs::read_dir(store.root().join("quarantine")).unwrap().count();
+    assert_eq!(quarantined(), 1);
+    let new = add(&store, &stored);
+    assert!(!store.put_this_aside(&path, &seen).unwrap());
+    store.quarantine(&damaged).unwrap();
+    let found = store.tree(stored.sha256()).unwrap().unwrap();
+    assert_eq!((found.manifest(), quarantined()), (new.manifest(), 1));
+    assert_eq!(store.check_tree(&new).unwrap(), []);
+}
+
 #[test]
 fn a_tree_is_found_again_as_it_was_added() {
     let Fixture { root: _root, store } = fixture();

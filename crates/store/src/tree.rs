@@ -87,17 +87,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
+        self.tree_after(sha256, || ())
+    }
+
+    /// As [`Store::tree`]; `between` is what others do between the first look and the second.
+    pub(crate) fn tree_after(&self, sha256: &Sha256, between: impl FnOnce()) -> Result<Option<StoredTree>, StoreError> {
         if let Some(tree) = self.peek_tree(sha256)? {
             return Ok(Some(tree));
         }
+        between();
         let path = self.tree_path(sha256);
-        if disk::give_back(path.parent().unwrap_or(&path), disk::LOOK_INTO)
-            && let Some(tree) = self.peek_tree(sha256)?
-        {
+        disk::give_back(path.parent().unwrap_or(&path), disk::LOOK_INTO);
+        // An entry appears whole: what is there now and is no tree when it is looked at again is a damaged one. What is no
+        // tree at the first look may have appeared since.
+        let Ok(seen) = fs::symlink_metadata(&path) else { return Ok(None) };
+        if let Some(tree) = self.peek_tree(sha256)? {
             return Ok(Some(tree));
         }
-        if fs::symlink_metadata(&path).is_ok() {
-            self.put_aside(&path)?;
+        if self.put_this_aside(&path, &seen)? {
             self.note(vec![self.unreadable(sha256)]);
         }
         Ok(None)
@@ -180,11 +187,15 @@ impl Store {
         }
     }
 
-    /// Moves a tree out of the way: the next [`Store::tree`] does not see it. Links to its files stay what they are.
+    /// Moves a tree out of the way: the next [`Store::tree`] does not see it. Links to its files stay what they are. If another
+    /// one is in its place by now, that one stays.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn quarantine(&self, tree: &StoredTree) -> Result<(), StoreError> {
+        if self.peek_tree(&tree.sha256)?.is_some_and(|present| present.manifest != tree.manifest) {
+            return Ok(());
+        }
         self.put_aside(&self.tree_path(&tree.sha256)).map(drop)
     }
 }

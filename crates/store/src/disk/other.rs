@@ -29,6 +29,11 @@ pub(crate) fn foreign_writers(_metadata: &Metadata) -> Option<String> {
     None
 }
 
+/// There is none that the standard library tells.
+pub(crate) const fn number_of(_metadata: &Metadata) -> u64 {
+    0
+}
+
 pub(crate) fn has_other_names(_metadata: &Metadata) -> bool {
     false
 }

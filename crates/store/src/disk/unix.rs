@@ -68,6 +68,11 @@ pub(crate) fn foreign_writers(metadata: &Metadata) -> Option<String> {
     (metadata.mode() & 0o022 != 0).then(|| format!("mode {:04o}", metadata.mode() & 0o7777))
 }
 
+/// Returns the number by which the file system knows a file or directory.
+pub(crate) fn number_of(metadata: &Metadata) -> u64 {
+    metadata.ino()
+}
+
 /// Returns true if a file has more names than this one.
 pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
     metadata.nlink() > 1
