@@ -56,6 +56,16 @@ fn variables_say_yes_and_no_in_every_usual_way() {
     empty.env("PINFOLD_NO_PROGRESS", "0").run().expect_code(0).expect_stderr("2 added");
 }
 
+/// No variable turns a check off: this one would have it ask nobody.
+#[test]
+fn a_check_that_may_ask_nobody_is_asked_for_in_words() {
+    let project = hello();
+    project.lock();
+    let run = || project.pinfold("lock").env("PINFOLD_OFFLINE", "1").arg("--check");
+    check(&project, run(), 2, &["PINFOLD_OFFLINE", "--check --offline"]);
+    run().arg("--offline").run().expect_code(0).expect_stderr("no index was asked");
+}
+
 #[test]
 fn an_environment_that_was_never_made() {
     let project = hello();

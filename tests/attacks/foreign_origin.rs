@@ -68,6 +68,10 @@ fn files_on_a_host_that_is_not_listed() {
     let parts = [&project.server.file_host(), &project.server.url(), "files.example"];
     refuses(&project, "lock", "origin-mismatch", &parts);
     assert!(project.server.requests_to("/files/").is_empty(), "the host was asked");
+    // An empty list is a decision too: the index's own host and no other.
+    want(&project, &["a"], "file-hosts = []");
+    refuses(&project, "lock", "origin-mismatch", &parts[..2]);
+    assert!(project.server.requests_to("/files/").is_empty(), "the host was asked");
 
     want(&project, &["a"], &format!("file-hosts = [{file_host:?}]"));
     project.installed();

@@ -176,7 +176,13 @@ fn a_build_tool_of_a_routed_sdist_that_two_indexes_have() {
         project.write_manifest(&["a"], "build = [\"a\"]", &route);
     };
     manifest(&["a"]);
-    let parts = ["error[ambiguous-origin]", "name: tool", "needed by: the build of a 1.0", &second.url()];
+    let parts = [
+        "error[ambiguous-origin]",
+        "name: tool",
+        "needed by: the build of a 1.0",
+        &second.url(),
+        "packages = [\"tool\"]",
+    ];
     leaves(&project, "lock", 3, &["trees"], &parts);
     manifest(&["a", "tool"]);
     assert!(project.lock().contains(&second.file_url(&wheel("tool", "1.0"))));

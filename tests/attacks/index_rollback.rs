@@ -237,6 +237,25 @@ fn a_page_with_a_lower_serial_number_than_before() {
     project.pinfold("lock").arg("--upgrade").run().expect_code(0);
 }
 
+/// A check looks at the older page and says nothing of it; whoever locks next is told of it all the same.
+#[test]
+fn a_page_with_a_lower_serial_number_that_a_check_has_seen() {
+    let at = |serial: u64, newest: &str| two(newest).last_serial(serial);
+    let project = Project::new(at(7, "1.5"), &["a==1.0"]);
+    project.lock();
+    project.server.update(&Index::new().wheel("a", "1.0").uploaded(JANUARY).last_serial(6));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    project.pinfold("outdated").run().expect_code(0);
+    project.write_manifest(&["a"], "", "");
+    std::fs::remove_file(project.home.project().join("pylock.toml")).unwrap();
+    // It may still know the page of before, whose newest file is gone, or find the older one: 1.0 is not locked for it.
+    project.pinfold("lock").run();
+    assert!(!project.home.has("pylock.toml"));
+    project.pinfold("lock").arg("--upgrade").run().expect_refusal("index-rollback").expect_stderr("number 7 or higher");
+    project.server.update(&at(8, "1.5"));
+    assert!(project.lock().contains(&wheel("a", "1.5")));
+}
+
 #[test]
 fn a_tool_of_a_locked_build_that_vanished() {
     let sdist = SdistRecipe::new("a", "1.0").build_requires("tool>=1");

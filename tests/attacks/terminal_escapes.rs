@@ -5,12 +5,12 @@ use pinfold_testkit::Index;
 use super::guarded;
 
 /// Clears the screen, writes a line of its own, reverses what follows.
-const HOSTILE: &str = "bad\u{1b}[2J\u{1b}]0;title\u{7}\nerror[faked]: all is well\r\u{202e}gpj";
+const HOSTILE: &str = "bad\u{1b}[2J\u{1b}]0;title\u{7}\nerror[faked]: all is well\nhelp: run it\r\u{202e}gpj";
 
 /// Panics if something of it arrives as it was sent.
 #[track_caller]
 fn is_tame(stderr: &str) {
-    for part in ["\u{1b}[2J", "\u{1b}]", "\u{7}", "\r", "\u{202e}", "\nerror[faked]"] {
+    for part in ["\u{1b}[2J", "\u{1b}]", "\u{7}", "\r", "\u{202e}", "\nerror[faked]", "\n  help: run it"] {
         assert!(!stderr.contains(part), "{part:?} came through: {stderr:?}");
     }
 }
@@ -20,6 +20,8 @@ fn a_reason_for_yanking() {
     let project = guarded(Index::new().wheel("a", "1.0").yanked(HOSTILE), &["a==1.0"]);
     let run = project.pinfold("lock").args(["--color", "always"]).run().expect_code(0).expect_stderr("yanked");
     is_tame(&run.stderr);
+    let archived = guarded(Index::new().wheel("a", "1.0").status("archived", Some(HOSTILE)), &["a"]);
+    is_tame(&archived.pinfold("lock").run().expect_code(0).expect_stderr("is archived").stderr);
 }
 
 /// Where there is no solution the reason stands among the hints.

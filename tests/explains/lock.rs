@@ -108,6 +108,24 @@ fn an_upgrade_says_what_moved_and_what_stays() {
     let all = project.pinfold("lock").arg("--upgrade").run().expect_code(0);
     assert_eq!(all.stdout, "~ a 1.0 -> 2.0\n- b 1.0\n+ e 1.0\n");
     assert_eq!(project.pinfold("lock").run().expect_code(0).stdout, "");
+    // What keeps the newest out may be nothing but an exception.
+    project.write_manifest(&["c!=1.2"], "", "");
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    project.pinfold("why").arg("c").run().expect_code(0).expect_stdout("the application asks for c!=1.2");
+}
+
+/// Another index under the same name: the version may be the same, the bytes and where they come from are not.
+#[test]
+fn an_upgrade_that_takes_other_bytes_says_so() {
+    let project = Project::new(index(), &["a"]);
+    project.lock();
+    let other = Index::new().wheel("a", "1.0").module("a/other.py", "").wheel("b", "1.0").start();
+    let manifest = project.home.read("pinfold.toml").replace(&project.server.url(), &other.url());
+    project.home.write("pinfold.toml", &manifest);
+    let run = project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    for part in ["~ a 1.0: ", "    ! origin: ", "    ! other bytes under the same name a-1.0-py3-none-any.whl"] {
+        assert!(run.stdout.contains(part), "{part}: {run}");
+    }
 }
 
 #[test]

@@ -146,8 +146,26 @@ impl SafeUrl {
 }
 
 /// Keys of a query under which servers take credentials.
-const SECRET_KEYS: [&str; 8] =
-    ["apikey", "api_key", "auth", "credential", "key", "sig", "x-amz-credential", "x-goog-credential"];
+const SECRET_KEYS: [&str; 18] = [
+    "apikey",
+    "api_key",
+    "auth",
+    "credential",
+    "hdnea",
+    "hdnts",
+    "hmac",
+    "jwt",
+    "key",
+    "passwd",
+    "pwd",
+    "session",
+    "sessionid",
+    "sig",
+    "ticket",
+    "verify",
+    "x-amz-credential",
+    "x-goog-credential",
+];
 /// How other such keys end.
 const SECRET_ENDINGS: [&str; 4] = ["token", "signature", "password", "secret"];
 
@@ -269,6 +287,9 @@ mod tests {
             ("?X-Amz-Signature=5", Some("X-Amz-Signature")),
             ("?a=b&private_TOKEN=5", Some("private_TOKEN")),
             ("?sig=5#frag", Some("sig")),
+            ("?jwt=5", Some("jwt")),
+            ("?hdnts=exp=1~hmac=5", Some("hdnts")),
+            ("?session_note=x", None),
             ("?%1b%5btoken=5", Some("\\u{1b}[token")),
         ] {
             let url: SafeUrl = format!("https://a.example/x.whl{query}").parse().unwrap();

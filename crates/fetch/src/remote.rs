@@ -221,6 +221,10 @@ fn client(settings: &FetchSettings, certificates: Option<&[Certificate]>) -> Res
 
 /// Makes the proxies. The library would pass over one that it cannot use, and connect without it.
 pub(crate) fn proxies(settings: &ProxySettings) -> Result<Vec<Proxy>, FetchCause> {
+    // Nobody: the library reads it as every name, and not as an address.
+    if settings.no_proxy.as_deref().is_some_and(|hosts| hosts.split(',').any(|host| host.trim() == "*")) {
+        return Ok(Vec::new());
+    }
     let no_proxy = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
     let mut proxies = Vec::new();
     for (given, make) in [(&settings.http, Proxy::http as fn(Url) -> _), (&settings.https, Proxy::https)] {

@@ -6,6 +6,7 @@ use std::ops::Bound;
 
 use jiff::Timestamp;
 use pinfold_packaging::{PackageName, Requirement, Strategy, Version};
+use version_ranges::Ranges;
 
 use crate::{Applies, Asker, Demanded, Lock, Tree};
 
@@ -63,7 +64,7 @@ pub struct Demand {
     pub by: Asker,
     /// What, as it was written.
     pub requirement: String,
-    /// Whether it excludes every version above some.
+    /// Whether it excludes a version that is newer than those of the lock.
     pub caps: bool,
 }
 
@@ -81,6 +82,7 @@ impl Why {
             marker: package.marker.as_ref().map(ToString::to_string),
             applies: lock.applies(package),
         });
+        let entries: Vec<WhyEntry> = entries.collect();
         let requirements = Demands::of(lock);
         let mut chains = Vec::new();
         for root in tree.roots() {
@@ -93,10 +95,10 @@ impl Why {
         chains.truncate(Self::MOST_CHAINS);
         Some(Self {
             name: name.clone(),
-            entries: entries.collect(),
             chains: chains.iter().map(|chain| requirements.links(chain)).collect(),
             has_more_chains,
-            requirements: requirements.on(name),
+            requirements: requirements.on(name, entries.iter().filter_map(|entry| entry.version.as_ref()).max()),
+            entries,
             knows_requirements: tree.knows_roots(),
             strategy: lock.tool.as_ref().map(|tool| tool.resolution),
             exclude_newer: lock.tool.as_ref().and_then(|tool| tool.exclude_newer),
@@ -161,12 +163,13 @@ impl<'a> Demands<'a> {
         Self { known: lock.tool.iter().flat_map(|tool| tool.asked.requirements()).collect() }
     }
 
-    fn on(&self, name: &PackageName) -> Vec<Demand> {
+    /// Returns what is demanded of a package of which the lock has no newer version than this.
+    fn on(&self, name: &PackageName, newest: Option<&Version>) -> Vec<Demand> {
         let own = self.known.iter().filter(|known| known.requirement.name == *name);
         let demand = |known: &Demanded<'_>| Demand {
             by: known.by.clone(),
             requirement: known.text.clone(),
-            caps: known.is_direct || caps(&known.requirement),
+            caps: known.is_direct || caps(&known.requirement, newest),
         };
         let all: Vec<Demand> = own.map(demand).collect();
         let overrides: Vec<Demand> = all.iter().filter(|demand| demand.by == Asker::Overrides).cloned().collect();
@@ -192,10 +195,13 @@ impl<'a> Demands<'a> {
     }
 }
 
-/// Returns true if a requirement excludes every version above some.
-fn caps(requirement: &Requirement) -> bool {
+/// Returns true if a requirement excludes a version above this one; where none is known, every version above some.
+fn caps(requirement: &Requirement, newest: Option<&Version>) -> bool {
     let ranges = requirement.specifiers.ranges();
-    ranges.bounding_range().is_none_or(|(_, upper)| !matches!(upper, Bound::Unbounded))
+    match newest {
+        Some(newest) => !Ranges::strictly_higher_than(newest.clone()).subset_of(&ranges),
+        None => ranges.bounding_range().is_none_or(|(_, upper)| !matches!(upper, Bound::Unbounded)),
+    }
 }
 
 #[cfg(test)]
@@ -259,15 +265,25 @@ mod tests {
         asked.add(Asker::Package("a".parse().unwrap(), "1".parse().unwrap()), "b[x]>=0.5");
         asked.add(Asker::Package("a".parse().unwrap(), "1".parse().unwrap()), "b~=1.0; extra == 'y'");
         asked.add(Asker::Package("c".parse().unwrap(), "1".parse().unwrap()), "b!=1.5");
+        asked.add(Asker::Package("c".parse().unwrap(), "1".parse().unwrap()), "b!=0.9");
         asked.add(Asker::Constraints, "b<=3");
-        check(&lock, "b", &["a==1 -> b[x]>=0.5 & b~=1.0; extra == 'y'", "c!=2; sys_platform == 'linux' -> b!=1.5"]);
+        check(
+            &lock,
+            "b",
+            &["a==1 -> b[x]>=0.5 & b~=1.0; extra == 'y'", "c!=2; sys_platform == 'linux' -> b!=0.9 & b!=1.5"],
+        );
         let demands = |lock: &Lock| {
             let why = Why::of(lock, &"b".parse().unwrap()).unwrap();
             assert!(why.knows_requirements);
             why.requirements.iter().map(|d| format!("{}: {} {}", d.by, d.requirement, d.caps)).collect::<Vec<_>>()
         };
-        let expected =
-            ["a constraint: b<=3 true", "a 1: b[x]>=0.5 false", "a 1: b~=1.0; extra == 'y' true", "c 1: b!=1.5 false"];
+        let expected = [
+            "a constraint: b<=3 true",
+            "a 1: b[x]>=0.5 false",
+            "a 1: b~=1.0; extra == 'y' true",
+            "c 1: b!=0.9 false",
+            "c 1: b!=1.5 true",
+        ];
         assert_eq!(demands(&lock), expected);
         lock.tool.as_mut().unwrap().asked.add(Asker::Overrides, "b");
         assert_eq!(demands(&lock), ["an override: b false"]);

@@ -17,8 +17,8 @@ pub struct IndexEntry {
     pub default: bool,
     /// The packages that come from here and from nowhere else.
     pub packages: BTreeSet<PackageName>,
-    /// Hosts that may serve its files beside its own; empty means: those that its pages name when the lock is first made.
-    pub file_hosts: BTreeSet<FileHost>,
+    /// Hosts that may serve its files beside its own; where none are given: those that its pages name when the lock is first made.
+    pub file_hosts: Option<BTreeSet<FileHost>>,
     /// Whether it may be asked without TLS although it is on another machine.
     pub insecure: bool,
     /// What counts as the upload time of a file of which the index tells none.
@@ -83,7 +83,7 @@ impl IndexEntry {
             location,
             default: true,
             packages: BTreeSet::new(),
-            file_hosts: BTreeSet::new(),
+            file_hosts: None,
             insecure: false,
             upload_time: UploadTime::Told,
         }

@@ -219,7 +219,7 @@ fn read_index(table: &Table<'_>) -> Result<IndexEntry, ManifestError> {
     let mut index = IndexEntry::default_at(name.value.to_owned(), location);
     index.default = table.flag("default")?;
     index.packages = table.set("packages")?;
-    index.file_hosts = table.set("file-hosts")?;
+    index.file_hosts = table.get("file-hosts").map(|_| table.set("file-hosts")).transpose()?;
     index.insecure = table.flag("insecure")?;
     if let Some(text) = table.text("upload-time")? {
         index.upload_time = read_word(document, &text, &[("first-seen", UploadTime::FirstSeen)], "`first-seen`")?;

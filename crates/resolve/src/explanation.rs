@@ -13,6 +13,7 @@ use pinfold_packaging::{PackageName, Version};
 use pubgrub::{DerivationTree, Derived, External};
 use version_ranges::Ranges;
 
+use crate::outcome::one_line;
 use crate::run::{Never, Package, Run};
 
 mod hints;
@@ -179,8 +180,9 @@ impl<'t> Order<'t> {
     }
 }
 
-/// Cuts an overlong line: names and specifiers come from outside.
+/// Makes one line of a text and cuts it if it is overlong: names, specifiers and reasons come from outside.
 fn cut(line: String) -> String {
+    let line = one_line(&line);
     if line.chars().count() <= LINE_LETTERS {
         return line;
     }

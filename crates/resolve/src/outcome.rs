@@ -91,7 +91,7 @@ pub enum Refusal {
         reason: String,
     },
     /// The index holds the project to be dangerous (PEP 792, attack IX43).
-    #[error("`{name}` is quarantined by {}{}", origin.index(), reason.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    #[error("`{name}` is quarantined by {}{}", origin.index(), reason.as_ref().map(|text| format!(": {}", one_line(text))).unwrap_or_default())]
     Quarantined {
         /// The project.
         name: PackageName,
@@ -221,26 +221,39 @@ impl Warning {
     }
 }
 
+/// Returns what somebody else wrote on one line: on a second one it could pass for a message of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missed { name, version, reason } => {
-                write!(f, "a file of `{name}` {version} is passed over: {reason}")
+                write!(f, "a file of `{name}` {version} is passed over: {}", one_line(reason))
             }
             Self::Repaired { name, version, repair: Repair { written, read_as, reason } } => {
                 write!(f, "`{name}` {version} has broken metadata: `{written}` was read as `{read_as}` ({reason})")
             }
             Self::Status { name, state, reason } => {
                 write!(f, "`{name}` is {state} on its index")?;
-                reason.iter().try_for_each(|text| write!(f, ": {text}"))
+                reason.iter().try_for_each(|text| write!(f, ": {}", one_line(text)))
             }
             Self::UnknownExtra { name, version, extra } => write!(f, "`{name}` {version} has no extra `{extra}`"),
             Self::Unreadable { name, version, filename, reason } => {
-                write!(f, "`{name}` {version} is passed over: the metadata of `{filename}` cannot be read: {reason}")
+                write!(
+                    f,
+                    "`{name}` {version} is passed over: the metadata of `{filename}` cannot be read: {}",
+                    one_line(reason)
+                )
             }
             Self::Yanked { name, version, reason } => {
                 write!(f, "`{name}` {version} was yanked")?;
-                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {}", one_line(reason)) }
             }
         }
     }

@@ -245,6 +245,12 @@ fn plain_requests_go_by_their_proxy_and_past_it_where_no_proxy_says_so() {
     let server = pinfold_testkit::Index::new().wheel("a", "1.0").start();
     found(super::page(&bench.fetcher(), &server, Freshness::Revalidate));
     assert_eq!(proxy.heads().len(), 1);
+    for everybody in ["*", "other.example,*"] {
+        bench.settings.proxies.no_proxy = Some(everybody.to_owned());
+        found(super::page(&bench.fetcher(), &server, Freshness::Revalidate));
+        assert_eq!(proxy.heads().len(), 1, "{everybody}");
+    }
+    bench.settings.proxies.no_proxy = None;
 
     // A proxy that wants another login: nobody is told what was tried.
     let proxy = super::scripted::Scripted::start(|_, _| {

@@ -96,6 +96,19 @@ impl PackageDiff {
         }
     }
 
+    /// Returns what differs beside the version, in a few words.
+    pub fn kinds(&self) -> String {
+        let mut kinds: Vec<&str> = self.changes.iter().map(|change| change.kind.words()).collect();
+        kinds.dedup();
+        kinds.join(", ")
+    }
+
+    /// Returns a line for everything that is rarely done in good faith.
+    pub fn alarms(&self) -> String {
+        let alarms = self.changes.iter().filter(|change| change.weight() == Weight::Alarm);
+        alarms.map(|change| format!("    {} {}\n", Weight::Alarm.sign(), change.sentence(plain))).collect()
+    }
+
     fn markdown_versions(&self) -> String {
         let (old, new) = self.versions();
         match (self.was_there, self.is_there) {

@@ -96,7 +96,7 @@ fn reads_groups_extras_indexes_and_accepted_findings() {
     assert!(main.default && !torch.default && !main.insecure);
     assert_eq!(torch.location, IndexLocation::Url("https://wheels.example/cu121".parse().unwrap()));
     assert_eq!(shown(&torch.packages), "torch | torchvision");
-    assert_eq!(shown(&torch.file_hosts), "https://files.wheels.example");
+    assert_eq!(shown(torch.file_hosts.as_ref().unwrap()), "https://files.wheels.example");
     let routes = Routes::new(&manifest.indexes).unwrap();
     assert_eq!(routes.index_of(&"Torch".parse().unwrap()).name, "torch");
     assert_eq!(routes.index_of(&"torchtriton".parse().unwrap()).name, "main");

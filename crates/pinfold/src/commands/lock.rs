@@ -24,6 +24,11 @@ use crate::world::World;
 /// As [`lock`].
 pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Result<Exit, Failure> {
     let begun = Instant::now();
+    if arguments.check && arguments.offline && arguments.replay.is_none() && !is_written("--offline") {
+        return Err(Failure::new(Exit::Input, "PINFOLD_OFFLINE is set, and a check asks the index").help(
+            "unset it; or write `--check --offline`, which holds the lock against the cache of this machine alone",
+        ));
+    }
     let connectivity = if arguments.offline { Connectivity::Offline } else { Connectivity::Online };
     let path = arguments.output.clone().unwrap_or_else(|| PathBuf::from("pylock.toml"));
     let request = LockRequest {
@@ -82,6 +87,11 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
     Ok(verdict)
 }
 
+/// Returns true if an option was written, and not given by its variable: no variable turns a check off.
+fn is_written(option: &str) -> bool {
+    std::env::args_os().any(|argument| argument == option)
+}
+
 /// Says what `sync` would refuse, with the entries of the manifest that would accept it.
 fn report(inspected: &Inspected, output: &Output) {
     for finding in &inspected.findings {
@@ -131,11 +141,13 @@ fn changes(locked: &Locked) -> LockDiff {
     }
 }
 
-/// Returns a line for every package that moved: from which version to which, new, gone.
+/// Returns a line for every package that moved: from which version to which, new, gone, or what else of it; below it what is
+/// rarely done in good faith.
 fn moved(found: &LockDiff) -> String {
     let line = |(name, package): (&PackageName, &PackageDiff)| {
-        let other = if package.old_versions == package.new_versions { ": not its version" } else { "" };
-        format!("{} {name}{}{other}\n", package.sign(), package.shown_versions())
+        let stays = package.old_versions == package.new_versions;
+        let other = if stays { format!(": {}", package.kinds()) } else { String::new() };
+        format!("{} {name}{}{other}\n{}", package.sign(), package.shown_versions(), package.alarms())
     };
     found.packages.iter().map(line).collect()
 }

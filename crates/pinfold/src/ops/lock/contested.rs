@@ -124,8 +124,10 @@ impl<'a> Contested<'a> {
             failure = failure.with("offered by", format!("`{}` ({})", claim.index.name, claim.index.url));
             failure = failure.with("would come from", default.unwrap_or_default());
         }
+        let list: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let list = list.join(", ");
         failure
-            .help(format!("decide where each belongs, in the manifest: {RULE}\nnot decided yet: packages = {names:?}"))
+            .help(format!("decide where each belongs, in the manifest: {RULE}\nnot decided yet: packages = [{list}]"))
     }
 
     /// Returns true if an index has files of a project that the lock could take.

@@ -62,10 +62,10 @@ impl Indexes {
             known.push(Index {
                 name: entry.name.clone(),
                 url,
-                file_hosts: Some(entry.file_hosts.clone()).filter(|hosts| !hosts.is_empty()),
+                file_hosts: entry.file_hosts.clone(),
                 insecure: entry.insecure,
                 upload_time: entry.upload_time,
-                has_given_hosts: !entry.file_hosts.is_empty(),
+                has_given_hosts: entry.file_hosts.is_some(),
                 last_origin: Arc::default(),
             });
         }

@@ -335,7 +335,10 @@ impl Inputs {
         lines.extend(manifest.requires_python.iter().map(|specifiers| format!("requires-python {specifiers}")));
         lines.push(format!("settings {} {} {}", manifest.prerelease, manifest.resolution, manifest.build));
         for (entry, index) in manifest.indexes.iter().zip(indexes.all()) {
-            let hosts: Vec<String> = entry.file_hosts.iter().map(ToString::to_string).collect();
+            let hosts: Vec<String> = match &entry.file_hosts {
+                Some(hosts) if hosts.is_empty() => vec!["none".to_owned()],
+                hosts => hosts.iter().flatten().map(ToString::to_string).collect(),
+            };
             let packages: Vec<&str> = entry.packages.iter().map(PackageName::as_str).collect();
             let seen = if entry.upload_time == UploadTime::FirstSeen { " first-seen" } else { "" };
             let (packages, hosts) = (packages.join(" "), hosts.join(" "));

@@ -175,7 +175,7 @@ pub(super) fn fetched(
         },
         read => read.map(|page| (served, page))?,
     };
-    serials.hold(fetcher, &origin, url, page.last_serial)?;
+    let may_be_known = serials.hold(fetcher, &origin, url, page.last_serial)?;
     if let Some(relevance) = relevance {
         let witness = relevance.witness(page.files.iter()).cloned();
         page.files.retain(|file| relevance.keeps(file) || witness.as_ref() == Some(&file.filename));
@@ -189,6 +189,7 @@ pub(super) fn fetched(
     let (_, releases) =
         remembered(compact.clone()).ok_or_else(|| Failure::new(Exit::Bug, "a page is not read again"))?;
     match relevance {
+        _ if !may_be_known => {}
         Some(relevance) => fetcher.note(&relevance.kind, &origin, url, compact),
         None => fetcher.remember(WHOLE_KIND, &origin, url, compact)?,
     }

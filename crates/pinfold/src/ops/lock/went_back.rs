@@ -142,7 +142,8 @@ impl Serials {
         }
     }
 
-    /// Holds the serial number of a page against the highest that was seen, and remembers it.
+    /// Holds the serial number of a page against the highest that was seen, and remembers it. Returns false for a page that is
+    /// older and yet looked at: whoever locks must not find it as the one that is known.
     ///
     /// # Errors
     /// Exit 3 if it is lower, exit 4 if the cache cannot be used.
@@ -152,8 +153,8 @@ impl Serials {
         origin: &Origin,
         url: &SafeUrl,
         serial: Option<u64>,
-    ) -> Result<(), Failure> {
-        let (Self::Held | Self::Taken, Some(found)) = (self, serial) else { return Ok(()) };
+    ) -> Result<bool, Failure> {
+        let Some(found) = serial else { return Ok(true) };
         let kept = fetcher.recall(SERIAL_KIND, origin, url)?;
         let highest = kept.and_then(|kept| kept.first_chunk::<8>().copied()).map(u64::from_le_bytes);
         match highest {
@@ -167,8 +168,13 @@ impl Serials {
                 "a mirror may lag behind: try again later, and ask who runs the index; if it was put back for a good reason, the \
                  maintainer's decision to go on is `pinfold lock --allow-index-rollback`",
             )),
-            Some(highest) if found == highest => Ok(()),
-            _ => Ok(fetcher.remember(SERIAL_KIND, origin, url, found.to_le_bytes().to_vec().into())?),
+            Some(highest) if self == Self::Ignored => Ok(found >= highest),
+            None if self == Self::Ignored => Ok(true),
+            Some(highest) if found == highest => Ok(true),
+            _ => {
+                fetcher.remember(SERIAL_KIND, origin, url, found.to_le_bytes().to_vec().into())?;
+                Ok(true)
+            }
         }
     }
 }
