@@ -104,6 +104,19 @@ fn a_tree_for_programs() {
     assert_eq!((names, &near["inverted"]), (vec!["app", "lib"], &Value::Bool(true)));
 }
 
+/// What one patch release of Python gets and another does not is not "on every target".
+#[test]
+fn why_says_which_part_of_a_divided_target_gets_what() {
+    let minor = &pinfold_testkit::Python::found().minor;
+    let (early, late) = (format!("<{minor}.3"), format!(">={minor}.3"));
+    let index = Index::new().wheel("a", "1.0").requires_python(&early).wheel("a", "2.0").requires_python(&late);
+    let project = Project::new(index, &["a"]);
+    project.lock();
+    let why = ask(&project, &["why", "a"]).expect_code(0);
+    why.expect_stdout(&format!("a 1.0 on every target where python_full_version < '{minor}.3'"))
+        .expect_stdout(&format!("a 2.0 on every target where python_full_version >= '{minor}.3'"));
+}
+
 #[test]
 fn why_names_who_asks_where_and_what_caps() {
     let project = locked();

@@ -36,7 +36,8 @@ fn as_text(why: &Why) -> String {
     for entry in &why.entries {
         let version = entry.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         let from = entry.origin.as_ref().map(|origin| format!(", from {origin}")).unwrap_or_default();
-        line(format!("{}{version} {}{from}", why.name, places(entry, why.target_count)));
+        let part = if shares_target(why, entry) { part_text(entry) } else { String::new() };
+        line(format!("{}{version} {}{part}{from}", why.name, places(entry, why.target_count)));
     }
     line("asked for by".to_owned());
     why.chains.iter().for_each(|chain| line(format!("  {}", shown_chain(chain))));
@@ -46,6 +47,20 @@ fn as_text(why: &Why) -> String {
     line("not newer because".to_owned());
     reasons(why).into_iter().for_each(|reason| line(format!("  {reason}")));
     text
+}
+
+/// Returns true if another entry applies on a target of this one: patch releases of Python divide it.
+fn shares_target(why: &Why, entry: &WhyEntry) -> bool {
+    let is_shared = |applies: &Applies| {
+        let others = why.entries.iter().filter(|other| !std::ptr::eq(*other, entry));
+        others.flat_map(|other| &other.applies).any(|other| other.target == applies.target)
+    };
+    entry.applies.iter().any(is_shared)
+}
+
+/// Returns which part of its targets an entry is for.
+fn part_text(entry: &WhyEntry) -> String {
+    entry.marker.as_ref().map(|marker| format!(" where {marker}")).unwrap_or_default()
 }
 
 /// Returns where an entry applies: everywhere, on some targets, for some extra or group.

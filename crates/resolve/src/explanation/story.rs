@@ -10,7 +10,7 @@ use pinfold_packaging::Version;
 use pubgrub::{DerivationTree, External, Map, Term};
 use version_ranges::Ranges;
 
-use super::words::{Subject, Words};
+use super::words::{Sets, Subject, Words};
 use super::{Fact, Role, Step};
 use crate::run::Package;
 
@@ -22,8 +22,8 @@ pub(super) struct Story<'w, 'r, 'f, 't> {
     aliases: HashMap<*const Step, String>,
     /// The step that the last sentence was about.
     previous: Option<*const Step>,
-    /// What was concluded, and what by the last sentence.
-    conclusions: HashSet<String>,
+    /// What was concluded, of which versions, and what by the last sentence.
+    conclusions: HashSet<(String, Sets)>,
     last: String,
     /// Of which kinds the steps so far were.
     kinds: HashSet<String>,
@@ -53,7 +53,7 @@ impl<'w, 'r, 'f, 't> Story<'w, 'r, 'f, 't> {
             self.aliases.insert(key, text);
             return;
         }
-        if !self.conclusions.insert(conclusion.clone()) {
+        if !self.conclusions.insert((conclusion.clone(), self.words.sets(&step.terms))) {
             self.follow(step, &conclusion);
             return;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use pinfold_packaging::{ExtraName, PackageName, Specifiers, Version};
-use pubgrub::External;
+use pubgrub::{External, Map, Term};
 use version_ranges::Ranges;
 
 use super::{Fact, Role};
@@ -77,9 +77,27 @@ impl Subject {
     }
 }
 
+/// Packages, each with positions of its versions.
+pub(super) type Sets = BTreeSet<(String, Vec<usize>)>;
+
 impl<'r, 'f> Words<'r, 'f> {
     pub(super) fn new(run: &'r Run<'r, 'f>) -> Self {
         Self { run }
+    }
+
+    /// Returns what tells the versions that terms are about from others: in words, two sets of many may look alike.
+    pub(super) fn sets(&self, terms: &Map<Package, Term<Ranges<Version>>>) -> Sets {
+        let positions = |name: &PackageName, range: &Ranges<Version>| {
+            self.run.projects.find(name).map(|project| project.positions(range)).unwrap_or_default()
+        };
+        let set = |(package, term): (&Package, &Term<Ranges<Version>>)| {
+            let (Term::Positive(range) | Term::Negative(range)) = term;
+            match package {
+                Package::Root => None,
+                Package::Project(name) | Package::Extra(name, _) => Some((package.to_string(), positions(name, range))),
+            }
+        };
+        terms.iter().filter_map(set).collect()
     }
 
     /// Names versions of a package by those that exist.
@@ -117,9 +135,11 @@ impl<'r, 'f> Words<'r, 'f> {
             (start, end) => format!("{} to {}", version(start), version(end)),
         };
         if runs.len() > RUNS {
-            let count = positions.len();
-            let either = Some(format!("one of {count} versions of {label}"));
-            return Subject { plural: true, either, ..Subject::new(format!("{count} versions of {label}")) };
+            let (first, newest) = (positions.first().copied().unwrap_or(0), positions.last().copied().unwrap_or(last));
+            let text =
+                format!("{} versions of {label} from {} to {}", positions.len(), version(first), version(newest));
+            let either = Some(format!("one of {text}"));
+            return Subject { plural: true, either, ..Subject::new(text) };
         }
         let texts: Vec<String> = runs.iter().map(text).collect();
         let either = Some(format!("{label} {}", texts.join(" or ")));

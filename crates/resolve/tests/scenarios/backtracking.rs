@@ -271,3 +271,20 @@ fn a_release_from_before_the_bound_is_no_way_out() {
         check(&format!("b 1.0 -> inner\n{}", bounded("inner")), question, "a 1.0, b 1.0, inner 2.9");
     }
 }
+
+/// Two halves of the versions fail for two reasons: both are told, although each is "five versions".
+#[test]
+fn many_versions_that_fail_for_two_reasons() {
+    let mut universe = "q 1\nq 2\nq 3\nr 1.0 -> q==1\n".to_owned();
+    for number in 0..10 {
+        universe.push_str(&format!("a {number}.0 -> {}\n", if number % 2 == 0 { "q>=9" } else { "q==2 | r" }));
+    }
+    assert_snapshot!(ask(&universe, "a"), @r#"
+    Because 5 versions of a from 0.0 to 8.0 need `q>=9` and there is no version of q >=9, 5 versions of a from 0.0 to 8.0 cannot be used.
+    Because 5 versions of a from 1.0 to 9.0 need `q==2` and r 1.0 needs `q==1`, 5 versions of a from 1.0 to 9.0 and r 1.0 cannot be used together.
+    And because 5 versions of a from 1.0 to 9.0 need `r`, 5 versions of a from 1.0 to 9.0 cannot be used.
+    And because 5 versions of a from 0.0 to 8.0 cannot be used, no version of a can be used.
+    And because you require `a` (app.toml:1), there is no solution.
+    hint: the newest version of q is 3
+    "#);
+}
