@@ -94,6 +94,26 @@ fn the_configuration_of_whoever_checks_does_not_change_the_verdict() {
     assert!(elsewhere.requests().is_empty());
 }
 
+/// Not a value differs, and still the bytes do.
+#[test]
+fn a_check_names_the_line_that_is_written_otherwise() {
+    let project = Project::new(index(), &["a"]);
+    let honest = project.lock();
+    for (tampered, old) in [
+        (honest.replacen("schema = 1", "schema  = 1", 1), "schema  = 1"),
+        (honest.replace('\n', "\r\n"), "lock-version = \"1.0\" (ends with CR LF)"),
+        (honest.trim_end().to_owned(), " (without a line end)"),
+        (format!("{honest}# a remark\n"), "# a remark"),
+    ] {
+        project.home.write("pylock.toml", &tampered);
+        check(&project, "text").expect_code(1).expect_stdout(old);
+        let found = json(&check(&project, "json").expect_code(1));
+        let line = &found["first_line"];
+        assert!(line["old"].as_str().is_some_and(|found| found.ends_with(old)), "{old}: {found}");
+        assert!(line["number"].as_u64().is_some_and(|number| number > 0) && line["old"] != line["new"], "{found}");
+    }
+}
+
 #[test]
 fn an_upgrade_says_what_moved_and_what_stays() {
     let project = Project::new(index().wheel("d", "1.0"), &["a", "c==1.*", "d==1.0"]);

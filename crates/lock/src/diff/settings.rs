@@ -75,11 +75,17 @@ pub fn first_other_line(old: &str, new: &str) -> Option<OtherLine> {
     if old == new {
         return None;
     }
-    let position = old.lines().zip(new.lines()).take_while(|(a, b)| a == b).count();
-    let line = |text: &str| match text.lines().nth(position) {
+    // With their ends: these may be all that differs.
+    let whole = |text: &str| text.split_inclusive('\n').map(str::to_owned).collect::<Vec<String>>();
+    let position = whole(old).iter().zip(&whole(new)).take_while(|(a, b)| a == b).count();
+    let line = |text: &str| match whole(text).get(position).map(String::as_str) {
         None => "(the end)".to_owned(),
-        Some(line) if line.trim().is_empty() => "(an empty line)".to_owned(),
-        Some(line) => line.to_owned(),
+        Some("\n") => "(an empty line)".to_owned(),
+        Some(line) => match (line.strip_suffix("\r\n"), line.strip_suffix('\n')) {
+            (Some(line), _) => format!("{line} (ends with CR LF)"),
+            (None, Some(line)) => line.to_owned(),
+            (None, None) => format!("{line} (without a line end)"),
+        },
     };
     let sorted = |text: &str| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

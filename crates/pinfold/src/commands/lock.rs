@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pinfold_artifact::ArtifactFilename;
 use pinfold_fetch::Connectivity;
-use pinfold_lock::{Lock, LockDiff, PackageDiff, Why, diff, first_other_line, unified_diff};
+use pinfold_lock::{Lock, LockDiff, OtherLine, PackageDiff, Why, diff, first_other_line, unified_diff};
 use pinfold_packaging::{NameError, PackageName};
 use pinfold_policy::names::remark_lookalikes;
 use serde_json::{Value, json};
@@ -215,6 +215,10 @@ fn check(
         CheckFormat::Json => {
             let mut report = diff_json(found);
             report["differs"] = (!same).into();
+            let written = first_other_line(before, &locked.text).filter(|_| found.is_empty());
+            if let Some(OtherLine { number, old, new, .. }) = written {
+                report["first_line"] = json!({ "number": number, "old": old, "new": new });
+            }
             if let Some(inspected) = inspected {
                 report["findings"] = inspected.findings.iter().map(finding_json).collect();
             }
