@@ -58,7 +58,7 @@ impl Fetcher {
         let local = |cause| FetchError::new(url, 0, cause);
         check_origin(origin, url)?;
         if is_file(url) {
-            return local::page(url).map_err(local);
+            return local::page(origin.index(), url).map_err(local);
         }
         let cached = self.cache.page(origin, url).map_err(local)?;
         let cached = match cached {

@@ -13,8 +13,9 @@ use crate::download::DigestSink;
 use crate::range::wanted_bytes;
 use crate::{FetchCause, Page, PageReply, RangeReply, Span};
 
-/// Reads a page: a file, or a directory that holds one.
-pub(crate) fn page(url: &SafeUrl) -> Result<PageReply, FetchCause> {
+/// Reads a page: a file, or a directory that holds one. Where there is no directory for the index, nobody says that it has no
+/// such page: it may be on a disk that is not mounted.
+pub(crate) fn page(index: &SafeUrl, url: &SafeUrl) -> Result<PageReply, FetchCause> {
     let path = path_of(url)?;
     let is_directory = path.is_dir();
     let candidates: Vec<PathBuf> =
@@ -26,7 +27,12 @@ pub(crate) fn page(url: &SafeUrl) -> Result<PageReply, FetchCause> {
         let url = if is_directory { url.as_directory() } else { url.without_fragment() };
         return Ok(PageReply::Found(Page { bytes, content_type, url, from_cache: false, fetched_at_unix: now_unix() }));
     }
-    Ok(PageReply::Absent)
+    let root = path_of(index)?;
+    match std::fs::metadata(&root) {
+        Ok(metadata) if metadata.is_dir() => Ok(PageReply::Absent),
+        Ok(_) => Err(FetchCause::File { path: root, source: io::ErrorKind::NotADirectory.into() }),
+        Err(source) => Err(FetchCause::File { path: root, source }),
+    }
 }
 
 /// Reads a small file, or nothing if there is none.

@@ -31,6 +31,21 @@ fn a_directory_with_a_page_is_an_index() {
     assert_eq!(page.url, directory_url(&bench, "index/a b/index.html"));
 }
 
+/// That an index has no such page is its word, and there is no index to say so.
+#[test]
+fn an_index_that_is_not_there_is_no_answer() {
+    let bench = Bench::new();
+    let origin = Origin::new(&directory_url(&bench, "share/simple"), []);
+    let ask = || bench.offline().page(&origin, &directory_url(&bench, "share/simple/a"), Freshness::Any);
+    assert_eq!(summary(&ask().unwrap_err()), "File x0");
+    fs::create_dir_all(bench.path("share")).unwrap();
+    fs::write(bench.path("share/simple"), "").unwrap();
+    assert_eq!(summary(&ask().unwrap_err()), "File x0");
+    fs::remove_file(bench.path("share/simple")).unwrap();
+    fs::create_dir_all(bench.path("share/simple")).unwrap();
+    assert_eq!(ask().unwrap(), PageReply::Absent);
+}
+
 #[test]
 fn files_are_read_whole_in_part_and_into_the_store() {
     let bench = Bench::new();
