@@ -54,6 +54,17 @@ fn versions_are_kept_until_an_upgrade_is_asked_for() {
     assert_eq!(entries(&project.lock()), ["a 1.0", "b 2.0"]);
 }
 
+/// Two manifests: one is read, and the other is not passed over in silence.
+#[test]
+fn a_second_manifest_is_told_of() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    project.home.write("pyproject.toml", "[project]\nname = \"x\"\n");
+    let quiet = project.pinfold("lock").run().expect_code(0);
+    assert!(!quiet.stderr.contains("pyproject.toml"), "{quiet}");
+    project.home.write("pyproject.toml", "[project]\nname = \"x\"\n\n[tool.pinfold]\nexclude = [\"a\"]\n");
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0).expect_stderr("`pyproject.toml` is not read");
+}
+
 /// Nobody waits for the disk to have a first lock, so a loss of power may leave an empty file.
 #[test]
 fn an_empty_lock_is_none() {

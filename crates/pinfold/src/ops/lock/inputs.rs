@@ -44,6 +44,8 @@ pub(super) struct Inputs {
     pub(super) directory: PathBuf,
     /// The same, absolute.
     pub(super) base: LocalPath,
+    /// A manifest that is there and not read, because another one is.
+    shadowed: Option<&'static str>,
 }
 
 /// What is asked for by URL, path or repository.
@@ -86,6 +88,7 @@ impl Inputs {
             overrides: Vec::new(),
             base: direct::absolute(&directory)?,
             hashes: Vec::new(),
+            shadowed: shadowed(request),
             directory,
             manifest,
         };
@@ -175,7 +178,14 @@ impl Inputs {
             )
         };
         let roots = self.roots.iter().filter(asks_extra).map(extra);
-        self.references.iter().filter(has_egg).map(egg).chain(roots).chain(self.excluded()).collect()
+        let shadowed = self.shadowed.iter().map(|name| {
+            format!(
+                "`[tool.pinfold]` of `{name}` is not read, nor what it requires: the manifest is `{}`",
+                MANIFESTS[0]
+            )
+        });
+        let egged = self.references.iter().filter(has_egg).map(egg);
+        egged.chain(roots).chain(self.excluded()).chain(shadowed).collect()
     }
 
     /// Says of each project that is required and excluded that it is left out. It is no contradiction: a requirements file may
@@ -375,6 +385,16 @@ fn read_manifest(request: &LockRequest<'_>) -> Result<(Manifest, PathBuf), Failu
     }
     Err(Failure::new(Exit::Input, "there is neither a `pinfold.toml` nor a `pyproject.toml` here")
         .help("write one, or lock requirements files with `pinfold lock -r FILE --index-url URL`"))
+}
+
+/// Returns the manifest that is passed over for another one beside it.
+fn shadowed(request: &LockRequest<'_>) -> Option<&'static str> {
+    let [read, other] = MANIFESTS;
+    if !request.requirements.is_empty() || !Path::new(read).exists() || !Path::new(other).exists() {
+        return None;
+    }
+    let text = crate::ops::read_text(Path::new(other), Limits::MANIFEST_BYTES, "manifest").ok()?;
+    text.lines().any(|line| line.trim_start().starts_with("[tool.pinfold")).then_some(other)
 }
 
 fn apply_flags(request: &LockRequest<'_>, manifest: &mut Manifest) -> Result<(), Failure> {
