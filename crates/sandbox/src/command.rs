@@ -158,9 +158,16 @@ impl Command {
         let status = child.wait().map_err(|source| SandboxError::Wait { program: self.program.clone(), source })?;
         let drained = drain(&reports, open_streams);
         let [stdout, stderr] = captures.map(|capture| capture.take());
+        let ending = match (ending, drained) {
+            // It was gone before what it had written was read.
+            (Ending::Exited, Drained::TooMuch) => Ending::TooMuch,
+            (Ending::Exited, Drained::Lingering) => {
+                return Err(SandboxError::Lingering { program: self.program.clone() });
+            }
+            (ending, _) => ending,
+        };
         match ending {
-            Ending::Exited if drained => Ok(Finished { status, stdout, stderr }),
-            Ending::Exited => Err(SandboxError::Lingering { program: self.program.clone() }),
+            Ending::Exited => Ok(Finished { status, stdout, stderr }),
             Ending::TooLarge(directory, limit_bytes) => {
                 Err(SandboxError::Disk { program: self.program.clone(), directory, limit_bytes })
             }
@@ -264,18 +271,29 @@ fn size_of(directory: &Path, depth: usize) -> u64 {
     sizes.fold(0, u64::saturating_add)
 }
 
-/// Waits until both pipes are read to their end; false if a process outside the group keeps one open.
-fn drain(reports: &Receiver<Event>, mut open_streams: usize) -> bool {
+/// What became of the pipes of a child that is gone.
+enum Drained {
+    /// They were read to their end.
+    Whole,
+    /// A process outside the group keeps one open.
+    Lingering,
+    /// There was more in them than the child may write.
+    TooMuch,
+}
+
+/// Waits until both pipes are read to their end.
+fn drain(reports: &Receiver<Event>, mut open_streams: usize) -> Drained {
     let deadline = Instant::now() + DRAIN_LIMIT;
     while open_streams > 0 {
         match reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Event::Closed) => open_streams -= 1,
-            Ok(Event::Exited | Event::TooMuch) => {}
-            Err(RecvTimeoutError::Disconnected) => return true,
-            Err(RecvTimeoutError::Timeout) => return false,
+            Ok(Event::Exited) => {}
+            Ok(Event::TooMuch) => return Drained::TooMuch,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => return Drained::Lingering,
         }
     }
-    true
+    Drained::Whole
 }
 
 /// Returns the last line that is not blank, escaped and cut, for a message.
@@ -315,6 +333,20 @@ mod tests_everywhere {
         let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
         assert!(finished.status.success() && stdout.contains("a_child_that_ended"), "{}: {stdout}", finished.status);
         assert!(begun.elapsed() < list().time_limit, "{:?}", begun.elapsed());
+    }
+
+    /// The child is gone before anybody reads: what it wrote is too much all the same, and not taken for all of it.
+    #[test]
+    fn what_a_child_left_in_a_pipe_counts() {
+        let (events, reports) = mpsc::channel();
+        for event in [Event::Exited, Event::TooMuch, Event::Closed, Event::Closed] {
+            events.send(event).unwrap();
+        }
+        assert!(matches!(watch(&reports, Instant::now(), None, &mut 2, &mut || false), Ending::Exited));
+        assert!(matches!(drain(&reports, 2), Drained::TooMuch));
+        events.send(Event::Closed).unwrap();
+        drop(events);
+        assert!(matches!(drain(&reports, 2), Drained::Whole));
     }
 
     #[test]
