@@ -347,6 +347,8 @@ impl<'a> Reader<'a> {
         match read_url(written) {
             Ok(url) => Ok(RequiredUrl::Safe(url)),
             Err(_) if is_published && !written.is_empty() => Ok(RequiredUrl::Unsafe(shown(&without_secrets(written)))),
+            // Nothing that could lead anywhere: what is published so is merely broken.
+            Err(reason) if is_published => Err(RequirementError::new(RequirementErrorKind::Form, reason, span)),
             Err(reason) => Err(RequirementError::new(RequirementErrorKind::Url, reason, span)),
         }
     }

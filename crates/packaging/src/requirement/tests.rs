@@ -164,6 +164,15 @@ fn numbers_and_sizes_are_bounded() {
     assert_eq!(refuse(&grows).kind, RequirementErrorKind::Limit);
 }
 
+/// A person meant something by it; what is published so is a broken version, and no URL that somebody is led to.
+#[test]
+fn an_empty_url_is_wrong_in_its_own_way() {
+    for text in ["a @ ", "a @ ; os_name == 'nt'"] {
+        assert_eq!(Requirement::parse_lenient(text).unwrap_err().refusal_code(), None, "{text}");
+    }
+    assert_eq!(Requirement::parse("a @ ").unwrap_err().refusal_code(), Some("unsafe-url"));
+}
+
 #[test]
 fn published_metadata_is_repaired_and_recorded() {
     for (text, expected) in [
