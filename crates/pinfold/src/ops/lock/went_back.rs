@@ -126,7 +126,7 @@ pub(super) fn look(
 pub(super) enum Serials {
     /// It is refused.
     Held,
-    /// Nothing.
+    /// Nothing; but whoever locks next does not find it as the known one.
     Ignored,
     /// It is what later ones are held against.
     Taken,
