@@ -526,6 +526,13 @@ fn a_branch_stays_where_it_was_locked_until_it_is_upgraded() {
     assert!(project.home.read("pylock.toml").contains(&second));
     project.sync().expect_code(0);
     assert_eq!(project.python("import tool; print(tool.__version__)"), "2.0\n");
+
+    // The next commit is of the same version.
+    let upgrade = || project.pinfold("lock").args(["--upgrade-package", "tool"]).run().expect_code(0).stdout;
+    assert_eq!(upgrade(), "= tool 2.0 stays: its revision is still the commit that is locked\n");
+    repository.commit(&SdistRecipe::new("tool", "2.0").file("remark.txt", "three"), "three");
+    let moved = upgrade();
+    assert!(moved.starts_with("~ tool 2.0") && !moved.contains("stays"), "{moved}");
 }
 
 #[test]

@@ -196,6 +196,16 @@ fn a_name_that_does_not_exist_is_compared_with_those_that_are_named_and_locked()
 }
 
 #[test]
+fn a_name_that_does_not_exist_is_compared_with_those_that_are_routed() {
+    let project = Project::new(index(), &["corp-zzyzx-utlis"]);
+    let route =
+        format!("[[index]]\nname = \"corp\"\nurl = \"{}\"\npackages = [\"corp-zzyzx-utils\"]\n", project.server.url());
+    project.write_manifest(&["corp-zzyzx-utlis"], "", &route);
+    let asked = "did you mean `corp-zzyzx-utils`, which `packages` of the index `corp` names, by `corp-zzyzx-utlis`?";
+    project.pinfold("lock").run().expect_code(1).expect_stderr(asked);
+}
+
+#[test]
 fn a_page_without_a_link_may_be_no_page_of_an_index() {
     let project = Project::new(index(), &["portal"]);
     let hint = format!("the page of portal, {}, has no link to a file at all", project.server.page_url("portal"));

@@ -26,8 +26,8 @@ pub struct Tree {
 /// One package of the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TreeNode {
-    /// Its versions: several where targets differ.
-    pub versions: BTreeSet<Version>,
+    /// Its versions, each with the markers of its entries: several where targets differ, or the machines of one.
+    pub versions: BTreeMap<Version, BTreeSet<String>>,
     /// What it needs.
     pub needs: BTreeSet<PackageName>,
     /// What needs it.
@@ -90,7 +90,10 @@ impl Tree {
                 continue;
             }
             let node = nodes.entry(package.name.clone()).or_default();
-            node.versions.extend(lock.version_of(package));
+            if let Some(version) = lock.version_of(package) {
+                let markers = node.versions.entry(version).or_default();
+                markers.extend(package.marker.as_ref().map(ToString::to_string));
+            }
             node.applies.extend(applies.into_iter().map(|applies| (applies.target.clone(), applies)));
             counted.entry(&package.name).or_default().push(package);
         }
@@ -201,11 +204,17 @@ impl Tree {
         tree
     }
 
-    /// Returns a package with its versions: `torch 2.1.0, 2.1.0+cu121`.
+    /// Returns a package with its versions, and where each is if there are several:
+    /// `torch 2.1.0 (sys_platform == 'win32'), 2.1.0+cu121 (sys_platform == 'linux')`.
     pub fn shown(&self, name: &PackageName) -> String {
-        let versions = self.nodes.get(name).map(|node| &node.versions).into_iter().flatten();
-        let versions: Vec<String> = versions.map(ToString::to_string).collect();
-        if versions.is_empty() { name.to_string() } else { format!("{name} {}", versions.join(", ")) }
+        let Some(TreeNode { versions, .. }) = self.nodes.get(name) else { return name.to_string() };
+        let shown = |(version, markers): (&Version, &BTreeSet<String>)| match markers.is_empty() || versions.len() == 1
+        {
+            true => version.to_string(),
+            false => format!("{version} ({})", markers.iter().map(String::as_str).collect::<Vec<_>>().join("; ")),
+        };
+        let texts: Vec<String> = versions.iter().map(shown).collect();
+        if texts.is_empty() { name.to_string() } else { format!("{name} {}", texts.join(", ")) }
     }
 }
 

@@ -97,7 +97,7 @@ pub struct RequirementError {
 /// Of what sort an unreadable requirement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequirementErrorKind {
-    /// A character that no requirement has, such as a Cyrillic look-alike.
+    /// A character that no requirement has and that may stand for another, such as a Cyrillic look-alike.
     Character,
     /// It does not have the form of a requirement.
     Form,
@@ -162,10 +162,18 @@ pub(crate) fn check_text(text: &str) -> Result<(), RequirementError> {
     match foreign {
         Some((at, c)) => {
             let reason = format!("`{}` does not belong into a requirement", c.escape_default());
-            error(RequirementErrorKind::Character, reason, at..at + c.len_utf8())
+            let kind = if is_typographic(c) { RequirementErrorKind::Form } else { RequirementErrorKind::Character };
+            error(kind, reason, at..at + c.len_utf8())
         }
         None => Ok(()),
     }
+}
+
+/// Returns true for what editors and web pages put in place of a blank, a hyphen or a quotation mark. Nobody takes it for a
+/// letter of a name: whoever has it in a requirement has copied it from a text.
+fn is_typographic(c: char) -> bool {
+    (c.is_whitespace() && !c.is_control())
+        || matches!(c, '\u{2010}'..='\u{2015}' | '\u{2018}'..='\u{201f}' | '\u{2026}')
 }
 
 /// Returns where the URL after an `@` is: up to the next blank.

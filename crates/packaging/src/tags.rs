@@ -104,6 +104,14 @@ impl Tags {
         best
     }
 
+    /// Returns true if the interpreter of the target can use the wheel, on whatever system it is for.
+    pub fn fits_python(&self, wheel: &WheelFilename) -> bool {
+        let has = |python: &str, abi: &str| {
+            [Scope::Any, Scope::Platforms].into_iter().any(|scope| self.first_rank(python, abi, scope).is_some())
+        };
+        wheel.python_tags().any(|python| wheel.abi_tags().any(|abi| has(python, abi)))
+    }
+
     /// Returns every tag as it is written in a file name, best first.
     pub fn iter(&self) -> impl Iterator<Item = String> + '_ {
         const ANY: &[String] = &[];

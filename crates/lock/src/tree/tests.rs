@@ -123,7 +123,7 @@ fn a_target_has_the_entries_that_apply_on_it() {
     let lock = merge(&[linux, windows], settings()).unwrap();
     assert_snapshot!(Tree::of(&lock).to_text(None), @"
     a 1
-    ├── b 1, 2
+    ├── b 1 (sys_platform == 'linux'), 2 (sys_platform == 'win32')
     └── c 1 [linux-x86_64 python 3.10]
     ");
     assert_snapshot!(Tree::on(&lock, &lock.targets()[1..]).to_text(None), @"

@@ -1,7 +1,9 @@
 //! `pinfold tree`: which package needs which, as lines or as JSON.
 
+use std::collections::BTreeSet;
+
 use pinfold_lock::{Asker, Tree, TreeNode};
-use pinfold_packaging::PackageName;
+use pinfold_packaging::{PackageName, Version};
 use serde_json::{Value, json};
 
 use super::why::{applies_json, asker_json};
@@ -52,10 +54,13 @@ fn as_json(tree: &Tree, depth: Option<usize>) -> Value {
 
 fn package_json(name: &PackageName, node: &TreeNode, is_inverted: bool) -> Value {
     let (needs, needed_by) = if is_inverted { (&node.needed_by, &node.needs) } else { (&node.needs, &node.needed_by) };
+    let entry =
+        |(version, markers): (&Version, &BTreeSet<String>)| json!({"version": version.to_string(), "markers": markers});
     let asked = |(by, requirement): &(Asker, String)| json!({"by": asker_json(by), "requirement": requirement});
     json!({
         "name": name.as_str(),
-        "versions": node.versions.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "versions": node.versions.keys().map(ToString::to_string).collect::<Vec<_>>(),
+        "entries": node.versions.iter().map(entry).collect::<Vec<_>>(),
         "targets": node.applies.values().map(applies_json).collect::<Vec<_>>(),
         "needs": needs.iter().map(PackageName::as_str).collect::<Vec<_>>(),
         "needed_by": needed_by.iter().map(PackageName::as_str).collect::<Vec<_>>(),

@@ -3,11 +3,12 @@
 //! A hint states what is there; it never says to turn a check off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Bound;
 
 use jiff::Timestamp;
 use pinfold_artifact::ArtifactFilename;
-use pinfold_packaging::{PackageName, Prerelease, Version};
+use pinfold_packaging::{DistributionFilename, PackageName, PageFile, Prerelease, Version, WheelFilename};
 use pubgrub::External;
 use version_ranges::Ranges;
 
@@ -199,7 +200,10 @@ impl<'r, 'f> Hints<'r, 'f> {
             Kind::NotBuilt if self.run.prepared.problem.no_binary.contains(name) => {
                 format!("{name} {versions} {has} an sdist, but `build` in the manifest does not name {name}")
             }
-            Kind::NoWheel => format!("{name} {versions} {has} no wheel that every {detail} can use, and no sdist"),
+            Kind::NoWheel => {
+                let wheels = own.last().map(|newest| self.wheels_text(name, newest)).unwrap_or_default();
+                format!("{name} {versions} {has} no wheel that every {detail} can use, and no sdist{wheels}")
+            }
             Kind::NotBuilt => format!(
                 "{name} {versions} {has} no wheel for {detail}, but an sdist; `build` in the manifest does not name {name}"
             ),
@@ -216,6 +220,30 @@ impl<'r, 'f> Hints<'r, 'f> {
                 word("it", "them")
             ),
         }
+    }
+
+    /// Says what the wheels of a version are for: other systems, if this Python has any, else other Pythons.
+    fn wheels_text(&self, name: &PackageName, version: &Version) -> String {
+        let project = self.run.projects.find(name);
+        let page = project.as_ref().and_then(|project| project.page());
+        let Some((page, position)) = page.and_then(|page| Some((page, page.position(version)?))) else {
+            return String::new();
+        };
+        let tags = &self.run.prepared.tags;
+        // What the target could use has something else in its way.
+        let wheels = page.files(position).iter().filter_map(|file| wheel(file));
+        let wheels: Vec<&WheelFilename> = wheels.filter(|wheel| tags.rank(wheel).is_none()).collect();
+        let fits = |wheel: &&&WheelFilename| tags.fits_python(wheel);
+        let systems: BTreeSet<&str> = wheels.iter().filter(fits).flat_map(|wheel| wheel.platform_tags()).collect();
+        if !systems.is_empty() {
+            return format!("; its wheels for this Python are for {}", few(&quoted(systems)));
+        }
+        let pair = |wheel: &&WheelFilename| {
+            let join = |parts: Vec<&str>| parts.join(".");
+            format!("{}-{}", join(wheel.python_tags().collect()), join(wheel.abi_tags().collect()))
+        };
+        let pythons: BTreeSet<String> = wheels.iter().map(pair).collect();
+        if pythons.is_empty() { String::new() } else { format!("; its wheels are for {}", few(&quoted(pythons))) }
     }
 
     /// Names the one file of a version that would serve the target, and says why it does not.
@@ -301,6 +329,17 @@ fn existing(project: &Project<'_>, range: &Ranges<Version>) -> String {
 /// Names some versions, newest first.
 fn shown(versions: &BTreeSet<Version>) -> String {
     few(&versions.iter().rev().map(ToString::to_string).collect::<Vec<_>>())
+}
+
+fn wheel(file: &PageFile) -> Option<&WheelFilename> {
+    match &file.distribution {
+        DistributionFilename::Sdist(_) => None,
+        DistributionFilename::Wheel(wheel) => Some(wheel),
+    }
+}
+
+fn quoted(texts: impl IntoIterator<Item = impl fmt::Display>) -> Vec<String> {
+    texts.into_iter().map(|text| format!("`{text}`")).collect()
 }
 
 /// Lists the first of some texts.

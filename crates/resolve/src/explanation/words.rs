@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use pinfold_packaging::{ExtraName, PackageName, Specifiers, Version};
+use pinfold_packaging::{ExtraName, MarkerTruth, PackageName, Specifiers, Version};
 use pubgrub::{External, Map, Term};
 use version_ranges::Ranges;
 
@@ -285,15 +285,32 @@ impl<'r, 'f> Words<'r, 'f> {
         let project = self.run.projects.find(name)?;
         let page = project.page()?;
         let positions = project.positions(own);
-        let demands = positions.iter().rev().find_map(|position| {
-            let demands = self.run.projects.demands(name, page.version(*position), extra).ok()?;
+        let (version, demands) = positions.iter().rev().find_map(|position| {
+            let version = page.version(*position);
+            let demands = self.run.projects.demands(name, version, extra).ok()?;
             let demands: Vec<Demand> = demands.iter().filter(|demand| demand.name == *on_name).cloned().collect();
-            (!demands.is_empty()).then_some(demands)
+            (!demands.is_empty()).then_some((version, demands))
         })?;
         let texts: BTreeSet<String> = demands.iter().map(demand_text).collect();
         let text = texts.into_iter().collect::<Vec<_>>().join(" and ");
         let overridden = self.run.prepared.directions(on_name).is_some_and(|own| own.replacement.is_some());
-        Some(if overridden { format!("{text} (by your override)") } else { text })
+        let guessed = self.guessed(&project, version, on_name);
+        Some(match (overridden, guessed.is_empty()) {
+            (true, _) => format!("{text} (by your override)"),
+            (false, true) => text,
+            (false, false) => format!("{text} (if {}, which no target knows)", list(&guessed)),
+        })
+    }
+
+    /// Quotes the markers because of which a version may or may not need a project, and so is taken to need it: they ask for
+    /// the release of a kernel.
+    fn guessed(&self, project: &Project<'f>, version: &Version, on: &PackageName) -> Vec<String> {
+        let Some((_, metadata)) = project.chosen_metadata(version) else { return Vec::new() };
+        let demands = metadata.requires_dist.iter().filter(|requirement| requirement.name == *on);
+        let markers = demands.map(|requirement| &requirement.marker).filter(|marker| marker.asks_for_the_unknown());
+        let markers = markers
+            .filter(|marker| marker.evaluate(&self.run.prepared.environment, &BTreeSet::new()) != MarkerTruth::False);
+        markers.map(|marker| format!("`{marker}`")).collect()
     }
 }
 

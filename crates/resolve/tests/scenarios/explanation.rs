@@ -9,7 +9,7 @@ fn everything_that_can_hide_a_version() {
                     a 4.0 at=2025-01-01\na 1.0 at=2020-01-01";
     assert_snapshot!(explained(universe, "a>1,!=4.0"), @r#"
     Because you require `a>1,!=4.0` (app.toml:1) and a 5.0 and newer cannot be used (pre-release; yanked; needs Python >=3.12; no wheel for linux-x86_64 python 3.10; …), there is no solution.
-    hint: a 6.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 6.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels for this Python are for `win_amd64`
     hint: a 5.0 has no wheel for linux-x86_64 python 3.10, but an sdist; `build` in the manifest does not name a
     hint: a 9.0rc1 is a pre-release; the setting prerelease = "if-necessary" does not take it here
     hint: a 7.0 needs Python >=3.12; this target is linux-x86_64 python 3.10

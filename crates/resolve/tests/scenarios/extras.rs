@@ -336,7 +336,7 @@ fn an_extra_that_no_version_can_have_is_told_in_words() {
     And because you require `b[x]<1!0` (app.toml:1), b[x] cannot be used.
     And because you require `b[x]<1!0` (app.toml:1), there is no solution.
     hint: a 2.0 exists, but the constraint `a<=1.0` rules it out
-    hint: b 2.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: b 2.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels for this Python are for `win_amd64`
     hint: b 2.3a1 is a pre-release; the setting prerelease = "if-necessary" does not take it here
     "#);
     let own = ask("b 1\nb 2rc1\nb 3 extras=x -> b[x]<2; extra == 'x'", "b[x]>=2");

@@ -384,3 +384,19 @@ fn a_target_that_is_preferred_to_agree_may_not() {
       a 1.0
     "#);
 }
+
+/// No target knows the release of a kernel, so what hangs on it is taken to hold; who reads that there is no solution has to know.
+#[test]
+fn a_need_that_hangs_on_the_kernel_is_told() {
+    let universe = "
+        a 1.0 -> b>=2; platform_release >= '9' | c
+        b 1.0
+        b 2.0
+        c 1.0 -> b<2
+        ";
+    assert_snapshot!(ask(universe, "a"), @"
+    Because a 1.0 needs `b>=2` (if `platform_release >= '9'`, which no target knows) and c 1.0 needs `b<2`, a 1.0 and c 1.0 cannot be used together.
+    And because a 1.0 needs `c`, a 1.0 cannot be used.
+    And because you require `a` (app.toml:1), there is no solution.
+    ");
+}

@@ -116,7 +116,7 @@ fn a_url_of_a_wheel_for_another_system() {
     let universe = "b 1.0 url=https://files.test/b-1.0-cp310-cp310-win_amd64.whl";
     assert_snapshot!(ask(universe, "b @ https://files.test/b-1.0-cp310-cp310-win_amd64.whl"), @r#"
     Because you require `b @ https://files.test/b-1.0-cp310-cp310-win_amd64.whl` (app.toml:1) and b 1.0 cannot be used (no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: b 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: b 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels for this Python are for `win_amd64`
     "#);
     assert_snapshot!(ask(universe, "b @ https://files.test/b-1.0-cp310-cp310-win_amd64.whl ; sys_platform == 'win32'\ntarget: linux-x86_64 3.10\ntarget: windows-x86_64 3.10"), @r#"
     linux-x86_64 python 3.10:

@@ -57,7 +57,7 @@ fn each_file_has_its_own_requirement() {
     assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64 3.12"), @"a 1.0");
     assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64 3.11"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for linux-x86_64 python 3.11), there is no solution.
-    hint: a 1.0 has no wheel that every linux-x86_64 python 3.11 can use, and no sdist
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.11 can use, and no sdist; its wheels are for `cp310-cp310`
     "#);
 }
 
@@ -150,7 +150,7 @@ fn what_needs_python_two() {
         ";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and no version of a can be used (needs Python <3; no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels are for `py2-none`
     hint: a 1.1 needs Python <3; this target is linux-x86_64 python 3.10
     "#);
 }

@@ -26,7 +26,7 @@ fn a_version_without_a_wheel_for_the_target_is_passed_over() {
     assert_snapshot!(ask(universe, "a\ntarget: windows-x86_64 3.10"), @"a 2.0 (a-2.0-cp310-cp310-win_amd64.whl)");
     assert_snapshot!(ask(universe, "a==2.0"), @r#"
     Because you require `a==2.0` (app.toml:1) and a 2.0 cannot be used (no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: a 2.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 2.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels for this Python are for `win_amd64`
     "#);
 }
 
@@ -37,7 +37,7 @@ fn no_wheel_for_this_python() {
         ";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels are for `cp311-cp311` and `cp39-cp39`
     "#);
 }
 
@@ -48,7 +48,7 @@ fn no_wheel_for_this_abi() {
         ";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels are for `cp310-cp310t` and `pp310-pypy310_pp73`
     "#);
 }
 
@@ -76,7 +76,7 @@ fn a_glibc_newer_than_the_floor() {
     let universe = "a 1.0 wheel=cp310-cp310-manylinux_2_31_x86_64";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels for this Python are for `manylinux_2_31_x86_64`
     "#);
     assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64-glibc2.31 3.10"), @"a 1.0 (a-1.0-cp310-cp310-manylinux_2_31_x86_64.whl)");
 }
@@ -108,7 +108,7 @@ fn musl_is_not_glibc() {
     let universe = "a 1.0 wheel=cp310-cp310-musllinux_1_1_x86_64";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels for this Python are for `musllinux_1_1_x86_64`
     "#);
     assert_snapshot!(ask(universe, "a\ntarget: linux-x86_64-musl1.2 3.10"), @"a 1.0 (a-1.0-cp310-cp310-musllinux_1_1_x86_64.whl)");
 }
@@ -146,7 +146,7 @@ fn an_intel_wheel_does_not_serve_the_arm_mac() {
     let universe = "a 1.0 wheel=cp310-cp310-macosx_10_9_x86_64";
     assert_snapshot!(ask(universe, "a\ntarget: macos-aarch64 3.10"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for macos-aarch64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every macos-aarch64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every macos-aarch64 python 3.10 can use, and no sdist; its wheels for this Python are for `macosx_10_9_x86_64`
     "#);
     assert_snapshot!(ask(universe, "a\ntarget: macos-x86_64 3.10"), @"a 1.0 (a-1.0-cp310-cp310-macosx_10_9_x86_64.whl)");
 }
@@ -160,7 +160,7 @@ fn windows_on_arm() {
     assert_snapshot!(ask(universe, "a\ntarget: windows-aarch64 3.11"), @"a 1.0 (a-1.0-cp311-cp311-win_arm64.whl)");
     assert_snapshot!(ask(universe, "b\ntarget: windows-aarch64 3.11"), @r#"
     Because you require `b` (app.toml:1) and b 1.0 cannot be used (no wheel for windows-aarch64 python 3.11), there is no solution.
-    hint: b 1.0 has no wheel that every windows-aarch64 python 3.11 can use, and no sdist
+    hint: b 1.0 has no wheel that every windows-aarch64 python 3.11 can use, and no sdist; its wheels for this Python are for `win_amd64`
     "#);
 }
 
@@ -169,7 +169,7 @@ fn windows_of_32_bits_is_no_target() {
     let universe = "a 1.0 wheel=cp310-cp310-win32";
     assert_snapshot!(ask(universe, "a\ntarget: windows-x86_64 3.10"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for windows-x86_64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every windows-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every windows-x86_64 python 3.10 can use, and no sdist; its wheels for this Python are for `win32`
     "#);
 }
 
@@ -302,7 +302,7 @@ fn a_version_without_any_file_for_the_target() {
     let universe = "a 1.0 wheel=cp27-none-win32";
     assert_snapshot!(ask(universe, "a"), @r#"
     Because you require `a` (app.toml:1) and a 1.0 cannot be used (no wheel for linux-x86_64 python 3.10), there is no solution.
-    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist
+    hint: a 1.0 has no wheel that every linux-x86_64 python 3.10 can use, and no sdist; its wheels are for `cp27-none`
     "#);
 }
 

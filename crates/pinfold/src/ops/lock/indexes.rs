@@ -128,6 +128,12 @@ impl Indexes {
         entries.flat_map(|entry| &entry.packages)
     }
 
+    /// Returns every project that the maintainer gave to an index, with the name of the index.
+    pub(super) fn routed(&self) -> impl Iterator<Item = (&PackageName, &str)> {
+        let entries = self.routes.indexes().iter();
+        entries.flat_map(|entry| entry.packages.iter().map(|name| (name, entry.name.as_str())))
+    }
+
     /// Returns the name of the index that unrouted projects belong to.
     pub(super) fn default_name(&self) -> &str {
         &self.routes.default_index().name

@@ -2,7 +2,7 @@
 //!
 //! A hint says what is there. It changes no verdict: a project may have no files, and a name that is like another may be meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pinfold_fetch::{Freshness, PageReply};
 use pinfold_lock::Lock;
@@ -12,6 +12,7 @@ use pinfold_resolve::Explanation;
 
 use super::desk::Unsolved;
 use super::direct;
+use super::indexes::Indexes;
 use super::inputs::Inputs;
 use super::source::Source;
 use crate::exit::{Exit, Failure};
@@ -19,7 +20,7 @@ use crate::exit::{Exit, Failure};
 /// Says why there is no lock, in the manifest's own words.
 pub(super) fn explained(unsolved: Unsolved, inputs: &Inputs, former: Option<&Lock>, source: &Source) -> Failure {
     let Unsolved::NoSolution(target, why) = &unsolved else { return no_solution(unsolved) };
-    let own = own_neighbours(why.unknown(), inputs, former);
+    let own = own_neighbours(why.unknown(), inputs, former, source.indexes());
     let pages = why.empty().iter().filter_map(|name| linkless(name, source));
     let hints = own.into_iter().chain(pages).collect();
     let failure = failure_of(&target.to_string(), why, hints);
@@ -45,20 +46,31 @@ fn failure_of(target: &str, why: &Explanation, own_hints: Vec<String>) -> Failur
     failure
 }
 
-/// Says which name of the requirements or of the former lock may have been meant by one that no project has.
-fn own_neighbours(unknown: &BTreeSet<PackageName>, inputs: &Inputs, former: Option<&Lock>) -> Vec<String> {
+/// Says which name of the requirements, of the former lock or of the routes may have been meant by one that no project has.
+fn own_neighbours(
+    unknown: &BTreeSet<PackageName>,
+    inputs: &Inputs,
+    former: Option<&Lock>,
+    indexes: &Indexes,
+) -> Vec<String> {
     let required =
         inputs.roots.iter().map(|root| &root.requirement).chain(&inputs.constraints).chain(&inputs.overrides);
     let required: BTreeSet<&PackageName> = required.map(|requirement| &requirement.name).collect();
     let locked: BTreeSet<&PackageName> =
         former.into_iter().flat_map(|lock| &lock.packages).map(|package| &package.name).collect();
+    let routed: BTreeMap<&PackageName, &str> = indexes.routed().collect();
     // Any two names of one or two letters are alike.
     let comparable = |name: &&PackageName| name.as_str().len() > 2 && !unknown.contains(*name);
     let near = |name| {
-        let all = required.iter().chain(&locked).copied().filter(comparable);
+        let all = required.iter().chain(&locked).chain(routed.keys()).copied().filter(comparable);
         let found = did_you_mean(name, all)?;
-        let whose = if required.contains(found) { "the requirements name too" } else { "the former lock has" };
-        Some(format!("did you mean `{found}`, which {whose}, by `{name}`?"))
+        let whose = match routed.get(found) {
+            _ if required.contains(found) => "which the requirements name too".to_owned(),
+            _ if locked.contains(found) => "which the former lock has".to_owned(),
+            Some(index) => format!("which `packages` of the index `{index}` names"),
+            None => return None,
+        };
+        Some(format!("did you mean `{found}`, {whose}, by `{name}`?"))
     };
     unknown.iter().filter(|name| name.as_str().len() > 2).filter_map(near).collect()
 }

@@ -1,16 +1,20 @@
 //! `pinfold lock`: arguments in, a short account of what moved out.
 
-use std::path::{Path, PathBuf};
+mod check;
+mod moves;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use pinfold_artifact::ArtifactFilename;
 use pinfold_fetch::Connectivity;
-use pinfold_lock::{Lock, LockDiff, OtherLine, PackageDiff, Why, diff, first_other_line, unified_diff};
+use pinfold_lock::{LockDiff, diff};
 use pinfold_packaging::{NameError, PackageName};
 use pinfold_policy::names::remark_lookalikes;
-use serde_json::{Value, json};
 
-use super::diff::diff_json;
+use self::check::check;
+use self::moves::{moved, stayed};
 use crate::cli::{self, CheckFormat};
 use crate::exit::{Exit, Failure};
 use crate::ops::inspect::{Finding, Inspected, inspect};
@@ -77,7 +81,7 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
         "{}: {} for {}{}, in {:.2} s",
         path.display(),
         counted(locked.lock.packages.len(), "package"),
-        counted(locked.targets.len(), "target"),
+        counted(whole_targets(&locked.targets), "target"),
         if locked.before.is_some() { format!(", {} changed", found.packages.len()) } else { String::new() },
         begun.elapsed().as_secs_f64()
     ));
@@ -118,17 +122,6 @@ fn report(inspected: &Inspected, output: &Output) {
     ));
 }
 
-fn finding_json(finding: &Finding) -> Value {
-    json!({
-        "code": finding.code,
-        "package": finding.package.as_str(),
-        "files": finding.files.iter().map(ArtifactFilename::as_str).collect::<Vec<_>>(),
-        "path": finding.acceptable.as_ref().map(|(path, _)| path.as_str()),
-        "sha256": finding.acceptable.as_ref().map(|(_, sha256)| sha256.to_string()),
-        "reason": finding.reason,
-    })
-}
-
 /// Returns what differs from the former lock, if there was one.
 fn changes(locked: &Locked) -> LockDiff {
     match &locked.before {
@@ -139,33 +132,6 @@ fn changes(locked: &Locked) -> LockDiff {
         }
         _ => LockDiff::default(),
     }
-}
-
-/// Returns a line for every package that moved: from which version to which, new, gone, or what else of it; below it what is
-/// rarely done in good faith.
-fn moved(found: &LockDiff) -> String {
-    let line = |(name, package): (&PackageName, &PackageDiff)| {
-        let stays = package.old_versions == package.new_versions;
-        let other = if stays { format!(": {}", package.kinds()) } else { String::new() };
-        format!("{} {name}{}{other}\n{}", package.sign(), package.shown_versions(), package.alarms())
-    };
-    found.packages.iter().map(line).collect()
-}
-
-/// Returns a line for every package that was to move and did not, with what holds it, as far as the lock can tell.
-fn stayed(keep: &Keep, found: &LockDiff, lock: &Lock) -> Vec<String> {
-    let Keep::AllBut(moving) = keep else { return Vec::new() };
-    let moves = |name: &&PackageName| found.packages.get(*name).is_some_and(|p| p.old_versions != p.new_versions);
-    let line = |name: &PackageName| {
-        let Some(why) = Why::of(lock, name) else { return format!("= {name} is not in the lock\n") };
-        let versions: Vec<String> =
-            why.entries.iter().filter_map(|entry| Some(entry.version.as_ref()?.to_string())).collect();
-        let caps = why.requirements.iter().filter(|demand| demand.caps);
-        let caps: Vec<String> = caps.map(|demand| format!("{} asks for {}", demand.by, demand.requirement)).collect();
-        let reason = if caps.is_empty() { "nothing newer fits".to_owned() } else { caps.join("; ") };
-        format!("= {name} {} stays: {reason}\n", versions.join(", "))
-    };
-    moving.iter().filter(|name| !moves(name)).map(line).collect()
 }
 
 fn keep(arguments: &cli::Lock) -> Result<Keep, Failure> {
@@ -192,59 +158,20 @@ fn answers(arguments: &cli::Lock) -> Answers<'_> {
     }
 }
 
-fn check(
-    locked: &Locked,
-    found: &LockDiff,
-    (format, inspected): (CheckFormat, Option<&Inspected>),
-    path: &Path,
-    output: &Output,
-) -> Exit {
-    let before = locked.before.as_ref().map(|(_, text)| text.as_str()).unwrap_or_default();
-    let same = before == locked.text;
-    let path = path.display();
-    match format {
-        CheckFormat::Diff => {
-            let name = path.to_string();
-            output.result(&tame(&unified_diff(&name, before, &format!("{name} (locked again)"), &locked.text)));
-            // Standard output is for `patch` alone.
-            let findings = inspected.iter().flat_map(|inspected| &inspected.findings);
-            findings.for_each(|finding| {
-                output.warning(&format!("{}: {}: {}", finding.code, finding.package, finding.reason));
-            });
-        }
-        CheckFormat::Json => {
-            let mut report = diff_json(found);
-            report["differs"] = (!same).into();
-            let written = first_other_line(before, &locked.text).filter(|_| found.is_empty());
-            if let Some(OtherLine { number, old, new, .. }) = written {
-                report["first_line"] = json!({ "number": number, "old": old, "new": new });
-            }
-            if let Some(inspected) = inspected {
-                report["findings"] = inspected.findings.iter().map(finding_json).collect();
-            }
-            output.result(&format!("{report}\n"));
-        }
-        CheckFormat::Text => {
-            output.result(&found.to_string());
-            if !same && found.is_empty() {
-                output.result(&tame(&first_difference(before, &locked.text)));
-            }
-        }
-    }
-    if format == CheckFormat::Text {
-        inspected.into_iter().for_each(|inspected| report(inspected, output));
-    }
-    if same {
-        output.status(&format!("{path} is what locking again gives"));
-        return Exit::Done;
-    }
-    output.warning(&format!("{path} is out of date: locking again gives another lock"));
-    Exit::No
+/// Counts the targets of a lock, each that is divided once.
+fn whole_targets(targets: &[(String, usize)]) -> usize {
+    let whole = targets.iter().map(|(target, _)| target.split_once(" (").map_or(target.as_str(), |(whole, _)| whole));
+    whole.collect::<BTreeSet<_>>().len()
 }
 
-/// Returns the first line that is written otherwise, of two texts that say the same.
-fn first_difference(before: &str, after: &str) -> String {
-    let Some(found) = first_other_line(before, after) else { return String::new() };
-    let moved = if found.is_order_only { " and after, the same in another order" } else { "" };
-    format!("line {}{moved}:\n- {}\n+ {}\n", found.number, found.old, found.new)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_divided_target_counts_once() {
+        let targets =
+            ["linux-x86_64 python 3.10 (<3.10.5)", "linux-x86_64 python 3.10 (>=3.10.5)", "linux-x86_64 python 3.11"];
+        assert_eq!(whole_targets(&targets.map(|target| (target.to_owned(), 1))), 2);
+    }
 }
