@@ -84,13 +84,16 @@ fn meets(scenario: &Scenario, mut run: impl FnMut() -> Traced) -> (Tree, Traced)
 /// Runs until a call counts as one that is not made again.
 const TRIES: usize = 5;
 
-/// Returns true where a failure is taken for damage, and rightly: what may not be looked at in a stored tree, or where it was
-/// linked from there, was closed by somebody, and is put aside. A repair, which fetches nothing, then leaves it to the next sync.
+/// Returns true where a failure is taken for damage, and rightly: what may not be looked at in a stored tree, in the record of
+/// where it came from, or where it was linked from there, was closed by somebody, and is put aside. A repair, which fetches
+/// nothing, then leaves it to the next sync.
 fn is_damage(scenario: &Scenario, point: &Point, failing: Failing) -> bool {
     scenario.name == "repair"
         && matches!(failing, Failing::Denied)
         && looks(point)
-        && ["cache/store/trees/", ".pinfold-.venv/staging/"].iter().any(|place| point.files.contains(place))
+        && ["cache/store/artifacts/", "cache/store/trees/", ".pinfold-.venv/staging/"]
+            .iter()
+            .any(|place| point.files.contains(place))
 }
 
 /// In which ways a call can fail.
