@@ -171,9 +171,13 @@ pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
 
 /// Makes a directory that nobody else may write to, whatever the umask allows.
 pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
+    let builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    let builder = {
+        let mut builder = builder;
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+        builder
+    };
     builder.create(path)
 }
 
