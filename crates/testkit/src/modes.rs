@@ -43,7 +43,7 @@ fn give_up() -> Result<(), String> {
     let file = probe.path().join("closed");
     std::fs::write(&file, "").map_err(|error| error.to_string())?;
     #[cfg(unix)]
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0))
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o000))
         .map_err(|error| error.to_string())?;
     if std::fs::read(&file).is_ok() { Err("modes bind nobody here".to_owned()) } else { Ok(()) }
 }
