@@ -91,7 +91,7 @@ impl SafeUrl {
             SECRET_KEYS.contains(&key.as_str()) || SECRET_ENDINGS.iter().any(|end| key.ends_with(end))
         };
         let key = self.0.query_pairs().map(|(key, _)| key).find(|key| secret(key))?;
-        Some(key.chars().take(80).flat_map(char::escape_debug).collect())
+        Some(crate::shown(&key, 80))
     }
 
     /// Returns the URL of another path on the same host, without query and fragment.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::str::FromStr;
 
-use pinfold_artifact::Limits;
+use pinfold_artifact::{Limits, shown};
 use pinfold_packaging::RequirementError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -150,7 +150,7 @@ impl<'d> Table<'d> {
             None => format!("`{}`", nearest(key, known.iter().copied()).unwrap_or_default()),
         };
         let kind = ManifestErrorKind::UnknownKey {
-            key: key.chars().take(80).flat_map(char::escape_debug).collect(),
+            key: shown(key, 80),
             table: self.title.to_owned(),
             nearest,
             known: known.to_vec(),

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError};
+use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError, shown};
 use pinfold_packaging::{Marker, PackageName};
 
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
@@ -273,7 +273,7 @@ fn path_of_url(url: &str) -> Option<String> {
     let path = url.get("file:".len()..)?;
     let path = path.strip_prefix("//").unwrap_or(path);
     let path = path.strip_prefix('/').filter(|path| reference::drive(path)).unwrap_or(path);
-    (!path.is_empty() && !path.contains('%')).then(|| path.chars().flat_map(char::escape_debug).collect())
+    (!path.is_empty() && !path.contains('%')).then(|| shown(path, usize::MAX))
 }
 
 /// Reads a requirement; the file that it is in has a path and a name that is shown.
