@@ -231,7 +231,10 @@ fn check(text: &str) -> Result<(), ArchivePathError> {
     }
     let foreign = |c: &char| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
     if let Some(found) = text.chars().find(foreign) {
-        return Err(ArchivePathError::Character { found: crate::shown(found.encode_utf8(&mut [0; 4]), 1), path: path() });
+        return Err(ArchivePathError::Character {
+            found: crate::shown(found.encode_utf8(&mut [0; 4]), 1),
+            path: path(),
+        });
     }
     text.split('/').try_for_each(|segment| check_segment(segment, &path))
 }

@@ -56,7 +56,10 @@ impl FromStr for ArtifactFilename {
         }
         let foreign = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '!' | '~'));
         match text.chars().find(foreign) {
-            Some(c) => Err(ArtifactFilenameError::Character { found: crate::shown_in_ascii(c.encode_utf8(&mut [0; 4]), 1), text: shown() }),
+            Some(c) => Err(ArtifactFilenameError::Character {
+                found: crate::shown_in_ascii(c.encode_utf8(&mut [0; 4]), 1),
+                text: shown(),
+            }),
             None => Ok(Self(text.into())),
         }
     }

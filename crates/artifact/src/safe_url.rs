@@ -36,6 +36,11 @@ pub enum UrlError {
     /// The URL names no host.
     #[error("the URL names no host")]
     NoHost,
+    /// What should be the host of a server is a pattern, has a path, or is empty.
+    #[error(
+        "each host is written out, such as `files.example` or `files.example:8443`; it has no `*`, no path and nothing else"
+    )]
+    NotAHost,
     /// The scheme is another than `https`, `http` or `file`.
     #[error("scheme `{found}` is not allowed; use https, http or file")]
     Scheme {
