@@ -3,6 +3,9 @@
 //! Files include each other with `-r` and `-c`, relative to the including file. What would decide where packages come from
 //! or how they are built is refused with the line of the manifest to write instead: a file that a project inherits must not
 //! open another origin. So are editable installs, whose bytes are never fixed. A path is relative to the file that names it.
+//!
+//! In one thing pip is not followed: what a constraints file includes with `-r` are constraints. pip would install it; but a file
+//! that only narrows must not add.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -170,7 +173,7 @@ impl<'r> Reader<'r> {
         let (requirement, options) = split_line(source, line)?;
         match requirement {
             Some(range) => self.requirement(source, line, range, &options, role),
-            None => options.iter().try_for_each(|option| self.option(source, line, option)),
+            None => options.iter().try_for_each(|option| self.option(source, line, option, role)),
         }
     }
 
@@ -219,11 +222,18 @@ impl<'r> Reader<'r> {
         Ok(())
     }
 
-    /// Follows an option that stands alone.
-    fn option(&mut self, source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<(), ManifestError> {
+    /// Follows an option that stands alone in a file of this role.
+    fn option(
+        &mut self,
+        source: Source<'_>,
+        line: &LogicalLine,
+        option: &Given,
+        role: Role,
+    ) -> Result<(), ManifestError> {
         let role = match option.kind {
             OptionKind::Constraint => Role::Constraints,
-            OptionKind::Requirement => Role::Requirements,
+            // What narrows never adds, whatever it includes.
+            OptionKind::Requirement => role,
             // What it demands holds for every lock: each file in it has its SHA-256.
             OptionKind::RequireHashes => return Ok(()),
             _ => return Err(refuse(source, line, option)),

@@ -52,16 +52,27 @@ fn files_are_included_relative_to_the_including_file() {
         ("sub/deeper/z.txt", "g"),
     ])
     .unwrap();
-    let expected = [
-        "r.txt:1:1 a",
-        "sub/more.txt:1:1 b",
-        "sub/deeper/x.txt:1:1 c",
-        "sub/../last.txt:1:1 d",
-        "sub/deeper/z.txt:1:1 g",
-        "r.txt:4:1 z",
-    ];
+    let expected =
+        ["r.txt:1:1 a", "sub/more.txt:1:1 b", "sub/deeper/x.txt:1:1 c", "sub/../last.txt:1:1 d", "r.txt:4:1 z"];
     assert_eq!(shown(&file.requirements), expected);
-    assert_eq!(shown(&file.constraints), ["sub/narrow it.txt:1:1 e<2", "sub/deeper/y.txt:1:1 f<3"]);
+    let expected = ["sub/narrow it.txt:1:1 e<2", "sub/deeper/y.txt:1:1 f<3", "sub/deeper/z.txt:1:1 g"];
+    assert_eq!(shown(&file.constraints), expected);
+}
+
+/// pip would install what is included so; a constraint never adds.
+#[test]
+fn what_a_constraints_file_includes_only_narrows() {
+    let files = [("c.txt", "-r more.txt"), ("more.txt", "a<2\n-r most.txt"), ("most.txt", "b<3")];
+    let mut find = |path: &str| {
+        files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).into()).ok_or_else(String::new)
+    };
+    let file = read_constraints("c.txt", &mut find, &|_| None, &|_| None).unwrap();
+    assert_eq!(shown(&file.constraints), ["more.txt:1:1 a<2", "most.txt:1:1 b<3"]);
+    assert!(file.requirements.is_empty());
+    // A file may be both: where it is named as requirements, it adds.
+    let file = read(&[("r.txt", "-c c.txt\n-r more.txt"), files[0], files[1], files[2]]).unwrap();
+    assert_eq!(shown(&file.requirements), ["more.txt:1:1 a<2", "most.txt:1:1 b<3"]);
+    assert_eq!(file.constraints, file.requirements);
 }
 
 #[test]
