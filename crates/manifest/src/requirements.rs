@@ -371,10 +371,12 @@ fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestErr
 
 /// Returns a URL as a manifest may hold it: without user name and password; a path as a `file` URL.
 fn shown_url(value: &str) -> String {
-    let plain = shown_line(value).replace(['"', '\\'], "");
+    let plain = shown_line(value).replace('\\', "/").replace('"', "");
     match plain.split_once("://") {
         Some((scheme, rest)) => format!("{scheme}://{}", rest.trim_start_matches('*').trim_start_matches('@')),
-        None => format!("file:///…/{plain}"),
+        None if plain.starts_with('/') => format!("file://{plain}"),
+        None if reference::drive(&plain) => format!("file:///{plain}"),
+        None => format!("file:///…/{}", plain.trim_start_matches("./")),
     }
 }
 

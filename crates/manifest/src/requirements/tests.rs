@@ -349,6 +349,14 @@ fn options_that_decide_where_packages_come_from_are_refused() {
           url = "file:///…/dir"  # must be laid out as a simple index
           packages = ["…"]"#,
     );
+    for (path, url) in [
+        ("/opt/links", "file:///opt/links"),
+        ("./more/links", "file:///…/more/links"),
+        ("'C:\\links'", "file:///C:/links"),
+    ] {
+        let help = read(&[("r.txt", &format!("--find-links {path}"))]).unwrap_err().help().unwrap_or_default();
+        assert!(help.contains(&format!("url = \"{url}\"")), "{help}");
+    }
     check(
         "--no-index",
         "pip's option `--no-index` is not followed here
