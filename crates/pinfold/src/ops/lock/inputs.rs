@@ -428,11 +428,7 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
             return Err(Failure::new(Exit::Input, "for which Python versions to lock is not said")
                 .help(help_without_python(request)));
         }
-        (_, given) => given
-            .iter()
-            .map(|text| text.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|e: pinfold_packaging::TargetError| Failure::of(Exit::Input, &e))?,
+        (_, given) => given.iter().map(|text| python_version(text)).collect::<Result<_, _>>()?,
     };
     minors.sort();
     minors.dedup();
@@ -454,6 +450,27 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
 /// Says how to tell the Python versions, where nothing that is read tells them.
 fn help_without_python(request: &LockRequest<'_>) -> String {
     if request.requirements.is_empty() {
+/// Reads what `--python-version` gives: one of the versions that `requires-python` can allow.
+fn python_version(text: &str) -> Result<PythonMinor, Failure> {
+    let (oldest, newest) = (PythonMinor::OLDEST, PythonMinor::NEWEST);
+    let wrong = |failure: Failure| failure.with("option", "--python-version");
+    let minor = text.parse::<PythonMinor>().map_err(|error| {
+        let of_patch = text.rsplit_once('.').and_then(|(minor, _)| minor.parse::<PythonMinor>().ok());
+        let help = match of_patch {
+            Some(minor) => format!(
+                "give `{minor}`, which means every patch release of it; `requires-python` of a manifest can leave some out"
+            ),
+            None => format!("give one of {oldest} to {newest}"),
+        };
+        wrong(Failure::of(Exit::Input, &error)).help(help)
+    })?;
+    if (oldest..=newest).contains(&minor) {
+        return Ok(minor);
+    }
+    let headline = format!("Python {minor} is none that a lock can be for");
+    Err(wrong(Failure::new(Exit::Input, headline)).help(format!("give one of {oldest} to {newest}")))
+}
+
         return "write `requires-python` into the manifest, or give --python-version X.Y".to_owned();
     }
     match MANIFESTS.iter().find(|name| Path::new(name).exists()) {
@@ -468,9 +485,12 @@ fn help_without_python(request: &LockRequest<'_>) -> String {
 fn no_python(manifest: &Manifest) -> Failure {
     let requires = manifest.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
     let headline = format!("no minor version of Python 3 meets `{requires}`");
-    let help = "write `requires-python` so that it allows a release of 3.6 to 3.15, or give --python-version X.Y";
+    let (oldest, newest) = (PythonMinor::OLDEST, PythonMinor::NEWEST);
+    let help = format!(
+        "write `requires-python` so that it allows a release of {oldest} to {newest}, or give --python-version X.Y"
+    );
     match &manifest.requires_python_place {
-        Some(place) => Failure::new(Exit::Input, render(&headline, place, Some(help))),
+        Some(place) => Failure::new(Exit::Input, render(&headline, place, Some(&help))),
         None => Failure::new(Exit::Input, headline).help(help),
     }
 }
