@@ -90,7 +90,7 @@ fn every_line_of_a_constraints_file_narrows() {
 fn hashes_are_kept() {
     let digest = |digit: &str| digit.repeat(64);
     let text = format!(
-        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.whl --hash='sha256:{}'\na.b==1.0 ; os_name == 'nt' --hash=sha256:{}",
+        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.zip --hash='sha256:{}'\na.b==1.0 ; os_name == 'nt' --hash=sha256:{}",
         digest("1"),
         digest("A"),
         digest("3"),
