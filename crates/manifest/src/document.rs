@@ -24,6 +24,12 @@ pub(crate) struct Document<'a> {
     pub(crate) positions: &'a Positions,
 }
 
+/// Returns where in the text of its file a value is written.
+pub fn place_of<T>(sourced: &Sourced<T>, text: &str) -> Place {
+    let document = Document { file: &sourced.file, text, positions: &Positions::of(text) };
+    Place::locate(&sourced.file, text, document.range_at(sourced.line, sourced.column))
+}
+
 /// A table of which every key is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Table<'d> {

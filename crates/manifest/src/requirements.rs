@@ -13,6 +13,7 @@ use std::ops::Range;
 use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError, shown};
 use pinfold_packaging::{Marker, PackageName};
 
+use crate::decode::decode;
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
 use crate::options::{Given, OptionKind, split_line};
@@ -45,7 +46,7 @@ pub struct HashDemand {
 
 /// Reads a requirements file and the files that it includes.
 ///
-/// `read` returns the text of a file, or why it cannot be read; paths are given as they are written, joined to the directory
+/// `read` returns the bytes of a file, or why it cannot be read; paths are given as they are written, joined to the directory
 /// of the including file. `directory` returns the one path of a directory that links and `..` give several, where that can be
 /// told. `environment` returns the value of a variable.
 ///
@@ -53,7 +54,7 @@ pub struct HashDemand {
 /// [`ManifestError`] for anything that pip would not read either, and for what pinfold does not take from such a file.
 pub fn read_requirements(
     root: &str,
-    read: &mut dyn FnMut(&str) -> Result<String, String>,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     directory: &dyn Fn(&str) -> Option<String>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RequirementsFile, ManifestError> {
@@ -66,7 +67,7 @@ pub fn read_requirements(
 /// As for [`read_requirements`].
 pub fn read_constraints(
     root: &str,
-    read: &mut dyn FnMut(&str) -> Result<String, String>,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     directory: &dyn Fn(&str) -> Option<String>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RequirementsFile, ManifestError> {
@@ -81,7 +82,7 @@ enum Role {
 }
 
 struct Reader<'r> {
-    read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+    read: &'r mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     directory: &'r dyn Fn(&str) -> Option<String>,
     environment: &'r dyn Fn(&str) -> Option<String>,
     /// The files that are being read, outermost first.
@@ -108,7 +109,7 @@ struct FileName {
 
 impl<'r> Reader<'r> {
     fn new(
-        read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+        read: &'r mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
         directory: &'r dyn Fn(&str) -> Option<String>,
         environment: &'r dyn Fn(&str) -> Option<String>,
     ) -> Self {
@@ -137,12 +138,13 @@ impl<'r> Reader<'r> {
         if self.open.len() >= NESTED_FILES || self.done.len() > INCLUDED_FILES {
             return Err(blame(ManifestErrorKind::IncludeDepth));
         }
-        let text = (self.read)(&name.path)
+        let bytes = (self.read)(&name.path)
             .map_err(|reason| blame(ManifestErrorKind::Unreadable { path: name.shown.clone(), reason }))?;
-        if text.len() as u64 > Limits::MANIFEST_BYTES {
-            let kind = ManifestErrorKind::TooLarge { found: text.len() };
+        if bytes.len() as u64 > Limits::MANIFEST_BYTES {
+            let kind = ManifestErrorKind::TooLarge { found: bytes.len() };
             return Err(ManifestError::new(Place::whole(&name.shown), kind));
         }
+        let text = decode(bytes, &name.shown)?;
         let file = name.shown.clone();
         self.open.push(Open { name, identity });
         let source = Source { file: &file, text: &text, positions: &Positions::of(&text) };
