@@ -20,8 +20,12 @@ fn project(index: Index) -> Option<Project> {
 
 /// A run of `lock` with a pip that is set up with this index.
 fn lock<'p>(project: &'p Project, url: &str) -> Pinfold<'p> {
-    project.pinfold("lock").env("PIP_INDEX_URL", url)
+    // Nothing of this machine's own configuration counts.
+    project.pinfold("lock").env("PIP_INDEX_URL", url).env("PIP_CONFIG_FILE", NO_CONFIGURATION)
 }
+
+/// The one name that makes pip read no configuration file at all.
+const NO_CONFIGURATION: &str = if cfg!(windows) { "nul" } else { "/dev/null" };
 
 /// pip would take a package from there, whatever the index has.
 #[test]
