@@ -767,3 +767,16 @@ fn a_version_that_cannot_be_read_is_passed_over_with_one_warning() {
     project.write_manifest(&["a"], THREE, "");
     project.pinfold("lock").arg("--upgrade").run().expect_code(0).expect_stderr("`a` 2.0 is passed over");
 }
+
+/// What an index says is quoted as it is: people are to find it again. What would drive a terminal is not.
+#[test]
+fn what_is_published_is_quoted_without_the_escapes_of_a_language() {
+    for (broken, code, shown) in [
+        ("b ~> 1.0 ; python_version >= \"3.8\"", 0, "`b ~> 1.0 ; python_version >= \"3.8\"`"),
+        ("b @ C:\\b ; os_name == 'nt' \u{1b}[31m", 3, "`b @ C:\\b ; os_name == 'nt' \\u{1b}[31m`"),
+    ] {
+        let recipe = WheelRecipe::new("a", "2.0").metadata_line(&format!("Requires-Dist: {broken}"));
+        let project = Project::new(Index::new().wheel("a", "1.0").wheel_from(recipe), &["a"]);
+        project.pinfold("lock").run().expect_code(code).expect_stderr(shown);
+    }
+}

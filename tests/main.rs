@@ -28,6 +28,8 @@ mod explains;
 mod faults;
 // What an index without upload times adds later does not get in by itself.
 mod first_seen;
+// What pip is set up with is an input of the lock.
+mod pip;
 // What is on the disk when.
 mod power_loss;
 // A real application: Fooocus's requirements give its committed lock, offline.

@@ -169,21 +169,138 @@ fn a_text_that_is_not_utf8_is_told_where_and_what_it_is() {
     let files = Files::new(Index::new().wheel("a", "1.0"));
     let utf16: Vec<u8> = "\u{feff}a\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf32: Vec<u8> = "\u{feff}a\r\n".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
-    let cases: [(&[u8], &[&str]); 3] = [
-        (b"a\n# \xc3\xa9t\xe9\n", &["line 2, column 5: the byte 0xe9 is not UTF-8"]),
+    let cases: [(&[u8], &str, &[&str]); 3] = [
+        (b"a\n# \xc3\xa9t\xe9\n", ":2:5\n", &["the byte 0xe9 is not UTF-8", "2 | # ét\\xe9\n", "|     ^^^^\n"]),
         (
             &utf16,
-            &["line 1, column 1: the byte 0xff", "byte order mark of UTF-16", "PowerShell's `>`", "save it as UTF-8"],
+            ":1:1\n",
+            &["the byte 0xff is not UTF-8", "byte order mark of UTF-16", "PowerShell's `>`", "save it as UTF-8"],
         ),
-        (&utf32, &["line 1, column 3: the byte 0xfe", "byte order mark of UTF-32", "save it as UTF-8"]),
+        (&utf32, ":1:3\n", &["the byte 0xfe is not UTF-8", "byte order mark of UTF-32", "save it as UTF-8", "^^^^\n"]),
     ];
-    for (bytes, expected) in cases {
+    let lock = || files.home.pinfold(PINFOLD).arg("lock").run();
+    let manifest = "[project]\nrequires-python = \"==3.10.*\"\nconstraints = [\"c.txt\"]\n";
+    for (bytes, place, expected) in cases {
+        let check = |run: Finished, file: &str| {
+            let run = run.expect_code(2).expect_stderr(&format!("--> {file}{place}"));
+            expected.iter().fold(run, |run, part| run.expect_stderr(part));
+        };
         files.home.write("r.txt", bytes);
+        check(files.lock(), "r.txt");
+        // The file is to blame, and not the line that includes it.
+        files.write(&[("r.txt", "a\n-r sub/more.txt\n")]);
+        files.home.write("sub/more.txt", bytes);
+        check(files.lock(), "sub/more.txt");
+        files.home.write("c.txt", bytes);
+        files.write(&[("pinfold.toml", manifest)]);
+        check(lock(), "c.txt");
         files.home.write("pinfold.toml", bytes);
-        for run in [files.lock(), files.home.pinfold(PINFOLD).arg("lock").run()] {
-            expected.iter().fold(run.expect_code(2), |run, part| run.expect_stderr(part));
+        check(lock(), "pinfold.toml");
+        std::fs::rename(files.home.project().join("pinfold.toml"), files.home.project().join("pyproject.toml"))
+            .expect("it was written");
+        check(lock(), "pyproject.toml");
+        std::fs::remove_file(files.home.project().join("pyproject.toml")).expect("it was written");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_pointed_at_where_it_is_named() {
+    let files = Files::new(Index::new().wheel("a", "1.0"));
+    let check = |name: &str, text: &str, place: &str, line: &str, part: &str| {
+        files.write(&[(name, text)]);
+        let run = if name == "r.txt" { files.lock() } else { files.home.pinfold(PINFOLD).arg("lock").run() };
+        let carets = format!("| {}{}\n", " ".repeat(line.find(part).expect("it is in it")), "^".repeat(part.len()));
+        let run = run.expect_code(2).expect_stderr("cannot read `").expect_stderr(&format!("--> {name}:{place}\n"));
+        run.expect_stderr(line).expect_stderr(&carets);
+        std::fs::remove_file(files.home.project().join(name)).expect("it was written");
+    };
+    for option in ["-r", "-c"] {
+        let line = format!("  {option} sub/n.txt");
+        check("r.txt", &format!("a\n{line} # more\n"), "2:3", &line, line.trim());
+    }
+    let head = "[project]\nname = \"demo\"\nrequires-python = \"==3.10.*\"\n";
+    let files_of = |key: &str, line: &str| {
+        check("pinfold.toml", &format!("{head}{line}\n"), &format!("4:{}", key.len() + 5), line, "\"n.txt\"");
+        let pyproject = format!("{head}[tool.pinfold]\n{line}\n");
+        check("pyproject.toml", &pyproject, &format!("5:{}", key.len() + 5), line, "\"n.txt\"");
+    };
+    files_of("requirements", "requirements = [\"n.txt\"]");
+    files_of("constraints", "constraints = [\"n.txt\", \"a<2\"]");
+}
+
+/// pip would install what a constraints file includes with `-r`; a constraint never adds.
+#[test]
+fn what_a_constraints_file_includes_is_not_installed() {
+    let index = Index::new().wheel("a", "1.0").wheel("a", "2.0").wheel("b", "1.0");
+    let files = Files::new(index);
+    let all = [("r.txt", "a\n-c c.txt\n"), ("c.txt", "-r more.txt\n"), ("more.txt", "a<2\nb\n")];
+    files.write(&all);
+    let check = |run: Finished| {
+        run.expect_code(0);
+        let lock = files.home.read("pylock.toml");
+        assert!(lock.contains("version = \"1.0\"") && !lock.contains("name = \"b\""), "{lock}");
+        std::fs::remove_file(files.lock_file()).expect("there is a lock");
+    };
+    check(files.lock());
+    files.home.write(
+        "pinfold.toml",
+        format!(
+            "[project]\nrequires-python = \"==3.10.*\"\ntargets = [\"linux-x86_64\"]\ndependencies = [\"a\"]\nconstraints = [\"c.txt\"]\n\
+             [[index]]\nname = \"main\"\nurl = \"{}\"\ndefault = true\n",
+            files.server.url()
+        ),
+    );
+    check(files.home.pinfold(PINFOLD).arg("lock").run());
+}
+
+#[test]
+fn a_url_that_cannot_be_required_is_pointed_at() {
+    let files = Files::new(Index::new().wheel("a", "1.0"));
+    let head = "[project]\nname = \"demo\"\nrequires-python = \"==3.10.*\"\n";
+    for (url, caret, reason) in [
+        ("https://me:s3cr3t@h.example/a-1-py3-none-any.whl", 0, "must not carry a user name or password"),
+        ("ftp://h.example/a-1-py3-none-any.whl", 0, "scheme `ftp` is not allowed"),
+        ("https:/h.example/a-1-py3-none-any.whl", 0, "a URL has `//` between its scheme and its host"),
+        ("https://h.example/a-1-py3-none-any.whl;os_name=='nt'", 38, "put a blank before `;`, as PEP 508 asks"),
+        ("https://h.example/a.txt", 0, "`a.txt` is neither a wheel nor an sdist"),
+        ("https://h.example/b-1-py3-none-any.whl", 0, "is no wheel of `a`"),
+    ] {
+        files.write(&[("r.txt", &format!("a @ {url}\n"))]);
+        let check = |run: Finished, place: &str| {
+            let run = run.expect_code(2).expect_stderr(reason).expect_stderr(place).expect_stderr("^");
+            assert!(!run.stderr.contains("s3cr3t"), "{run}");
+        };
+        check(files.lock(), &format!("--> r.txt:1:{}\n", 5 + caret));
+        for name in ["pinfold.toml", "pyproject.toml"] {
+            files.home.write(name, format!("{head}dependencies = [\"a @ {url}\"]\n"));
+            check(files.home.pinfold(PINFOLD).arg("lock").run(), &format!("--> {name}:4:{}\n", 22 + caret));
+            std::fs::remove_file(files.home.project().join(name)).expect("it was written");
         }
     }
+}
+
+/// What `requires-python` cannot allow, the option cannot either.
+#[test]
+fn a_python_that_there_is_not_is_none_to_lock_for() {
+    let files = Files::new(Index::new().wheel("a", "1.0"));
+    files.write(&[("r.txt", "a\n")]);
+    let lock = |version: &str| {
+        let run = files.home.pinfold(PINFOLD).args(["lock", "-r", "r.txt", "--python-version", version]);
+        run.args(["--target", "linux-x86_64", "--index-url", &files.server.url()]).run()
+    };
+    for (version, headline, help) in [
+        ("3.99", "Python 3.99 is none that a lock can be for", "give one of 3.6 to 3.15"),
+        ("3.5", "Python 3.5 is none that a lock can be for", "give one of 3.6 to 3.15"),
+        ("2.7", "`2.7` is no minor version of Python 3", "give one of 3.6 to 3.15"),
+        ("4.0", "`4.0` is no minor version of Python 3", "give one of 3.6 to 3.15"),
+        ("3", "`3` is no minor version of Python 3", "give one of 3.6 to 3.15"),
+        ("3.10.4", "`3.10.4` is no minor version of Python 3", "give `3.10`, which means every patch release of it"),
+    ] {
+        let run = lock(version).expect_code(2).expect_stderr(headline).expect_stderr(help);
+        run.expect_stderr("--python-version");
+        assert!(!files.lock_file().exists());
+    }
+    lock("3.15").expect_code(0);
 }
 
 #[test]

@@ -50,6 +50,8 @@ fn equal_locks_and_unreadable_ones() {
     ask(&project, &["diff", "old.toml"]).expect_code(2);
     // Nothing stands on standard input here, which is no lock.
     ask(&project, &["diff", "-", "old.toml"]).expect_code(2).expect_stderr("lock: -");
+    // Standard input is there only once.
+    ask(&project, &["diff", "-", "-"]).expect_code(2).expect_stderr("can be one of the two locks, and not both");
     #[cfg(unix)]
     {
         let script = "\"$0\" diff - new.toml <old.toml";

@@ -231,7 +231,10 @@ fn check(text: &str) -> Result<(), ArchivePathError> {
     }
     let foreign = |c: &char| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
     if let Some(found) = text.chars().find(foreign) {
-        return Err(ArchivePathError::Character { found: found.escape_debug().to_string(), path: path() });
+        return Err(ArchivePathError::Character {
+            found: crate::shown(found.encode_utf8(&mut [0; 4]), 1),
+            path: path(),
+        });
     }
     text.split('/').try_for_each(|segment| check_segment(segment, &path))
 }
@@ -248,7 +251,7 @@ fn check_length(text: &str) -> Result<(), ArchivePathError> {
 
 /// Returns the beginning of a text, escaped.
 fn beginning(text: &str) -> String {
-    text.chars().take(120).flat_map(char::escape_debug).collect()
+    crate::shown(text, 120)
 }
 
 /// Returns true for paths of nothing but plain segments. What this does not know is no error yet.

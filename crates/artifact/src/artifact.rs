@@ -50,13 +50,16 @@ impl FromStr for ArtifactFilename {
     type Err = ArtifactFilenameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let shown = || text.chars().take(80).flat_map(char::escape_default).collect::<String>();
+        let shown = || crate::shown_in_ascii(text, 80);
         if text.is_empty() || text.len() > Limits::FILENAME_BYTES || text.starts_with('.') {
             return Err(ArtifactFilenameError::Shape { text: shown() });
         }
         let foreign = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '!' | '~'));
         match text.chars().find(foreign) {
-            Some(c) => Err(ArtifactFilenameError::Character { found: c.escape_default().to_string(), text: shown() }),
+            Some(c) => Err(ArtifactFilenameError::Character {
+                found: crate::shown_in_ascii(c.encode_utf8(&mut [0; 4]), 1),
+                text: shown(),
+            }),
             None => Ok(Self(text.into())),
         }
     }

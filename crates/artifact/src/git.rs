@@ -249,7 +249,7 @@ impl fmt::Display for CommitId {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
+    crate::shown(text, 80)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod local_path;
 mod origin;
 mod safe_url;
 mod sha256;
+mod shown;
 
 pub use archive_path::{ArchivePath, ArchivePathError, ArchivePaths};
 pub use artifact::{Artifact, ArtifactFilename, ArtifactFilenameError};
@@ -21,3 +22,4 @@ pub use local_path::{LocalPath, LocalPathError};
 pub use origin::{FileHost, Origin, OriginError};
 pub use safe_url::{SafeUrl, UrlError};
 pub use sha256::{Sha256, Sha256Error};
+pub use shown::{shown, shown_in_ascii};

@@ -120,7 +120,7 @@ impl FromStr for LocalPath {
 
     /// Reads a path with `/` or `\` between its segments.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let path = || text.chars().take(120).flat_map(char::escape_debug).collect::<String>();
+        let path = || crate::shown(text, 120);
         if let Some(found) = text.chars().find(|c| c.is_control()) {
             return Err(LocalPathError::Character { found: found.escape_debug().to_string(), path: path() });
         }

@@ -42,13 +42,23 @@ impl FromStr for FileHost {
 
     /// Reads `files.example`, `files.example:8443` (both mean https) or the form with a scheme.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url: SafeUrl =
-            if text.contains("://") { text.parse()? } else { format!("https://{text}/").parse::<SafeUrl>()? };
-        if url.as_url().path() != "/" || url.as_url().query().is_some() {
-            return Err(UrlError::Malformed { reason: format!("`{text}` is more than a host") });
+        let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
+        let host = rest.strip_suffix('/').filter(|_| text.contains("://")).unwrap_or(rest);
+        // A login is told of as such, whatever else is wrong.
+        if !is_written_out(host) && !host.contains('@') {
+            return Err(UrlError::NotAHost);
         }
-        Self::of(&url).ok_or(UrlError::NoHost)
+        let url: SafeUrl = format!("{scheme}://{host}/").parse()?;
+        Self::of(&url).filter(|_| is_written_out(host)).ok_or(UrlError::NotAHost)
     }
+}
+
+/// Returns true for a name or address, with or without a port, that stands for itself: a pattern, a path and a query do not.
+fn is_written_out(host: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '[' | ']');
+    let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() };
+    let is_label = |label: &str| label.chars().any(char::is_alphanumeric);
+    host.chars().all(is_part) && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
 }
 
 impl TryFrom<String> for FileHost {
@@ -200,7 +210,39 @@ mod tests {
         ] {
             assert_eq!(text.parse::<FileHost>().unwrap().to_string(), expected);
         }
-        assert!("files.example/path".parse::<FileHost>().is_err());
-        assert!("user@files.example".parse::<FileHost>().is_err());
+        for (text, expected) in
+            [("https://files.example/", "https://files.example"), ("[::1]:8080", "https://[::1]:8080")]
+        {
+            assert_eq!(text.parse::<FileHost>().unwrap().to_string(), expected);
+        }
+        assert_eq!("user@files.example".parse::<FileHost>(), Err(UrlError::Credentials));
+    }
+
+    /// A pattern would be a host that no file ever comes from, and read as if it allowed many.
+    #[test]
+    fn each_host_is_written_out() {
+        for text in [
+            "*",
+            "*.example",
+            "https://*.example",
+            "*:443",
+            "files.*.example",
+            "files.example/path",
+            "https://files.example/path",
+            "files.example/",
+            "files.example?x",
+            "files.example#x",
+            "files%2eexample",
+            "file:///srv/files",
+            "/srv/files",
+            "a b.example",
+            "a..example",
+            ".example",
+            "https://",
+            "-",
+            "",
+        ] {
+            assert_eq!(text.parse::<FileHost>(), Err(UrlError::NotAHost), "{text}");
+        }
     }
 }

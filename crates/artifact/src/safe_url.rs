@@ -36,6 +36,11 @@ pub enum UrlError {
     /// The URL names no host.
     #[error("the URL names no host")]
     NoHost,
+    /// What should be the host of a server is a pattern, has a path, or is empty.
+    #[error(
+        "each host is written out, such as `files.example` or `files.example:8443`; it has no `*`, no path and nothing else"
+    )]
+    NotAHost,
     /// The scheme is another than `https`, `http` or `file`.
     #[error("scheme `{found}` is not allowed; use https, http or file")]
     Scheme {
@@ -91,7 +96,7 @@ impl SafeUrl {
             SECRET_KEYS.contains(&key.as_str()) || SECRET_ENDINGS.iter().any(|end| key.ends_with(end))
         };
         let key = self.0.query_pairs().map(|(key, _)| key).find(|key| secret(key))?;
-        Some(key.chars().take(80).flat_map(char::escape_debug).collect())
+        Some(crate::shown(&key, 80))
     }
 
     /// Returns the URL of another path on the same host, without query and fragment.

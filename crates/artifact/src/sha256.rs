@@ -20,7 +20,7 @@ pub enum Sha256Error {
         found: usize,
     },
     /// A character is no hexadecimal digit.
-    #[error("`{}` is no hexadecimal digit", .found.escape_debug())]
+    #[error("`{}` is no hexadecimal digit", crate::shown(.found.encode_utf8(&mut [0; 4]), 1))]
     NotHex {
         /// The character.
         found: char,

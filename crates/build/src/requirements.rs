@@ -1,6 +1,6 @@
 //! What an sdist says about its own build, read without running anything.
 
-use pinfold_artifact::ArchivePath;
+use pinfold_artifact::{ArchivePath, shown};
 use pinfold_packaging::{Metadata, Requirement};
 use pinfold_store::Stored;
 use pinfold_unpack::sdist;
@@ -138,7 +138,7 @@ impl BuildSystem {
         for place in &backend_path {
             // `.` is the usual value; everything else is a plain path inside the sdist.
             if place != "." && place.parse::<ArchivePath>().is_err() {
-                return Err(malformed(&format!("`backend-path` leaves the sdist: `{}`", place.escape_debug())));
+                return Err(malformed(&format!("`backend-path` leaves the sdist: `{}`", shown(place, 200))));
             }
         }
         let Some(backend) = table.build_backend else {
@@ -148,7 +148,7 @@ impl BuildSystem {
             return Ok(Self::legacy(requires));
         };
         if !is_object_reference(&backend) {
-            return Err(malformed(&format!("`build-backend` is no object reference: `{}`", backend.escape_debug())));
+            return Err(malformed(&format!("`build-backend` is no object reference: `{}`", shown(&backend, 200))));
         }
         Ok(Self { requires, backend, backend_path, subdirectory: None })
     }
@@ -176,7 +176,7 @@ pub(crate) fn parse_requires<S: AsRef<str>>(requires: &[S]) -> Result<Vec<Requir
             "it needs `{name}` from {url}; what a build needs comes from an index, by its name"
         ))),
         Ok((requirement, _)) => Ok(requirement),
-        Err(error) => Err(malformed(&format!("`{}`: {error}", text.as_ref().escape_debug()))),
+        Err(error) => Err(malformed(&format!("`{}`: {error}", shown(text.as_ref(), 200)))),
     };
     requires.iter().map(parse).collect()
 }

@@ -245,7 +245,7 @@ fn check<T>(entries: &BTreeMap<ArchivePath, TreeEntry<T>>) -> Result<(), TreeErr
             TreeEntry::Link { target } => {
                 let found = resolve(path, target).and_then(|target| entries.get(&target));
                 if !matches!(found, Some(TreeEntry::File { .. })) {
-                    let target = target.chars().take(120).flat_map(char::escape_debug).collect();
+                    let target = pinfold_artifact::shown(target, 120);
                     return Err(TreeError::Link { path: path.clone(), target });
                 }
             }

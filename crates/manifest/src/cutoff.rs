@@ -75,7 +75,7 @@ impl FromStr for Cutoff {
     /// Reads RFC 3339 with an offset (a date alone would mean another moment in each time zone), or numbers with units
     /// from minutes to weeks (a month has no fixed length).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = || text.chars().take(80).flat_map(char::escape_debug).collect();
+        let found = || pinfold_artifact::shown(text, 80);
         if text.len() > CUTOFF_BYTES {
             return Err(CutoffError::Malformed { found: found() });
         }

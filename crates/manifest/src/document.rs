@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::str::FromStr;
 
-use pinfold_artifact::Limits;
+use pinfold_artifact::{Limits, shown};
 use pinfold_packaging::RequirementError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -22,6 +22,12 @@ pub(crate) struct Document<'a> {
     pub(crate) text: &'a str,
     /// Of the text.
     pub(crate) positions: &'a Positions,
+}
+
+/// Returns where in the text of its file a value is written.
+pub fn place_of<T>(sourced: &Sourced<T>, text: &str) -> Place {
+    let document = Document { file: &sourced.file, text, positions: &Positions::of(text) };
+    Place::locate(&sourced.file, text, document.range_at(sourced.line, sourced.column))
 }
 
 /// A table of which every key is known.
@@ -150,7 +156,7 @@ impl<'d> Table<'d> {
             None => format!("`{}`", nearest(key, known.iter().copied()).unwrap_or_default()),
         };
         let kind = ManifestErrorKind::UnknownKey {
-            key: key.chars().take(80).flat_map(char::escape_debug).collect(),
+            key: shown(key, 80),
             table: self.title.to_owned(),
             nearest,
             known: known.to_vec(),

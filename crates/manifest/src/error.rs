@@ -136,6 +136,14 @@ pub enum ManifestErrorKind {
         /// What to do about it.
         instead: &'static str,
     },
+    /// A byte that no text in UTF-8 has there.
+    #[error("the byte 0x{found:02x} is not UTF-8")]
+    NotUtf8 {
+        /// The byte.
+        found: u8,
+        /// The encoding whose byte order mark the file begins with.
+        mark: Option<&'static str>,
+    },
     /// Two keys exclude each other.
     #[error("`{first}` and `{second}` exclude each other")]
     OneOf {
@@ -315,6 +323,10 @@ impl ManifestError {
                 Some(format!("write this into the manifest instead:\n{instead}"))
             }
             ManifestErrorKind::NotFixed { instead, .. } => Some((*instead).to_owned()),
+            ManifestErrorKind::NotUtf8 { mark: Some(mark), .. } => {
+                Some(format!("the file begins with the byte order mark of {mark}: save it as UTF-8"))
+            }
+            ManifestErrorKind::NotUtf8 { mark: None, .. } => Some("save the file as UTF-8".to_owned()),
             ManifestErrorKind::Option { instead, .. } => Some(instead.clone()),
             ManifestErrorKind::OwnName { .. } => Some(OWN_NAME.to_owned()),
             ManifestErrorKind::UnknownInclude { nearest, .. } => {

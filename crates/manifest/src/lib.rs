@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod cutoff;
+mod decode;
 mod document;
 mod error;
 mod groups;
@@ -21,6 +22,8 @@ mod requirements;
 mod routes;
 
 pub use cutoff::{Cutoff, CutoffError};
+pub use decode::decode;
+pub use document::place_of;
 pub use error::{ManifestError, ManifestErrorKind};
 pub use index::{IndexEntry, IndexLocation, IndexUrlError, UploadTime};
 pub use manifest::{Accept, Manifest, Sourced};

@@ -53,7 +53,7 @@ impl Source<'_> {
     /// Returns what was written for a range of a line, variables as such, cut for a message.
     pub(crate) fn written(self, line: &LogicalLine, range: Range<usize>) -> String {
         let written = self.text.get(line.written(range)).unwrap_or_default();
-        written.chars().take(80).flat_map(char::escape_debug).collect()
+        pinfold_artifact::shown(written, 80)
     }
 
     /// Returns the lines that say something.

@@ -73,7 +73,7 @@ fn read_option(word: &Word) -> Given {
     let (name, value) = split_option(&word.text);
     Given {
         kind: kind_of(name),
-        name: name.chars().take(80).flat_map(char::escape_debug).collect(),
+        name: pinfold_artifact::shown(name, 80),
         value: value.to_owned(),
         shown: split_option(&word.shown).1.to_owned(),
         range: word.range.clone(),

@@ -37,6 +37,24 @@ impl Place {
         }
     }
 
+    /// Returns the place of a range of bytes that are no text, after some that are; what is none is shown as `\xff`.
+    pub(crate) fn in_bytes(file: &str, bytes: &[u8], range: Range<usize>) -> Self {
+        let is_end = |byte: &u8| *byte == b'\n';
+        let line_start = bytes[..range.start].iter().rposition(is_end).map_or(0, |at| at + 1);
+        let line_end = bytes[range.start..].iter().position(is_end).map_or(bytes.len(), |at| range.start + at);
+        let shown = |bytes: &[u8]| {
+            let chunks = bytes.utf8_chunks();
+            chunks.map(|chunk| format!("{}{}", chunk.valid(), chunk.invalid().escape_ascii())).collect::<String>()
+        };
+        Self {
+            file: file.to_owned(),
+            line: bytes[..line_start].iter().filter(|byte| is_end(byte)).count() + 1,
+            column: shown(&bytes[line_start..range.start]).chars().count() + 1,
+            line_text: shown_line(shown(&bytes[line_start..line_end]).trim_end_matches('\r')),
+            length: shown(&bytes[range]).chars().count().max(1),
+        }
+    }
+
     /// Hides what stands behind the path of the URL that is meant, whatever it is: what nobody reads as a key may be the secret.
     pub(crate) fn hide_query(&mut self) {
         let start = self.column - 1;

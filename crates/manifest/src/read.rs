@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pinfold_artifact::shown;
 use pinfold_packaging::{BuildPolicy, PackageName, System};
 use toml::de::DeValue;
 
@@ -202,7 +203,7 @@ fn read_index(table: &Table<'_>) -> Result<IndexEntry, ManifestError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let is_name = name.value.len() <= 64 && name.value.starts_with(|c: char| c.is_ascii_alphabetic());
     if !is_name || !name.value.chars().all(plain) {
-        let found = name.value.chars().take(80).flat_map(char::escape_debug).collect();
+        let found = shown(name.value, 80);
         return Err(document.error(name.range, ManifestErrorKind::IndexName { found }));
     }
     let location = match (table.text("url")?, table.text("from")?) {
@@ -233,7 +234,7 @@ fn read_word<T: Clone>(
     words: &[(&str, T)],
     allowed: &'static str,
 ) -> Result<T, ManifestError> {
-    let found = || text.value.chars().take(80).flat_map(char::escape_debug).collect();
+    let found = || shown(text.value, 80);
     let value = words.iter().find(|(word, _)| *word == text.value).map(|(_, value)| value.clone());
     value.ok_or_else(|| document.error(text.range.clone(), ManifestErrorKind::Word { found: found(), allowed }))
 }
@@ -246,7 +247,7 @@ fn read_accept(table: &Table<'_>) -> Result<Accept, ManifestError> {
         text.len() <= 64 && text.split('-').all(word)
     };
     if !is_code(code.value) {
-        let found = code.value.chars().take(80).flat_map(char::escape_debug).collect();
+        let found = shown(code.value, 80);
         return Err(document.error(code.range, ManifestErrorKind::Code { found }));
     }
     let reason = table.required_text("reason")?;

@@ -107,7 +107,35 @@ pub(crate) fn parse(text: &str, directory: &str) -> Result<Requested, Requiremen
     }
     let reference = read(&text[written.clone()], directory).map_err(|problem| problem.at(written.start))?;
     let requirement = Requirement::parse(&rest)?;
+    check_filename(&reference, &requirement).map_err(|reason| {
+        let length = text[written.clone()].find('#').unwrap_or(written.len());
+        error(reason, written.start..written.start + length)
+    })?;
     Ok(Requested { requirement, reference: Some(reference) })
+}
+
+/// Checks that a URL ends in the name of a wheel of the project, or of an sdist. What a path leads to, only the disk tells.
+fn check_filename(reference: &Reference, requirement: &Requirement) -> Result<(), String> {
+    let ReferenceSource::Url(url) = &reference.source else { return Ok(()) };
+    let name = url.last_segment().unwrap_or_default();
+    if name.is_empty() {
+        return Err("the URL must end in the name of a wheel or sdist".to_owned());
+    }
+    let filename = name.parse::<ArtifactFilename>().map_err(|error| error.to_string())?;
+    if [".tar.gz", ".zip"].iter().any(|ending| name.ends_with(ending)) {
+        // A file of a forge is often named for a tag only.
+        return Ok(());
+    }
+    if !name.ends_with(".whl") {
+        let expected = "a file that is required by URL ends in .whl, .tar.gz or .zip";
+        return Err(format!("`{filename}` is neither a wheel nor an sdist: {expected}"));
+    }
+    let wheel = WheelFilename::parse(&filename).map_err(|error| error.to_string())?;
+    if wheel.name == requirement.name {
+        return Ok(());
+    }
+    let name = &requirement.name;
+    Err(format!("`{filename}` is no wheel of `{name}`; write `{} @ …`, or the URL of the other wheel", wheel.name))
 }
 
 /// Returns what a requirement names instead of versions, whether or not that can be read.
@@ -225,9 +253,9 @@ fn read(text: &str, directory: &str) -> Result<Reference, Problem> {
     if text.is_empty() {
         return Err(whole("expected a URL or a path after `@`"));
     }
-    if text.ends_with(';') {
-        let reason = "put a blank before `;`: it could belong to the URL".to_owned();
-        return Err(Problem { reason, range: text.len() - 1..text.len() });
+    if let Some(at) = marker_start(text) {
+        let reason = "put a blank before `;`, as PEP 508 asks: without one it belongs to the URL".to_owned();
+        return Err(Problem { reason, range: at..at + 1 });
     }
     if text.contains("${") {
         return Err(whole(NOT_EXPANDED));
@@ -242,6 +270,18 @@ fn read(text: &str, directory: &str) -> Result<Reference, Problem> {
         read_fragment(part, &mut reference).map_err(|reason| Problem { reason, range })?;
     }
     Ok(reference)
+}
+
+/// Returns where the `;` of a marker is that is written without a blank before it. In a URL a `;` may mean something, so it is one
+/// where it ends the word, or where a marker begins behind it.
+fn marker_start(text: &str) -> Option<usize> {
+    let is_marker = |rest: &str| {
+        let rest = rest.trim_start_matches('(');
+        let word =
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.')).next().unwrap_or_default();
+        rest.is_empty() || rest.starts_with(['"', '\'']) || MARKER_WORDS.contains(&word)
+    };
+    text.match_indices(';').map(|(at, _)| at).find(|at| is_marker(&text[at + 1..]))
 }
 
 fn read_fragment(part: &str, reference: &mut Reference) -> Result<(), String> {
@@ -278,6 +318,10 @@ fn read_source(body: &str, directory: &str) -> Result<ReferenceSource, String> {
     // `File:///x` is refused there: a scheme in capitals is no reason to take a path for a URL.
     if body.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:")) {
         return read_file_url(body).map(ReferenceSource::Path);
+    }
+    let has_scheme = |scheme: &str| body.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme));
+    if ["http:", "https:"].into_iter().any(has_scheme) && !body.contains("://") {
+        return Err("a URL has `//` between its scheme and its host, as in `https://host/path`".to_owned());
     }
     if body.contains("://") {
         let url: SafeUrl = body.parse().map_err(|error: UrlError| error.to_string())?;
@@ -364,6 +408,21 @@ fn has_word_for_port(url: &str) -> bool {
     authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// What a marker can begin with.
+const MARKER_WORDS: [&str; 12] = [
+    "extra",
+    "implementation_name",
+    "implementation_version",
+    "os_name",
+    "platform_machine",
+    "platform_python_implementation",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "python_full_version",
+    "python_version",
+    "sys_platform",
+];
 const NOT_EXPANDED: &str = "environment variables are not expanded in a URL";
 const MOVED: &str = "the path begins at this file, and where the file is only an environment variable says";
 

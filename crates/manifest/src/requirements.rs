@@ -3,13 +3,17 @@
 //! Files include each other with `-r` and `-c`, relative to the including file. What would decide where packages come from
 //! or how they are built is refused with the line of the manifest to write instead: a file that a project inherits must not
 //! open another origin. So are editable installs, whose bytes are never fixed. A path is relative to the file that names it.
+//!
+//! In one thing pip is not followed: what a constraints file includes with `-r` are constraints. pip would install it; but a file
+//! that only narrows must not add.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError};
+use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError, shown};
 use pinfold_packaging::{Marker, PackageName};
 
+use crate::decode::decode;
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
 use crate::options::{Given, OptionKind, split_line};
@@ -42,7 +46,7 @@ pub struct HashDemand {
 
 /// Reads a requirements file and the files that it includes.
 ///
-/// `read` returns the text of a file, or why it cannot be read; paths are given as they are written, joined to the directory
+/// `read` returns the bytes of a file, or why it cannot be read; paths are given as they are written, joined to the directory
 /// of the including file. `directory` returns the one path of a directory that links and `..` give several, where that can be
 /// told. `environment` returns the value of a variable.
 ///
@@ -50,7 +54,7 @@ pub struct HashDemand {
 /// [`ManifestError`] for anything that pip would not read either, and for what pinfold does not take from such a file.
 pub fn read_requirements(
     root: &str,
-    read: &mut dyn FnMut(&str) -> Result<String, String>,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     directory: &dyn Fn(&str) -> Option<String>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RequirementsFile, ManifestError> {
@@ -63,7 +67,7 @@ pub fn read_requirements(
 /// As for [`read_requirements`].
 pub fn read_constraints(
     root: &str,
-    read: &mut dyn FnMut(&str) -> Result<String, String>,
+    read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     directory: &dyn Fn(&str) -> Option<String>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<RequirementsFile, ManifestError> {
@@ -78,7 +82,7 @@ enum Role {
 }
 
 struct Reader<'r> {
-    read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+    read: &'r mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     directory: &'r dyn Fn(&str) -> Option<String>,
     environment: &'r dyn Fn(&str) -> Option<String>,
     /// The files that are being read, outermost first.
@@ -105,7 +109,7 @@ struct FileName {
 
 impl<'r> Reader<'r> {
     fn new(
-        read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+        read: &'r mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
         directory: &'r dyn Fn(&str) -> Option<String>,
         environment: &'r dyn Fn(&str) -> Option<String>,
     ) -> Self {
@@ -134,12 +138,13 @@ impl<'r> Reader<'r> {
         if self.open.len() >= NESTED_FILES || self.done.len() > INCLUDED_FILES {
             return Err(blame(ManifestErrorKind::IncludeDepth));
         }
-        let text = (self.read)(&name.path)
+        let bytes = (self.read)(&name.path)
             .map_err(|reason| blame(ManifestErrorKind::Unreadable { path: name.shown.clone(), reason }))?;
-        if text.len() as u64 > Limits::MANIFEST_BYTES {
-            let kind = ManifestErrorKind::TooLarge { found: text.len() };
+        if bytes.len() as u64 > Limits::MANIFEST_BYTES {
+            let kind = ManifestErrorKind::TooLarge { found: bytes.len() };
             return Err(ManifestError::new(Place::whole(&name.shown), kind));
         }
+        let text = decode(bytes, &name.shown)?;
         let file = name.shown.clone();
         self.open.push(Open { name, identity });
         let source = Source { file: &file, text: &text, positions: &Positions::of(&text) };
@@ -170,7 +175,7 @@ impl<'r> Reader<'r> {
         let (requirement, options) = split_line(source, line)?;
         match requirement {
             Some(range) => self.requirement(source, line, range, &options, role),
-            None => options.iter().try_for_each(|option| self.option(source, line, option)),
+            None => options.iter().try_for_each(|option| self.option(source, line, option, role)),
         }
     }
 
@@ -219,11 +224,18 @@ impl<'r> Reader<'r> {
         Ok(())
     }
 
-    /// Follows an option that stands alone.
-    fn option(&mut self, source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<(), ManifestError> {
+    /// Follows an option that stands alone in a file of this role.
+    fn option(
+        &mut self,
+        source: Source<'_>,
+        line: &LogicalLine,
+        option: &Given,
+        role: Role,
+    ) -> Result<(), ManifestError> {
         let role = match option.kind {
             OptionKind::Constraint => Role::Constraints,
-            OptionKind::Requirement => Role::Requirements,
+            // What narrows never adds, whatever it includes.
+            OptionKind::Requirement => role,
             // What it demands holds for every lock: each file in it has its SHA-256.
             OptionKind::RequireHashes => return Ok(()),
             _ => return Err(refuse(source, line, option)),
@@ -273,7 +285,7 @@ fn path_of_url(url: &str) -> Option<String> {
     let path = url.get("file:".len()..)?;
     let path = path.strip_prefix("//").unwrap_or(path);
     let path = path.strip_prefix('/').filter(|path| reference::drive(path)).unwrap_or(path);
-    (!path.is_empty() && !path.contains('%')).then(|| path.chars().flat_map(char::escape_debug).collect())
+    (!path.is_empty() && !path.contains('%')).then(|| shown(path, usize::MAX))
 }
 
 /// Reads a requirement; the file that it is in has a path and a name that is shown.
@@ -361,10 +373,12 @@ fn refuse(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestErr
 
 /// Returns a URL as a manifest may hold it: without user name and password; a path as a `file` URL.
 fn shown_url(value: &str) -> String {
-    let plain = shown_line(value).replace(['"', '\\'], "");
+    let plain = shown_line(value).replace('\\', "/").replace('"', "");
     match plain.split_once("://") {
         Some((scheme, rest)) => format!("{scheme}://{}", rest.trim_start_matches('*').trim_start_matches('@')),
-        None => format!("file:///…/{plain}"),
+        None if plain.starts_with('/') => format!("file://{plain}"),
+        None if reference::drive(&plain) => format!("file:///{plain}"),
+        None => format!("file:///…/{}", plain.trim_start_matches("./")),
     }
 }
 

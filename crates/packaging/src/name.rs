@@ -12,6 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::text::NameText;
+use crate::version::shown;
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,16 +48,16 @@ const NAME_BYTES: usize = 200;
 /// Checks the specification's grammar and returns the normalised spelling.
 fn normalised(text: &str) -> Result<NameText, NameError> {
     let bytes = text.as_bytes();
-    let shown = || text.chars().take(80).flat_map(char::escape_default).collect::<String>();
+    let shown_text = || shown(text);
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return Err(NameError::Empty) };
     if bytes.len() > NAME_BYTES {
-        return Err(NameError::TooLong { text: shown() });
+        return Err(NameError::TooLong { text: shown_text() });
     }
     if let Some(found) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
-        return Err(NameError::Character { found: found.escape_default().to_string(), text: shown() });
+        return Err(NameError::Character { found: shown(found.encode_utf8(&mut [0; 4])), text: shown_text() });
     }
     if !(first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric()) {
-        return Err(NameError::Edge { text: shown() });
+        return Err(NameError::Edge { text: shown_text() });
     }
     let separator = |byte: u8| matches!(byte, b'-' | b'_' | b'.');
     let plain = |pair: &[u8]| !(separator(pair[0]) && separator(pair[1]));

@@ -161,7 +161,7 @@ pub(crate) fn check_text(text: &str) -> Result<(), RequirementError> {
     });
     match foreign {
         Some((at, c)) => {
-            let reason = format!("`{}` does not belong into a requirement", c.escape_default());
+            let reason = format!("`{}` does not belong into a requirement", shown(c.encode_utf8(&mut [0; 4])));
             let kind = if is_typographic(c) { RequirementErrorKind::Form } else { RequirementErrorKind::Character };
             error(kind, reason, at..at + c.len_utf8())
         }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use pinfold_artifact::Limits;
+use pinfold_artifact::{Limits, shown_in_ascii};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A PEP 440 version; equal versions are equal however they were spelled (`1.0` and `1.0.0`).
@@ -101,7 +101,7 @@ pub(crate) fn has_long_number(text: &str) -> bool {
 
 /// Escapes and cuts a text for a message.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_default).collect()
+    shown_in_ascii(text, 80)
 }
 
 impl FromStr for Version {

@@ -97,9 +97,9 @@ fn requirements_file(data: &[u8]) {
     let mut read = |path: &str| {
         reads += 1;
         match path {
-            "requirements.txt" => Ok(text.to_owned()),
-            "more.txt" => Ok("b==1\n-c below/even-more.txt\n".to_owned()),
-            "below/even-more.txt" => Ok("c<2 ; python_version < '3'".to_owned()),
+            "requirements.txt" => Ok(text.into()),
+            "more.txt" => Ok("b==1\n-c below/even-more.txt\n".into()),
+            "below/even-more.txt" => Ok("c<2 ; python_version < '3'".into()),
             _ => Err("there is no such file".to_owned()),
         }
     };
@@ -118,7 +118,7 @@ fn requirements_file(data: &[u8]) {
         Err(error) if error.place().file == "requirements.txt" => check_error(&error, text),
         Err(_) => {}
     }
-    let mut read = |path: &str| if path == "a.txt" { Ok(text.to_owned()) } else { Err("no".to_owned()) };
+    let mut read = |path: &str| if path == "a.txt" { Ok(text.into()) } else { Err("no".to_owned()) };
     if let Ok(file) = read_constraints("a.txt", &mut read, &|_| None, &environment) {
         assert!(file.requirements.is_empty(), "a constraint became a requirement");
     }

@@ -302,5 +302,5 @@ fn undefined(written: &str, reason: &'static str) -> LockMarkerError {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
+    pinfold_artifact::shown(text, 80)
 }

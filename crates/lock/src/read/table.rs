@@ -250,5 +250,5 @@ impl<'a> Item<'a> {
 
 /// Escapes and cuts a text for a message.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
+    pinfold_artifact::shown(text, 80)
 }

@@ -414,7 +414,7 @@ url = "https://a.example/simple""#,
 name = "a"
 url = "https://a.example/simple"
 file-hosts = ["files.example/x"]"#,
-        r#"not a URL: `files.example/x` is more than a host
+        r#"each host is written out, such as `files.example` or `files.example:8443`; it has no `*`, no path and nothing else
  --> pinfold.toml:4:15
   |
 4 | file-hosts = ["files.example/x"]
@@ -754,4 +754,23 @@ dev = ["app"]"#,
     assert_eq!(read("[project]\nname = 'app'\ndependencies = ['app @ ./src']"), Ok(()));
     assert_eq!(read("[project]\nname = 'app'\ndependencies = ['app-more']\nconstraints = ['app<2']"), Ok(()));
     assert_eq!(read("[project]\ndependencies = ['app']"), Ok(()));
+}
+
+/// As a literal host, `*` would serve no file, and look as if it allowed every one.
+#[test]
+fn a_file_host_is_no_pattern() {
+    for host in ["*", "*.example", "https://files.example/x", "/srv", ""] {
+        let text = format!("[[index]]\nname = 'a'\nurl = 'https://a.example'\nfile-hosts = ['b.example', '{host}']");
+        check(
+            &text,
+            &format!(
+                "each host is written out, such as `files.example` or `files.example:8443`; it has no `*`, no path and nothing else
+ --> pinfold.toml:4:28
+  |
+4 | file-hosts = ['b.example', '{host}']
+  |                            {}",
+                "^".repeat(host.len() + 2)
+            ),
+        );
+    }
 }

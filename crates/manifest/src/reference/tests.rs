@@ -81,6 +81,47 @@ fn what_is_wrong_is_pointed_at() {
 }
 
 #[test]
+fn a_marker_begins_behind_a_blank() {
+    let reason = "put a blank before `;`, as PEP 508 asks: without one it belongs to the URL";
+    for (head, tail) in [
+        ("a @ https://h.example/a-1-py3-none-any.whl", ";sys_platform=='linux'"),
+        ("a @ https://h.example/a-1-py3-none-any.whl", ";(os_name=='nt')"),
+        ("a @ https://h.example/a-1.zip#subdirectory=x", ";'3.9'<python_version"),
+        ("a @ ./a-1-py3-none-any.whl", ";python_version<'3.9'"),
+        ("a @ git+https://h.example/a@v1", "; os_name == 'nt'"),
+    ] {
+        check(&format!("{head}{tail}"), &format!("{head}{tail}\n{}^ {reason}", " ".repeat(head.len())));
+    }
+    // In a URL it may mean something else.
+    check("a @ https://h.example/x;v=1/a-1.zip", "a @ https://h.example/x;v=1/a-1.zip");
+}
+
+#[test]
+fn a_url_names_a_file_of_the_project() {
+    for (url, reason) in [
+        ("https:/h.example/a.zip", "a URL has `//` between its scheme and its host, as in `https://host/path`"),
+        ("HTTPS:h.example/a.zip", "a URL has `//` between its scheme and its host, as in `https://host/path`"),
+        ("https://h.example/", "the URL must end in the name of a wheel or sdist"),
+        (
+            "https://h.example/a.txt",
+            "`a.txt` is neither a wheel nor an sdist: a file that is required by URL ends in .whl, .tar.gz or .zip",
+        ),
+        ("https://h.example/a.whl", "`a.whl` has 1 fields between hyphens; a wheel has 5, or 6 with a build tag"),
+        (
+            "https://h.example/b-1-py3-none-any.whl",
+            "`b-1-py3-none-any.whl` is no wheel of `a`; write `b @ …`, or the URL of the other wheel",
+        ),
+    ] {
+        let (carets, text) = ("^".repeat(url.len()), format!("a @ {url}"));
+        check(&text, &format!("{text}\n    {carets} {reason}"));
+    }
+    check(
+        "a @ https://h.example/a.txt#sha256=00",
+        "a @ https://h.example/a.txt#sha256=00\n                            ^^^^^^^^^ a SHA-256 digest has 64 hexadecimal digits, this has 2",
+    );
+}
+
+#[test]
 fn what_cannot_be_locked_is_refused() {
     for text in [
         "a @ hg+https://h.example/a",
@@ -135,7 +176,7 @@ fn a_reference_stands_alone() {
     }
     check(
         "a @ ./x; os_name == 'nt'",
-        "a @ ./x; os_name == 'nt'\n       ^ put a blank before `;`: it could belong to the URL",
+        "a @ ./x; os_name == 'nt'\n       ^ put a blank before `;`, as PEP 508 asks: without one it belongs to the URL",
     );
 }
 

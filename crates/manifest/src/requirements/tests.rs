@@ -6,7 +6,7 @@ use super::*;
 
 fn read(files: &[(&str, &str)]) -> Result<RequirementsFile, ManifestError> {
     let files: BTreeMap<&str, &str> = files.iter().copied().collect();
-    let mut read = |path: &str| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| "no such file".to_owned());
+    let mut read = |path: &str| files.get(path).map(|text| (*text).into()).ok_or_else(|| "no such file".to_owned());
     read_requirements("r.txt", &mut read, &|_| None, &|name| (name == "TOKEN").then(|| "s3cr3t".to_owned()))
 }
 
@@ -52,25 +52,36 @@ fn files_are_included_relative_to_the_including_file() {
         ("sub/deeper/z.txt", "g"),
     ])
     .unwrap();
-    let expected = [
-        "r.txt:1:1 a",
-        "sub/more.txt:1:1 b",
-        "sub/deeper/x.txt:1:1 c",
-        "sub/../last.txt:1:1 d",
-        "sub/deeper/z.txt:1:1 g",
-        "r.txt:4:1 z",
-    ];
+    let expected =
+        ["r.txt:1:1 a", "sub/more.txt:1:1 b", "sub/deeper/x.txt:1:1 c", "sub/../last.txt:1:1 d", "r.txt:4:1 z"];
     assert_eq!(shown(&file.requirements), expected);
-    assert_eq!(shown(&file.constraints), ["sub/narrow it.txt:1:1 e<2", "sub/deeper/y.txt:1:1 f<3"]);
+    let expected = ["sub/narrow it.txt:1:1 e<2", "sub/deeper/y.txt:1:1 f<3", "sub/deeper/z.txt:1:1 g"];
+    assert_eq!(shown(&file.constraints), expected);
+}
+
+/// pip would install what is included so; a constraint never adds.
+#[test]
+fn what_a_constraints_file_includes_only_narrows() {
+    let files = [("c.txt", "-r more.txt"), ("more.txt", "a<2\n-r most.txt"), ("most.txt", "b<3")];
+    let mut find = |path: &str| {
+        files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).into()).ok_or_else(String::new)
+    };
+    let file = read_constraints("c.txt", &mut find, &|_| None, &|_| None).unwrap();
+    assert_eq!(shown(&file.constraints), ["more.txt:1:1 a<2", "most.txt:1:1 b<3"]);
+    assert!(file.requirements.is_empty());
+    // A file may be both: where it is named as requirements, it adds.
+    let file = read(&[("r.txt", "-c c.txt\n-r more.txt"), files[0], files[1], files[2]]).unwrap();
+    assert_eq!(shown(&file.requirements), ["more.txt:1:1 a<2", "most.txt:1:1 b<3"]);
+    assert_eq!(file.constraints, file.requirements);
 }
 
 #[test]
 fn every_line_of_a_constraints_file_narrows() {
-    let mut read = |_: &str| Ok("a<2\nb<3".to_owned());
+    let mut read = |_: &str| Ok("a<2\nb<3".into());
     let file = read_constraints("c.txt", &mut read, &|_| None, &|_| None).unwrap();
     assert_eq!(shown(&file.constraints), ["c.txt:1:1 a<2", "c.txt:2:1 b<3"]);
     assert!(file.requirements.is_empty());
-    let mut read = |_: &str| Ok("a[x]<2".to_owned());
+    let mut read = |_: &str| Ok("a[x]<2".into());
     let error = read_constraints("c.txt", &mut read, &|_| None, &|_| None).unwrap_err();
     assert_eq!(*error.kind(), ManifestErrorKind::ConstraintExtras);
 }
@@ -79,7 +90,7 @@ fn every_line_of_a_constraints_file_narrows() {
 fn hashes_are_kept() {
     let digest = |digit: &str| digit.repeat(64);
     let text = format!(
-        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.whl --hash='sha256:{}'\na.b==1.0 ; os_name == 'nt' --hash=sha256:{}",
+        "A_b==1.0 \\\n    --hash=sha256:{} \\\n    --hash sha256:{}\nc @ https://a.example/c.zip --hash='sha256:{}'\na.b==1.0 ; os_name == 'nt' --hash=sha256:{}",
         digest("1"),
         digest("A"),
         digest("3"),
@@ -104,7 +115,7 @@ fn hashes_are_kept() {
 #[test]
 fn inclusion_is_bounded() {
     let start = |root: &str, text: &dyn Fn(&str) -> String| {
-        let mut read = |path: &str| Ok(text(path));
+        let mut read = |path: &str| Ok(text(path).into_bytes());
         read_requirements(root, &mut read, &|_| None, &|_| None).map_err(|error| error.kind().clone())
     };
     let number = |path: &str| path.parse::<usize>().unwrap();
@@ -208,7 +219,7 @@ fn a_requirement_that_cannot_be_parsed() {
 fn files_repositories_and_paths_are_read() {
     let read = |text: &str| {
         let mut file = |name: &str| match name {
-            "sub/r.txt" => Ok(text.to_owned()),
+            "sub/r.txt" => Ok(text.into()),
             _ => Err("missing".to_owned()),
         };
         let read = read_requirements("sub/r.txt", &mut file, &|_| None, &|_| None).unwrap();
@@ -338,6 +349,14 @@ fn options_that_decide_where_packages_come_from_are_refused() {
           url = "file:///…/dir"  # must be laid out as a simple index
           packages = ["…"]"#,
     );
+    for (path, url) in [
+        ("/opt/links", "file:///opt/links"),
+        ("./more/links", "file:///…/more/links"),
+        ("'C:\\links'", "file:///C:/links"),
+    ] {
+        let help = read(&[("r.txt", &format!("--find-links {path}"))]).unwrap_err().help().unwrap_or_default();
+        assert!(help.contains(&format!("url = \"{url}\"")), "{help}");
+    }
     check(
         "--no-index",
         "pip's option `--no-index` is not followed here
@@ -545,7 +564,8 @@ fn files_that_include_themselves_by_another_path() {
         [("sub/m.txt", "../r.txt"), ("./sub/./m.txt", ".././r.txt"), ("sub/more/../m.txt", "x/../../r.txt")]
     {
         let first = format!("-r {other}");
-        let mut read = |path: &str| Ok(if path.ends_with("r.txt") { first.clone() } else { format!("-c {back}") });
+        let mut read =
+            |path: &str| Ok(if path.ends_with("r.txt") { first.clone() } else { format!("-c {back}") }.into_bytes());
         let error = read_requirements("r.txt", &mut read, &|_| None, &|_| None).unwrap_err();
         let shown = other.trim_start_matches("./");
         let expected = format!("the requirements file includes itself: `r.txt` → `{shown}` → `r.txt`");
@@ -555,7 +575,7 @@ fn files_that_include_themselves_by_another_path() {
     let files = [("c.txt", "x\n-r link/../c.txt"), ("link/../c.txt", "y"), ("a/c.txt", "y")];
     let directory = |path: &str| Some(if path == "link/.." { "/w/a" } else { "/w" }.to_owned());
     let mut read = |path: &str| {
-        files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned()).ok_or_else(String::new)
+        files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).into()).ok_or_else(String::new)
     };
     let file = read_requirements("c.txt", &mut read, &directory, &|_| None).unwrap();
     assert_eq!(shown(&file.requirements), ["c.txt:1:1 x", "link/../c.txt:1:1 y"]);
@@ -647,7 +667,7 @@ fn long_files_take_time_in_proportion_to_their_length() {
     // Looking for each place from the beginning, this would take minutes.
     let lines = "a\n".repeat(20_000) + &"b \\\n".repeat(20_000);
     let manifest = format!("[project]\ndependencies = [{}]", "\"a\",".repeat(20_000));
-    let file = read_requirements("r.txt", &mut |_| Ok(lines.clone()), &|_| None, &|_| None);
+    let file = read_requirements("r.txt", &mut |_| Ok(lines.clone().into_bytes()), &|_| None, &|_| None);
     assert_eq!(file.map(|file| file.requirements.len()).unwrap_err().place().line, 20_001);
     let manifest = crate::Manifest::parse_toml(&manifest, "pinfold.toml").unwrap();
     let last = manifest.dependencies.last().unwrap();

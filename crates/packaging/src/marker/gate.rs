@@ -269,7 +269,7 @@ impl<'a> Reader<'a, '_> {
             let value = &rest[1..=length];
             self.at += length + 2;
             if let Some(found) = value.chars().find(|c| matches!(c, '\'' | '"' | '\\') || !(' '..='~').contains(c)) {
-                let reason = format!("`{}` does not belong into a quoted value", found.escape_default());
+                let reason = format!("`{}` does not belong into a quoted value", shown(found.encode_utf8(&mut [0; 4])));
                 return Err(self.error(reason, start..self.at));
             }
             return Ok(Operand::Quoted(value));

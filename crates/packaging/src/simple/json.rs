@@ -20,7 +20,9 @@ pub(super) fn read(bytes: &[u8], project: &PackageName, gather: Gather<'_>) -> R
         (Some(refused), _) => return Err(refused),
         (None, Ok(page)) => page,
         (None, Err(_)) if is_deep(bytes) => return Err(PageError::TooDeep),
-        (None, Err(error)) => return Err(PageError::Malformed { reason: escaped(&error.to_string()) }),
+        (None, Err(error)) => {
+            return Err(PageError::Malformed { reason: pinfold_artifact::shown(&error.to_string(), 300) });
+        }
     };
     let meta = page.meta.unwrap_or_default();
     check_api_version(meta.api_version.as_ref().map_or("", |text| &text.0))?;
@@ -52,10 +54,6 @@ fn is_deep(bytes: &[u8]) -> bool {
         }
     }
     false
-}
-
-fn escaped(text: &str) -> String {
-    text.chars().take(300).flat_map(char::escape_debug).collect()
 }
 
 /// What a page says beside its files, which go to the gatherer as they are read.

@@ -1,5 +1,7 @@
 //! `pinfold diff OLD NEW`: what changed between two locks, as lines, as JSON, or as a table for a pull request.
 
+use std::path::Path;
+
 use pinfold_lock::{Change, LockDiff, Weight, diff};
 use pinfold_policy::names::remark_lookalikes;
 use serde_json::{Value, json};
@@ -14,6 +16,11 @@ use crate::output::Output;
 /// # Errors
 /// Exit 2 if one of them cannot be read.
 pub(super) fn run(arguments: &cli::Diff, output: &Output) -> Result<Exit, Failure> {
+    let input = Path::new("-");
+    if arguments.old == input && arguments.new == input {
+        return Err(Failure::new(Exit::Input, "standard input (`-`) can be one of the two locks, and not both")
+            .help("give the path of the other lock: `pinfold diff OLD.toml -`"));
+    }
     let (old, new) = (read_lock_or_input(&arguments.old)?, read_lock_or_input(&arguments.new)?);
     old.warnings.iter().chain(&new.warnings).for_each(|warning| output.warning(warning));
     let mut found = diff(&old.lock, &new.lock);

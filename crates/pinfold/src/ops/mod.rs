@@ -27,6 +27,7 @@ use std::path::Path;
 
 use pinfold_artifact::{Limits, Sha256};
 use pinfold_lock::Lock;
+use pinfold_manifest::decode;
 use sha2::Digest;
 
 use crate::exit::{Exit, Failure};
@@ -62,7 +63,8 @@ pub fn read_lock_or_input(path: &Path) -> Result<LockFile, Failure> {
     if path != Path::new("-") {
         return read_lock(path);
     }
-    parse_lock(read_limited(std::io::stdin(), path, Limits::LOCK_BYTES, "lock")?, path)
+    let bytes = read_limited(std::io::stdin(), path, Limits::LOCK_BYTES, "lock")?;
+    parse_lock(text_of(bytes, path, "lock")?, path)
 }
 
 fn parse_lock(text: String, path: &Path) -> Result<LockFile, Failure> {
@@ -78,6 +80,23 @@ fn parse_lock(text: String, path: &Path) -> Result<LockFile, Failure> {
 /// # Errors
 /// Exit 2 if it cannot be read, is larger than the limit, or is not UTF-8.
 pub fn read_text(path: &Path, limit_bytes: u64, what: &str) -> Result<String, Failure> {
+    let bytes = read_bytes(path, limit_bytes, what)?;
+    text_of(bytes, path, what)
+}
+
+/// Reads a manifest, whose path is the name that it goes by.
+///
+/// # Errors
+/// As [`read_text`]; a byte that is not UTF-8 is pointed at.
+pub(crate) fn read_manifest(name: &str) -> Result<String, Failure> {
+    Ok(decode(read_bytes(Path::new(name), Limits::MANIFEST_BYTES, "manifest")?, name)?)
+}
+
+/// Reads a file that people or pinfold wrote.
+///
+/// # Errors
+/// Exit 2 if it cannot be read or is larger than the limit.
+pub(crate) fn read_bytes(path: &Path, limit_bytes: u64, what: &str) -> Result<Vec<u8>, Failure> {
     let file = std::fs::File::open(path).map_err(|e| unreadable(path, what, e.to_string()))?;
     read_limited(file, path, limit_bytes, what)
 }
@@ -86,34 +105,21 @@ fn unreadable(path: &Path, what: &str, reason: String) -> Failure {
     Failure::new(Exit::Input, format!("cannot read the {what} `{}`", path.display())).with("cause", reason)
 }
 
-fn read_limited(source: impl Read, path: &Path, limit_bytes: u64, what: &str) -> Result<String, Failure> {
+fn read_limited(source: impl Read, path: &Path, limit_bytes: u64, what: &str) -> Result<Vec<u8>, Failure> {
     let wrong = |reason: String| unreadable(path, what, reason);
     let mut bytes = Vec::new();
     source.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
     if bytes.len() as u64 > limit_bytes {
         return Err(wrong(format!("it is larger than {limit_bytes} bytes")));
     }
-    String::from_utf8(bytes).map_err(|e| wrong(not_utf8(e.as_bytes(), e.utf8_error().valid_up_to())))
+    Ok(bytes)
 }
 
-/// Says where a text stops being UTF-8, and what it seems to be instead.
-fn not_utf8(bytes: &[u8], at: usize) -> String {
-    let before = String::from_utf8_lossy(&bytes[..at]);
-    let (line, column) =
-        (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
-    let found = bytes.get(at).copied().unwrap_or_default();
-    let wrong = format!("line {line}, column {column}: the byte 0x{found:02x} is not UTF-8");
-    // A mark of UTF-32 begins with one of UTF-16.
-    let marks: [(&[u8], &str); 4] = [
-        (&[0xff, 0xfe, 0, 0], "UTF-32"),
-        (&[0, 0, 0xfe, 0xff], "UTF-32"),
-        (&[0xff, 0xfe], "UTF-16, as PowerShell's `>` writes it"),
-        (&[0xfe, 0xff], "UTF-16"),
-    ];
-    match marks.iter().find(|(mark, _)| bytes.starts_with(mark)) {
-        Some((_, name)) => format!("{wrong}; the file begins with the byte order mark of {name}: save it as UTF-8"),
-        None => format!("{wrong}: save the file as UTF-8"),
-    }
+fn text_of(bytes: Vec<u8>, path: &Path, what: &str) -> Result<String, Failure> {
+    decode(bytes, "").map_err(|error| {
+        let (place, help) = (error.place(), error.help().unwrap_or_default());
+        unreadable(path, what, format!("line {}, column {}: {error}: {help}", place.line, place.column))
+    })
 }
 
 /// Writes a file whole or not at all: beside its place, then renamed.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pinfold_artifact::{Limits, SafeUrl};
+use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Fetcher, Freshness, PageReply};
 use pinfold_lock::{Lock, LockedIndex, Package, Tool};
 use pinfold_manifest::{IndexLocation, Manifest, ManifestError};
@@ -324,7 +324,7 @@ fn manifest() -> Result<Option<Manifest>, Unknown> {
         ("pyproject.toml", Manifest::parse_pyproject as fn(&str, &str) -> _),
     ] {
         if Path::new(name).exists() {
-            let text = super::read_text(Path::new(name), Limits::MANIFEST_BYTES, "manifest").map_err(failed)?;
+            let text = super::read_manifest(name).map_err(failed)?;
             let manifest: Result<Manifest, ManifestError> = parse(&text, name);
             return manifest.map(Some).map_err(|e| failed(e.into()));
         }

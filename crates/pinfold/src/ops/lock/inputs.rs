@@ -11,7 +11,7 @@ use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
     HashDemand, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced, UploadTime,
-    read_constraints, read_requirements, render,
+    place_of, read_constraints, read_requirements, render,
 };
 use pinfold_packaging::{PackageName, PythonMinor, RequiredUrl, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
@@ -78,7 +78,7 @@ impl Inputs {
     /// # Errors
     /// Exit 2, with file, line and column, for whatever cannot be read.
     pub(super) fn read(request: &LockRequest<'_>) -> Result<Self, Failure> {
-        let (mut manifest, directory) = read_manifest(request)?;
+        let (mut manifest, directory, text) = read_manifest(request)?;
         apply_flags(request, &mut manifest)?;
         let mut inputs = Self {
             targets: targets(&manifest, request)?,
@@ -93,7 +93,7 @@ impl Inputs {
             manifest,
         };
         inputs.take_manifest()?;
-        inputs.read_files()?;
+        inputs.read_files(&text)?;
         if inputs.roots.is_empty() {
             return Err(Failure::new(Exit::Input, "nothing is required")
                 .help("name requirements files under `requirements`, or write `dependencies`, in the manifest"));
@@ -216,14 +216,15 @@ impl Inputs {
         }
     }
 
-    fn read_files(&mut self) -> Result<(), Failure> {
+    /// Reads the files that the manifest, of which this is the text, or the command line names.
+    fn read_files(&mut self, text: &str) -> Result<(), Failure> {
         for file in self.manifest.requirement_files.clone() {
-            let read = self.read_file(&file, &Role::Root(RootReason::Base))?;
+            let read = self.read_file(&file, &Role::Root(RootReason::Base), text)?;
             self.check_names(&read.requirements)?;
             self.take_file(read)?;
         }
         for file in self.manifest.constraint_files.clone() {
-            let read = self.read_file(&file, &Role::Constraint)?;
+            let read = self.read_file(&file, &Role::Constraint, text)?;
             self.take_file(read)?;
         }
         Ok(())
@@ -250,10 +251,10 @@ impl Inputs {
             .help("the application's own extras are named in the manifest; if the project of the index is meant, give the application another `name`"))
     }
 
-    fn read_file(&self, name: &Sourced<String>, role: &Role) -> Result<RequirementsFile, Failure> {
-        let mut read = |file: &str| -> Result<String, String> {
-            let text = crate::ops::read_text(&self.directory.join(file), Limits::MANIFEST_BYTES, "requirements file");
-            text.map_err(|failure| failure.details.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(": "))
+    fn read_file(&self, name: &Sourced<String>, role: &Role, text: &str) -> Result<RequirementsFile, Failure> {
+        let mut read = |file: &str| -> Result<Vec<u8>, String> {
+            let bytes = crate::ops::read_bytes(&self.directory.join(file), Limits::MANIFEST_BYTES, "requirements file");
+            bytes.map_err(|failure| failure.details.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join(": "))
         };
         let directory = |directory: &str| {
             let path = std::fs::canonicalize(self.directory.join(directory)).ok()?;
@@ -264,13 +265,14 @@ impl Inputs {
             Role::Override | Role::Root(_) => read_requirements(&name.value, &mut read, &directory, &variable),
         };
         file.map_err(|error| {
+            // What is wrong with the file as a whole is wrong where it is named, unless that is the command line.
             let is_itself = error.place().line == 0 && error.place().file == name.value;
-            let failure = Failure::from(error);
             match name.line {
                 line if is_itself && line > 0 => {
-                    failure.with("named in", format!("{}:{line}:{}", name.file, name.column))
+                    let report = render(&error.to_string(), &place_of(name, text), error.help().as_deref());
+                    Failure::new(Exit::Input, report)
                 }
-                _ => failure,
+                _ => Failure::from(error),
             }
         })
     }
@@ -368,19 +370,20 @@ impl Inputs {
     }
 }
 
-/// Reads `pinfold.toml`, or `pyproject.toml` beside it, or starts from nothing where -r is given.
-fn read_manifest(request: &LockRequest<'_>) -> Result<(Manifest, PathBuf), Failure> {
+/// Reads `pinfold.toml`, or `pyproject.toml` beside it, or starts from nothing where -r is given. Returns its directory and its
+/// text with it.
+fn read_manifest(request: &LockRequest<'_>) -> Result<(Manifest, PathBuf, String), Failure> {
     let directory = PathBuf::from(".");
     if !request.requirements.is_empty() {
-        return Ok((Manifest::empty(), directory));
+        return Ok((Manifest::empty(), directory, String::new()));
     }
     for (name, parse) in [
         (MANIFESTS[0], Manifest::parse_toml as fn(&str, &str) -> _),
         (MANIFESTS[1], Manifest::parse_pyproject as fn(&str, &str) -> _),
     ] {
         if Path::new(name).exists() {
-            let text = crate::ops::read_text(Path::new(name), Limits::MANIFEST_BYTES, "manifest")?;
-            return Ok((parse(&text, name)?, directory));
+            let text = crate::ops::read_manifest(name)?;
+            return Ok((parse(&text, name)?, directory, text));
         }
     }
     Err(Failure::new(Exit::Input, "there is neither a `pinfold.toml` nor a `pyproject.toml` here")
@@ -428,11 +431,7 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
             return Err(Failure::new(Exit::Input, "for which Python versions to lock is not said")
                 .help(help_without_python(request)));
         }
-        (_, given) => given
-            .iter()
-            .map(|text| text.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|e: pinfold_packaging::TargetError| Failure::of(Exit::Input, &e))?,
+        (_, given) => given.iter().map(|text| python_version(text)).collect::<Result<_, _>>()?,
     };
     minors.sort();
     minors.dedup();
@@ -449,6 +448,27 @@ fn targets(manifest: &Manifest, request: &LockRequest<'_>) -> Result<Vec<Target>
         None => vec![Target::new(system, minor)],
     };
     Ok(systems.iter().flat_map(|system| minors.iter().flat_map(|minor| parts(*system, *minor))).collect())
+}
+
+/// Reads what `--python-version` gives: one of the versions that `requires-python` can allow.
+fn python_version(text: &str) -> Result<PythonMinor, Failure> {
+    let (oldest, newest) = (PythonMinor::OLDEST, PythonMinor::NEWEST);
+    let wrong = |failure: Failure| failure.with("option", "--python-version");
+    let minor = text.parse::<PythonMinor>().map_err(|error| {
+        let of_patch = text.rsplit_once('.').and_then(|(minor, _)| minor.parse::<PythonMinor>().ok());
+        let help = match of_patch {
+            Some(minor) => format!(
+                "give `{minor}`, which means every patch release of it; `requires-python` of a manifest can leave some out"
+            ),
+            None => format!("give one of {oldest} to {newest}"),
+        };
+        wrong(Failure::of(Exit::Input, &error)).help(help)
+    })?;
+    if (oldest..=newest).contains(&minor) {
+        return Ok(minor);
+    }
+    let headline = format!("Python {minor} is none that a lock can be for");
+    Err(wrong(Failure::new(Exit::Input, headline)).help(format!("give one of {oldest} to {newest}")))
 }
 
 /// Says how to tell the Python versions, where nothing that is read tells them.
@@ -468,9 +488,12 @@ fn help_without_python(request: &LockRequest<'_>) -> String {
 fn no_python(manifest: &Manifest) -> Failure {
     let requires = manifest.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
     let headline = format!("no minor version of Python 3 meets `{requires}`");
-    let help = "write `requires-python` so that it allows a release of 3.6 to 3.15, or give --python-version X.Y";
+    let (oldest, newest) = (PythonMinor::OLDEST, PythonMinor::NEWEST);
+    let help = format!(
+        "write `requires-python` so that it allows a release of {oldest} to {newest}, or give --python-version X.Y"
+    );
     match &manifest.requires_python_place {
-        Some(place) => Failure::new(Exit::Input, render(&headline, place, Some(help))),
+        Some(place) => Failure::new(Exit::Input, render(&headline, place, Some(&help))),
         None => Failure::new(Exit::Input, headline).help(help),
     }
 }

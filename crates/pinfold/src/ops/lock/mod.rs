@@ -28,17 +28,16 @@ mod went_back;
 mod wheel_end;
 mod yard;
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Connectivity, Fetcher};
 use pinfold_lock::{Asked, BuildRecipe, Lock, LockSettings, Resolution, Tool, merge};
-use pinfold_manifest::{Cutoff, HashDemand, Sourced};
+use pinfold_manifest::{Cutoff, HashDemand, IndexLocation, Sourced};
 use pinfold_packaging::{MarkerTruth, PackageName};
 use pinfold_policy::names::{Lookalike, new_lookalikes};
 use pinfold_resolve::{Solution, Warning};
@@ -52,6 +51,7 @@ use self::inputs::Inputs;
 use self::kept::KeptTools;
 use self::pages::Relevance;
 use self::pin::Pinner;
+use self::pip::PipIndex;
 use self::recording::Recording;
 use self::sdists::Sdists;
 use self::source::{Patience, Readings, Source};
@@ -140,6 +140,8 @@ pub struct Locked {
     pub targets: Vec<(String, usize)>,
     /// What a maintainer should know although it is no obstacle.
     pub warnings: Vec<String>,
+    /// Whether pip names another index than the former lock has.
+    pub is_elsewhere: bool,
     /// Names that are new in the lock and resemble a popular one.
     pub lookalikes: Vec<Lookalike>,
 }
@@ -153,56 +155,66 @@ pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result
     if let Answers::Record { file, .. } = request.answers {
         recording::refuse_overwriting(file, request.output)?;
     }
-    let begun = world.now();
-    let first = Round::default();
-    let failure = match attempt(request, &first, world, output) {
-        Err(failure) if matches!(failure.exit, Exit::No | Exit::Refused | Exit::World) => failure,
+    let (begun, pip) = (world.now(), OnceCell::new());
+    let failure = match attempt(request, &Round { since: None, pip: &pip }, world, output) {
+        Err(failure) if matches!(failure.exit, Exit::No | Exit::Refused) => failure,
         done => return done,
     };
-    // The lock has the URL that pip once said, and not the login; pip is asked before that is taken for an answer.
-    if failure.exit == Exit::World && first.has_recorded_url.get() && request.connectivity == Connectivity::Online {
-        return attempt(request, &Round { asks_pip: true, ..Round::default() }, world, output);
-    }
-    if failure.exit == Exit::World || matches!(request.answers, Answers::Replay(_)) {
+    if matches!(request.answers, Answers::Replay(_)) {
         return Err(failure);
     }
     // Pages that were cached before this run may have brought about the refusal; none is given before they were asked for.
     // And what was left out of them as irrelevant may be what explains it.
-    attempt(request, &Round { since: Some(begun), ..Round::default() }, world, output)
+    attempt(request, &Round { since: Some(begun), pip: &pip }, world, output)
 }
 
 /// How one attempt to lock differs from the next.
-#[derive(Debug, Default)]
-struct Round {
+#[derive(Debug)]
+struct Round<'p> {
     /// Pages from before this moment are not taken from the cache unasked.
     since: Option<Timestamp>,
-    /// Whether pip is asked although the lock has its answer.
-    asks_pip: bool,
-    /// Becomes true if pip's answer was taken from the lock.
-    has_recorded_url: Cell<bool>,
+    /// What pip said, once it was asked.
+    pip: &'p OnceCell<PipIndex>,
 }
 
-fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Output) -> Result<Locked, Failure> {
+fn attempt(request: &LockRequest<'_>, round: &Round<'_>, world: &World, output: &Output) -> Result<Locked, Failure> {
     let inputs = Inputs::read(request)?;
     let previous = former_lock(request)?;
+    let pip = pip::index(request, &inputs.manifest.indexes, round.pip, world)?;
+    let former = previous.as_ref().map(|(lock, _)| lock);
+    let moved = pip.and_then(|pip| pip.elsewhere(&inputs.manifest.indexes, former));
+    let locked = relock(request, (&inputs, previous, pip), round, world, output);
+    let Some(moved) = moved else { return locked };
+    let mut locked = locked.map_err(|failure| failure.with("pip", &moved))?;
+    locked.warnings.insert(0, format!("pip {moved}"));
+    Ok(Locked { is_elsewhere: true, ..locked })
+}
+
+fn relock(
+    request: &LockRequest<'_>,
+    (inputs, previous, pip): (&Inputs, Option<(Lock, String)>, Option<&PipIndex>),
+    round: &Round<'_>,
+    world: &World,
+    output: &Output,
+) -> Result<Locked, Failure> {
     let former = previous.as_ref().map(|(lock, _)| lock);
     let cutoff = inputs.cutoff(former, matches!(request.keep, Keep::Nothing), world.now());
     let before = previous.as_ref().map(|(_, text)| text.as_str());
-    let unchanged = unchanged::Place::of(request, (&inputs, cutoff), round, before, world)?;
+    let unchanged = unchanged::Place::of(request, (inputs, cutoff, pip), round, before, world)?;
     if let Some(told) = unchanged.as_ref().and_then(unchanged::Place::look) {
         return still(previous, told);
     }
-    let opened = open_source(request, &inputs, former, (cutoff, round), world)?;
+    let opened = open_source(request, (inputs, pip), former, (cutoff, round), world)?;
 
     let spinner = output.spinner("resolving");
     let recording = matches!(request.answers, Answers::Record { .. });
     let mut desk = Desk::new(Arc::clone(&opened.source), recording, spinner.clone());
     let mut sdists =
-        Sdists::new(world, output, opened.fetcher.clone(), &inputs, request.python, cutoff, opened.recorded());
+        Sdists::new(world, output, opened.fetcher.clone(), inputs, request.python, cutoff, opened.recorded());
     sdists.keep_tools(KeptTools::new(former, &request.keep));
-    let context = direct::Context { request, inputs: &inputs, former, opened: &opened, world };
+    let context = direct::Context { request, inputs, former, opened: &opened, world };
     let directs = Directs::gather(&context, &mut desk, &mut sdists).map_err(no_solution)?;
-    let solved = targets::solve(&inputs, former, request, cutoff, &mut desk, &mut sdists);
+    let solved = targets::solve(inputs, former, request, cutoff, &mut desk, &mut sdists);
     let decided = went_back::look(former, &inputs.targets, cutoff, &solved, &request.decisions, &mut desk);
     if solved.is_err() || decided.is_err() {
         // What the index said is known from now on: a lock that was current is not, if the answers have changed. The failure
@@ -210,9 +222,9 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
         drop(desk.keep_asked());
     }
     let decided = decided?;
-    let solutions = solved.map_err(|unsolved| unsolved::explained(unsolved, &inputs, former, &opened.source))?;
+    let solutions = solved.map_err(|unsolved| unsolved::explained(unsolved, inputs, former, &opened.source))?;
 
-    direct::check_solutions(&inputs, &directs, &solutions)?;
+    direct::check_solutions(inputs, &directs, &solutions)?;
     Contested::new(&opened.source, &inputs.targets, cutoff).look(&solutions)?;
     let mut pinner = Pinner::new(opened.fetcher.as_deref(), former, &directs);
     pinner.take_replaced(&request.decisions.replaced);
@@ -222,18 +234,18 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     }
     let known = desk.metadata();
     let (resolutions, asked) =
-        hands::both(|| pinner.resolutions(&solutions), || asked::asked(&inputs, &solutions, known));
+        hands::both(|| pinner.resolutions(&solutions), || asked::asked(inputs, &solutions, known));
     let resolutions = resolutions?;
-    check_hashes(&inputs, &resolutions)?;
+    check_hashes(inputs, &resolutions)?;
     let builds = sdists.recipes(&solutions, &mut desk, &mut pinner).map_err(no_solution)?;
     desk.keep_asked()?;
     spinner.finish_and_clear();
 
     let settings =
-        settings(&inputs, opened.source.indexes(), cutoff, (&desk, &sdists), &resolutions, (builds, asked), &pinner);
+        settings(inputs, opened.source.indexes(), cutoff, (&desk, &sdists), &resolutions, (builds, asked), &pinner);
     let lock = merge(&resolutions, settings)?;
     if let Answers::Record { file, url } = request.answers {
-        recording::of(&desk, &sdists, &inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
+        recording::of(&desk, &sdists, inputs, (&pinner, &directs), cutoff, url)?.write(file)?;
     }
     let told = opened.source.indexes().first_seen().and_then(|seen| seen.told(&pinner.seen)).into_iter().collect();
     let text = written(request, before, &lock)?;
@@ -245,7 +257,7 @@ fn attempt(request: &LockRequest<'_>, round: &Round, world: &World, output: &Out
     }
     // The command is about to end. To give back, one by one, what a resolution made would take a twentieth of its time.
     std::mem::forget((desk, solutions, opened, resolutions));
-    Ok(Locked { targets, warnings, lookalikes, before: previous, lock, text })
+    Ok(Locked { targets, warnings, is_elsewhere: false, lookalikes, before: previous, lock, text })
 }
 
 /// Writes a lock where it is to be written and is not what is there; returns its text. Where one is replaced, the disk is
@@ -266,7 +278,8 @@ fn still(previous: Option<(Lock, String)>, told: unchanged::Told) -> Result<Lock
     let missing = || Failure::new(Exit::Bug, "a lock was found unchanged that is not there");
     let (lock, text) = previous.ok_or_else(missing)?;
     let before = Some((lock.clone(), text.clone()));
-    Ok(Locked { targets: told.targets, warnings: told.warnings, lookalikes: Vec::new(), before, lock, text })
+    let unchanged::Told { targets, warnings, .. } = told;
+    Ok(Locked { targets, warnings, is_elsewhere: false, lookalikes: Vec::new(), before, lock, text })
 }
 
 /// Reads the lock that is there already. A missing one is none; one that cannot be read stops everything: it would be
@@ -303,45 +316,29 @@ impl Opened {
 
 fn open_source(
     request: &LockRequest<'_>,
-    inputs: &Inputs,
+    (inputs, pip): (&Inputs, Option<&PipIndex>),
     former: Option<&Lock>,
-    (cutoff, round): (Option<Timestamp>, &Round),
+    (cutoff, round): (Option<Timestamp>, &Round<'_>),
     world: &World,
 ) -> Result<Opened, Failure> {
     let entries = &inputs.manifest.indexes;
-    let asks_pip = entries.iter().find(|entry| entry.location == pinfold_manifest::IndexLocation::Pip);
     if let Answers::Replay(file) = request.answers {
         let recording = Box::new(Recording::read(file)?);
+        let asks_pip = entries.iter().find(|entry| entry.location == IndexLocation::Pip);
         let recorded = asks_pip.and_then(|entry| recording.indexes.get(&entry.name)).map(|index| index.url.clone());
         let mut indexes = Indexes::new(entries, recorded.as_ref())?;
         let now = recording.seen()?.unwrap_or_else(|| world.now());
         indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, now));
         return Ok(Opened { source: Arc::new(Source::Replay { recording, indexes }), fetcher: None });
     }
-    let mut pips_own = None;
-    let mut pip_url = None;
-    // A check does not believe the lock that it checks.
-    let believes = !round.asks_pip && request.effect == Effect::Write && matches!(request.keep, Keep::AllBut(_));
-    if let Some(entry) = asks_pip.filter(|_| believes) {
-        pip_url = recorded_url(former, &entry.name);
-        round.has_recorded_url.set(pip_url.is_some());
-    }
-    if asks_pip.is_some() && pip_url.is_none() {
-        let asked = pip::ask(world, &world.interpreter(request.python, None)?)?;
-        if asked.credential.is_some() {
-            crate::logins::refuse_in_the_clear("pip", &asked.url)?;
-        }
-        pips_own = asked.credential;
-        pip_url = Some(asked.url);
-    }
-    let mut indexes = Indexes::new(entries, pip_url.as_ref())?;
+    let mut indexes = Indexes::new(entries, pip.map(|pip| &pip.url))?;
     former.into_iter().for_each(|lock| indexes.remember_hosts(lock));
     indexes.remember_moments(FirstSeen::new(former, &request.keep, cutoff, world.now()));
     let named = indexes.all().iter().map(|index| (Some(index.name.as_str()), &index.url));
     let named = named.chain(inputs.urls().map(|url| (None, url)));
     let mut logins = crate::logins::logins(named, request.connectivity)?;
     // The first for a host counts.
-    logins.credentials.splice(0..0, pips_own);
+    logins.credentials.splice(0..0, pip.and_then(|pip| pip.credential.clone()));
     let fetcher = Arc::new(world.fetcher(request.connectivity, logins)?);
     let relevance = round.since.is_none().then(|| Arc::new(Relevance::new(&inputs.targets, cutoff)));
     if let Some(relevance) = &relevance {
@@ -360,12 +357,6 @@ fn open_source(
         readings: Readings::default(),
     });
     Ok(Opened { source, fetcher: Some(fetcher) })
-}
-
-/// Returns the URL that an earlier lock recorded for an index of this name: pip is asked once, and again for `--upgrade`.
-fn recorded_url(former: Option<&Lock>, name: &str) -> Option<SafeUrl> {
-    let mut indexes = former?.tool.as_ref()?.indexes.iter();
-    indexes.find(|index| index.name == name).map(|index| index.url.clone())
 }
 
 fn patience(request: &LockRequest<'_>, cutoff: Option<Timestamp>, since: Option<Timestamp>, world: &World) -> Patience {

@@ -1,19 +1,22 @@
 //! What the user's own pip is set up with: the one index of `from = "pip"`.
 //!
 //! pip is asked, not imitated: its own option parser merges its configuration files, its environment and its default. The
-//! answer is a decision that the lock then records as a URL. Extra indexes are refused: merged, they let whoever registers a
-//! name on one index answer for a package of another.
+//! answer is an input of the lock like the `url` of an index, and the lock records it. Extra indexes are refused, and places of
+//! `find-links` likewise: merged, they let whoever registers a name on one answer for a package of another.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pinfold_artifact::SafeUrl;
 use pinfold_fetch::{Credential, Secret};
 use pinfold_install::Interpreter;
-use pinfold_manifest::IndexLocation;
+use pinfold_lock::Lock;
+use pinfold_manifest::{IndexEntry, IndexLocation};
 use pinfold_sandbox::Command;
 use serde::Deserialize;
 
+use super::{Answers, LockRequest};
 use crate::exit::{Exit, Failure};
 use crate::world::World;
 
@@ -31,6 +34,7 @@ pub(super) struct PipIndex {
 struct PipOptions {
     index: Option<String>,
     extra: Vec<String>,
+    links: Vec<String>,
 }
 
 /// Run by the interpreter whose pip is asked.
@@ -40,17 +44,49 @@ if len(sys.argv) > 1:
     os.environ["HOME"] = sys.argv[1]
 from pip._internal.commands import create_command
 options, _ = create_command("download").parse_args(["pinfold"])
-print(json.dumps({"index": None if options.no_index else options.index_url, "extra": options.extra_index_urls}))
+index = None if options.no_index else options.index_url
+print(json.dumps({"index": index, "extra": options.extra_index_urls, "links": options.find_links}))
 "#;
 
 /// Variables that pip looks at beside its configuration files.
 const HANDED_ON: [&str; 3] = ["APPDATA", "USERPROFILE", "XDG_CONFIG_HOME"];
 
-/// Asks pip.
+impl PipIndex {
+    /// Says that a lock has another URL for the index that pip stands for, if it has.
+    pub(super) fn elsewhere(&self, entries: &[IndexEntry], former: Option<&Lock>) -> Option<String> {
+        let entry = entries.iter().find(|entry| entry.location == IndexLocation::Pip)?;
+        let locked = former?.tool.as_ref()?.indexes.iter().find(|index| index.name == entry.name)?;
+        let (old, new) = (locked.url.as_directory(), self.url.as_directory());
+        (old != new).then(|| format!("names another index than the lock: {old} → {new}"))
+    }
+}
+
+/// Returns the index that pip is set up with, if a manifest's entry asks for it; it is asked only once. A recording has the URL
+/// that it stands for.
 ///
 /// # Errors
-/// Exit 2 if there is no pip, or if it merges several indexes.
-pub(super) fn ask(world: &World, interpreter: &Interpreter) -> Result<PipIndex, Failure> {
+/// Exit 2 if there is no pip, or if it would take packages from several places. Exit 3 if its login would be sent in the clear.
+pub(super) fn index<'a>(
+    request: &LockRequest<'_>,
+    entries: &[IndexEntry],
+    asked: &'a OnceCell<PipIndex>,
+    world: &World,
+) -> Result<Option<&'a PipIndex>, Failure> {
+    let is_asked = entries.iter().any(|entry| entry.location == IndexLocation::Pip);
+    if !is_asked || matches!(request.answers, Answers::Replay(_)) {
+        return Ok(None);
+    }
+    if let Some(index) = asked.get() {
+        return Ok(Some(index));
+    }
+    let index = ask(world, &world.interpreter(request.python, None)?)?;
+    if index.credential.is_some() {
+        crate::logins::refuse_in_the_clear("pip", &index.url)?;
+    }
+    Ok(Some(asked.get_or_init(|| index)))
+}
+
+fn ask(world: &World, interpreter: &Interpreter) -> Result<PipIndex, Failure> {
     let wrong = |reason: String| {
         Failure::new(Exit::Input, "pip does not say which index it is set up with (`from = \"pip\"`)")
             .with("python", interpreter.executable.display())
@@ -75,6 +111,15 @@ pub(super) fn ask(world: &World, interpreter: &Interpreter) -> Result<PipIndex, 
         )
         .with("indexes beside the first", options.extra.len())
         .help("write each as an `[[index]]` with the `packages` that belong to it"));
+    }
+    if !options.links.is_empty() {
+        // What they are is not shown: a URL may have a login.
+        return Err(Failure::new(
+            Exit::Input,
+            "pip is set up with `find-links`, and would take a package from there as well as from its index",
+        )
+        .with("places beside the index", options.links.len())
+        .help(FIND_LINKS));
     }
     let index = options.index.ok_or_else(|| wrong("it is set up with `no-index`".to_owned()))?;
     let (bare, user) = without_user(&index);
@@ -132,6 +177,10 @@ fn complaint(stderr: &[u8]) -> String {
         line => line.to_owned(),
     }
 }
+
+const FIND_LINKS: &str = "write each place that is laid out as a simple index as an `[[index]]` with the `packages` that belong to it, \
+                          and each single file as a requirement: `name @ ./links/name-1.0-py3-none-any.whl`; then take \
+                          `find-links` out of pip's configuration, or write the index's `url` in place of `from = \"pip\"`";
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ use sha2::Digest;
 
 use super::inputs::Inputs;
 use super::pages::Relevance;
+use super::pip::PipIndex;
 use super::{Answers, Effect, Keep, LockRequest, Round};
 use crate::exit::{Exit, Failure};
 use crate::ops::write_whole;
@@ -47,8 +48,8 @@ impl Place {
     /// Exit 4 if the cache directory cannot be made.
     pub(super) fn of(
         request: &LockRequest<'_>,
-        (inputs, cutoff): (&Inputs, Option<Timestamp>),
-        round: &Round,
+        (inputs, cutoff, pip): (&Inputs, Option<Timestamp>, Option<&PipIndex>),
+        round: &Round<'_>,
         before: Option<&str>,
         world: &World,
     ) -> Result<Option<Self>, Failure> {
@@ -56,11 +57,13 @@ impl Place {
         let usual = keeps_all && request.effect == Effect::Write && matches!(request.answers, Answers::Live);
         let first_seen = inputs.manifest.indexes.iter().any(|index| index.upload_time == UploadTime::FirstSeen);
         let (Some(before), Some(_), true) = (before, cutoff, usual && !first_seen) else { return Ok(None) };
-        if round.since.is_some() || round.asks_pip || !inputs.references.is_empty() || request.decisions.any() {
+        if round.since.is_some() || !inputs.references.is_empty() || request.decisions.any() {
             return Ok(None);
         }
         let mut hasher = sha2::Sha256::new();
-        for part in [env!("CARGO_PKG_VERSION"), before, &format!("{inputs:?} {cutoff:?} {:?}", request.python)] {
+        let index = pip.map_or("", |pip| pip.url.as_str());
+        let asked = format!("{inputs:?} {cutoff:?} {:?}", request.python);
+        for part in [env!("CARGO_PKG_VERSION"), before, &asked, index] {
             hasher.update(part.len().to_le_bytes());
             hasher.update(part);
         }
