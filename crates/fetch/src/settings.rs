@@ -21,6 +21,8 @@ pub struct FetchSettings {
     pub index_names: BTreeMap<FileHost, String>,
     /// A file of PEM certificates that replaces the system's. A missing or empty one is an error.
     pub ca_bundle: Option<PathBuf>,
+    /// Directories of files with PEM certificates, which replace the system's too: with a bundle, both count.
+    pub ca_directories: Vec<PathBuf>,
     /// Proxies. None is taken from the environment.
     pub proxies: ProxySettings,
     /// How long to wait for what.
@@ -38,6 +40,7 @@ impl FetchSettings {
             credentials: Vec::new(),
             index_names: BTreeMap::new(),
             ca_bundle: None,
+            ca_directories: Vec::new(),
             proxies: ProxySettings::default(),
             timing: Timing::usual(),
             pieces: Pieces::usual(),
