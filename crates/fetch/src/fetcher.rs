@@ -9,13 +9,15 @@ use bytes::Bytes;
 use pinfold_artifact::{Artifact, Limits, Origin, SafeUrl, Sha256};
 use pinfold_store::{Store, Stored};
 
-use crate::cache::{Cache, Cached, now_unix};
+use crate::cache::{Cache, Cached, Header, now_unix};
 use crate::download::{self, Transfer};
 use crate::page::{self, Served};
 use crate::proxy::Proxies;
 use crate::remote::Remote;
 use crate::retry::{Budget, Setback, persist};
-use crate::{Connectivity, FetchCause, FetchError, FetchSettings, Freshness, Page, PageReply, RangeReply, Span};
+use crate::{
+    Connectivity, FetchCause, FetchError, FetchSettings, Freshness, Keeping, Page, PageReply, RangeReply, Span,
+};
 use crate::{certificates, local, range, remote};
 
 /// Fetches pages, parts and artifacts. Blocks; may be shared by many threads.
@@ -230,7 +232,7 @@ impl Fetcher {
                 Ok(PageReply::Absent)
             }
             (Served::Page(header, bytes), _) => {
-                self.cache.keep_page(origin, &header, &bytes)?;
+                self.keep_page(origin, &header, &bytes)?;
                 let content_type = header.content_type.unwrap_or_default();
                 let (url, fetched_at_unix) = (header.final_url, now_unix());
                 Ok(PageReply::Found(Page { bytes, content_type, url, from_cache: false, fetched_at_unix }))
@@ -242,6 +244,18 @@ impl Fetcher {
             (Served::Unchanged, None) => {
                 Err(FetchCause::Protocol { reason: "304, though nothing is cached".to_owned() })
             }
+        }
+    }
+
+    /// Keeps of a page what may be kept.
+    fn keep_page(&self, origin: &Origin, header: &Header, bytes: &[u8]) -> Result<(), FetchCause> {
+        match (self.settings.keeping)(header.content_type.as_deref().unwrap_or_default(), bytes) {
+            Keeping::All => self.cache.keep_page(origin, header, bytes),
+            Keeping::Instead(kept) => {
+                let header = Header { body_bytes: kept.len() as u64, is_reduced: true, ..header.clone() };
+                self.cache.keep_page(origin, &header, &kept)
+            }
+            Keeping::Nothing => self.cache.forget_page(origin, &header.url),
         }
     }
 

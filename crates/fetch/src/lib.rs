@@ -37,4 +37,4 @@ pub use error::{FetchCause, FetchError, Login, ProxyTrouble};
 pub use fetcher::Fetcher;
 pub use netrc::{Netrc, NetrcError};
 pub use reply::{Freshness, Page, PageReply, RangeReply, Span};
-pub use settings::{Connectivity, Credential, FetchSettings, Pieces, ProxySettings, ProxyUrl, Secret, Timing};
+pub use settings::{Connectivity, Credential, FetchSettings, Keeping, Pieces, ProxySettings, ProxyUrl, Secret, Timing};

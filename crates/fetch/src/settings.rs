@@ -15,6 +15,8 @@ pub struct FetchSettings {
     pub cache_dir: PathBuf,
     /// Whether sockets may be opened at all.
     pub connectivity: Connectivity,
+    /// What may be kept of a page, by its media type and its bytes.
+    pub keeping: fn(&str, &[u8]) -> Keeping,
     /// What to log in with, and where. At most one for each host counts: the first.
     pub credentials: Vec<Credential>,
     /// What the index at a host is called, for messages.
@@ -37,6 +39,7 @@ impl FetchSettings {
         Self {
             cache_dir,
             connectivity,
+            keeping: |_, _| Keeping::All,
             credentials: Vec::new(),
             index_names: BTreeMap::new(),
             ca_bundle: None,
@@ -46,6 +49,17 @@ impl FetchSettings {
             pieces: Pieces::usual(),
         }
     }
+}
+
+/// What of a page may be kept on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeping {
+    /// All of it.
+    All,
+    /// This in its place. It serves offline; otherwise the server is asked again, for what it lacks.
+    Instead(Vec<u8>),
+    /// Nothing of it.
+    Nothing,
 }
 
 /// Whether sockets may be opened.

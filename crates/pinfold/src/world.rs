@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pinfold_fetch::{Connectivity, FetchSettings, Fetcher, ProxySettings, ProxyUrl};
+use pinfold_fetch::{Connectivity, FetchSettings, Fetcher, Keeping, ProxySettings, ProxyUrl};
 use pinfold_install::{Interpreter, KnownInterpreters};
-use pinfold_packaging::Specifiers;
+use pinfold_packaging::{PageFormat, Specifiers, WithoutSecrets};
 use pinfold_store::Store;
 
 use crate::cli::Global;
@@ -79,6 +79,7 @@ impl World {
             https: proxy(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
             no_proxy: first_of(&["no_proxy", "NO_PROXY"]),
         };
+        settings.keeping = keeping;
         settings.credentials = logins.credentials;
         settings.index_names = logins.index_names;
         Ok(Fetcher::new(settings)?)
@@ -157,6 +158,16 @@ impl World {
             .create(&path)
             .map_err(|e| Failure::new(Exit::World, format!("cannot make `{}`", path.display())).with("cause", e))?;
         Ok(path)
+    }
+}
+
+/// Says what may be kept of a page: whoever reads the cache must not be able to use what signs its URLs.
+fn keeping(content_type: &str, page: &[u8]) -> Keeping {
+    let Some(format) = PageFormat::from_content_type(content_type) else { return Keeping::Nothing };
+    match WithoutSecrets::of(page, format) {
+        WithoutSecrets::Same => Keeping::All,
+        WithoutSecrets::Unknown => Keeping::Nothing,
+        WithoutSecrets::Written(page) => Keeping::Instead(page),
     }
 }
 
