@@ -218,6 +218,7 @@ fn what_is_not_there_is_said() {
     };
     check("./missing/tool-1.0-py3-none-any.whl", 2, "cannot find `missing/tool-1.0-py3-none-any.whl`");
     check(&server.file_url("tool-2.0-py3-none-any.whl"), 4, "404");
+    check(&server.file_url("tool-2.0-py3-none-any.whl"), 4, "there is no such file: check the URL in pinfold.toml:");
     check(&server.file_url("other-1.0-py3-none-any.whl"), 2, "is no wheel of `tool`");
     check(&server.file_url("tool.rar"), 2, "neither a wheel nor an sdist");
     let project = Project::new(index(), &[&format!("tool @ {}", server.file_url(&wheel("tool", "1.0")))]);

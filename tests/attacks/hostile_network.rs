@@ -20,6 +20,10 @@ struct Proxy {
 
 impl Proxy {
     fn start() -> Self {
+        Self::answering("403 Forbidden")
+    }
+
+    fn answering(status: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address").to_string();
         let (sender, heads) = channel();
@@ -34,7 +38,8 @@ impl Proxy {
                     return;
                 }
                 // Whoever asked has seen enough when it hangs up.
-                let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes());
                 let _ = sender.send(String::from_utf8_lossy(&head).into_owned());
             }
         });
@@ -83,6 +88,34 @@ fn hosts_that_no_proxy_names_are_reached_without_one() {
     assert!(proxy.heads.recv().is_ok_and(|head| head.starts_with("GET http://127.0.0.1:")));
     through(project.pinfold("lock").env("NO_PROXY", "index.test,127.0.0.1")).expect_code(0);
     through(project.pinfold("sync").env("no_proxy", "127.0.0.1")).expect_code(0);
+    // With a port, at that port alone.
+    let own = project.server.host();
+    assert!(own.starts_with("127.0.0.1:"), "{own}");
+    for (no_proxy, code) in [(own.as_str(), 0), ("127.0.0.1:1", 4)] {
+        project.forget_cache();
+        through(project.pinfold("lock").env("NO_PROXY", no_proxy)).expect_code(code);
+    }
+}
+
+/// Whoever is behind the proxy was not asked, and is not to blame.
+#[test]
+fn a_proxy_that_fails_is_told_of_and_not_the_index() {
+    let near = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let far = far_away();
+    let (refusing, asking) = (Proxy::start(), Proxy::answering("407 Proxy Authentication Required"));
+    for (project, variable, address, told, help) in [
+        (&near, "HTTP_PROXY", "127.0.0.1:1", "cannot be reached: ", "see to it that the proxy runs"),
+        (&far, "https_proxy", "127.0.0.1:1", "cannot be reached: ", "add it to `no_proxy`"),
+        (&near, "all_proxy", asking.address.as_str(), "answers 407: it wants another login", "USER:PASSWORD@"),
+        (&far, "ALL_PROXY", &asking.address, "answers 407: it wants another login", "USER:PASSWORD@"),
+        (&far, "HTTPS_PROXY", &refusing.address, "refuses to open a tunnel", "whether it lets index.test through"),
+    ] {
+        let run = project.pinfold("lock").arg("-v").env(variable, format!("http://me:{SECRET}@{address}")).run();
+        let run = run.expect_code(4).expect_stderr(&format!("the proxy {address} of `{variable}` {told}"));
+        let run = run.expect_stderr("help: ").expect_stderr(help);
+        assert!(!format!("{run}").contains(SECRET), "{run}");
+    }
+    assert!(near.server.requests().is_empty() && !near.home.has("pylock.toml"));
 }
 
 #[test]
@@ -126,11 +159,37 @@ fn certificates_that_cannot_be_read_end_the_command() {
     let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
     project.lock();
     project.home.write("empty.pem", "");
-    for bundle in ["empty.pem", "missing.pem", ""] {
+    std::fs::create_dir(project.home.project().join("empty")).expect("can make a directory");
+    for (variable, value) in [
+        ("SSL_CERT_FILE", "empty.pem"),
+        ("SSL_CERT_FILE", "missing.pem"),
+        ("SSL_CERT_DIR", "empty"),
+        ("SSL_CERT_DIR", "missing"),
+    ] {
         for verb in ["lock", "sync"] {
-            let run = project.pinfold(verb).env("SSL_CERT_FILE", bundle).run().expect_code(4);
-            run.expect_stderr("SSL_CERT_FILE");
+            let run = project.pinfold(verb).env(variable, value).run().expect_code(4);
+            run.expect_stderr(variable).expect_stderr(&format!("from {value}: "));
         }
     }
     project.sync().expect_code(0);
+    // The control: one of several directories that has some.
+    let authority = include_str!("../../crates/fetch/src/tests/certificates/authority.pem");
+    std::fs::create_dir(project.home.project().join("trusted")).expect("can make a directory");
+    project.home.write("trusted/authority.pem", authority);
+    let directories = std::env::join_paths(["missing", "trusted"]).expect("the names have no separator");
+    project.forget_cache();
+    project.pinfold("lock").env("SSL_CERT_DIR", directories).run().expect_code(0);
+}
+
+/// An empty value is what a script gives that takes a variable away. Without this, whoever reads the system's certificates would
+/// look for a file without a name, and find none.
+#[test]
+fn empty_names_of_certificates_are_none() {
+    let project = Project::new(Index::new().wheel("a", "1.0"), &["a"]);
+    let manifest = project.home.read("pinfold.toml");
+    project.home.write("pinfold.toml", manifest.replace(&project.server.url(), "https://127.0.0.1:1/simple/"));
+    let unset = project.pinfold("lock").run().expect_code(4).stderr;
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        assert_eq!(project.pinfold("lock").env(variable, "").run().expect_code(4).stderr, unset, "{variable}");
+    }
 }

@@ -237,17 +237,51 @@ fn a_page_with_a_lower_serial_number_than_before() {
     project.pinfold("lock").arg("--upgrade").run().expect_code(0);
 }
 
+/// Whoever replays an old page would take its number away.
+#[test]
+fn a_page_that_lost_its_serial_number() {
+    let project = Project::new(two("1.5").last_serial(7), &["a"]);
+    let lock = project.lock();
+    project.server.update(&two("1.5"));
+    project.pinfold("lock").arg("--check").run().expect_code(0);
+    for _ in 0..2 {
+        let run = project.pinfold("lock").arg("--upgrade").run().expect_refusal("index-rollback");
+        let run = run.expect_stderr(&project.server.page_url("a")).expect_stderr("number 7 or higher");
+        run.expect_stderr("it had serial number 7 when this machine last saw it, and has none now")
+            .expect_stderr("--allow-index-rollback");
+    }
+    assert_eq!(project.home.read("pylock.toml"), lock);
+    project.pinfold("lock").args(["--upgrade", "--allow-index-rollback"]).run().expect_code(0);
+    // From then on it has none: nothing is missed, and a number that comes is a beginning.
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    project.server.update(&two("1.5").last_serial(3));
+    project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    project.server.update(&two("1.5"));
+    project.pinfold("lock").arg("--upgrade").run().expect_refusal("index-rollback").expect_stderr("number 3 or higher");
+    // The control: another project of the index never had one.
+    project.write_manifest(&["b"], "", "");
+    project.server.update(&two("1.5").wheel("b", "1.0"));
+    for _ in 0..2 {
+        project.pinfold("lock").arg("--upgrade").run().expect_code(0);
+    }
+}
+
 /// A check looks at the older page and says nothing of it; whoever locks next is told of it all the same.
 #[test]
 fn a_page_with_a_lower_serial_number_that_a_check_has_seen() {
+    let older = || Index::new().wheel("a", "1.0").uploaded(JANUARY);
+    [older().last_serial(6), older()].iter().for_each(a_check_has_seen);
+}
+
+fn a_check_has_seen(older: &Index) {
     let at = |serial: u64, newest: &str| two(newest).last_serial(serial);
     let project = Project::new(at(7, "1.5"), &["a==1.0"]);
     project.lock();
-    project.server.update(&Index::new().wheel("a", "1.0").uploaded(JANUARY).last_serial(6));
+    project.server.update(older);
     project.pinfold("lock").arg("--check").run().expect_code(0);
     project.pinfold("outdated").run().expect_code(0);
     project.write_manifest(&["a"], "", "");
-    std::fs::remove_file(project.home.project().join("pylock.toml")).unwrap();
+    std::fs::remove_file(project.home.project().join("pylock.toml")).expect("there is a lock");
     // It may still know the page of before, whose newest file is gone, or find the older one: 1.0 is not locked for it.
     project.pinfold("lock").run();
     assert!(!project.home.has("pylock.toml"));

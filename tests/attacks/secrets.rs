@@ -203,6 +203,40 @@ fn a_signed_url_of_a_page_is_not_taken_into_the_lock() {
     assert!(project.lock().contains("?download=1"));
 }
 
+/// Whoever reads the cache must not find what the index gave to the maintainer alone; and what is kept is refused as it came.
+#[test]
+fn a_signed_url_of_a_page_stays_in_no_cache() {
+    let link = |query: &str| format!("../../files/{}?{query}", wheel("a", "1.0"));
+    let json = Index::new().wheel("a", "1.0").link(&link(&format!("X-Amz-Date=1&X-Amz-Signature={SECRET}")));
+    let html = format!("<a href='{}'>a</a>", link(&format!("x=1&amp;X-Amz-Signature={SECRET}")));
+    for index in [json, Index::new().wheel("a", "1.0").raw_page("text/html", html)] {
+        let project = Project::new(index, &["a"]);
+        let asked = || project.server.requests_to("/simple/a/").len();
+        let lock = |arguments: &[&str]| {
+            let run = project.pinfold("lock").args(arguments).run().expect_refusal("exposed-secret");
+            is_nowhere(&project);
+            run.stderr
+        };
+        let refused = lock(&[]);
+        assert!(refused.contains("`X-Amz-Signature`"), "{refused}");
+        // What was left out is not asked with: the index is asked anew, and in full.
+        project.server.forget_requests();
+        assert_eq!(lock(&[]), refused);
+        assert!(asked() > 0);
+        project.server.forget_requests();
+        assert_eq!(lock(&["--offline"]), refused);
+        assert_eq!(asked(), 0);
+        // The resolution may choose another file, whose page is kept in the same way.
+        project
+            .server
+            .update(&Index::new().wheel("a", "1.0").link(&link(&format!("token={SECRET}"))).wheel("a", "2.0"));
+        let lock = project.lock();
+        is_nowhere(&project);
+        assert!(lock.contains(&wheel("a", "2.0")));
+        project.pinfold("lock").args(["--check", "--offline"]).run().expect_code(0);
+    }
+}
+
 /// Another tool may have locked signed URLs. They are asked for as they stand, and told without what signs them.
 #[test]
 fn a_signed_url_of_a_foreign_lock_is_not_shown() {

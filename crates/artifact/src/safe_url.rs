@@ -91,12 +91,31 @@ impl SafeUrl {
 
     /// Returns the key of the query that looks as if its value were a credential, escaped and cut for a message.
     pub fn secret_in_query(&self) -> Option<String> {
-        let secret = |key: &str| {
-            let key = key.to_ascii_lowercase();
-            SECRET_KEYS.contains(&key.as_str()) || SECRET_ENDINGS.iter().any(|end| key.ends_with(end))
-        };
-        let key = self.0.query_pairs().map(|(key, _)| key).find(|key| secret(key))?;
+        let key = self.0.query_pairs().map(|(key, _)| key).find(|key| is_secret(key))?;
         Some(crate::shown(&key, 80))
+    }
+
+    /// Returns what is written where a URL may stand, whole or as a reference, without the values that [`SafeUrl::secret_in_query`]
+    /// looks for; nothing if it has none. The keys stay, so that what is left is told of as the whole was, and something stays in
+    /// place of each value, so that around it everything is read as before.
+    pub fn without_secrets(text: &str) -> Option<String> {
+        let before_fragment = text.find('#').unwrap_or(text.len());
+        let (url, fragment) = text.split_at(before_fragment);
+        let (path, query) = url.split_once('?')?;
+        let mut has_secret = false;
+        let mut bare = |pair| {
+            let (key, value) = str::split_once(pair, '=').unwrap_or((pair, ""));
+            let decoded = url::form_urlencoded::parse(key.as_bytes()).next().map(|(key, _)| key).unwrap_or_default();
+            if value.is_empty() || value.trim_end_matches('\\') == HIDDEN || !is_secret(&decoded) {
+                return pair.to_owned();
+            }
+            has_secret = true;
+            // What makes it no URL stays.
+            let refused = if value.contains(is_misspelling) { "\\" } else { "" };
+            format!("{key}={HIDDEN}{refused}")
+        };
+        let pairs: Vec<String> = query.split('&').map(&mut bare).collect();
+        has_secret.then(|| format!("{path}?{}{fragment}", pairs.join("&")))
     }
 
     /// Returns the URL of another path on the same host, without query and fragment.
@@ -171,14 +190,25 @@ const SECRET_KEYS: [&str; 18] = [
     "x-amz-credential",
     "x-goog-credential",
 ];
+/// What stands in place of a secret.
+const HIDDEN: &str = "hidden";
 /// How other such keys end.
 const SECRET_ENDINGS: [&str; 4] = ["token", "signature", "password", "secret"];
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    SECRET_KEYS.contains(&key.as_str()) || SECRET_ENDINGS.iter().any(|end| key.ends_with(end))
+}
+
+const fn is_misspelling(character: char) -> bool {
+    character.is_ascii_control() || character == '\\'
+}
 
 /// Refuses what the URL parser would mend in its own way, and other programs in theirs: `https:/host`, `https:\\host`,
 /// `https:///host`, line breaks and tabs.
 fn check_spelling(text: &str) -> Result<(), UrlError> {
     let malformed = |reason: &str| Err(UrlError::Malformed { reason: reason.to_owned() });
-    if text.contains(|c: char| c.is_ascii_control() || c == '\\') {
+    if text.contains(is_misspelling) {
         return malformed("a URL has no backslash, tab or line break");
     }
     let Some((scheme, rest)) = text.split_once(':') else { return Ok(()) };
@@ -273,6 +303,33 @@ mod tests {
 
     fn check(text: &str, expected: Result<&str, UrlError>) {
         assert_eq!(text.parse::<SafeUrl>().map(String::from), expected.map(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn what_signs_a_url_is_left_out_and_its_key_stays() {
+        for (text, expected) in [
+            ("a.whl?token=x", Some("a.whl?token=hidden")),
+            (
+                "https://h.example/a.whl?a=1&X-Amz-Signature=x&b=2#sha256=00",
+                Some("https://h.example/a.whl?a=1&X-Amz-Signature=hidden&b=2#sha256=00"),
+            ),
+            ("?sig=a=b?c&jwt=d", Some("?sig=hidden&jwt=hidden")),
+            ("a?%74oken=x", Some("a?%74oken=hidden")),
+            ("a?upload+token=x", Some("a?upload+token=hidden")),
+            ("a?download=1", None),
+            ("a?token=x\t\\y&b=\\", Some("a?token=hidden\\&b=\\")),
+            ("a?token=hidden\\", None),
+            ("a?token", None),
+            ("a?token=", None),
+            ("a?token=hidden", None),
+            ("a#b?token=x", None),
+            ("token=x", None),
+            ("", None),
+        ] {
+            assert_eq!(SafeUrl::without_secrets(text).as_deref(), expected, "{text}");
+            let key = |text: &str| format!("https://h.example/{text}").parse::<SafeUrl>().ok()?.secret_in_query();
+            assert_eq!(expected.and_then(key), expected.and(key(text)), "{text}");
+        }
     }
 
     #[test]

@@ -42,6 +42,14 @@ pub(crate) struct Header {
     /// Seconds that the page may be used without asking, as the server advised.
     pub(crate) max_age: Option<u64>,
     pub(crate) body_bytes: u64,
+    /// The body is not all that was served: it serves where nobody can be asked.
+    #[serde(default, skip_serializing_if = "is_whole")]
+    pub(crate) is_reduced: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_whole(is_reduced: &bool) -> bool {
+    !*is_reduced
 }
 
 /// A cached page whose body has not been read yet.
@@ -100,6 +108,15 @@ impl Cache {
         }
         line.push(b'\n');
         write(&path, &[&line, body])
+    }
+
+    /// Forgets a page, if there is one.
+    pub(crate) fn forget_page(&self, origin: &Origin, url: &SafeUrl) -> Result<(), FetchCause> {
+        let path = self.path("page", origin, url);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Notes that the server has just said that a cached page is still what it would send.
@@ -193,6 +210,9 @@ fn key(kind: &str, origin: &Origin, url: &SafeUrl) -> Key {
 impl Cached {
     /// Returns true if the page may be used without asking the server.
     pub(crate) fn is_fresh(&self, freshness: Freshness, now_unix: u64) -> bool {
+        if self.header.is_reduced && freshness != Freshness::Any {
+            return false;
+        }
         // A time in the future says nothing: the clock was wrong, then or now.
         let Some(age) = now_unix.checked_sub(self.fetched_at_unix) else { return freshness == Freshness::Any };
         match freshness {

@@ -28,13 +28,48 @@ pub enum Login {
     Sent,
 }
 
+/// How a proxy failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyTrouble {
+    /// It answers with what is no answer, or ends the connection.
+    #[error("gives no answer: {reason}")]
+    Broken {
+        /// What the client said.
+        reason: String,
+    },
+    /// It wants to know who asks (407).
+    #[error("answers 407: {}", proxy_wanted_text(*.0))]
+    Login(
+        /// Whether it was told.
+        Login,
+    ),
+    /// It says no to a tunnel.
+    #[error("refuses to open a tunnel")]
+    NoTunnel,
+    /// It is not connected to, or connects to nobody, for too long.
+    #[error("gives no connection within the time limit")]
+    Timeout,
+    /// It is asked over TLS, which failed.
+    #[error("cannot be trusted over TLS: {reason}")]
+    Tls {
+        /// What the TLS library said.
+        reason: String,
+    },
+    /// There is no connection to it.
+    #[error("cannot be reached: {reason}")]
+    Unreachable {
+        /// What the system said.
+        reason: String,
+    },
+}
+
 /// Why a request gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchCause {
-    /// The certificate bundle cannot be used.
+    /// The certificates that take the place of the system's cannot be used.
     #[error("no certificate can be read from {}: {reason}", path.display())]
     CaBundle {
-        /// The file.
+        /// The file or directory.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -98,6 +133,18 @@ pub enum FetchCause {
         found: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The proxy failed; who is behind it was not heard.
+    #[error("the proxy {proxy} of `{variable}` {trouble}")]
+    ProxyFailed {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// The variable that names it.
+        variable: String,
+        /// The host that was asked for.
+        host: String,
+        /// How.
+        trouble: ProxyTrouble,
     },
     /// The URL is not of the origin: refused before any connection.
     #[error("the URL is not of its origin")]
@@ -240,6 +287,7 @@ impl FetchCause {
             | Self::Offline
             | Self::Protocol { .. }
             | Self::Proxy { .. }
+            | Self::ProxyFailed { .. }
             | Self::RangeMismatch { .. }
             | Self::RangesUnsupported
             | Self::Redirects { .. }
@@ -260,6 +308,7 @@ impl FetchCause {
             | Self::RangeMismatch { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. } => true,
+            Self::ProxyFailed { trouble, .. } => !matches!(trouble, ProxyTrouble::Login(_) | ProxyTrouble::Tls { .. }),
             Self::Status { status } => *status >= 500 || *status == 429 || *status == 408,
             _ => false,
         }
@@ -276,6 +325,13 @@ fn wanted_text(host: &str, login: Login) -> String {
     match login {
         Login::None => format!("it wants a login, and none is known for {host}"),
         Login::Sent => format!("it wants another login than the one that was sent to {host}"),
+    }
+}
+
+fn proxy_wanted_text(login: Login) -> &'static str {
+    match login {
+        Login::None => "it wants a login, and none is given",
+        Login::Sent => "it wants another login than the one that is given",
     }
 }
 

@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use pinfold_artifact::{Artifact, Limits, Origin, SafeUrl, Sha256};
 use pinfold_store::{Store, Stored};
-use reqwest::Certificate;
 
-use crate::cache::{Cache, Cached, now_unix};
+use crate::cache::{Cache, Cached, Header, now_unix};
 use crate::download::{self, Transfer};
 use crate::page::{self, Served};
-use crate::remote::{Remote, proxies};
+use crate::proxy::Proxies;
+use crate::remote::Remote;
 use crate::retry::{Budget, Setback, persist};
-use crate::{Connectivity, FetchCause, FetchError, FetchSettings, Freshness, Page, PageReply, RangeReply, Span};
-use crate::{local, range, remote};
+use crate::{
+    Connectivity, FetchCause, FetchError, FetchSettings, Freshness, Keeping, Page, PageReply, RangeReply, Span,
+};
+use crate::{certificates, local, range, remote};
 
 /// Fetches pages, parts and artifacts. Blocks; may be shared by many threads.
 #[derive(Debug)]
@@ -31,15 +33,13 @@ impl Fetcher {
     /// Makes a fetcher. Opens no socket.
     ///
     /// # Errors
-    /// [`FetchCause::CaBundle`] if the certificate bundle is missing or empty; what is in it is read by the first request that
-    /// needs a socket, whose error it then is. [`FetchCause::Proxy`] if a proxy is none that can be used,
+    /// [`FetchCause::CaBundle`] if the certificates that are named are missing; what is in their files is read by the first
+    /// request that needs a socket, whose error it then is. [`FetchCause::Proxy`] if a proxy is none that can be used,
     /// [`FetchCause::Cache`] if the cache directory cannot be made.
     pub fn new(settings: FetchSettings) -> Result<Self, FetchError> {
-        if let Some(path) = &settings.ca_bundle {
-            look_for_certificates(path).map_err(|cause| FetchError::new(&url_of(path), 0, cause))?;
-        }
+        certificates::look(&settings).map_err(|(path, cause)| FetchError::new(&url_of(&path), 0, cause))?;
         let here = url_of(&settings.cache_dir);
-        proxies(&settings.proxies).map_err(|cause| FetchError::new(&here, 0, cause))?;
+        Proxies::new(&settings.proxies).map_err(|cause| FetchError::new(&here, 0, cause))?;
         let cache = Cache::open(&settings.cache_dir).map_err(|cause| FetchError::new(&here, 0, cause))?;
         Ok(Self { settings, cache, remote: Mutex::new(None) })
     }
@@ -232,7 +232,7 @@ impl Fetcher {
                 Ok(PageReply::Absent)
             }
             (Served::Page(header, bytes), _) => {
-                self.cache.keep_page(origin, &header, &bytes)?;
+                self.keep_page(origin, &header, &bytes)?;
                 let content_type = header.content_type.unwrap_or_default();
                 let (url, fetched_at_unix) = (header.final_url, now_unix());
                 Ok(PageReply::Found(Page { bytes, content_type, url, from_cache: false, fetched_at_unix }))
@@ -244,6 +244,18 @@ impl Fetcher {
             (Served::Unchanged, None) => {
                 Err(FetchCause::Protocol { reason: "304, though nothing is cached".to_owned() })
             }
+        }
+    }
+
+    /// Keeps of a page what may be kept.
+    fn keep_page(&self, origin: &Origin, header: &Header, bytes: &[u8]) -> Result<(), FetchCause> {
+        match (self.settings.keeping)(header.content_type.as_deref().unwrap_or_default(), bytes) {
+            Keeping::All => self.cache.keep_page(origin, header, bytes),
+            Keeping::Instead(kept) => {
+                let header = Header { body_bytes: kept.len() as u64, is_reduced: true, ..header.clone() };
+                self.cache.keep_page(origin, &header, &kept)
+            }
+            Keeping::Nothing => self.cache.forget_page(origin, &header.url),
         }
     }
 
@@ -268,8 +280,7 @@ impl Fetcher {
         if let Some(remote) = &*started {
             return Ok(Arc::clone(remote));
         }
-        let certificates = self.settings.ca_bundle.as_deref().map(certificates).transpose()?.unwrap_or_default();
-        let remote = Arc::new(Remote::new(self.settings.clone(), certificates)?);
+        let remote = Arc::new(Remote::new(self.settings.clone(), certificates::read(&self.settings)?)?);
         *started = Some(Arc::clone(&remote));
         Ok(remote)
     }
@@ -298,31 +309,6 @@ fn url_of(path: &Path) -> SafeUrl {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let url = url::Url::from_file_path(absolute).ok().and_then(|url| SafeUrl::try_from(url).ok());
     url.unwrap_or_else(|| "file:///".parse().expect("the root is a URL"))
-}
-
-/// Looks whether there is a bundle, which costs nothing; to read one of a hundred authorities takes a tenth of a warm lock.
-fn look_for_certificates(path: &Path) -> Result<(), FetchCause> {
-    let found =
-        File::open(path).and_then(|file| file.metadata()).map_err(|error| no_bundle(path, error.to_string()))?;
-    match (found.is_dir(), found.is_file() && found.len() == 0) {
-        (true, _) => Err(no_bundle(path, "it is a directory".to_owned())),
-        (_, true) => Err(no_bundle(path, "it holds none".to_owned())),
-        _ => Ok(()),
-    }
-}
-
-/// Reads certificates. None is an error: who names a bundle does not want the system's.
-fn certificates(path: &Path) -> Result<Vec<Certificate>, FetchCause> {
-    let bytes = std::fs::read(path).map_err(|error| no_bundle(path, error.to_string()))?;
-    let found = Certificate::from_pem_bundle(&bytes).map_err(|error| no_bundle(path, remote::innermost(&error)))?;
-    if found.is_empty() {
-        return Err(no_bundle(path, "it holds none".to_owned()));
-    }
-    Ok(found)
-}
-
-fn no_bundle(path: &Path, reason: String) -> FetchCause {
-    FetchCause::CaBundle { path: path.to_owned(), reason }
 }
 
 /// A transfer may break once more for each of these.

@@ -14,6 +14,7 @@
 
 mod body;
 mod cache;
+mod certificates;
 mod download;
 mod error;
 mod fetcher;
@@ -22,6 +23,7 @@ mod netrc;
 mod pack;
 mod page;
 mod pieces;
+mod proxy;
 mod range;
 mod remote;
 mod reply;
@@ -31,8 +33,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use error::{FetchCause, FetchError, Login};
+pub use error::{FetchCause, FetchError, Login, ProxyTrouble};
 pub use fetcher::Fetcher;
 pub use netrc::{Netrc, NetrcError};
 pub use reply::{Freshness, Page, PageReply, RangeReply, Span};
-pub use settings::{Connectivity, Credential, FetchSettings, Pieces, ProxySettings, ProxyUrl, Secret, Timing};
+pub use settings::{Connectivity, Credential, FetchSettings, Keeping, Pieces, ProxySettings, ProxyUrl, Secret, Timing};

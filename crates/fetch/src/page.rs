@@ -30,7 +30,7 @@ pub(crate) async fn ask(
     cached: Option<&Cached>,
 ) -> Result<Served, Setback> {
     let mut ask = Ask::plain(origin, url).with(header::ACCEPT, ACCEPT).with(header::ACCEPT_ENCODING, "gzip");
-    let validators = cached.filter(|cached| cached.header.content_type.is_some());
+    let validators = cached.filter(|cached| cached.header.content_type.is_some() && !cached.header.is_reduced);
     if let Some(etag) = validators.and_then(|cached| cached.header.etag.as_deref()) {
         ask = ask.with(header::IF_NONE_MATCH, etag);
     }
@@ -70,13 +70,19 @@ fn header_of(reply: &Reply, origin: &Origin, url: &SafeUrl) -> Header {
         form: FORM,
         origin: origin.index().clone(),
         url: url.clone(),
-        final_url: reply.url.clone(),
+        final_url: without_secrets(&reply.url),
         content_type: None,
         etag: text(headers, header::ETAG),
         last_modified: text(headers, header::LAST_MODIFIED),
         max_age: text(headers, header::CACHE_CONTROL).and_then(|advice| max_age(&advice)),
         body_bytes: 0,
+        is_reduced: false,
     }
+}
+
+/// Returns where a page was found without what signs that URL: it is kept, and of no use for what is relative to it.
+fn without_secrets(url: &SafeUrl) -> SafeUrl {
+    SafeUrl::without_secrets(url.as_str()).and_then(|bare| bare.parse().ok()).unwrap_or_else(|| url.clone())
 }
 
 pub(crate) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pinfold_artifact::{FileHost, Limits, Origin, SafeUrl};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Proxy, Response, StatusCode, Url, redirect};
+use reqwest::{Certificate, Client, Response, StatusCode, redirect};
 use tokio::runtime::Runtime;
 
+use crate::proxy::{Proxies, Via};
 use crate::retry::Setback;
-use crate::{FetchCause, FetchSettings, Login, Pieces, ProxySettings, Timing};
+use crate::{FetchCause, FetchSettings, Login, Pieces, Timing};
 
 /// The client and the runtime that it lives in.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Remote {
     /// For everything else, made when it is first needed: reading the system's certificates takes its time.
     secure: Mutex<Option<Client>>,
     settings: FetchSettings,
+    proxies: Proxies,
     certificates: Vec<Certificate>,
     /// There until the drop.
     runtime: Option<Runtime>,
@@ -81,8 +83,10 @@ impl Remote {
             .enable_all()
             .build()
             .map_err(|error| FetchCause::Client { reason: error.to_string() })?;
+        let proxies = Proxies::new(&settings.proxies)?;
         Ok(Self {
-            plain: client(&settings, Some(&[]))?,
+            plain: client(&settings, &proxies, Some(&[]))?,
+            proxies,
             secure: Mutex::new(None),
             timing: settings.timing,
             pieces: settings.pieces,
@@ -135,14 +139,17 @@ impl Remote {
         drop(turn);
         match sent {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(cause_of(&error)),
+            Ok(Err(error)) => {
+                let by_proxy = self.via(url).and_then(|via| via.cause_of(&error, url.as_url()));
+                Err(by_proxy.unwrap_or_else(|| cause_of(&error)))
+            }
             Err(_) => Err(FetchCause::Timeout { what: "no answer within the time limit" }),
         }
     }
 
     fn client(&self, url: &SafeUrl) -> Result<Client, FetchCause> {
         // A proxy may want TLS itself.
-        if url.scheme() == "http" && self.settings.proxies.http.is_none() {
+        if url.scheme() == "http" && !self.via(url).is_some_and(Via::is_secure) {
             return Ok(self.plain.clone());
         }
         let mut secure = self.secure.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,7 +157,11 @@ impl Remote {
             return Ok(client.clone());
         }
         let named = (!self.certificates.is_empty()).then_some(self.certificates.as_slice());
-        Ok(secure.insert(client(&self.settings, named)?).clone())
+        Ok(secure.insert(client(&self.settings, &self.proxies, named)?).clone())
+    }
+
+    fn via(&self, url: &SafeUrl) -> Option<&Via> {
+        self.proxies.of(url.as_url()).map(Arc::as_ref)
     }
 
     /// Returns the secret for exactly this scheme, host and port.
@@ -165,6 +176,9 @@ impl Remote {
     /// Returns what an answer that brings nothing means.
     pub(crate) fn setback(&self, reply: &Reply) -> Setback {
         let status = reply.response.status().as_u16();
+        if let Some(via) = self.via(&reply.url).filter(|_| status == 407 && reply.url.scheme() == "http") {
+            return via.wants_login(reply.url.as_url()).into();
+        }
         if matches!(status, 401 | 403) {
             let host = reply.url.file_host();
             let index = host.as_ref().and_then(|host| self.settings.index_names.get(host)).cloned();
@@ -194,7 +208,11 @@ impl Drop for Remote {
 }
 
 /// Makes a client that trusts these certificates, or those of the system.
-fn client(settings: &FetchSettings, certificates: Option<&[Certificate]>) -> Result<Client, FetchCause> {
+fn client(
+    settings: &FetchSettings,
+    proxies: &Proxies,
+    certificates: Option<&[Certificate]>,
+) -> Result<Client, FetchCause> {
     let mut builder = Client::builder()
         .no_proxy()
         .no_gzip()
@@ -210,42 +228,13 @@ fn client(settings: &FetchSettings, certificates: Option<&[Certificate]>) -> Res
     if let Some(certificates) = certificates {
         builder = builder.tls_certs_only(certificates.iter().cloned());
     }
-    for proxy in proxies(&settings.proxies)? {
+    if let Some(proxy) = proxies.to_proxy() {
         builder = builder.proxy(proxy);
     }
     builder.build().map_err(|error| match innermost(&error) {
         reason if reason.contains("certificate") => FetchCause::Tls { reason },
         reason => FetchCause::Client { reason },
     })
-}
-
-/// Makes the proxies. The library would pass over one that it cannot use, and connect without it.
-pub(crate) fn proxies(settings: &ProxySettings) -> Result<Vec<Proxy>, FetchCause> {
-    // Nobody: the library reads it as every name, and not as an address.
-    if settings.no_proxy.as_deref().is_some_and(|hosts| hosts.split(',').any(|host| host.trim() == "*")) {
-        return Ok(Vec::new());
-    }
-    let no_proxy = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
-    let mut proxies = Vec::new();
-    for (given, make) in [(&settings.http, Proxy::http as fn(Url) -> _), (&settings.https, Proxy::https)] {
-        let Some(given) = given.as_ref().filter(|given| !given.value.is_empty()) else { continue };
-        let broken =
-            |reason: String| FetchCause::Proxy { variable: given.variable.clone(), found: given.shown(), reason };
-        let proxy = make(proxy_url(&given.value).map_err(broken)?).map_err(|error| broken(innermost(&error)))?;
-        proxies.push(proxy.no_proxy(no_proxy.clone()));
-    }
-    Ok(proxies)
-}
-
-/// Reads where a proxy is; without a scheme it is `http`, as everywhere. The error holds nothing of what is written.
-fn proxy_url(text: &str) -> Result<Url, String> {
-    let has_scheme = text.contains("://");
-    let url = if has_scheme { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
-    let url = url.map_err(|error| error.to_string())?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        _ => Err("only proxies that are asked over http or https can be used".to_owned()),
-    }
 }
 
 const fn is_redirect(status: StatusCode) -> bool {
@@ -269,7 +258,7 @@ fn redirect_target(from: &SafeUrl, response: &Response, origin: &Origin) -> Resu
 /// Returns why a request got no answer.
 fn cause_of(error: &reqwest::Error) -> FetchCause {
     let reason = innermost(error);
-    if reason.contains("certificate") || reason.contains("fatal alert") || reason.contains("handshake") {
+    if is_tls(error) {
         return FetchCause::Tls { reason };
     }
     if error.is_timeout() {
@@ -282,6 +271,12 @@ fn cause_of(error: &reqwest::Error) -> FetchCause {
         return FetchCause::Client { reason };
     }
     FetchCause::Protocol { reason }
+}
+
+/// Returns true if it is TLS that failed.
+pub(crate) fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let reason = innermost(error);
+    ["certificate", "fatal alert", "handshake"].iter().any(|word| reason.contains(word))
 }
 
 /// Returns the first cause of an error: the outer ones repeat the URL, which may carry a signature.

@@ -15,12 +15,16 @@ pub struct FetchSettings {
     pub cache_dir: PathBuf,
     /// Whether sockets may be opened at all.
     pub connectivity: Connectivity,
+    /// What may be kept of a page, by its media type and its bytes.
+    pub keeping: fn(&str, &[u8]) -> Keeping,
     /// What to log in with, and where. At most one for each host counts: the first.
     pub credentials: Vec<Credential>,
     /// What the index at a host is called, for messages.
     pub index_names: BTreeMap<FileHost, String>,
     /// A file of PEM certificates that replaces the system's. A missing or empty one is an error.
     pub ca_bundle: Option<PathBuf>,
+    /// Directories of files with PEM certificates, which replace the system's too: with a bundle, both count.
+    pub ca_directories: Vec<PathBuf>,
     /// Proxies. None is taken from the environment.
     pub proxies: ProxySettings,
     /// How long to wait for what.
@@ -35,14 +39,27 @@ impl FetchSettings {
         Self {
             cache_dir,
             connectivity,
+            keeping: |_, _| Keeping::All,
             credentials: Vec::new(),
             index_names: BTreeMap::new(),
             ca_bundle: None,
+            ca_directories: Vec::new(),
             proxies: ProxySettings::default(),
             timing: Timing::usual(),
             pieces: Pieces::usual(),
         }
     }
+}
+
+/// What of a page may be kept on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeping {
+    /// All of it.
+    All,
+    /// This in its place. It serves offline; otherwise the server is asked again, for what it lacks.
+    Instead(Vec<u8>),
+    /// Nothing of it.
+    Nothing,
 }
 
 /// Whether sockets may be opened.

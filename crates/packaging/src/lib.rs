@@ -26,7 +26,7 @@ pub use requirement::{Repair, RequiredUrl, Requirement, RequirementError, Requir
 pub use settings::{BuildPolicy, Prerelease, SettingError, Strategy};
 pub use simple::{
     CompactError, CoreMetadata, FileUrl, Missed, PageError, PageFile, PageFormat, ProjectState, ProjectStatus,
-    Releases, SimplePage, SkippedFile,
+    Releases, SimplePage, SkippedFile, WithoutSecrets,
 };
 pub use specifiers::{Specifiers, SpecifiersError};
 pub use system::{Arch, Floor, Os, System};

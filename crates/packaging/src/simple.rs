@@ -13,6 +13,7 @@ mod file;
 mod html;
 mod json;
 mod releases;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{DistributionFilename, PackageName, Specifiers};
 
 pub use releases::{CompactError, Releases};
+pub use secrets::WithoutSecrets;
 
 /// How a page is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,6 +91,12 @@ impl FileUrl {
     /// Holds the URL of a path on a host, or one that has no such path.
     const fn new(base: SafeUrl, path: Option<Box<str>>) -> Self {
         Self { base, path, whole: OnceLock::new() }
+    }
+
+    /// As [`SafeUrl::secret_in_query`].
+    pub fn secret_in_query(&self) -> Option<String> {
+        // Where there is a path there is no query.
+        self.path.is_none().then(|| self.base.secret_in_query()).flatten()
     }
 
     /// Returns the URL, without fragment.

@@ -4,7 +4,7 @@
 
 use pinfold_artifact::{ArchivePath, Sha256};
 use pinfold_build::BuildError;
-use pinfold_fetch::{FetchCause, FetchError};
+use pinfold_fetch::{FetchCause, FetchError, ProxyTrouble};
 use pinfold_install::{Holder, InstallError, InterpreterError, WheelFinding};
 use pinfold_lock::{ExportError, LockError, MergeError, SelectError, ValidateError};
 use pinfold_manifest::ManifestError;
@@ -63,10 +63,15 @@ impl From<FetchError> for Failure {
                     .with("expected", "http://HOST:PORT, or https://HOST:PORT")
                     .help("correct the variable, or take it away; a login stands before the host, as `USER:PASSWORD@`, with `%40` for an `@` in it")
             }
-            FetchCause::CaBundle { .. } => Self::of(Exit::World, &error)
-                .help("SSL_CERT_FILE must name a file with certificates; unset it to use the system's"),
+            FetchCause::ProxyFailed { ref variable, ref host, ref trouble, .. } => {
+                Self::of(Exit::World, &error).help(proxy_help(variable, host, trouble))
+            }
+            FetchCause::CaBundle { .. } => Self::of(Exit::World, &error).help(
+                "SSL_CERT_FILE must name a file with certificates, and SSL_CERT_DIR directories with such files; unset both to use \
+                 the system's",
+            ),
             FetchCause::Tls { .. } => Self::of(Exit::World, &error)
-                .help("if your network replaces certificates, name its authority's with SSL_CERT_FILE"),
+                .help("if your network replaces certificates, name its authority's with SSL_CERT_FILE or SSL_CERT_DIR"),
             FetchCause::Cache { .. }
             | FetchCause::Client { .. }
             | FetchCause::Connect { .. }
@@ -85,6 +90,23 @@ impl From<FetchError> for Failure {
             }
         };
         Self { code: error.refusal_code().map(str::to_owned), ..failure }
+    }
+}
+
+/// Says what to do about a proxy that failed when this host was asked for.
+fn proxy_help(variable: &str, host: &str, trouble: &ProxyTrouble) -> String {
+    let without = format!("if {host} is to be reached without a proxy, add it to `no_proxy`");
+    match trouble {
+        ProxyTrouble::Broken { .. } | ProxyTrouble::Timeout | ProxyTrouble::Unreachable { .. } => {
+            format!("see to it that the proxy runs and that `{variable}` names it; {without}")
+        }
+        ProxyTrouble::Login(_) => format!(
+            "write its login into `{variable}`, before the host, as `USER:PASSWORD@`, with `%40` for an `@` in it"
+        ),
+        ProxyTrouble::NoTunnel => format!("ask who runs the proxy whether it lets {host} through; {without}"),
+        ProxyTrouble::Tls { .. } => {
+            "name the certificates of the proxy's authority with SSL_CERT_FILE or SSL_CERT_DIR".to_owned()
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use pinfold_fetch::{Connectivity, FetchSettings, Fetcher, ProxySettings, ProxyUrl};
+use pinfold_fetch::{Connectivity, FetchSettings, Fetcher, Keeping, ProxySettings, ProxyUrl};
 use pinfold_install::{Interpreter, KnownInterpreters};
-use pinfold_packaging::Specifiers;
+use pinfold_packaging::{PageFormat, Specifiers, WithoutSecrets};
 use pinfold_store::Store;
 
 use crate::cli::Global;
@@ -66,7 +66,10 @@ impl World {
     /// Exit 4 if the certificates that the environment names cannot be read, exit 2 for a proxy that is none.
     pub(crate) fn fetcher(&self, connectivity: Connectivity, logins: Logins) -> Result<Fetcher, Failure> {
         let mut settings = FetchSettings::new(self.pages_dir(), connectivity);
-        settings.ca_bundle = variable("SSL_CERT_FILE").map(PathBuf::from);
+        settings.ca_bundle = named("SSL_CERT_FILE").map(PathBuf::from);
+        let directories = named("SSL_CERT_DIR").unwrap_or_default();
+        settings.ca_directories =
+            std::env::split_paths(&directories).filter(|path| !path.as_os_str().is_empty()).collect();
         let first_of = |names: &[&str]| names.iter().find_map(|name| variable(name));
         let proxy = |names: [&str; 4]| {
             names.iter().find_map(|name| Some(ProxyUrl { variable: (*name).to_owned(), value: variable(name)? }))
@@ -76,6 +79,7 @@ impl World {
             https: proxy(["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
             no_proxy: first_of(&["no_proxy", "NO_PROXY"]),
         };
+        settings.keeping = keeping;
         settings.credentials = logins.credentials;
         settings.index_names = logins.index_names;
         Ok(Fetcher::new(settings)?)
@@ -157,13 +161,42 @@ impl World {
     }
 }
 
+/// Says what may be kept of a page: whoever reads the cache must not be able to use what signs its URLs.
+fn keeping(content_type: &str, page: &[u8]) -> Keeping {
+    let Some(format) = PageFormat::from_content_type(content_type) else { return Keeping::Nothing };
+    match WithoutSecrets::of(page, format) {
+        WithoutSecrets::Same => Keeping::All,
+        WithoutSecrets::Unknown => Keeping::Nothing,
+        WithoutSecrets::Written(page) => Keeping::Instead(page),
+    }
+}
+
 /// Returns the value of a variable, if it is set and text.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Returns the value of a variable, if it names anything.
+pub(crate) fn named(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Forgets variables that name certificates and are empty, as OpenSSL does; the library that reads the system's certificates would
+/// look for a file without a name.
+///
+/// # Safety
+/// No other thread may run.
+pub unsafe fn forget_empty_variables() {
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        if named(name).is_none() {
+            // SAFETY: nobody else reads or writes the environment, as the caller promises.
+            unsafe { std::env::remove_var(name) };
+        }
+    }
+}
+
 fn usual_cache_dir() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| named(name).map(PathBuf::from);
     if cfg!(windows) {
         return Some(set("LOCALAPPDATA")?.join("pinfold").join("cache"));
     }

@@ -7,6 +7,7 @@ use pinfold_artifact::{ArtifactFilename, Limits};
 use pinfold_packaging::{
     DistributionFilename, Marker, MarkerEnvironment, MarkerTruth, Metadata, PackageName, PageFormat, PythonSpan,
     Releases, RequiredUrl, Requirement, RequirementError, SimplePage, Specifiers, System, Version, WheelFilename,
+    WithoutSecrets,
 };
 
 use crate::target::Target;
@@ -236,6 +237,7 @@ fn page_html(data: &[u8]) {
 
 fn page(data: &[u8], format: PageFormat) {
     let (url, project) = ("https://index.example/simple/a/".parse().unwrap(), "a".parse().unwrap());
+    check_kept(data, format);
     let Ok(page) = SimplePage::parse(data, format, &url, &project) else { return };
     let names: BTreeSet<&ArtifactFilename> = page.files.iter().map(|file| &file.filename).collect();
     assert_eq!(names.len(), page.files.len(), "one name stands twice");
@@ -250,6 +252,18 @@ fn page(data: &[u8], format: PageFormat) {
     }
     assert!(page.skipped.iter().all(|skipped| !skipped.filename.contains(char::is_control)), "{:?}", page.skipped);
     check_cached(page);
+}
+
+/// Checks that what is kept of a page without what signs its URLs is read as the page was, and has nothing more to leave out.
+fn check_kept(data: &[u8], format: PageFormat) {
+    let WithoutSecrets::Written(kept) = WithoutSecrets::of(data, format) else { return };
+    let (url, project) = ("https://index.example/simple/a/".parse().unwrap(), "a".parse().unwrap());
+    let names = |data: &[u8]| {
+        let page = SimplePage::parse(data, format, &url, &project).ok()?;
+        Some(page.files.into_iter().map(|file| file.filename).collect::<Vec<_>>())
+    };
+    assert_eq!(names(&kept), names(data));
+    assert_eq!(WithoutSecrets::of(&kept, format), WithoutSecrets::Same);
 }
 
 /// Checks that the page cache gives back what was read: its reader stops the program if it cannot.

@@ -5,6 +5,7 @@ mod local_files;
 mod pages;
 mod parts;
 mod pieces;
+mod proxies;
 mod redirects;
 mod scripted;
 mod tls;

@@ -10,7 +10,7 @@ use pinfold_testkit::Fault;
 
 use super::scripted::{Scripted, raw, whole};
 use super::*;
-use crate::{Credential, Secret};
+use crate::{Credential, Keeping, Secret};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -399,4 +399,51 @@ fn walk(directory: &std::path::Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+#[test]
+fn a_page_that_may_not_be_kept_as_a_whole_serves_offline_and_is_asked_for_in_full_otherwise() {
+    let server = Scripted::start(|_, _| {
+        let body = b"<a href='a?token=secret'>";
+        let headers = ["Content-Type: text/html", "ETag: \"1\"", "Cache-Control: max-age=600", "Content-Length: 25"];
+        raw("200 OK", &headers, body)
+    });
+    let page = url(&format!("{}a/", server.url));
+    let ask = |fetcher: &Fetcher, freshness| found(fetcher.page(&origin_of(&server.url), &page, freshness));
+    let mut bench = Bench::new();
+    bench.settings.keeping = |content_type, page| {
+        assert_eq!((content_type, page.len()), ("text/html", 25));
+        Keeping::Instead(b"less".to_vec())
+    };
+    for count in 1..=2 {
+        let answer = ask(&bench.fetcher(), Freshness::Advised);
+        assert_eq!((answer.bytes.len(), answer.from_cache, server.heads().len()), (25, false, count));
+        assert!(!server.heads()[count - 1].contains("if-none-match"), "a 304 would be about what was left out");
+    }
+    assert_eq!(ask(&bench.fetcher(), Freshness::Any).bytes, b"less");
+    assert_eq!(ask(&bench.offline(), Freshness::Advised).bytes, b"less");
+    // Nothing of it, not even what was kept before.
+    bench.settings.keeping = |_, _| Keeping::Nothing;
+    ask(&bench.fetcher(), Freshness::Advised);
+    let answer = bench.offline().page(&origin_of(&server.url), &page, Freshness::Advised);
+    assert_eq!(summary(&answer.unwrap_err()), "Offline x0");
+}
+
+#[test]
+fn what_signs_the_url_of_a_page_is_not_kept() {
+    let server = Scripted::start(|head, _| {
+        if head.contains("sig=s3cr3t") {
+            return whole(HTML, b"<a href='b.whl'>");
+        }
+        raw("302 Found", &["Location: signed/?sig=s3cr3t", "Content-Length: 0"], b"")
+    });
+    let bench = Bench::new();
+    let page = url(&format!("{}a/", server.url));
+    let ask = |fetcher: &Fetcher| found(fetcher.page(&origin_of(&server.url), &page, Freshness::Advised));
+    let (first, again) = (ask(&bench.fetcher()), ask(&bench.offline()));
+    assert_eq!((first.url.join("b.whl"), first.bytes), (again.url.join("b.whl"), again.bytes));
+    assert!(again.from_cache && again.url.as_str().contains("/a/signed/?sig="));
+    let entry = std::fs::read_dir(bench.path("cache")).unwrap().next().unwrap().unwrap().path();
+    let kept = std::fs::read(std::fs::read_dir(entry).unwrap().next().unwrap().unwrap().path()).unwrap();
+    assert!(!String::from_utf8_lossy(&kept).contains("s3cr3t"));
 }

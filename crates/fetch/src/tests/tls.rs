@@ -17,8 +17,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::*;
 
 /// A server that speaks HTTP/2 over TLS, and counts connections.
-struct Secure {
-    url: String,
+pub(super) struct Secure {
+    pub(super) url: String,
     connections: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
     /// Ends the server when it is dropped.
@@ -26,7 +26,7 @@ struct Secure {
 }
 
 impl Secure {
-    fn start(certificate: &str, location: Option<&'static str>) -> Self {
+    pub(super) fn start(certificate: &str, location: Option<&'static str>) -> Self {
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
         let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
@@ -89,6 +89,38 @@ fn only_a_certificate_of_the_authority_for_this_host_and_time_is_trusted() {
         assert_eq!(summary(&ask(&trusting(), &server).unwrap_err()), "Tls x1");
         assert_eq!(server.requests.load(Ordering::SeqCst), 0);
     }
+}
+
+/// OpenSSL finds a certificate in a directory by a link that is named for it; beside it lies what is no certificate.
+#[test]
+fn certificates_of_directories_count_as_those_of_a_file_do() {
+    let server = Secure::start(SERVER, None);
+    let mut bench = Bench::new();
+    let names = ["missing", "empty", "authority", "both"].map(|name| bench.path(name));
+    let [missing, empty, authority, both] = &names;
+    names[1..].iter().for_each(|path| std::fs::create_dir(path).unwrap());
+    std::fs::write(authority.join("authority.pem"), AUTHORITY).unwrap();
+    std::fs::write(authority.join("note.txt"), "no certificate\n").unwrap();
+    std::fs::write(authority.join("broken.pem"), "-----BEGIN CERTIFICATE-----\n???\n").unwrap();
+    std::fs::create_dir(authority.join("more")).unwrap();
+    std::fs::write(both.join("other.pem"), ELSEWHERE).unwrap();
+    for directories in [&[authority][..], &[missing, empty, authority], &[both, authority]] {
+        bench.settings.ca_directories = directories.iter().map(|path| path.to_path_buf()).collect();
+        assert_eq!(found(ask(&bench, &server)).bytes, b"/simple/a/", "{directories:?}");
+    }
+    // Beside a file, which has another one; and in place of the system's, which nobody asked for.
+    bench.settings.ca_bundle = Some(both.join("other.pem"));
+    assert_eq!(found(ask(&bench, &server)).bytes, b"/simple/a/");
+    bench.settings.ca_directories = vec![missing.clone()];
+    assert_eq!(summary(&ask(&bench, &server).unwrap_err()), "Tls x1");
+    bench.settings.ca_bundle = None;
+    for directory in [missing, empty] {
+        bench.settings.ca_directories = vec![directory.clone()];
+        assert_eq!(summary(&Fetcher::new(bench.settings.clone()).unwrap_err()), "CaBundle x0");
+    }
+    std::fs::write(empty.join("note.txt"), "no certificate\n").unwrap();
+    bench.settings.ca_directories = vec![empty.clone()];
+    assert_eq!(summary(&ask(&bench, &server).unwrap_err()), "CaBundle x0");
 }
 
 #[test]
@@ -260,7 +292,7 @@ fn plain_requests_go_by_their_proxy_and_past_it_where_no_proxy_says_so() {
         proxy_at(&proxy.url.trim_end_matches("simple/").replace("http://", "http://me:s3cret@"));
     let error = bench.fetcher().page(&origin_of("http://index.example/simple/"), &address, Freshness::Revalidate);
     let error = error.unwrap_err();
-    assert_eq!(summary(&error), "Status x1");
+    assert_eq!(summary(&error), "ProxyFailed x1");
     assert!(!format!("{error:?} {error} {}", error.cause).contains("s3cret"), "{error:?}");
     assert!(!format!("{:?}", bench.settings).contains("s3cret"));
 }
@@ -269,4 +301,4 @@ const AUTHORITY: &str = include_str!("certificates/authority.pem");
 const ELSEWHERE: &str = include_str!("certificates/elsewhere.pem");
 const EXPIRED: &str = include_str!("certificates/expired.pem");
 const KEY: &str = include_str!("certificates/key.pem");
-const SERVER: &str = include_str!("certificates/server.pem");
+pub(super) const SERVER: &str = include_str!("certificates/server.pem");

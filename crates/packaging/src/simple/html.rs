@@ -4,10 +4,12 @@
 //! quote or comment that is not closed: nothing in a page can make it slow or take more memory than the page.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use pinfold_artifact::{Limits, SafeUrl};
 
 use super::file::{Gather, Listed};
+use super::secrets::Rewritten;
 use super::{PageError, ProjectStatus, SimplePage, check_api_version};
 use crate::PackageName;
 use crate::version::shown;
@@ -30,6 +32,53 @@ pub(super) fn read(bytes: &[u8], page_url: &SafeUrl, project: &PackageName) -> R
         }
     }
     Ok(gather.finish(ProjectStatus::new(page.status.as_deref(), page.reason.as_deref()), None))
+}
+
+/// Returns the page with what signs a URL taken out of the attributes of all tags that matter, and of words elsewhere, so that
+/// the page is read as before; nothing if it cannot be read.
+pub(super) fn without_secrets(text: &str) -> Option<Cow<'_, str>> {
+    let mut scanner = Scanner { text, at: 0 };
+    let mut rewritten = Rewritten::new(text);
+    let mut seen = 0;
+    while let Some(tag) = scanner.next_tag().ok()? {
+        // An attribute without a value has one that is no part of the page.
+        for (_, value) in tag.attributes.iter().filter(|(_, value)| !value.is_empty()) {
+            let start = value.as_ptr().addr() - text.as_ptr().addr();
+            hide_in_words(&mut rewritten, seen..start);
+            seen = start + value.len();
+            if let Some(bare) = SafeUrl::without_secrets(&expanded(value)) {
+                rewritten.replace(start..seen, &unexpanded(&bare));
+            }
+        }
+    }
+    hide_in_words(&mut rewritten, seen..text.len());
+    Some(rewritten.finish())
+}
+
+/// Takes what signs a URL out of what is between blanks, quotes and brackets. The end of a comment stays one.
+fn hide_in_words(rewritten: &mut Rewritten<'_>, part: Range<usize>) {
+    let mut start = part.start;
+    for word in rewritten.text[part].split([' ', '\t', '\n', '\r', '\x0c', '"', '\'', '<', '>']) {
+        let bare = word.trim_end_matches('-');
+        if let Some(hidden) = SafeUrl::without_secrets(bare) {
+            rewritten.replace(start..start + bare.len(), &hidden);
+        }
+        start += word.len() + 1;
+    }
+}
+
+/// Writes what may stand in an attribute with quotes, without, or between tags.
+fn unexpanded(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => written.push_str("&amp;"),
+            '"' | '\'' | '<' | '>' => written.push_str(&format!("&#{};", u32::from(character))),
+            blank if is_blank(blank) => written.push_str(&format!("&#{};", u32::from(blank))),
+            other => written.push(other),
+        }
+    }
+    written
 }
 
 fn malformed(reason: &str) -> PageError {

@@ -457,6 +457,82 @@ fn two_things_said_of_one_file_make_a_page_useless() {
     assert_eq!(again("2024-01-01T01:00:00+01:00", 1).unwrap().files.len(), 1);
 }
 
+/// Returns what may be kept of a page, which must say the same of everything but the values that sign URLs.
+#[track_caller]
+fn kept(text: &str, format: PageFormat) -> WithoutSecrets {
+    let read = |bytes: &[u8]| SimplePage::parse(bytes, format, &page_url(), &"foo".parse().unwrap());
+    let kept = WithoutSecrets::of(text.as_bytes(), format);
+    if let WithoutSecrets::Written(bytes) = &kept {
+        assert!(!String::from_utf8_lossy(bytes).contains("s3cr3t"), "{}", String::from_utf8_lossy(bytes));
+        assert_eq!(WithoutSecrets::of(bytes, format), WithoutSecrets::Same);
+        let (mut page, bare) = (read(text.as_bytes()).unwrap(), read(bytes).unwrap());
+        for (file, bare) in page.files.iter_mut().zip(&bare.files) {
+            assert_eq!(file.url.secret_in_query(), bare.url.secret_in_query());
+            let url = SafeUrl::without_secrets(file.url.to_safe_url().as_str());
+            file.url = url.map_or(file.url.clone(), |url| url.parse::<SafeUrl>().unwrap().into());
+        }
+        assert_eq!(page, bare);
+    }
+    kept
+}
+
+#[test]
+fn what_signs_urls_is_left_out_of_what_is_kept() {
+    let check = |text: &str, format, expected: &str| {
+        assert_eq!(kept(text, format), WithoutSecrets::Written(expected.as_bytes().to_vec()), "{text}");
+    };
+    let json = |files: &str| format!(r#"{{"meta":{{"api-version":"1.0"}},"name":"foo","files":[{files}]}}"#);
+    let file = |number: u32, url: &str| format!(r#"{{"filename":"foo-{number}.zip","hashes":{{}}, "url":"{url}"}}"#);
+    for (url, expected) in [
+        ("foo-1.zip?token=s3cr3t", "foo-1.zip?token=hidden"),
+        (
+            r"foo-1.zip\u003FX-Amz-Date=1\u0026X-Amz-Signature=s3cr3t\u0022&a=b",
+            "foo-1.zip?X-Amz-Date=1&X-Amz-Signature=hidden&a=b",
+        ),
+        (
+            r"https:\/\/index.example\/foo-1.zip?\u0074oken=s3cr3t#sha256=0",
+            "https://index.example/foo-1.zip?token=hidden#sha256=0",
+        ),
+    ] {
+        let (before, after) = (file(0, "foo-0.zip?a=1"), file(2, r"foo-2.zip"));
+        let page = |url: &str| json(&[before.clone(), file(1, url), after.clone()].join(" , "));
+        check(
+            &page(&url.replace("#sha256=0", &format!("#sha256={DIGEST}"))),
+            PageFormat::Json,
+            &page(&expected.replace("#sha256=0", &format!("#sha256={DIGEST}"))),
+        );
+    }
+    let html = "<!DOCTYPE html><title>a?b</title><a href='foo-1.zip'>x</a>";
+    for (tags, expected) in [
+        ("<a href=\"foo-2.zip?token=s3cr3t\">foo-2.zip</a>", "<a href=\"foo-2.zip?token=hidden\">foo-2.zip</a>"),
+        (
+            "<a href='foo-2.zip?a=1&amp;X-Amz-Signature=s3cr3t&amp;b=\"' data-requires-python='&gt;=3'>",
+            "<a href='foo-2.zip?a=1&amp;X-Amz-Signature=hidden&amp;b=&#34;' data-requires-python='&gt;=3'>",
+        ),
+        ("<A x HREF = foo-2.zip&#63;t&#111;ken=s3cr3t>", "<A x HREF = foo-2.zip?token=hidden>"),
+        ("<a href='foo-2.zip?sig=s3cr3t s3cr3t'>", "<a href='foo-2.zip?sig=hidden'>"),
+        (
+            "<a href='foo-2.zip?sig=1'>foo-2.zip?sig=s3cr3t</a>",
+            "<a href='foo-2.zip?sig=hidden'>foo-2.zip?sig=hidden</a>",
+        ),
+        ("<!-- x?sig=s3cr3t --><link href='x?sig=s3cr3t'>", "<!-- x?sig=hidden --><link href='x?sig=hidden'>"),
+    ] {
+        check(&format!("{html}{tags}<p>"), PageFormat::Html, &format!("{html}{expected}<p>"));
+    }
+    // Nothing is signed, or nobody knows.
+    for (text, format, expected) in [
+        (json(&file(1, "foo-1.zip?a=1")), PageFormat::Json, WithoutSecrets::Same),
+        (json(&file(1, "foo-1.zip")), PageFormat::Json, WithoutSecrets::Same),
+        (format!("{html}<a href='foo-2.zip?a=1'>"), PageFormat::Html, WithoutSecrets::Same),
+        (html.to_owned(), PageFormat::Html, WithoutSecrets::Same),
+        (r#"{"url":"a?token=s3cr3t"#.to_owned(), PageFormat::Json, WithoutSecrets::Unknown),
+        (r#"{"url":"a?token=s3cr3t\x"}"#.to_owned(), PageFormat::Json, WithoutSecrets::Unknown),
+        ("<a href='a?token=s3cr3t".to_owned(), PageFormat::Html, WithoutSecrets::Unknown),
+    ] {
+        assert_eq!(kept(&text, format), expected, "{text}");
+    }
+}
+
 fn rich_page() -> SimplePage {
     html(&format!(
         "<a href='https://files.example/a/foo-1.0-cp310-cp310-linux_x86_64.whl#sha256={DIGEST}' data-requires-python='>=3.8'></a>\
@@ -559,9 +635,18 @@ proptest! {
     #[test]
     fn no_page_panics(text in "[ -~é\n]{0,80}", pieces in prop::collection::vec(prop::sample::select(vec![
         "<a", " href=", "'", "\"", "foo-1.zip", ">", "<!--", "-->", "</a>", "#sha256=", "&", "&#x41;", "%2B", "%", "<script>", "</script>",
-        "<base", " data-yanked", "=", "/", "é", "{", "}", ":", ",", "[", "]", "\"files\"", "\"meta\"", "\\", "//",
+        "<base", " data-yanked", "=", "/", "é", "{", "}", ":", ",", "[", "]", "?sig=x", "&#63;", "\"files\"", "\"meta\"", "\\", "//",
     ]), 0..24)) {
         for text in [text, pieces.concat()] {
+            for format in [PageFormat::Html, PageFormat::Json] {
+                if let WithoutSecrets::Written(kept) = WithoutSecrets::of(text.as_bytes(), format) {
+                    let is_read = |bytes: &[u8]| {
+                        SimplePage::parse(bytes, format, &page_url(), &"foo".parse().unwrap()).map(|page| page.files.len()).ok()
+                    };
+                    prop_assert_eq!(is_read(&kept), is_read(text.as_bytes()));
+                    prop_assert_eq!(WithoutSecrets::of(&kept, format), WithoutSecrets::Same);
+                }
+            }
             for page in [html(&text), json(&text)].into_iter().flatten() {
                 let (cached, releases) = through_cache(&page);
                 prop_assert_eq!(cached.to_page(), releases.to_page());

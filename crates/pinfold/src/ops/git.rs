@@ -360,6 +360,7 @@ impl<'a> Git<'a> {
         let passed =
             |own, name: &str| variable(name).filter(|value| !value.is_empty()).map(|value| (own, value.into()));
         variables.extend(passed("GIT_SSL_CAINFO", "SSL_CERT_FILE"));
+        variables.extend(passed("GIT_SSL_CAPATH", "SSL_CERT_DIR"));
         variables.extend(passed("SSH_AUTH_SOCK", "SSH_AUTH_SOCK").filter(|_| self.url.transport() == "ssh"));
         for own in ["http_proxy", "https_proxy", "no_proxy"] {
             let all = |name: &str| passed(own, name).filter(|_| own != "no_proxy");

@@ -181,6 +181,8 @@ pub(super) fn fetched(
         page.files.retain(|file| relevance.keeps(file) || witness.as_ref() == Some(&file.filename));
         page.skipped.retain(|skipped| skipped.missed.as_ref().is_some_and(|missed| relevance.would_keep(missed)));
     }
+    // Nor is anything remembered with which whoever reads it could get a file.
+    let is_signed = page.files.iter().any(|file| file.url.secret_in_query().is_some());
     // The page is given back, as it came and as it was read: it has hundreds of files, of which few are looked at. And the next
     // lock, which has it from the cache, looks at the same.
     let fetched_at = served.fetched_at_unix.to_le_bytes();
@@ -189,7 +191,7 @@ pub(super) fn fetched(
     let (_, releases) =
         remembered(compact.clone()).ok_or_else(|| Failure::new(Exit::Bug, "a page is not read again"))?;
     match relevance {
-        _ if !may_be_known => {}
+        _ if is_signed || !may_be_known => {}
         Some(relevance) => fetcher.note(&relevance.kind, &origin, url, compact),
         None => fetcher.remember(WHOLE_KIND, &origin, url, compact)?,
     }
@@ -227,7 +229,7 @@ pub(crate) fn read(served: &Page, name: &PackageName, until: Option<Timestamp>) 
     let _turn = if until.is_none() { READING.wait_urgently() } else { READING.wait() };
     let format = PageFormat::from_content_type(&served.content_type).ok_or_else(|| {
         Failure::new(Exit::World, format!("the page of `{name}` is no index page"))
-            .with("from", &served.url)
+            .with("from", served.url.without_query())
             .with("found", format!("content type `{}`", served.content_type))
             .with("expected", "a simple page, as JSON or HTML")
             .help("check the URL of the index in the manifest")
@@ -236,7 +238,7 @@ pub(crate) fn read(served: &Page, name: &PackageName, until: Option<Timestamp>) 
         let exit = if e.refusal_code().is_some() { Exit::Refused } else { Exit::World };
         let failure = Failure { code: e.refusal_code().map(str::to_owned), ..Failure::of(exit, &e) };
         failure
-            .with("page", &served.url)
+            .with("page", served.url.without_query())
             .help("the index answers with something that must not be guessed at; tell who runs it")
     })
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use pinfold_artifact::{Limits, Origin, SafeUrl, Sha256};
-use pinfold_fetch::Fetcher;
+use pinfold_fetch::{Connectivity, Fetcher};
 use pinfold_manifest::UploadTime;
 use pinfold_packaging::{
     CoreMetadata, DistributionFilename, Metadata, MetadataError, PackageName, PageFile, Releases, Requirement, Version,
@@ -21,6 +21,7 @@ use sha2::Digest;
 
 use super::indexes::Indexes;
 use super::pages::{self, Reach, Relevance};
+use super::pin::refuse_signed;
 use super::promised::{self, Promise};
 use super::recording::{Recording, headers_of};
 use super::went_back::Serials;
@@ -236,10 +237,14 @@ impl Source {
         let Self::Live { fetcher, world, readings, .. } = self else {
             return Ok(Answer::NeedsBuild(Vec::new()));
         };
+        let url = file.url.to_safe_url();
+        if fetcher.connectivity() == Connectivity::Offline && url.scheme() != "file" {
+            // What is kept of such a URL could not be asked for, and is refused in the end.
+            refuse_signed(file, &url)?;
+        }
         if matches!(file.distribution, DistributionFilename::Sdist(_)) {
             return promised::fetched(world, fetcher, file, origin)?.answer(name, version, file);
         }
-        let url = file.url.to_safe_url();
         origin.check(&url).map_err(|e| foreign_file(file, &url, &e))?;
         let fact = wheel_metadata((fetcher, readings), file, &url, origin)?.checked(name, version, file)?;
         Ok(Answer::Metadata(Box::new(fact)))

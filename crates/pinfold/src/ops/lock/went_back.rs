@@ -119,7 +119,7 @@ pub(super) fn look(
     Ok(taken.iter().map(|finding| format!("taken by the maintainer's decision: {finding}")).chain(idle).collect())
 }
 
-/// What is made of a page with a lower serial number than one that this machine has seen. The numbers are no part of a lock:
+/// What is made of a page with a lower serial number than one that this machine has seen, or with none any more. The numbers are no part of a lock:
 /// they grow with releases that it has nothing to do with. So they are held against what this machine remembers, and a check,
 /// whose verdict depends on the lock and the index alone, does without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Serials {
     /// older and yet looked at: whoever locks must not find it as the one that is known.
     ///
     /// # Errors
-    /// Exit 3 if it is lower, exit 4 if the cache cannot be used.
+    /// Exit 3 if it is lower or gone, exit 4 if the cache cannot be used.
     pub(super) fn hold(
         self,
         fetcher: &Fetcher,
@@ -154,29 +154,41 @@ impl Serials {
         url: &SafeUrl,
         serial: Option<u64>,
     ) -> Result<bool, Failure> {
-        let Some(found) = serial else { return Ok(true) };
         let kept = fetcher.recall(SERIAL_KIND, origin, url)?;
         let highest = kept.and_then(|kept| kept.first_chunk::<8>().copied()).map(u64::from_le_bytes);
+        // None is lower than every number: whoever replays an old page could strip it.
         match highest {
-            Some(highest) if found < highest && self == Self::Held => Err(Failure::refused(
-                "index-rollback",
-                format!("refused the page {url}: it is older than one that this machine has seen"),
-            )
-            .with("expected", format!("serial number {highest} or higher"))
-            .with("found", format!("serial number {found}"))
-            .help(
-                "a mirror may lag behind: try again later, and ask who runs the index; if it was put back for a good reason, the \
-                 maintainer's decision to go on is `pinfold lock --allow-index-rollback`",
-            )),
-            Some(highest) if self == Self::Ignored => Ok(found >= highest),
-            None if self == Self::Ignored => Ok(true),
-            Some(highest) if found == highest => Ok(true),
-            _ => {
-                fetcher.remember(SERIAL_KIND, origin, url, found.to_le_bytes().to_vec().into())?;
-                Ok(true)
+            _ if self == Self::Ignored => return Ok(serial >= highest),
+            _ if serial == highest => return Ok(true),
+            Some(highest) if self == Self::Held && serial < Some(highest) => {
+                return Err(older(url, highest, serial));
             }
+            _ => {}
         }
+        // Nothing is what stands for no number, once that was decided.
+        let bytes = serial.map_or_else(Vec::new, |serial| serial.to_le_bytes().to_vec());
+        fetcher.remember(SERIAL_KIND, origin, url, bytes.into())?;
+        Ok(true)
     }
+}
+
+fn older(url: &SafeUrl, highest: u64, serial: Option<u64>) -> Failure {
+    let (what, found) = match serial {
+        Some(serial) => {
+            ("it is older than one that this machine has seen".to_owned(), format!("serial number {serial}"))
+        }
+        None => (
+            format!("it had serial number {highest} when this machine last saw it, and has none now"),
+            "no serial number".to_owned(),
+        ),
+    };
+    Failure::refused("index-rollback", format!("refused the page {url}: {what}"))
+        .with("expected", format!("serial number {highest} or higher"))
+        .with("found", found)
+        .help(
+            "a mirror may lag behind: try again later, and ask who runs the index; if it was put back for a good reason, the \
+             maintainer's decision to go on is `pinfold lock --allow-index-rollback`",
+        )
 }
 
 /// The form under which the highest serial number of a page is remembered.

@@ -132,7 +132,7 @@ fn pin(
         return Err(missing(url.as_str()));
     };
     let (size_bytes, found, mut bytes) =
-        fetcher.digest(&origin, url, Limits::UNKNOWN_SIZE_BYTES).map_err(fetch_failure)?;
+        fetcher.digest(&origin, url, Limits::UNKNOWN_SIZE_BYTES).map_err(|error| fetch_failure(error, referred))?;
     let mismatch = |code, expected: &Sha256, of: &str, help: &str| {
         Failure::refused(code, format!("refused `{filename}`"))
             .with("from", url)
@@ -163,12 +163,19 @@ fn former_file<'a>(former: Option<&'a Lock>, name: &PackageName, url: &SafeUrl) 
     files.find(|file| file.url == url.without_fragment())
 }
 
-/// A file that is required by URL has no index whose hosts could be listed.
-fn fetch_failure(error: FetchError) -> Failure {
+/// A file that is required by URL has no index whose hosts could be listed, and that could offer another one.
+fn fetch_failure(error: FetchError, referred: &Referred) -> Failure {
+    let fixed = |help: &str| Some(help.to_owned());
     let help = match &error.cause {
-        FetchCause::RedirectForeign(_) => Some("write the URL that it redirects to, if you trust that host"),
-        FetchCause::Unauthorized { .. } => Some("give the login of the host in netrc"),
-        FetchCause::RedirectInsecure { .. } | FetchCause::TooLarge { .. } => Some("tell who runs the server"),
+        FetchCause::Status { status: 404 | 410 } => {
+            Some(format!("there is no such file: check the URL in {}, or ask who serves it", referred.written))
+        }
+        FetchCause::RedirectForeign(_) => fixed("write the URL that it redirects to, if you trust that host"),
+        FetchCause::Unauthorized { .. } => fixed("give the login of the host in netrc"),
+        FetchCause::RedirectInsecure { .. } | FetchCause::TooLarge { .. } => fixed("tell who runs the server"),
+        FetchCause::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            Some(format!("there is no such file: check the URL in {}", referred.written))
+        }
         _ => None,
     };
     let failure = Failure::from(error);
