@@ -28,7 +28,7 @@ mod went_back;
 mod wheel_end;
 mod yard;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ use self::inputs::Inputs;
 use self::kept::KeptTools;
 use self::pages::Relevance;
 use self::pin::Pinner;
-use self::pip::PipIndex;
+use self::pip::{PipAnswer, PipIndex};
 use self::recording::Recording;
 use self::sdists::Sdists;
 use self::source::{Patience, Readings, Source};
@@ -156,16 +156,23 @@ pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result
         recording::refuse_overwriting(file, request.output)?;
     }
     let (begun, pip) = (world.now(), OnceCell::new());
-    let failure = match attempt(request, &Round { since: None, pip: &pip }, world, output) {
-        Err(failure) if matches!(failure.exit, Exit::No | Exit::Refused) => failure,
-        done => return done,
-    };
-    if matches!(request.answers, Answers::Replay(_)) {
-        return Err(failure);
+    let mut round = Round { since: None, asks_for_login: false, pip: &pip, believes_lock: Cell::new(false) };
+    let mut done = attempt(request, &round, world, output);
+    // The lock has the URL that pip once said, and not the login; pip is asked for it before the index is said to have failed.
+    let failed = matches!(&done, Err(failure) if failure.exit == Exit::World);
+    let may_want_login = failed && round.believes_lock.get() && request.connectivity == Connectivity::Online;
+    if may_want_login && pip::has_login(request, &round, world) {
+        round.asks_for_login = true;
+        done = attempt(request, &round, world, output);
+    }
+    let is_no = matches!(&done, Err(failure) if matches!(failure.exit, Exit::No | Exit::Refused));
+    if !is_no || matches!(request.answers, Answers::Replay(_)) {
+        return done;
     }
     // Pages that were cached before this run may have brought about the refusal; none is given before they were asked for.
     // And what was left out of them as irrelevant may be what explains it.
-    attempt(request, &Round { since: Some(begun), pip: &pip }, world, output)
+    round.since = Some(begun);
+    attempt(request, &round, world, output)
 }
 
 /// How one attempt to lock differs from the next.
@@ -173,26 +180,31 @@ pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result
 struct Round<'p> {
     /// Pages from before this moment are not taken from the cache unasked.
     since: Option<Timestamp>,
+    /// Whether pip is asked for its login although the lock has its URL.
+    asks_for_login: bool,
     /// What pip said, once it was asked.
     pip: &'p OnceCell<PipIndex>,
+    /// Becomes true if the URL that pip once said was taken from the lock.
+    believes_lock: Cell<bool>,
 }
 
 fn attempt(request: &LockRequest<'_>, round: &Round<'_>, world: &World, output: &Output) -> Result<Locked, Failure> {
     let inputs = Inputs::read(request)?;
     let previous = former_lock(request)?;
-    let pip = pip::index(request, &inputs.manifest.indexes, round.pip, world)?;
     let former = previous.as_ref().map(|(lock, _)| lock);
-    let moved = pip.and_then(|pip| pip.elsewhere(&inputs.manifest.indexes, former));
-    let locked = relock(request, (&inputs, previous, pip), round, world, output);
-    let Some(moved) = moved else { return locked };
-    let mut locked = locked.map_err(|failure| failure.with("pip", &moved))?;
-    locked.warnings.insert(0, format!("pip {moved}"));
-    Ok(Locked { is_elsewhere: true, ..locked })
+    let pip = pip::index(request, &inputs.manifest.indexes, former, round, world)?;
+    let told = pip.as_ref().and_then(|pip| pip.told.clone());
+    let is_elsewhere = pip.as_ref().is_some_and(|pip| pip.is_elsewhere);
+    let locked = relock(request, (&inputs, previous, pip.as_ref()), round, world, output);
+    let Some(told) = told else { return locked };
+    let mut locked = locked.map_err(|failure| failure.with("pip", &told))?;
+    locked.warnings.insert(0, format!("pip {told}"));
+    Ok(Locked { is_elsewhere, ..locked })
 }
 
 fn relock(
     request: &LockRequest<'_>,
-    (inputs, previous, pip): (&Inputs, Option<(Lock, String)>, Option<&PipIndex>),
+    (inputs, previous, pip): (&Inputs, Option<(Lock, String)>, Option<&PipAnswer>),
     round: &Round<'_>,
     world: &World,
     output: &Output,
@@ -316,7 +328,7 @@ impl Opened {
 
 fn open_source(
     request: &LockRequest<'_>,
-    (inputs, pip): (&Inputs, Option<&PipIndex>),
+    (inputs, pip): (&Inputs, Option<&PipAnswer>),
     former: Option<&Lock>,
     (cutoff, round): (Option<Timestamp>, &Round<'_>),
     world: &World,

@@ -1,10 +1,9 @@
 //! What the user's own pip is set up with: the one index of `from = "pip"`.
 //!
-//! pip is asked, not imitated: its own option parser merges its configuration files, its environment and its default. The
-//! answer is an input of the lock like the `url` of an index, and the lock records it. Extra indexes are refused, and places of
+//! pip is asked, not imitated: its own option parser merges its configuration files, its environment and its default. It is
+//! asked for the first lock and for an upgrade; the lock records the answer, and keeps it. Extra indexes are refused, and places of
 //! `find-links` likewise: merged, they let whoever registers a name on one answer for a package of another.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use pinfold_manifest::{IndexEntry, IndexLocation};
 use pinfold_sandbox::Command;
 use serde::Deserialize;
 
-use super::{Answers, LockRequest};
+use super::{Answers, Effect, Keep, LockRequest, Round};
 use crate::exit::{Exit, Failure};
 use crate::world::World;
 
@@ -51,39 +50,83 @@ print(json.dumps({"index": index, "extra": options.extra_index_urls, "links": op
 /// Variables that pip looks at beside its configuration files.
 const HANDED_ON: [&str; 3] = ["APPDATA", "USERPROFILE", "XDG_CONFIG_HOME"];
 
-impl PipIndex {
-    /// Says that a lock has another URL for the index that pip stands for, if it has.
-    pub(super) fn elsewhere(&self, entries: &[IndexEntry], former: Option<&Lock>) -> Option<String> {
-        let entry = entries.iter().find(|entry| entry.location == IndexLocation::Pip)?;
-        let locked = former?.tool.as_ref()?.indexes.iter().find(|index| index.name == entry.name)?;
-        let (old, new) = (locked.url.as_directory(), self.url.as_directory());
-        (old != new).then(|| format!("names another index than the lock: {old} → {new}"))
-    }
+/// The index that `from = "pip"` stands for, as it is used.
+#[derive(Debug)]
+pub(super) struct PipAnswer {
+    /// The index.
+    pub(super) url: SafeUrl,
+    /// The login that pip has for it, where pip was asked.
+    pub(super) credential: Option<Credential>,
+    /// What there is to say where pip and the former lock name different ones.
+    pub(super) told: Option<String>,
+    /// Whether the lock moves to the one that pip names.
+    pub(super) is_elsewhere: bool,
 }
 
-/// Returns the index that pip is set up with, if a manifest's entry asks for it; it is asked only once. A recording has the URL
-/// that it stands for.
+/// Returns the index that a manifest's `from = "pip"` stands for: the one that the former lock has; pip's own for a first lock and
+/// for an upgrade. A recording has the URL that it stands for.
+///
+/// Whoever checks a lock may have a pip that is set up otherwise: a check asks pip in order to tell so, and its verdict does not
+/// depend on it.
 ///
 /// # Errors
 /// Exit 2 if there is no pip, or if it would take packages from several places. Exit 3 if its login would be sent in the clear.
-pub(super) fn index<'a>(
+pub(super) fn index(
     request: &LockRequest<'_>,
     entries: &[IndexEntry],
-    asked: &'a OnceCell<PipIndex>,
+    former: Option<&Lock>,
+    round: &Round<'_>,
     world: &World,
-) -> Result<Option<&'a PipIndex>, Failure> {
-    let is_asked = entries.iter().any(|entry| entry.location == IndexLocation::Pip);
-    if !is_asked || matches!(request.answers, Answers::Replay(_)) {
-        return Ok(None);
-    }
-    if let Some(index) = asked.get() {
-        return Ok(Some(index));
+) -> Result<Option<PipAnswer>, Failure> {
+    let entry = entries.iter().find(|entry| entry.location == IndexLocation::Pip);
+    let (Some(entry), false) = (entry, matches!(request.answers, Answers::Replay(_))) else { return Ok(None) };
+    let locked = recorded_url(former, &entry.name);
+    let Some(url) = locked.clone().filter(|_| matches!(request.keep, Keep::AllBut(_))) else {
+        let PipIndex { url, credential } = asked(request, round, world)?;
+        let is_elsewhere = locked.as_ref().is_some_and(|old| old.as_directory() != url.as_directory());
+        let told = locked.filter(|_| is_elsewhere).map(|old| moved_text(&old, url));
+        return Ok(Some(PipAnswer { url: url.clone(), credential: credential.clone(), told, is_elsewhere }));
+    };
+    round.believes_lock.set(true);
+    let asks = round.asks_for_login || request.effect == Effect::Compare;
+    let pip = if asks { asked(request, round, world).ok() } else { None };
+    let told = pip.filter(|pip| pip.url.as_directory() != url.as_directory()).map(|pip| other_text(&url, &pip.url));
+    Ok(Some(PipAnswer { url, credential: pip.and_then(|pip| pip.credential.clone()), told, is_elsewhere: false }))
+}
+
+fn moved_text(old: &SafeUrl, new: &SafeUrl) -> String {
+    format!("names another index than the lock: {} → {}", old.as_directory(), new.as_directory())
+}
+
+fn other_text(locked: &SafeUrl, own: &SafeUrl) -> String {
+    format!(
+        "names another index here than the lock: {}; the lock's own is asked, {}, until `pinfold lock --upgrade`",
+        own.as_directory(),
+        locked.as_directory()
+    )
+}
+
+/// Returns the URL that the former lock has for an index of this name.
+fn recorded_url(former: Option<&Lock>, name: &str) -> Option<SafeUrl> {
+    let mut indexes = former?.tool.as_ref()?.indexes.iter();
+    indexes.find(|index| index.name == name).map(|index| index.url.clone())
+}
+
+/// Returns true if pip has a login.
+pub(super) fn has_login(request: &LockRequest<'_>, round: &Round<'_>, world: &World) -> bool {
+    asked(request, round, world).is_ok_and(|pip| pip.credential.is_some())
+}
+
+/// Returns what pip said; it is asked once.
+fn asked<'a>(request: &LockRequest<'_>, round: &Round<'a>, world: &World) -> Result<&'a PipIndex, Failure> {
+    if let Some(index) = round.pip.get() {
+        return Ok(index);
     }
     let index = ask(world, &world.interpreter(request.python, None)?)?;
     if index.credential.is_some() {
         crate::logins::refuse_in_the_clear("pip", &index.url)?;
     }
-    Ok(Some(asked.get_or_init(|| index)))
+    Ok(round.pip.get_or_init(|| index))
 }
 
 fn ask(world: &World, interpreter: &Interpreter) -> Result<PipIndex, Failure> {

@@ -16,7 +16,7 @@ use sha2::Digest;
 
 use super::inputs::Inputs;
 use super::pages::Relevance;
-use super::pip::PipIndex;
+use super::pip::PipAnswer;
 use super::{Answers, Effect, Keep, LockRequest, Round};
 use crate::exit::{Exit, Failure};
 use crate::ops::write_whole;
@@ -48,7 +48,7 @@ impl Place {
     /// Exit 4 if the cache directory cannot be made.
     pub(super) fn of(
         request: &LockRequest<'_>,
-        (inputs, cutoff, pip): (&Inputs, Option<Timestamp>, Option<&PipIndex>),
+        (inputs, cutoff, pip): (&Inputs, Option<Timestamp>, Option<&PipAnswer>),
         round: &Round<'_>,
         before: Option<&str>,
         world: &World,
