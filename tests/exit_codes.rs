@@ -194,6 +194,18 @@ fn a_lock_that_is_missing_or_cannot_be_read() {
         check(&project, project.pinfold("lock").arg("--upgrade"), 2, &["pylock.toml"]);
         check(&project, project.pinfold("lock").arg("--check"), 2, &["pylock.toml"]);
     }
+    // What two branches changed is pointed at, and so is what is no value; and `lock` does not send anybody to `lock`.
+    for (from, to, pointed_at) in [
+        ("lock-version", "<<<<<<< HEAD\nlock-version", "--> pylock.toml:1:9\n"),
+        ("name = \"hello\"", "name = 7", "| name = 7\n"),
+    ] {
+        project.home.write("pylock.toml", honest.replacen(from, to, 1));
+        for verb in ["sync", "lock"] {
+            let parts =
+                [pointed_at, "^", "--> pylock.toml:", "put back the lock that was there", "moved out of the way"];
+            check(&project, project.pinfold(verb), 2, &parts);
+        }
+    }
     // Nothing is nobody's copy: `lock` makes a lock of it; whoever reads it is told.
     project.home.write("pylock.toml", "");
     check(&project, project.pinfold("sync"), 2, &["pylock.toml"]);

@@ -172,6 +172,26 @@ impl LockError {
     }
 }
 
+impl LockError {
+    /// Returns where in the text it is wrong: line and, if it is known, column, both from 1.
+    pub const fn place(&self) -> Option<(usize, Option<usize>)> {
+        match self {
+            Self::DuplicateFile { line, .. }
+            | Self::ForeignFile { line, .. }
+            | Self::LocalPath { line, .. }
+            | Self::MissingKey { line, .. }
+            | Self::Sources { line, .. }
+            | Self::Type { line, .. }
+            | Self::UnknownKey { line, .. }
+            | Self::Unsupported { line, .. }
+            | Self::Value { line, .. }
+            | Self::WeakHash { line, .. } => Some((*line, None)),
+            Self::Syntax { line, column, .. } => Some((*line, Some(*column))),
+            Self::TooLarge { .. } | Self::TooManyPackages { .. } | Self::Version { .. } => None,
+        }
+    }
+}
+
 /// Something odd in a lock that was read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockWarning {

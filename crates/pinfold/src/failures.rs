@@ -265,7 +265,7 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         let code = error.refusal_code().map(str::to_owned);
         let exit = if code.is_some() { Exit::Refused } else { Exit::Input };
-        let failure = Self::of(exit, &error).help("lock again with `pinfold lock`, or ask where the lock was changed");
+        let failure = Self::of(exit, &error).help(OTHER_LOCK);
         Self { code, ..failure }
     }
 }
@@ -321,6 +321,10 @@ impl From<ExportError> for Failure {
         }
     }
 }
+
+/// What to do with a lock that cannot be read. To lock again reads it too: its versions are kept.
+const OTHER_LOCK: &str = "put back the lock that was there, and ask where it was changed; if this file is moved out of the way, \
+                          `pinfold lock` makes a new one, which keeps none of its versions";
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ use crate::outcome::one_line;
 use crate::run::{Never, Package, Run};
 
 mod hints;
+mod plain;
 mod story;
 mod words;
 
@@ -83,7 +84,7 @@ pub(crate) struct Explained {
 /// Puts a derivation into words.
 pub(crate) fn explain(run: &Run<'_, '_>, tree: Tree) -> Explained {
     let words = Words::new(run);
-    let tree = Arc::new(tree);
+    let tree = plain::plain(&words, &Arc::new(tree));
     let order = Order::of(&tree);
     let mut hints = Hints::new(run);
     order.facts.iter().for_each(|(fact, role)| hints.read(fact, *role));
@@ -141,7 +142,9 @@ impl Role {
     /// A fact shows something about a package where nothing is said of the package any more.
     fn of(fact: &Fact, step: &Step) -> Self {
         match fact {
-            External::NoVersions(package, _) if step.terms.contains_key(package) => Self::Filler,
+            External::NoVersions(package, _) if step.terms.keys().any(|own| own.project() == package.project()) => {
+                Self::Filler
+            }
             _ => Self::Needed,
         }
     }

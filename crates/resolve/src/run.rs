@@ -596,6 +596,16 @@ impl Rank {
     }
 }
 
+impl Package {
+    /// Returns the project, none of the root.
+    pub(crate) const fn project(&self) -> Option<&PackageName> {
+        match self {
+            Self::Root => None,
+            Self::Project(name) | Self::Extra(name, _) => Some(name),
+        }
+    }
+}
+
 impl fmt::Display for Package {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -26,8 +26,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use pinfold_artifact::{Limits, Sha256};
-use pinfold_lock::Lock;
-use pinfold_manifest::decode;
+use pinfold_lock::{Lock, LockError};
+use pinfold_manifest::{Place, decode, render};
 use sha2::Digest;
 
 use crate::exit::{Exit, Failure};
@@ -70,9 +70,27 @@ pub fn read_lock_or_input(path: &Path) -> Result<LockFile, Failure> {
 fn parse_lock(text: String, path: &Path) -> Result<LockFile, Failure> {
     let sha256 = Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into());
     let directory = lock::direct::absolute(path.parent().unwrap_or(Path::new(".")))?;
-    let (lock, warnings) =
-        Lock::read_in(&text, &directory).map_err(|e| Failure::from(e).with("lock", path.display()))?;
+    let (lock, warnings) = Lock::read_in(&text, &directory).map_err(|error| unreadable_lock(error, &text, path))?;
     Ok(LockFile { lock, sha256, text, warnings: warnings.iter().map(ToString::to_string).collect() })
+}
+
+/// Says what is wrong with a lock, and points at it.
+fn unreadable_lock(error: LockError, text: &str, path: &Path) -> Failure {
+    let place = error.place();
+    let failure = Failure::from(error);
+    let Some((line, column)) = place else { return failure.with("lock", path.display()) };
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let own = text[before..].lines().next().unwrap_or_default();
+    let indent = own.len() - own.trim_start().len();
+    let range = match column {
+        None => indent..own.trim_end().len(),
+        Some(column) => {
+            let start = own.char_indices().nth(column.saturating_sub(1)).map_or(own.len(), |(at, _)| at);
+            start..start
+        }
+    };
+    let place = Place::locate(&path.display().to_string(), text, before + range.start..before + range.end);
+    Failure { headline: render(&failure.headline, &place, None), ..failure }
 }
 
 /// Reads a file of text that people or pinfold wrote.

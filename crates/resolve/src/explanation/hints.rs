@@ -66,6 +66,9 @@ impl<'r, 'f> Hints<'r, 'f> {
             return;
         };
         let (Package::Project(name) | Package::Extra(name, _)) = package else { return };
+        if range.is_empty() {
+            return;
+        }
         let Some(project) = self.run.projects.find(name) else { return };
         let positions = project.positions(range);
         self.cuts.extend(positions.iter().filter_map(|position| project.better_part(*position)));

@@ -10,7 +10,7 @@ use pinfold_packaging::Version;
 use pubgrub::{DerivationTree, External, Map, Term};
 use version_ranges::Ranges;
 
-use super::words::{Sets, Subject, Words};
+use super::words::{Sets, Subject, Words, list};
 use super::{Fact, Role, Step};
 use crate::run::Package;
 
@@ -25,6 +25,8 @@ pub(super) struct Story<'w, 'r, 'f, 't> {
     /// What was concluded, of which versions, and what by the last sentence.
     conclusions: HashSet<(String, Sets)>,
     last: String,
+    /// Why, beside the sentence before that one, and whether it rests on that; none if it was told otherwise.
+    reasons: Option<(Vec<String>, bool)>,
     /// Of which kinds the steps so far were.
     kinds: HashSet<String>,
     /// Steps of known kinds that were not told yet, and the last of them with its conclusion.
@@ -40,6 +42,7 @@ impl<'w, 'r, 'f, 't> Story<'w, 'r, 'f, 't> {
             previous: None,
             conclusions: HashSet::new(),
             last: String::new(),
+            reasons: None,
             kinds: HashSet::new(),
             row: None,
         }
@@ -67,7 +70,15 @@ impl<'w, 'r, 'f, 't> Story<'w, 'r, 'f, 't> {
     }
 
     fn say(&mut self, step: &Step, conclusion: String) {
-        let (parts, follows) = self.parts(step);
+        let (parts, mut follows) = self.parts(step);
+        // What follows from a sentence for the same reasons is the one thing to say.
+        if let Some((same, followed)) = self.reasons.take()
+            && follows
+            && same == parts
+        {
+            self.sentences.pop();
+            follows = followed;
+        }
         self.sentences.push(match (follows, parts.is_empty()) {
             (_, true) => format!("So {conclusion}."),
             (true, false) => format!("And because {}, {conclusion}.", parts.join(" and ")),
@@ -75,6 +86,7 @@ impl<'w, 'r, 'f, 't> Story<'w, 'r, 'f, 't> {
         });
         self.previous = Some(std::ptr::from_ref(step));
         self.last = conclusion;
+        self.reasons = (!parts.is_empty()).then_some((parts, follows));
     }
 
     /// Returns the sentences.
@@ -89,6 +101,7 @@ impl<'w, 'r, 'f, 't> Story<'w, 'r, 'f, 't> {
             Some((1, step, conclusion)) => self.say(step, conclusion),
             Some((count, step, conclusion)) => {
                 self.sentences.push(format!("Likewise, in {count} steps, {conclusion}."));
+                self.reasons = None;
                 self.previous = Some(std::ptr::from_ref(step));
                 self.last = conclusion;
             }
@@ -202,14 +215,26 @@ fn conclusion(words: &Words<'_, '_>, terms: &Map<Package, Term<Ranges<Version>>>
         ([(first, Term::Positive(own)), (second, Term::Positive(other))], _) => {
             together(&words.versions(first, own), &words.versions(second, other))
         }
-        (terms, _) => {
-            let text = |(package, term): &(&Package, &Term<Ranges<Version>>)| match term {
-                Term::Positive(range) => words.versions(package, range).text,
-                Term::Negative(range) => format!("anything but {}", words.versions(package, range).text),
-            };
-            let texts: Vec<String> = terms.iter().map(text).collect();
-            format!("{} cannot be used together", texts.join(" and "))
+        (terms, _) => several(words, terms),
+    }
+}
+
+/// Says what more than two terms mean: some versions cannot be used together, or together they need others.
+fn several(words: &Words<'_, '_>, terms: &[(&Package, &Term<Ranges<Version>>)]) -> String {
+    let (mut used, mut needed) = (Vec::new(), Vec::new());
+    for (package, term) in terms {
+        match term {
+            Term::Positive(range) => used.push(words.versions(package, range)),
+            Term::Negative(range) => needed.push(words.versions(package, range)),
         }
+    }
+    let choices = needed.iter().map(Subject::choice).collect::<Vec<_>>().join(" or ");
+    let all = list(&used.iter().map(|subject| subject.text.clone()).collect::<Vec<_>>());
+    match (&used[..], needed.is_empty()) {
+        ([], _) => format!("{choices} is needed"),
+        (_, true) => format!("{all} cannot be used together"),
+        ([one], false) => format!("{all} {} {choices}", one.verb("needs", "need")),
+        (_, false) => format!("{all} together need {choices}"),
     }
 }
 

@@ -85,16 +85,20 @@ impl<'r, 'f> Words<'r, 'f> {
         Self { run }
     }
 
+    /// Returns the positions of the versions of a project in a range; none if nothing is known of it.
+    pub(super) fn positions(&self, name: &PackageName, range: &Ranges<Version>) -> Vec<usize> {
+        self.run.projects.find(name).map(|project| project.positions(range)).unwrap_or_default()
+    }
+
     /// Returns what tells the versions that terms are about from others: in words, two sets of many may look alike.
     pub(super) fn sets(&self, terms: &Map<Package, Term<Ranges<Version>>>) -> Sets {
-        let positions = |name: &PackageName, range: &Ranges<Version>| {
-            self.run.projects.find(name).map(|project| project.positions(range)).unwrap_or_default()
-        };
         let set = |(package, term): (&Package, &Term<Ranges<Version>>)| {
             let (Term::Positive(range) | Term::Negative(range)) = term;
             match package {
                 Package::Root => None,
-                Package::Project(name) | Package::Extra(name, _) => Some((package.to_string(), positions(name, range))),
+                Package::Project(name) | Package::Extra(name, _) => {
+                    Some((package.to_string(), self.positions(name, range)))
+                }
             }
         };
         terms.iter().filter_map(set).collect()
@@ -161,6 +165,10 @@ impl<'r, 'f> Words<'r, 'f> {
     }
 
     fn no_versions(&self, name: &PackageName, range: &Ranges<Version>, role: Role) -> Option<String> {
+        // That there is no version in no range is nothing to tell.
+        if range.is_empty() {
+            return None;
+        }
         let project = self.run.projects.find(name)?;
         let Some(page) = project.page() else {
             return Some(format!("{name} does not exist on {}", project.origin().index()));
@@ -239,10 +247,10 @@ impl<'r, 'f> Words<'r, 'f> {
             Package::Project(name) => (name, None),
             Package::Extra(name, extra) => (name, Some(extra)),
         };
-        // What ties an extra to its project needs no words.
+        // What ties an extra to its project needs no words; that a project needs an extra of its own does.
         let tie = match on {
             Package::Root => true,
-            Package::Extra(on_name, _) => on_name == name && extra.is_none(),
+            Package::Extra(on_name, _) => on_name == name && extra.is_none() && other.contains(&absent()),
             Package::Project(on_name) => on_name == name && extra.is_some() && !other.is_empty(),
         };
         if tie {

@@ -75,6 +75,8 @@ impl Case<'_> {
                 let unique: BTreeSet<&String> = explanation.sentences().iter().collect();
                 prop_assert_eq!(unique.len(), explanation.sentences().len(), "a sentence twice\n{}", context());
                 prop_assert!(!unique.is_empty(), "no sentence\n{}", context());
+                let first = explanation.sentences().first().is_none_or(|sentence| sentence.starts_with("Because "));
+                prop_assert!(first, "it begins with what follows from nothing\n{}", context());
                 prop_assert!(!explanation.to_string().contains("99999"), "a version that is ours alone\n{}", context());
             }
             Outcome::Solved(solution) => {
