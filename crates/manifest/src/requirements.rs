@@ -199,7 +199,11 @@ impl<'r> Reader<'r> {
             if option.kind != OptionKind::Hash {
                 return Err(refuse(source, line, option));
             }
-            hashes.insert(parse_hash(source, line, option)?);
+            hashes.extend(parse_hash(source, line, option)?);
+        }
+        // Of several hashes a file has to have one; those that pip takes and nobody looks at here are not the only ones.
+        if let (true, Some(option)) = (hashes.is_empty(), options.first()) {
+            return Err(weak_hash(source, line, option));
         }
         let place = requested.reference.as_ref().map(|reference| &reference.source);
         if let (Some(ReferenceSource::Git { .. }), Some(option)) = (place, options.first()) {
@@ -319,17 +323,21 @@ fn parse_requirement(
     })
 }
 
-fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<Sha256, ManifestError> {
+/// Reads a hash; none of one that is as strong as a SHA-256 and not looked at.
+fn parse_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> Result<Option<Sha256>, ManifestError> {
     let written = line.written(option.range.clone());
     match option.value.split_once(':') {
         Some(("sha256", digest)) => {
-            digest.parse().map_err(|error: pinfold_artifact::Sha256Error| source.error(written, error))
+            digest.parse().map(Some).map_err(|error: pinfold_artifact::Sha256Error| source.error(written, error))
         }
-        _ => {
-            let found = source.written(line, option.range.clone());
-            Err(source.error(written, ManifestErrorKind::WeakHash { found }))
-        }
+        Some(("sha384" | "sha512", _)) => Ok(None),
+        _ => Err(weak_hash(source, line, option)),
     }
+}
+
+fn weak_hash(source: Source<'_>, line: &LogicalLine, option: &Given) -> ManifestError {
+    let found = source.written(line, option.range.clone());
+    source.error(line.written(option.range.clone()), ManifestErrorKind::WeakHash { found })
 }
 
 /// Says what to write instead of an option of pip.

@@ -462,8 +462,27 @@ fn other_options_of_pip_are_answered_with_the_manifest() {
     );
 }
 
+/// As pip reads them: a file has to have one of the hashes of its line.
+#[test]
+fn a_longer_hash_beside_a_sha256_is_passed_over() {
+    let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let text = format!("a==1 --hash=sha512:00 --hash=sha256:{digest} --hash=sha384:00\nb==1");
+    let file = read(&[("r.txt", &text)]).unwrap();
+    let digests: Vec<String> =
+        file.hashes.iter().flat_map(|demand| &demand.value.digests).map(ToString::to_string).collect();
+    assert_eq!((digests.as_slice(), file.hashes.len()), ([digest.to_owned()].as_slice(), 1));
+}
+
 #[test]
 fn hashes_that_pinfold_does_not_trust() {
+    check(
+        "a==1 --hash=sha512:00",
+        "`--hash=sha512:00` is no SHA-256; other hashes are not looked at
+ --> r.txt:1:6
+  |
+1 | a==1 --hash=sha512:00
+  |      ^^^^^^^^^^^^^^^^",
+    );
     check(
         "a==1 --hash=md5:00",
         "`--hash=md5:00` is no SHA-256; other hashes are not looked at
