@@ -81,6 +81,9 @@ fn unreadable_lock(error: LockError, text: &str, path: &Path) -> Failure {
     let Some((line, column)) = place else { return failure.with("lock", path.display()) };
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let own = text[before..].lines().next().unwrap_or_default();
+    if own.trim().is_empty() {
+        return failure.with("lock", path.display());
+    }
     let indent = own.len() - own.trim_start().len();
     let range = match column {
         None => indent..own.trim_end().len(),
