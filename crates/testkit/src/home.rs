@@ -87,6 +87,16 @@ impl TempHome {
     }
 }
 
+/// Makes a named pipe, by the command that every unix has: not every system lets a library do it the same way.
+///
+/// # Panics
+/// If it cannot be made.
+#[cfg(unix)]
+pub fn make_pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status().expect("`mkfifo` can be started");
+    assert!(made.success(), "no pipe at {}", path.display());
+}
+
 /// Copies a directory to where nothing is, with everything in it; links stay links.
 #[cfg(unix)]
 pub fn copy_tree(from: &Path, to: &Path) {

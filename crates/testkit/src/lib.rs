@@ -32,7 +32,7 @@ pub use digest::{sha256, sha256_hex, sha256_record};
 pub use fault::Fault;
 pub use home::TempHome;
 #[cfg(unix)]
-pub use home::copy_tree;
+pub use home::{copy_tree, make_pipe};
 pub use http::Request;
 pub use index::{Index, PageFormats};
 pub use modes::bound_by_modes;

@@ -199,11 +199,7 @@ fn what_is_not_planned_goes() {
         fs::create_dir_all(site.join("kept/in/between")).unwrap();
     });
     check("a link", Fate::Used, |_, site| std::os::unix::fs::symlink("/", site.join("kept/root")).unwrap());
-    check("a pipe", Fate::Used, |_, site| {
-        let directory = fs::File::open(site.join("kept")).unwrap();
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(&directory, "pipe", rustix::fs::FileType::Fifo, mode, 0).unwrap();
-    });
+    check("a pipe", Fate::Used, |_, site| pinfold_testkit::make_pipe(&site.join("kept/pipe")));
     check("the receipt's own", Fate::Used, |root, _| {
         fs::create_dir(root.join(".pinfold/more")).unwrap();
         fs::write(root.join(".pinfold/more/file"), "x").unwrap();

@@ -336,8 +336,7 @@ fn an_entry_that_is_none_any_more_is_put_aside() {
     // Whoever opens a pipe waits for its writer.
     check(&|entry| {
         remove(&entry.join(MANIFEST));
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, entry.join(MANIFEST), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        pinfold_testkit::make_pipe(&entry.join(MANIFEST));
     });
     check(&|entry| {
         remove(entry);
