@@ -285,6 +285,7 @@ fn full_after<'home>(project: &'home Project, blocks: u32, arguments: &[&str]) -
 }
 
 /// Bytes that no compression makes smaller.
+#[cfg(unix)]
 fn noise(kibibytes: usize) -> Vec<u8> {
     (0..kibibytes * 32).flat_map(|part| *sha256(part.to_string().as_bytes()).as_bytes()).collect()
 }

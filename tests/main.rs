@@ -63,6 +63,7 @@ mod spare;
 // What an sdist says of itself is believed where it binds its wheels.
 mod sdists;
 // The store notices when it is not what was stored.
+#[cfg(unix)]
 mod store;
 // The environment is exactly the lock.
 mod sync;

@@ -151,6 +151,7 @@ fn bytecode_of_another_program_is_found() {
     }
 }
 
+#[cfg(unix)]
 fn files_read_again(project: &Project) -> u64 {
     let report = project.pinfold("verify").args(["--quick", "--format", "json"]).run().expect_code(0);
     let report: serde_json::Value =
