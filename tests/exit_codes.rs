@@ -1,6 +1,6 @@
 //! Bad input and a failing world: each a clear error with the right exit code, and nothing lost.
 
-use pinfold_testkit::{Finished, Index, Pinfold, Server, sha256};
+use pinfold_testkit::{Finished, Index, Pinfold, Server};
 
 use crate::project::{PINFOLD, Project, host_target};
 
@@ -287,7 +287,7 @@ fn full_after<'home>(project: &'home Project, blocks: u32, arguments: &[&str]) -
 /// Bytes that no compression makes smaller.
 #[cfg(unix)]
 fn noise(kibibytes: usize) -> Vec<u8> {
-    (0..kibibytes * 32).flat_map(|part| *sha256(part.to_string().as_bytes()).as_bytes()).collect()
+    (0..kibibytes * 32).flat_map(|part| *pinfold_testkit::sha256(part.to_string().as_bytes()).as_bytes()).collect()
 }
 
 #[cfg(unix)]
