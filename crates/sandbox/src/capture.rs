@@ -10,7 +10,7 @@ pub(crate) enum Event {
     /// A pipe was read to its end.
     Closed,
     /// The child ended.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix tells before the pipes close"))]
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only Unix tells before the pipes close"))]
     Exited,
     /// The child wrote more than it may.
     TooMuch,
