@@ -226,12 +226,15 @@ impl Fetcher {
         served: Served,
         cached: Option<Cached>,
     ) -> Result<PageReply, FetchCause> {
+        // What is open cannot be replaced on every system: the former page is let go of before another takes its place.
         match (served, cached) {
-            (Served::Absent(header), _) => {
+            (Served::Absent(header), former) => {
+                drop(former);
                 self.cache.keep_page(origin, &header, &[])?;
                 Ok(PageReply::Absent)
             }
-            (Served::Page(header, bytes), _) => {
+            (Served::Page(header, bytes), former) => {
+                drop(former);
                 self.keep_page(origin, &header, &bytes)?;
                 let content_type = header.content_type.unwrap_or_default();
                 let (url, fetched_at_unix) = (header.final_url, now_unix());

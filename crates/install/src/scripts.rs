@@ -329,6 +329,7 @@ mod tests {
         );
     }
 
+    #[cfg(unix)]
     #[test]
     fn places_that_scripts_cannot_name_are_refused() {
         for (place, is_fine) in [

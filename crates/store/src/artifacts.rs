@@ -139,7 +139,12 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn forget_bytes(&self, stored: &Stored) -> Result<(), StoreError> {
         let directory = stored.path().parent().unwrap_or(stored.path());
-        match disk::with_rights(directory, disk::CHANGE, || fs::remove_file(stored.path())) {
+        let remove = || fs::remove_file(stored.path());
+        let removed = match disk::with_rights(directory, disk::CHANGE, remove) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && disk::make_way(stored.path()) => remove(),
+            removed => removed,
+        };
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StoreError::io("remove", stored.path())(error))
             }

@@ -239,6 +239,7 @@ pub(crate) fn rename_into(from: &Path, to: &Path) -> io::Result<()> {
             disk::make_private_dir(directory)?;
             fs::rename(from, to)
         }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && disk::make_way(to) => fs::rename(from, to),
         result => result,
     }
 }

@@ -84,7 +84,8 @@ mod tests {
     use super::*;
 
     fn names(found: Vec<PathBuf>, root: &Path) -> Vec<String> {
-        let inside = |path: &PathBuf| path.strip_prefix(root.join("versions")).unwrap().to_str().unwrap().to_owned();
+        let inside =
+            |path: &PathBuf| path.strip_prefix(root.join("versions")).unwrap().to_str().unwrap().replace('\\', "/");
         found.iter().map(inside).collect()
     }
 

@@ -21,6 +21,19 @@ pub(crate) fn give_back(_path: &Path, _rights: u32) -> bool {
     false
 }
 
+/// Lets a file be replaced or removed that may not be written to: somebody else may have stored the same bytes a moment ago.
+/// Returns true if there is a file with which it can be tried again.
+#[expect(
+    clippy::permissions_set_readonly_false,
+    reason = "that is no more than it says here: nobody else gets a right"
+)]
+pub(crate) fn make_way(path: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return false };
+    let mut permissions = metadata.permissions();
+    permissions.set_readonly(false);
+    metadata.is_file() && fs::set_permissions(path, permissions).is_ok()
+}
+
 pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
 }
