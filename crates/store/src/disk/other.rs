@@ -42,9 +42,10 @@ pub(crate) fn foreign_writers(_metadata: &Metadata) -> Option<String> {
     None
 }
 
-/// There is none that the standard library tells.
-pub(crate) const fn number_of(_metadata: &Metadata) -> u64 {
-    0
+/// The standard library tells none: when it was made stands for it.
+pub(crate) fn number_of(metadata: &Metadata) -> u64 {
+    let made = metadata.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    made.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
 pub(crate) fn has_other_names(_metadata: &Metadata) -> bool {
