@@ -99,9 +99,8 @@ fn make_writable(directory: &std::path::Path) {
     let mut permissions = std::fs::metadata(directory).expect("is there").permissions();
     #[cfg(unix)]
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o700);
-    // On Windows that is no more than it says: there are no modes that it could open to everybody.
     #[cfg(not(unix))]
-    #[allow(clippy::permissions_set_readonly_false)]
+    #[expect(clippy::permissions_set_readonly_false, reason = "there are no modes that it could open to everybody")]
     permissions.set_readonly(false);
     std::fs::set_permissions(directory, permissions).expect("can change permissions");
     for entry in std::fs::read_dir(directory).expect("can list").flatten() {
