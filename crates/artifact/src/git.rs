@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-use crate::{FileHost, Limits, SafeUrl};
+use crate::safe_url::check_spelling;
+use crate::{FileHost, Limits, SafeUrl, UrlError};
 
 /// Where a repository is: over `https`, over `ssh`, on this disk, or over `http` on this machine (or, for `http` elsewhere,
 /// nowhere).
@@ -133,6 +134,10 @@ impl FromStr for GitUrl {
         if !matches!(url.scheme(), "https" | "http" | "ssh" | "file") {
             return Err(GitUrlError::Transport { found: shown(url.scheme()) });
         }
+        check_spelling(text).map_err(|error| match error {
+            UrlError::Malformed { reason } => GitUrlError::Url { reason },
+            error => GitUrlError::Url { reason: error.to_string() },
+        })?;
         if url.query().is_some() || url.fragment().is_some() {
             return wrong("it has a query or a fragment");
         }
@@ -286,6 +291,11 @@ mod tests {
             "https://me:secret@git.example/y",
             "http://git.example/y",
             "git://git.example/y",
+            "https://git.example\\@evil.example/y",
+            "https://git.example/a\\@b/y",
+            "https:/git.example/y",
+            "https:///git.example/y",
+            "ssh://git@git.example/a\tb",
             "file://git.example/y",
             "https://git.example/",
             "https://git.example/y?x=1",

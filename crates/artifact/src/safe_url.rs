@@ -206,7 +206,7 @@ const fn is_misspelling(character: char) -> bool {
 
 /// Refuses what the URL parser would mend in its own way, and other programs in theirs: `https:/host`, `https:\\host`,
 /// `https:///host`, line breaks and tabs.
-fn check_spelling(text: &str) -> Result<(), UrlError> {
+pub(crate) fn check_spelling(text: &str) -> Result<(), UrlError> {
     let malformed = |reason: &str| Err(UrlError::Malformed { reason: reason.to_owned() });
     if text.contains(is_misspelling) {
         return malformed("a URL has no backslash, tab or line break");
