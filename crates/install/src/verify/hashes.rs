@@ -261,12 +261,12 @@ const OWNER_LOOKS: u32 = 0o500;
 const BUFFER_BYTES: usize = 256 << 10;
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
     const CUSTOM: Custom = Custom { owner: 7 };
 
-    #[cfg(unix)]
     #[test]
     fn only_execution_writing_and_foreign_rights_matter() {
         for (executable, mode, is_fine) in [
@@ -288,7 +288,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_mode_is_what_it_was_where_that_is_known() {
         let stamped = |mode| Some(Stamped { mtime_ns: 0, inode: 1, mode });
@@ -300,7 +299,6 @@ mod tests {
         assert_eq!(wrong_mode(true, stamped(0o4755), 0o4755).as_deref(), Some("no setuid, setgid or sticky bit"));
     }
 
-    #[cfg(unix)]
     #[test]
     fn everything_belongs_to_the_owner_of_the_environment() {
         let facts = |owner, mode| Facts {
