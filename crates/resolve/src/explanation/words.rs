@@ -302,7 +302,7 @@ impl<'r, 'f> Words<'r, 'f> {
         let texts: BTreeSet<String> = demands.iter().map(demand_text).collect();
         let text = texts.into_iter().collect::<Vec<_>>().join(" and ");
         let overridden = self.run.prepared.directions(on_name).is_some_and(|own| own.replacement.is_some());
-        let guessed = self.guessed(&project, version, on_name);
+        let guessed = self.guessed(&project, (version, extra), on_name);
         Some(match (overridden, guessed.is_empty()) {
             (true, _) => format!("{text} (by your override)"),
             (false, true) => text,
@@ -312,12 +312,18 @@ impl<'r, 'f> Words<'r, 'f> {
 
     /// Quotes the markers because of which a version may or may not need a project, and so is taken to need it: they ask for
     /// the release of a kernel.
-    fn guessed(&self, project: &Project<'f>, version: &Version, on: &PackageName) -> Vec<String> {
+    fn guessed(
+        &self,
+        project: &Project<'f>,
+        (version, extra): (&Version, Option<&ExtraName>),
+        on: &PackageName,
+    ) -> Vec<String> {
+        let wanted: BTreeSet<ExtraName> = extra.into_iter().cloned().collect();
         let Some((_, metadata)) = project.chosen_metadata(version) else { return Vec::new() };
         let demands = metadata.requires_dist.iter().filter(|requirement| requirement.name == *on);
         let markers = demands.map(|requirement| &requirement.marker).filter(|marker| marker.asks_for_the_unknown());
-        let markers = markers
-            .filter(|marker| marker.evaluate(&self.run.prepared.environment, &BTreeSet::new()) != MarkerTruth::False);
+        let markers =
+            markers.filter(|marker| marker.evaluate(&self.run.prepared.environment, &wanted) != MarkerTruth::False);
         markers.map(|marker| format!("`{marker}`")).collect()
     }
 }

@@ -393,7 +393,12 @@ fn a_need_that_hangs_on_the_kernel_is_told() {
         b 1.0
         b 2.0
         c 1.0 -> b<2
+        d 1.0 extras=x -> b>=2; extra == 'x' and platform_release >= '9'
         ";
+    assert_snapshot!(ask(universe, "d[x]\nb<2"), @"
+    Because you require `b<2` (app.toml:2) and d[x] 1.0 needs `b>=2` (if `extra == 'x' and platform_release >= '9'`, which no target knows), d[x] 1.0 cannot be used with what you require.
+    And because you require `d[x]` (app.toml:1), there is no solution.
+    ");
     assert_snapshot!(ask(universe, "a"), @"
     Because a 1.0 needs `b>=2` (if `platform_release >= '9'`, which no target knows) and c 1.0 needs `b<2`, a 1.0 and c 1.0 cannot be used together.
     And because a 1.0 needs `c`, a 1.0 cannot be used.
