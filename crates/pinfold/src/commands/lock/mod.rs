@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &cli::Lock, world: &World, output: &Output) -> Resu
     locked.lookalikes.iter().for_each(|found| {
         output.warning(&format!("{found}; make sure that it is what you mean"));
     });
-    if arguments.upgrade || !arguments.upgrade_packages.is_empty() || locked.is_elsewhere {
+    if arguments.upgrade || !arguments.upgrade_packages.is_empty() {
         output.result(&moved(&found));
         stayed(&request.keep, &found, &locked.lock).iter().for_each(|line| output.result(&tame(line)));
     } else {

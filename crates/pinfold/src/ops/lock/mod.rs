@@ -140,8 +140,6 @@ pub struct Locked {
     pub targets: Vec<(String, usize)>,
     /// What a maintainer should know although it is no obstacle.
     pub warnings: Vec<String>,
-    /// Whether pip names another index than the former lock has.
-    pub is_elsewhere: bool,
     /// Names that are new in the lock and resemble a popular one.
     pub lookalikes: Vec<Lookalike>,
 }
@@ -160,7 +158,8 @@ pub fn lock(request: &LockRequest<'_>, world: &World, output: &Output) -> Result
     let mut done = attempt(request, &round, world, output);
     // The lock has the URL that pip once said, and not the login; pip is asked for it before the index is said to have failed.
     let failed = matches!(&done, Err(failure) if failure.exit == Exit::World);
-    let may_want_login = failed && round.believes_lock.get() && request.connectivity == Connectivity::Online;
+    let is_online = request.connectivity == Connectivity::Online;
+    let may_want_login = failed && is_online && round.believes_lock.get() && pip.get().is_none();
     if may_want_login && pip::has_login(request, &round, world) {
         round.asks_for_login = true;
         done = attempt(request, &round, world, output);
@@ -194,12 +193,11 @@ fn attempt(request: &LockRequest<'_>, round: &Round<'_>, world: &World, output: 
     let former = previous.as_ref().map(|(lock, _)| lock);
     let pip = pip::index(request, &inputs.manifest.indexes, former, round, world)?;
     let told = pip.as_ref().and_then(|pip| pip.told.clone());
-    let is_elsewhere = pip.as_ref().is_some_and(|pip| pip.is_elsewhere);
     let locked = relock(request, (&inputs, previous, pip.as_ref()), round, world, output);
     let Some(told) = told else { return locked };
     let mut locked = locked.map_err(|failure| failure.with("pip", &told))?;
     locked.warnings.insert(0, format!("pip {told}"));
-    Ok(Locked { is_elsewhere, ..locked })
+    Ok(locked)
 }
 
 fn relock(
@@ -269,7 +267,7 @@ fn relock(
     }
     // The command is about to end. To give back, one by one, what a resolution made would take a twentieth of its time.
     std::mem::forget((desk, solutions, opened, resolutions));
-    Ok(Locked { targets, warnings, is_elsewhere: false, lookalikes, before: previous, lock, text })
+    Ok(Locked { targets, warnings, lookalikes, before: previous, lock, text })
 }
 
 /// Writes a lock where it is to be written and is not what is there; returns its text. Where one is replaced, the disk is
@@ -291,7 +289,7 @@ fn still(previous: Option<(Lock, String)>, told: unchanged::Told) -> Result<Lock
     let (lock, text) = previous.ok_or_else(missing)?;
     let before = Some((lock.clone(), text.clone()));
     let unchanged::Told { targets, warnings, .. } = told;
-    Ok(Locked { targets, warnings, is_elsewhere: false, lookalikes: Vec::new(), before, lock, text })
+    Ok(Locked { targets, warnings, lookalikes: Vec::new(), before, lock, text })
 }
 
 /// Reads the lock that is there already. A missing one is none; one that cannot be read stops everything: it would be

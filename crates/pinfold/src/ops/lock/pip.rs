@@ -59,8 +59,6 @@ pub(super) struct PipAnswer {
     pub(super) credential: Option<Credential>,
     /// What there is to say where pip and the former lock name different ones.
     pub(super) told: Option<String>,
-    /// Whether the lock moves to the one that pip names.
-    pub(super) is_elsewhere: bool,
 }
 
 /// Returns the index that a manifest's `from = "pip"` stands for: the one that the former lock has; pip's own for a first lock and
@@ -83,15 +81,14 @@ pub(super) fn index(
     let locked = recorded_url(former, &entry.name);
     let Some(url) = locked.clone().filter(|_| matches!(request.keep, Keep::AllBut(_))) else {
         let PipIndex { url, credential } = asked(request, round, world)?;
-        let is_elsewhere = locked.as_ref().is_some_and(|old| old.as_directory() != url.as_directory());
-        let told = locked.filter(|_| is_elsewhere).map(|old| moved_text(&old, url));
-        return Ok(Some(PipAnswer { url: url.clone(), credential: credential.clone(), told, is_elsewhere }));
+        let told = locked.filter(|old| old.as_directory() != url.as_directory()).map(|old| moved_text(&old, url));
+        return Ok(Some(PipAnswer { url: url.clone(), credential: credential.clone(), told }));
     };
     round.believes_lock.set(true);
     let asks = round.asks_for_login || request.effect == Effect::Compare;
     let pip = if asks { asked(request, round, world).ok() } else { None };
     let told = pip.filter(|pip| pip.url.as_directory() != url.as_directory()).map(|pip| other_text(&url, &pip.url));
-    Ok(Some(PipAnswer { url, credential: pip.and_then(|pip| pip.credential.clone()), told, is_elsewhere: false }))
+    Ok(Some(PipAnswer { url, credential: pip.and_then(|pip| pip.credential.clone()), told }))
 }
 
 fn moved_text(old: &SafeUrl, new: &SafeUrl) -> String {
