@@ -64,11 +64,10 @@ pub(super) struct PipAnswer {
 /// Returns the index that a manifest's `from = "pip"` stands for: the one that the former lock has; pip's own for a first lock and
 /// for an upgrade. A recording has the URL that it stands for.
 ///
-/// Whoever checks a lock may have a pip that is set up otherwise: a check asks pip in order to tell so, and its verdict does not
-/// depend on it.
+/// A check asks pip whether it is that one.
 ///
 /// # Errors
-/// Exit 2 if there is no pip, or if it would take packages from several places. Exit 3 if its login would be sent in the clear.
+/// Exit 1 if a check finds another index. Exit 2 if there is no pip, or if it would take packages from several places. Exit 3 if its login would be sent in the clear.
 pub(super) fn index(
     request: &LockRequest<'_>,
     entries: &[IndexEntry],
@@ -85,22 +84,32 @@ pub(super) fn index(
         return Ok(Some(PipAnswer { url: url.clone(), credential: credential.clone(), told }));
     };
     round.believes_lock.set(true);
-    let asks = round.asks_for_login || request.effect == Effect::Compare;
-    let pip = if asks { asked(request, round, world).ok() } else { None };
-    let told = pip.filter(|pip| pip.url.as_directory() != url.as_directory()).map(|pip| other_text(&url, &pip.url));
-    Ok(Some(PipAnswer { url, credential: pip.and_then(|pip| pip.credential.clone()), told }))
+    // A check does not believe the lock that it checks: whoever edits one can put another index into it.
+    let pip = match request.effect {
+        Effect::Compare => Some(asked(request, round, world)?),
+        Effect::Write if round.asks_for_login => asked(request, round, world).ok(),
+        Effect::Write => None,
+    };
+    if let Some(pip) =
+        pip.filter(|pip| request.effect == Effect::Compare && pip.url.as_directory() != url.as_directory())
+    {
+        return Err(other_index(&url, &pip.url));
+    }
+    Ok(Some(PipAnswer { url, credential: pip.and_then(|pip| pip.credential.clone()), told: None }))
 }
 
 fn moved_text(old: &SafeUrl, new: &SafeUrl) -> String {
     format!("names another index than the lock: {} → {}", old.as_directory(), new.as_directory())
 }
 
-fn other_text(locked: &SafeUrl, own: &SafeUrl) -> String {
-    format!(
-        "names another index here than the lock: {}; the lock's own is asked, {}, until `pinfold lock --upgrade`",
-        own.as_directory(),
-        locked.as_directory()
-    )
+fn other_index(locked: &SafeUrl, own: &SafeUrl) -> Failure {
+    Failure::new(Exit::No, "the lock names another index than the pip of this machine (`from = \"pip\"`)")
+        .with("lock", locked.as_directory())
+        .with("pip", own.as_directory())
+        .help(
+            "if the lock's is meant, write it into the manifest as the index's `url`, so that every machine checks it alike; if \
+             pip's is, `pinfold lock --upgrade` moves there; if nobody knows who changed the lock, find out",
+        )
 }
 
 /// Returns the URL that the former lock has for an index of this name.
