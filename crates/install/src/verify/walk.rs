@@ -198,7 +198,9 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// Adds a finding for a directory that may not be listed, if it is ours; nothing if it is somebody else's.
     fn closed(&mut self, task: &Task) -> Option<io::Result<()>> {
-        let facts = match task.parent.facts(task.name()) {
+        // The environment itself has no name in itself.
+        let facts = if task.path.is_empty() { task.parent.own_facts() } else { task.parent.facts(task.name()) };
+        let facts = match facts {
             Ok(facts) => facts,
             Err(error) => return Some(Err(error)),
         };
