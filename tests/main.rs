@@ -3,6 +3,9 @@
 // A project on a loopback index, on which most promises are tried.
 mod project;
 
+// Chance that can be had again.
+mod dice;
+
 // Each attack is refused, and leaves nothing.
 mod attacks;
 // A network that closes at each stage leaves the old environment.
@@ -57,6 +60,9 @@ mod replay;
 mod reproducible;
 // The past is kept.
 mod rollback;
+// Random lives of environments, held against a model at every step.
+#[cfg(unix)]
+mod lives;
 // What left the history is what the next environment is made of.
 #[cfg(target_os = "linux")]
 mod spare;

@@ -5,6 +5,7 @@
 
 use pinfold_testkit::{Fault, Finished, Index, PageFormats, Python, SdistRecipe, TempHome};
 
+use crate::dice::{Dice, numbers};
 use crate::project::{PINFOLD, Project};
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -38,9 +39,6 @@ const PLATFORMS: [&str; 3] = ["manylinux_2_17_x86_64", "win_amd64", "macosx_11_0
 /// Universes that are tried where nobody asks for more.
 const UNIVERSES: u64 = 12;
 
-/// Numbers that follow from a seed alone (SplitMix64).
-struct Dice(u64);
-
 /// What an index tells of its files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Telling {
@@ -51,21 +49,6 @@ enum Telling {
 }
 
 impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % below as u64) as usize
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.roll(count) == 0
-    }
-
-    fn pick<'a>(&mut self, among: &[&'a str]) -> &'a str {
-        among[self.roll(among.len())]
-    }
-
     fn requirement(&mut self) -> String {
         let extras = if self.one_in(4) { "[x]" } else { "" };
         format!("{}{extras}{}{}", self.pick(&NAMES), self.pick(&SPECIFIERS), self.pick(&MARKERS))
@@ -230,10 +213,9 @@ impl Universe {
 
 #[test]
 fn every_way_to_a_lock_gives_the_same_bytes() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let from: u64 = number("PINFOLD_UNIVERSES_FROM").unwrap_or(0);
     let (mut solved, mut unsolved) = (0, 0);
-    for number in from..from + number("PINFOLD_UNIVERSES").unwrap_or(UNIVERSES) {
+    let tried = numbers("PINFOLD_UNIVERSES", UNIVERSES);
+    for number in tried.clone() {
         let universe = Universe::new(number);
         let first = universe.lock(&universe.project.home, &[]);
         match first.code {
@@ -248,5 +230,5 @@ fn every_way_to_a_lock_gives_the_same_bytes() {
             _ => panic!("universe {number}: {first}"),
         }
     }
-    assert!(from > 0 || (solved > 3 && unsolved > 3), "{solved} universes have a lock, {unsolved} have none");
+    assert!(tried.start > 0 || (solved > 3 && unsolved > 3), "{solved} universes have a lock, {unsolved} have none");
 }

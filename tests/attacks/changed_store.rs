@@ -65,6 +65,32 @@ fn a_changed_file_of_an_unpacked_wheel_is_not_installed() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_took_the_place_of_a_stored_file_is_not_followed_by_any_way_of_linking() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    let kinds: [fn(&Path); 3] = [
+        |path| symlink("elsewhere", path).expect("there is room"),
+        |path| fs::create_dir(path).expect("there is room"),
+        pinfold_testkit::make_pipe,
+    ];
+    for kind in kinds {
+        for mode in ["auto", "copy", "hardlink"] {
+            let project = installed();
+            let file = stored(&project, "mine/core.py");
+            let parent = file.parent().expect("it is in a directory");
+            fs::set_permissions(parent, fs::Permissions::from_mode(0o700)).expect("it is ours");
+            fs::write(file.with_file_name("elsewhere"), "x = 2\n").expect("there is room");
+            fs::remove_file(&file).expect("can remove it");
+            kind(&file);
+            let sync = project.pinfold("sync").args(["--venv", "second", "--link-mode", mode]).run();
+            drop(sync.expect_code(0).expect_stderr("store-mismatch"));
+            second_environment_is_honest(&project);
+        }
+    }
+}
+
+#[test]
 fn a_changed_artifact_is_not_built() {
     // Of a wheel only the tree is kept, of an sdist the bytes.
     let sdist = SdistRecipe::new("mine", "1.0").file("src/mine/core.py", "x = 1\n");

@@ -410,7 +410,8 @@ pub(crate) fn check_store(project: &Project, context: &str) {
     }
 }
 
-fn compared(expected: &Tree, found: &Tree) -> String {
+/// Says in what two trees differ; nothing if in nothing.
+pub(crate) fn compared(expected: &Tree, found: &Tree) -> String {
     let (expected, found): (BTreeSet<_>, BTreeSet<_>) = (expected.iter().collect(), found.iter().collect());
     let missing = expected.difference(&found).map(|entry| format!("- {entry:?}"));
     let surplus = found.difference(&expected).map(|entry| format!("+ {entry:?}"));
@@ -418,6 +419,6 @@ fn compared(expected: &Tree, found: &Tree) -> String {
 }
 
 /// The file of an environment that says when and how manieth it is.
-const RECEIPT: &str = ".pinfold/receipt.json";
+pub(crate) const RECEIPT: &str = ".pinfold/receipt.json";
 /// The file of an environment with times and numbers of its files.
-const STAMPS: &str = ".pinfold/stamps";
+pub(crate) const STAMPS: &str = ".pinfold/stamps";

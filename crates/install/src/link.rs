@@ -225,14 +225,13 @@ impl<'a> Placer<'a> {
                 return copied.map(|_| None).map_err(|e| self.failed(position, stored, e));
             }
             // The store's directory or file, or the new one's: a look at the file tells which.
-            if error.kind() == io::ErrorKind::PermissionDenied {
-                let difference = match from.facts(source) {
-                    Ok(facts) => difference(&facts, stored),
-                    Err(_) => Some("its directory may not be entered"),
-                };
-                if let Some(difference) = difference {
-                    return Err(self.changed(position, stored, difference));
-                }
+            let difference = match from.facts(source) {
+                Ok(facts) => difference(&facts, stored),
+                Err(_) if error.kind() == io::ErrorKind::PermissionDenied => Some("its directory may not be entered"),
+                Err(_) => None,
+            };
+            if let Some(difference) = difference {
+                return Err(self.changed(position, stored, difference));
             }
             if self.placing.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
                 return Err(self.failed(position, stored, error));

@@ -33,7 +33,7 @@ pub struct Damage {
 /// What became of a tree that was checked before it is used.
 #[derive(Debug)]
 pub enum Readiness {
-    /// Something is not what was stored; the tree is in the quarantine now.
+    /// Something is not what was stored; the tree is in the quarantine now. Empty if somebody else has put it there.
     Damaged(Vec<Damage>),
     /// It is what was stored.
     Ready(StoredTree),
@@ -41,22 +41,32 @@ pub enum Readiness {
 
 impl Store {
     /// Makes sure that a tree is what was stored, before it is linked from. Costs one look at each file where nothing moved.
+    /// Of one that somebody else has made again meanwhile the new one is taken.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn ready(&self, tree: StoredTree) -> Result<Readiness, StoreError> {
-        let is_settled = self.is_settled(&tree);
-        let moved = if is_settled { self.moved(&tree)? } else { tree.manifest().files.iter().collect() };
-        if moved.is_empty() && is_settled {
-            return Ok(Readiness::Ready(tree));
+    pub fn ready(&self, mut tree: StoredTree) -> Result<Readiness, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let is_settled = self.is_settled(&tree);
+            let moved = if is_settled { self.moved(&tree)? } else { tree.manifest().files.iter().collect() };
+            if moved.is_empty() && is_settled {
+                return Ok(Readiness::Ready(tree));
+            }
+            let damage = self.read_again(&tree, &moved)?;
+            if damage.is_empty() {
+                return self.stamp_anew(tree, is_settled).map(Readiness::Ready);
+            }
+            match self.peek_tree(tree.sha256())? {
+                Some(present) if present.manifest() != tree.manifest() => tree = present,
+                None if fs::symlink_metadata(tree.directory()).is_err_and(|error| disk::is_absence(&error)) => break,
+                _ => {
+                    self.quarantine(&tree)?;
+                    self.note(damage.clone());
+                    return Ok(Readiness::Damaged(damage));
+                }
+            }
         }
-        let damage = self.read_again(&tree, &moved)?;
-        if damage.is_empty() {
-            return self.stamp_anew(tree, is_settled).map(Readiness::Ready);
-        }
-        self.quarantine(&tree)?;
-        self.note(damage.clone());
-        Ok(Readiness::Damaged(damage))
+        Ok(Readiness::Damaged(Vec::new()))
     }
 
     /// Reads every byte of a tree, and says what is not what was stored. Moves nothing.
@@ -250,6 +260,8 @@ fn read_file(
     Ok(damage(&format!("{size_bytes} bytes, sha256 {sha256}")))
 }
 
+/// How often a tree is looked at that others put aside and make again.
+const ATTEMPTS: usize = 3;
 /// Present beside a manifest if the bytes were read after the machine was started anew.
 const DURABLE: &str = "durable";
 /// Fewer bytes are not worth a second thread.

@@ -177,8 +177,8 @@ impl Store {
             Ok(())
         });
         match looked {
-            // The directory of files itself: not one of them can be looked at.
-            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
+            // The directory of files itself: not one of them can be looked at, or somebody else has put all of them aside.
+            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) || disk::is_absence(&source) => {
                 let missing =
                     |file: &TreeFile| TreeChange { path: file.path.clone(), difference: TreeDifference::Missing };
                 Ok(tree.manifest.files.iter().map(missing).collect())

@@ -82,6 +82,22 @@ fn a_tree_that_was_copied_or_touched_is_stamped_anew() {
 }
 
 #[test]
+fn a_tree_that_another_process_has_put_aside_is_no_failure() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    let other = Store::open(store.root()).unwrap();
+    tamper(&tree.files_dir().join("pkg/z.py"), b"bad");
+    ready(&other, tree.sha256()).expect_err("it was changed");
+    // This one took it before.
+    let missing = store.check_tree(&tree).unwrap();
+    assert_eq!(missing.len(), tree.manifest().files.len(), "{missing:?}");
+    assert!(matches!(store.ready(tree.clone()).unwrap(), Readiness::Damaged(damage) if damage.is_empty()));
+    let again = add(&other, &stored_wheel(&other));
+    let Readiness::Ready(found) = store.ready(tree).unwrap() else { panic!("it was made again") };
+    assert_eq!(found.manifest(), again.manifest());
+    assert_eq!(store.take_damage(), []);
+}
+
+#[test]
 fn a_tree_that_was_changed_is_told_and_put_aside() {
     let check = |change: &dyn Fn(&Path), path: &str, expected: &str, found: &str| {
         let (Fixture { root: _root, store }, tree) = prepared();
