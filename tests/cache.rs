@@ -124,6 +124,22 @@ fn verify_reads_every_byte_and_moves_away_what_is_damaged() {
 }
 
 #[test]
+#[cfg(unix)]
+fn verify_takes_rights_back_that_a_stored_file_should_not_have() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let project = project();
+    let file = tree(&project, "mine").join("files/own.py");
+    let mode = || fs::metadata(&file).expect("it is stored").permissions().mode() & 0o777;
+    assert_eq!(json(&project, &["verify"], 0)["moved_files"], 0);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("it is ours");
+    let told = project.pinfold("cache").arg("verify").run().expect_code(0);
+    drop(told.expect_stderr("1 file had other permissions or times, and the right bytes"));
+    assert_eq!(mode(), 0o444);
+    assert_eq!(json(&project, &["verify"], 0)["moved_files"], 0);
+}
+
+#[test]
 fn verify_tells_of_a_damaged_manifest_and_of_an_artifact_that_is_something_else() {
     let project = project();
     fs::write(tree(&project, "mine").join("manifest"), "pinfold-tree-02\nnonsense").expect("can write");

@@ -101,10 +101,10 @@ fn opened(file: &Path, dice: &mut Dice) {
 }
 
 fn linked(file: &Path, _: &mut Dice) {
-    let copy = file.with_file_name("copy-of-it");
+    let copy = file.with_file_name("copy-of-it.txt");
     fs::copy(file, &copy).expect("there is room");
     fs::remove_file(file).expect("the test made it");
-    symlink("copy-of-it", file).expect("there is room");
+    symlink("copy-of-it.txt", file).expect("there is room");
 }
 
 /// The same size and other bytes, where it lies. Whoever puts its time back too is found by those who read every byte only.

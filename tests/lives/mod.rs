@@ -103,6 +103,14 @@ impl Life {
         self.home().snapshot(ENVIRONMENTS[which])
     }
 
+    /// Returns the number of the generation in place.
+    fn in_place(&self, which: usize) -> Option<u64> {
+        let path = format!("{}/{RECEIPT}", ENVIRONMENTS[which]);
+        let receipt = self.home().has(&path).then(|| self.home().read(&path))?;
+        let receipt: serde_json::Value = serde_json::from_str(&receipt).expect("a receipt is whole");
+        receipt["generation"].as_u64()
+    }
+
     /// Runs a command on an environment.
     fn run(&mut self, which: usize, arguments: &[&str]) -> Finished {
         let finished = self.command(which, arguments).run();
@@ -174,12 +182,12 @@ impl Life {
         arguments.extend(offline.then_some("--offline"));
         arguments.extend(copied.then_some(["--link-mode", "copy"]).into_iter().flatten());
         arguments.extend(keep.is_some().then_some(["--keep", &keep_text]).into_iter().flatten());
-        let before = self.tree(which);
+        let before = self.in_place(which);
         let finished = self.run_or_kill(which, &arguments);
         let wanted = (lock, Kind { which, is_compiled: compiled, is_copied: copied });
         match finished.code {
             0 => self.has_synced(which, wanted, keep, &finished),
-            -1 if self.tree(which) != before => {
+            -1 if self.in_place(which) != before => {
                 self.is_new(which, wanted);
                 self.environments[which].keep_what_is_left(&self.project.home.project(), keep.unwrap_or(KEPT));
             }
@@ -236,9 +244,7 @@ impl Life {
         let first = self.references.entry((lock, kind)).or_insert_with(|| clean.clone());
         let difference = compared(first, &clean);
         assert!(difference.is_empty(), "{}\nnot what this lock gave the first time:\n{difference}", self.told());
-        let receipt = self.home().read(&format!("{}/{RECEIPT}", ENVIRONMENTS[which]));
-        let receipt: serde_json::Value = serde_json::from_str(&receipt).expect("a receipt is whole");
-        let number = receipt["generation"].as_u64().expect("a receipt has its number");
+        let number = self.in_place(which).expect("it is in place");
         assert!(number > self.environments[which].newest, "{}\na number was given twice", self.told());
         let new = Former { number, lock, kind, clean: tree.clone(), tree, is_marked: false };
         self.environments[which].exchange(new);
@@ -266,10 +272,10 @@ impl Life {
         };
         let arguments: Vec<String> =
             ["rollback".to_owned()].into_iter().chain(wanted.map(|it| it.to_string())).collect();
-        let before = self.tree(which);
+        let before = self.in_place(which);
         let finished = self.run_or_kill(which, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
         let told = self.told();
-        if finished.code == -1 && self.tree(which) == before {
+        if finished.code == -1 && self.in_place(which) == before {
             return;
         }
         let environment = &mut self.environments[which];
@@ -326,9 +332,8 @@ impl Life {
     fn repair(&mut self, which: usize) {
         let Some(current) = self.environments[which].current.as_ref() else { return };
         let (is_harmed, lock, kind, number) = (current.is_harmed(), current.lock, current.kind, current.number);
-        let before = self.tree(which);
         let finished = self.run_or_kill(which, &["verify", "--repair", "--lock", &lock_name(lock)]);
-        let is_changed = self.tree(which) != before;
+        let is_changed = self.in_place(which) != Some(number);
         let mark = format!(".pinfold-{}/damaged/{number}", ENVIRONMENTS[which]);
         let is_marked = self.home().has(&mark);
         self.environments[which].current.as_mut().expect("it is there").is_marked = is_marked;

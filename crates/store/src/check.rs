@@ -69,6 +69,21 @@ impl Store {
         Ok(Readiness::Damaged(Vec::new()))
     }
 
+    /// Believes a tree whose bytes were just read and found right: its files have the modes of stored ones again, and the times
+    /// and numbers that they have now are noted. Returns how many had others.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn believe(&self, tree: StoredTree) -> Result<usize, StoreError> {
+        let files: Vec<TreeFile> = self.moved(&tree)?.into_iter().cloned().collect();
+        if !files.is_empty() {
+            make_read_only(&tree, &files)?;
+            let was_settled = self.is_settled(&tree);
+            self.stamp_anew(tree, was_settled)?;
+        }
+        Ok(files.len())
+    }
+
     /// Reads every byte of a tree, and says what is not what was stored. Moves nothing.
     ///
     /// # Errors
@@ -120,20 +135,12 @@ impl Store {
         let damage = read_files(tree, files, &|_| {})?;
         if damage.is_empty() {
             let files: Vec<TreeFile> = files.iter().map(|file| (*file).clone()).collect();
-            each_file(tree.files_dir(), &files, |directory, file, facts| {
-                let mode = disk::read_only_mode(file.executable);
-                if facts.is_some_and(|facts| facts.mode == mode) {
-                    return Ok(());
-                }
-                let (_, name) = file.directory_and_name();
-                let path = tree.files_dir().join(file.path.as_str());
-                directory.set_mode(name, mode).map_err(StoreError::io("make read-only", &path))
-            })?;
+            make_read_only(tree, &files)?;
         }
         Ok(damage)
     }
 
-    /// Believes a tree whose bytes were just read, with the stamps that it has now.
+    /// Notes the stamps that a tree has now, whose bytes were just read.
     fn stamp_anew(&self, tree: StoredTree, was_settled: bool) -> Result<StoredTree, StoreError> {
         let mut manifest = tree.manifest().clone();
         let mut stamps: Vec<Stamp> = Vec::with_capacity(manifest.files.len());
@@ -173,6 +180,19 @@ impl StoredTree {
         let (expected, found) = (expected.to_string(), found.to_string());
         Damage { artifact: *self.sha256(), path: path.to_owned(), expected, found }
     }
+}
+
+/// Gives files the modes of stored ones.
+fn make_read_only(tree: &StoredTree, files: &[TreeFile]) -> Result<(), StoreError> {
+    each_file(tree.files_dir(), files, |directory, file, facts| {
+        let mode = disk::read_only_mode(file.executable);
+        if facts.is_some_and(|facts| facts.mode == mode) {
+            return Ok(());
+        }
+        let (_, name) = file.directory_and_name();
+        let path = tree.files_dir().join(file.path.as_str());
+        directory.set_mode(name, mode).map_err(StoreError::io("make read-only", &path))
+    })
 }
 
 /// Reads files on two threads, the largest first, and says which are not what the manifest says; of a directory of files that

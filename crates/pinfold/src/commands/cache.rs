@@ -65,14 +65,18 @@ fn run_verify(arguments: &CacheFormat, world: &World, output: &Output) -> Result
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let counted = format!(
+    let account = format!(
         "{} trees and {} artifacts, {} read in {seconds:.2} s",
         checked.trees,
         checked.artifacts,
         human_bytes(checked.bytes)
     );
+    if checked.moved_files > 0 {
+        let (files, had) = (counted(checked.moved_files, "file"), "other permissions or times, and the right bytes");
+        output.status(&format!("{files} had {had}; they are read-only again, and noted as they are"));
+    }
     if checked.damage.is_empty() {
-        output.status(&format!("the store is what was stored: {counted}"));
+        output.status(&format!("the store is what was stored: {account}"));
         return Ok(Exit::Done);
     }
     let mut entries: Vec<_> =
@@ -80,7 +84,7 @@ fn run_verify(arguments: &CacheFormat, world: &World, output: &Output) -> Result
     entries.dedup();
     let (count, plural) = (entries.len(), if entries.len() == 1 { "entry was" } else { "entries were" });
     output.status(&format!(
-        "{count} damaged {plural} moved to the quarantine, and will be fetched again when needed: {counted}; see `pinfold explain store-mismatch`"
+        "{count} damaged {plural} moved to the quarantine, and will be fetched again when needed: {account}; see `pinfold explain store-mismatch`"
     ));
     Ok(Exit::No)
 }
@@ -161,6 +165,7 @@ fn checked_json(checked: &Checked) -> Value {
         "trees": checked.trees,
         "artifacts": checked.artifacts,
         "bytes": checked.bytes,
+        "moved_files": checked.moved_files,
         "damaged": damage.collect::<Vec<_>>(),
     })
 }

@@ -56,11 +56,14 @@ pub(crate) struct Checked {
     pub(crate) artifacts: usize,
     pub(crate) trees: usize,
     pub(crate) bytes: u64,
+    /// Files with the right bytes that had other permissions, times or numbers.
+    pub(crate) moved_files: usize,
     /// What is not what was stored, and the indexes that it was admitted from.
     pub(crate) damage: Vec<(Part, Damage, Vec<String>)>,
 }
 
-/// Reads every byte of every artifact and tree, and every record that may be read. What is damaged is moved to the quarantine.
+/// Reads every byte of every artifact and tree, and every record that may be read. What is damaged is moved to the quarantine;
+/// files with the right bytes are read-only afterwards, as they were stored.
 ///
 /// # Errors
 /// Exit 4 if the disk fails.
@@ -95,6 +98,11 @@ pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure>
     let mut checked = Checked { artifacts: artifacts.len(), trees: trees.len(), ..Checked::default() };
     for ((part, sha256, _), damage) in work.iter().zip(looked) {
         let damage: Vec<Damage> = damage?;
+        if damage.is_empty()
+            && let (Part::Tree, Some(tree)) = (part, store.peek_tree(sha256)?)
+        {
+            checked.moved_files += store.believe(tree)?;
+        }
         let origins = if damage.is_empty() { Vec::new() } else { store.origins(sha256)? };
         if !damage.is_empty() {
             store.quarantine_entry(sha256, *part)?;
