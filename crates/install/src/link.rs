@@ -203,8 +203,12 @@ impl<'a> Placer<'a> {
         loop {
             let way = self.way();
             let placed = match way {
-                HARDLINK => from.hard_link(source, target, name).map(|()| None),
-                _ => copy(from, source, target, name, stored.executable, way == REFLINK).map(Some),
+                HARDLINK => match from.hard_link(source, target, name) {
+                    // Only this file has too many names.
+                    Err(error) if self.may_copy(&error) => copy(from, stored, target, name, COPY).map(Some),
+                    linked => linked.map(|()| None),
+                },
+                _ => copy(from, stored, target, name, way).map(Some),
             };
             let error = match placed {
                 Ok(facts) => {
@@ -219,26 +223,26 @@ impl<'a> Placer<'a> {
                 }
                 Err(error) => error,
             };
-            if self.placing.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks {
-                // Only this file has too many names.
-                let copied = copy(from, source, target, name, stored.executable, false);
-                return copied.map(|_| None).map_err(|e| self.failed(position, stored, e));
-            }
             // The store's directory or file, or the new one's: a look at the file tells which.
-            if error.kind() == io::ErrorKind::PermissionDenied {
-                let difference = match from.facts(source) {
-                    Ok(facts) => difference(&facts, stored),
-                    Err(_) => Some("its directory may not be entered"),
-                };
-                if let Some(difference) = difference {
-                    return Err(self.changed(position, stored, difference));
+            let difference = match from.facts(source) {
+                Ok(facts) => difference(&facts, stored),
+                Err(denied) if denied.kind() == io::ErrorKind::PermissionDenied => {
+                    Some("its directory may not be entered")
                 }
+                Err(_) => None,
+            };
+            if let Some(difference) = difference {
+                return Err(self.changed(position, stored, difference));
             }
             if self.placing.mode != LinkMode::Auto || way == COPY || !is_impossible(&error) {
                 return Err(self.failed(position, stored, error));
             }
             self.best.fetch_max(way + 1, Ordering::Relaxed);
         }
+    }
+
+    fn may_copy(&self, error: &io::Error) -> bool {
+        self.placing.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks
     }
 
     fn way(&self) -> u8 {
@@ -306,19 +310,17 @@ pub(crate) const fn mode_of_copy(executable: bool) -> u32 {
     if executable { 0o755 } else { 0o644 }
 }
 
-/// Copies a file, or lets the copy share the blocks of the original; returns what the file system says of the original.
-fn copy(
-    from: &Directory,
-    source: &str,
-    target: &Directory,
-    name: &str,
-    executable: bool,
-    share: bool,
-) -> io::Result<Facts> {
+/// Copies a file, or lets the copy share the blocks of the original; returns what the file system says of the original. One that
+/// is not as it was stored is not read: it may have no end.
+fn copy(from: &Directory, stored: &TreeFile, target: &Directory, name: &str, way: u8) -> io::Result<Facts> {
+    let source = disk::split(stored.path.as_str()).1;
     let facts = from.facts(source)?;
+    if difference(&facts, stored).is_some() {
+        return Ok(facts);
+    }
     let mut original = from.open_file(source)?;
-    let mut copied = target.create(name, mode_of_copy(executable))?;
-    if share {
+    let mut copied = target.create(name, mode_of_copy(stored.executable))?;
+    if way == REFLINK {
         if let Err(error) = disk::reflink(&original, &copied) {
             // With the file in the way no other way of placing it works.
             target.remove(name).map_err(io::Error::other)?;

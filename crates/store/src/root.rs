@@ -227,7 +227,11 @@ fn prepare(root: &Path) -> Result<File, StoreError> {
 
 /// Checks that a directory is one, and that only this user can write there.
 fn private(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
-    let found = if metadata.is_dir() { disk::foreign_writers(metadata) } else { Some("it is no directory".to_owned()) };
+    let found = match metadata {
+        metadata if metadata.is_dir() => disk::foreign_writers(metadata),
+        metadata if metadata.is_symlink() => Some("it is a link, and where it leads to is not looked at".to_owned()),
+        _ => Some("it is no directory".to_owned()),
+    };
     found.map_or(Ok(()), |found| Err(StoreError::Permissions { path: path.to_owned(), found }))
 }
 
@@ -249,22 +253,29 @@ fn is_older(path: &Path, age: Duration) -> bool {
     modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|found| found >= age))
 }
 
-/// Removes a leftover. A download that is going on holds the lock on its file; one that begins meanwhile waits for ours,
-/// and notices that the file has gone.
+/// Removes a leftover. What is no file was put there by hand: nobody is at work on it, and to open a pipe may take for ever.
 fn sweep_one(path: &Path) -> io::Result<()> {
-    let removed = if path.is_dir() {
-        disk::remove_all(path)
-    } else {
-        let file = disk::open_to_lock(path)?;
-        if file.try_lock().is_err() {
-            return Ok(());
-        }
-        fs::remove_file(path)
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => remove_unless_locked(path),
+        // Also a link to a directory, of which only the link is removed.
+        Ok(_) if path.is_dir() => disk::remove_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
+}
+
+/// Removes a file that nobody holds. A download that is going on holds the lock on its file; one that begins meanwhile waits for
+/// ours, and notices that the file has gone.
+fn remove_unless_locked(path: &Path) -> io::Result<()> {
+    let file = disk::open_to_lock(path)?;
+    if file.try_lock().is_err() {
+        return Ok(());
+    }
+    fs::remove_file(path)
 }
 
 /// After this long nobody comes back for a partial download, and no process is still unpacking.

@@ -313,6 +313,41 @@ fn opening_sweeps_what_was_left_long_ago() {
     assert_eq!((old.exists(), young.exists()), (false, true));
 }
 
+/// What is no file was put there by hand; opening a pipe waits for its writer.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_is_swept_and_hinders_no_admission() {
+    let put: [(&str, fn(&Path)); 5] = [
+        ("a socket", |path| {
+            // Its own name has to be short.
+            let elsewhere = tempfile::tempdir().unwrap();
+            drop(std::os::unix::net::UnixListener::bind(elsewhere.path().join("s")).unwrap());
+            fs::rename(elsewhere.path().join("s"), path).unwrap();
+        }),
+        ("a pipe", pinfold_testkit::make_pipe),
+        ("a link to nothing", |path| std::os::unix::fs::symlink("nothing", path).unwrap()),
+        ("a link to a directory", |path| std::os::unix::fs::symlink("../trees", path).unwrap()),
+        ("a directory", |path| fs::create_dir(path).unwrap()),
+    ];
+    for (what, put) in put {
+        let Fixture { root: _root, store } = fixture();
+        let wanted = artifact(b"wheel");
+        let admission = store.admission(&wanted).unwrap();
+        let partial = files_below(&store.root().join("partial")).pop().unwrap();
+        drop(admission);
+        put(&partial);
+        store.admit(&wanted, &mut b"wheel".as_slice()).unwrap();
+        assert!(store.find(&wanted).unwrap().is_some(), "{what}");
+        for kind in ["quarantine", "staging"] {
+            put(&store.root().join(kind).join("left"));
+        }
+        store.sweep(Duration::ZERO).unwrap();
+        for kind in ["partial", "quarantine", "staging", "trees"] {
+            assert_eq!(fs::read_dir(store.root().join(kind)).unwrap().count(), 0, "{what} in {kind}");
+        }
+    }
+}
+
 // ---- trees ----
 
 const TREE: [(&str, &[u8], bool); 5] = [
