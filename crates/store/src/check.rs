@@ -4,11 +4,12 @@
 //! A store that was put back from a backup has other times and numbers, and the right bytes: it is stamped anew. A file that
 //! was written to through a hard link has others too: its entry is moved to the quarantine, told of, and made again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pinfold_artifact::Sha256;
 use sha2::Digest;
@@ -40,7 +41,8 @@ pub enum Readiness {
 }
 
 impl Store {
-    /// Makes sure that a tree is what was stored, before it is linked from. Costs one look at each file where nothing moved.
+    /// Makes sure that a tree is what was stored, before it is linked from. Costs one look at each file where nothing moved. Of one
+    /// that another process has put aside meanwhile there is nothing to tell: it is damaged, and that process has told of it.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -53,6 +55,9 @@ impl Store {
         let damage = self.read_again(&tree, &moved)?;
         if damage.is_empty() {
             return self.stamp_anew(tree, is_settled).map(Readiness::Ready);
+        }
+        if fs::symlink_metadata(tree.directory()).is_err_and(|error| disk::is_absence(&error)) {
+            return Ok(Readiness::Damaged(Vec::new()));
         }
         self.quarantine(&tree)?;
         self.note(damage.clone());
@@ -83,6 +88,11 @@ impl Store {
     /// Returns what was found damaged and put aside by this store since this was asked last.
     pub fn take_damage(&self) -> Vec<Damage> {
         std::mem::take(&mut *self.damage.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the trees whose bytes were read, where this could not be noted beside them.
+    pub(crate) fn believed(&self) -> MutexGuard<'_, BTreeMap<Sha256, StoredTree>> {
+        self.believed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn note(&self, damage: Vec<Damage>) {
@@ -152,9 +162,13 @@ impl Store {
             file.as_file().sync_data()?;
             file.persist(&path).map_err(|error| error.error).map(drop)
         };
-        // Where this cannot be noted, as on a file system that is only read, it is read again another time.
-        let _noted = write();
-        Ok(StoredTree::new(*tree.sha256(), tree.files_dir().to_owned(), Arc::new(manifest), self.boot))
+        let is_noted = write().is_ok();
+        let tree = StoredTree::new(*tree.sha256(), tree.files_dir().to_owned(), Arc::new(manifest), self.boot);
+        if !is_noted {
+            // As on a file system that is only read: here it is remembered, and by others it is read again.
+            self.believed().insert(*tree.sha256(), tree.clone());
+        }
+        Ok(tree)
     }
 }
 

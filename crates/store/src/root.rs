@@ -1,5 +1,6 @@
 //! The store's directory: where entries are, that only this user can write there, and what is swept or put aside.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use pinfold_artifact::Sha256;
 
 use crate::boot::Boot;
-use crate::{Damage, StoreError, disk};
+use crate::{Damage, StoreError, StoredTree, disk};
 
 /// A content-addressed store below one directory. Cheap to clone, safe to use from many threads and processes.
 ///
@@ -21,6 +22,8 @@ pub struct Store {
     pub(crate) boot: Boot,
     /// What was found damaged and put aside.
     pub(crate) damage: Arc<Mutex<Vec<Damage>>>,
+    /// Trees with the stamps that they have now, where these could not be noted beside them.
+    pub(crate) believed: Arc<Mutex<BTreeMap<Sha256, StoredTree>>>,
     _in_use: Option<Arc<File>>,
 }
 
@@ -84,8 +87,8 @@ impl Store {
     }
 
     fn with(root: &Path, lock: Option<File>) -> Self {
-        let damage = Arc::default();
-        Self { root: root.to_owned(), boot: Boot::current(), damage, _in_use: lock.map(Arc::new) }
+        let (damage, believed) = (Arc::default(), Arc::default());
+        Self { root: root.to_owned(), boot: Boot::current(), damage, believed, _in_use: lock.map(Arc::new) }
     }
 
     /// Returns the store below `root` if there is one, to look at it: nothing is created, swept, locked or checked.

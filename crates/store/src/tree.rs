@@ -92,6 +92,9 @@ impl Store {
 
     /// As [`Store::tree`]; `between` is what others do between the first look and the second.
     pub(crate) fn tree_after(&self, sha256: &Sha256, between: impl FnOnce()) -> Result<Option<StoredTree>, StoreError> {
+        if let Some(tree) = self.believed().get(sha256) {
+            return Ok(Some(tree.clone()));
+        }
         if let Some(tree) = self.peek_tree(sha256)? {
             return Ok(Some(tree));
         }
@@ -178,7 +181,7 @@ impl Store {
         });
         match looked {
             // The directory of files itself: not one of them can be looked at.
-            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
+            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) || disk::is_absence(&source) => {
                 let missing =
                     |file: &TreeFile| TreeChange { path: file.path.clone(), difference: TreeDifference::Missing };
                 Ok(tree.manifest.files.iter().map(missing).collect())
@@ -193,7 +196,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn quarantine(&self, tree: &StoredTree) -> Result<(), StoreError> {
-        if self.peek_tree(&tree.sha256)?.is_some_and(|present| present.manifest != tree.manifest) {
+        let was_believed = self.believed().remove(&tree.sha256).is_some();
+        if !was_believed && self.peek_tree(&tree.sha256)?.is_some_and(|present| present.manifest != tree.manifest) {
             return Ok(());
         }
         self.put_aside(&self.tree_path(&tree.sha256)).map(drop)
