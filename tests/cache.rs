@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+#[cfg(unix)]
+use pinfold_testkit::bound_by_modes;
 use pinfold_testkit::{Index, sha256_hex};
 use serde_json::Value;
 
@@ -121,6 +123,26 @@ fn verify_reads_every_byte_and_moves_away_what_is_damaged() {
     // What was moved away is fetched again.
     project.pinfold("sync").args(["--venv", "second"]).run().expect_code(0);
     project.pinfold("verify").args(["--venv", "second"]).run().expect_code(0);
+}
+
+/// As an ordinary user: to root modes are nothing.
+#[cfg(unix)]
+#[test]
+fn verify_tells_of_what_it_cannot_move_away() {
+    use std::os::unix::fs::PermissionsExt as _;
+    bound_by_modes("a quarantine that is only read", || {
+        let project = project();
+        flip(&tree(&project, "mine").join("files/own.py"));
+        let quarantine = project.home.cache().join("store/quarantine");
+        let only_read = |mode| fs::set_permissions(&quarantine, fs::Permissions::from_mode(mode)).expect("it is ours");
+        only_read(0o500);
+        let text = project.pinfold("cache").arg("verify").run().expect_code(1).expect_stdout("`own.py`: expected");
+        let text = text.expect_stderr("warning: not all of it could be moved to the quarantine: failed to create");
+        drop(text.expect_stderr("1 damaged entry was found"));
+        assert_eq!(json(&project, &["verify"], 1)["moved"], false);
+        only_read(0o700);
+        assert_eq!(json(&project, &["verify"], 1)["moved"], true);
+    });
 }
 
 #[test]

@@ -266,6 +266,9 @@ impl<'a> Placer<'a> {
         if error.kind() == io::ErrorKind::NotFound {
             return self.changed(position, stored, "it is gone");
         }
+        if is_of_the_target(&error) {
+            return InstallError::io("write files to", self.placing.root)(error);
+        }
         let path: PathBuf = disk::below(self.tree(position).tree.files_dir(), stored.path.as_str());
         InstallError::io("install", &path)(error)
     }
@@ -355,6 +358,12 @@ pub(crate) fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static st
     (cfg!(unix) && facts.mode != mode).then_some("its permissions are others")
 }
 
+/// Returns true if it is the disk of the environment that fails, whatever the store is on.
+fn is_of_the_target(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+}
+
 /// Returns true if this way of placing files does not work here, and the next may.
 fn is_impossible(error: &io::Error) -> bool {
     #[cfg(unix)]
@@ -380,6 +389,15 @@ const FEW_FILES: usize = 500;
 #[cfg(unix)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_that_of_the_environment() {
+        let root = Path::new("/environment");
+        let placing = Placing { root, trees: &[], mode: LinkMode::Copy, threads: 1, progress: &|_| {} };
+        let stored = TreeFile::new("a/b.py".parse().unwrap(), 7, Sha256::from_bytes([1; 32]), false);
+        let error = Placer::new(placing).failed(0, &stored, io::ErrorKind::StorageFull.into());
+        assert!(matches!(error, InstallError::Io { path, .. } if path == root));
+    }
 
     #[test]
     fn whatever_differs_from_what_was_stored_is_found() {

@@ -132,6 +132,9 @@ impl From<StoreError> for Failure {
             StoreError::StoreMismatch { .. } => Self::of(Exit::Refused, &error).help(
                 "the changed file was moved away; run the same command again, and ask who can write to the cache",
             ),
+            StoreError::Stuck { .. } => Self::of(Exit::Refused, &error).help(
+                "ask who can write to the cache; then give another cache directory with --cache-dir, or let pinfold write to this one and run `pinfold cache verify`",
+            ),
             StoreError::Permissions { .. } => Self::of(Exit::Refused, &error).help(
                 "give a cache directory that only you can write to with --cache-dir, or take the right away from the others and run `pinfold cache verify`",
             ),

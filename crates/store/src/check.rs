@@ -53,36 +53,28 @@ impl Store {
             return Ok(Readiness::Ready(tree));
         }
         let damage = self.read_again(&tree, &moved)?;
-        if damage.is_empty() {
+        let Some(first) = damage.first() else {
             return self.stamp_anew(tree, is_settled).map(Readiness::Ready);
-        }
-        if fs::symlink_metadata(tree.directory()).is_err_and(|error| disk::is_absence(&error)) {
+        };
+        if tree.is_gone() {
             return Ok(Readiness::Damaged(Vec::new()));
         }
-        self.quarantine(&tree)?;
+        self.quarantine(&tree).map_err(StoreError::stuck(first))?;
         self.note(damage.clone());
         Ok(Readiness::Damaged(damage))
     }
 
-    /// Reads every byte of a tree, and says what is not what was stored. Moves nothing.
+    /// Reads every byte of a tree, and says what is not what was stored. Moves nothing. Of one that another process has put aside
+    /// or removed meanwhile there is nothing to say.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn read_tree(&self, tree: &StoredTree, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Damage>, StoreError> {
-        let files: Vec<&TreeFile> = tree.manifest().files.iter().collect();
-        let mut damage = read_files(tree, &files, progress)?;
-        if damage.iter().any(|it| it.path.is_empty()) {
-            return Ok(damage);
+        match read_whole(tree, progress) {
+            Ok(damage) if damage.is_empty() => Ok(damage),
+            _ if tree.is_gone() => Ok(Vec::new()),
+            found => found,
         }
-        match crate::tree::unlisted(tree) {
-            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
-                damage.push(tree.damage("", "directories that may be listed", "one that may not"));
-            }
-            unlisted => damage.extend(
-                unlisted?.iter().map(|path| tree.damage(path, "nothing", "a file that is not of the artifact")),
-            ),
-        }
-        Ok(damage)
     }
 
     /// Returns what was found damaged and put aside by this store since this was asked last.
@@ -172,7 +164,29 @@ impl Store {
     }
 }
 
+/// Reads every byte of a tree, and looks for files that do not belong to it.
+fn read_whole(tree: &StoredTree, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Damage>, StoreError> {
+    let files: Vec<&TreeFile> = tree.manifest().files.iter().collect();
+    let mut damage = read_files(tree, &files, progress)?;
+    if damage.iter().any(|it| it.path.is_empty()) {
+        return Ok(damage);
+    }
+    match crate::tree::unlisted(tree) {
+        Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
+            damage.push(tree.damage("", "directories that may be listed", "one that may not"));
+        }
+        unlisted => damage
+            .extend(unlisted?.iter().map(|path| tree.damage(path, "nothing", "a file that is not of the artifact"))),
+    }
+    Ok(damage)
+}
+
 impl StoredTree {
+    /// Returns true if the entry is no longer in its place: somebody put it aside or removed it.
+    fn is_gone(&self) -> bool {
+        fs::symlink_metadata(self.directory()).is_err_and(|error| disk::is_absence(&error))
+    }
+
     fn damage(&self, path: &str, expected: impl ToString, found: impl ToString) -> Damage {
         let (expected, found) = (expected.to_string(), found.to_string());
         Damage { artifact: *self.sha256(), path: path.to_owned(), expected, found }

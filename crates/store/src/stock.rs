@@ -126,6 +126,11 @@ impl Store {
         Ok(manifest.map(tree))
     }
 
+    /// Returns true if there is anything in the place of a tree, whatever it is.
+    pub fn has_tree(&self, sha256: &Sha256) -> bool {
+        !fs::symlink_metadata(self.tree_path(sha256)).is_err_and(|error| disk::is_absence(&error))
+    }
+
     /// Returns what is wrong with a tree whose manifest cannot be read, or whose files are gone altogether.
     pub fn unreadable(&self, sha256: &Sha256) -> Damage {
         let expected = "a manifest with its digest, and files".to_owned();

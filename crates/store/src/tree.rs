@@ -85,7 +85,7 @@ impl Store {
     /// Reads the manifest only; [`Store::check_tree`] looks at the files.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::Stuck`] if it is damaged and cannot be put aside; [`StoreError::Io`].
     pub fn tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
         self.tree_after(sha256, || ())
     }
@@ -107,8 +107,9 @@ impl Store {
         if let Some(tree) = self.peek_tree(sha256)? {
             return Ok(Some(tree));
         }
-        if self.put_this_aside(&path, &seen)? {
-            self.note(vec![self.unreadable(sha256)]);
+        let damage = self.unreadable(sha256);
+        if self.put_this_aside(&path, &seen).map_err(StoreError::stuck(&damage))? {
+            self.note(vec![damage]);
         }
         Ok(None)
     }

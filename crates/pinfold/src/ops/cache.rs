@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use pinfold_artifact::Sha256;
 use pinfold_install::{Environment, held, ledger};
-use pinfold_store::{Damage, Part, Room, Store, Wait};
+use pinfold_store::{Damage, Part, Room, Store, StoreError, Wait};
 
 use super::{hands, remember};
 use crate::exit::{Exit, Failure};
@@ -58,6 +58,8 @@ pub(crate) struct Checked {
     pub(crate) bytes: u64,
     /// What is not what was stored, and the indexes that it was admitted from.
     pub(crate) damage: Vec<(Part, Damage, Vec<String>)>,
+    /// Why something of that is still in its place: the first reason, if it could not be moved.
+    pub(crate) unmoved: Option<StoreError>,
 }
 
 /// Reads every byte of every artifact and tree, and every record that may be read. What is damaged is moved to the quarantine.
@@ -82,28 +84,33 @@ pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure>
     };
     let looked = hands::each(&work, HANDS, |(part, sha256, bytes)| match part {
         Part::Artifact => {
-            let found = store.read_artifact(sha256).map(|damage| damage.into_iter().collect());
+            let found = store.read_artifact(sha256)?;
             progress(*bytes);
-            found
+            Ok::<_, StoreError>((found.into_iter().collect(), None))
         }
         Part::Tree => match store.peek_tree(sha256)? {
-            Some(tree) => store.read_tree(&tree, &progress),
-            None => Ok(vec![store.unreadable(sha256)]),
+            Some(tree) => Ok((store.read_tree(&tree, &progress)?, Some(tree))),
+            // Another process may have put it aside since it was listed.
+            None if store.has_tree(sha256) => Ok((vec![store.unreadable(sha256)], None)),
+            None => Ok((Vec::new(), None)),
         },
     });
     bar.finish_and_clear();
     let mut checked = Checked { artifacts: artifacts.len(), trees: trees.len(), ..Checked::default() };
-    for ((part, sha256, _), damage) in work.iter().zip(looked) {
-        let damage: Vec<Damage> = damage?;
-        let origins = if damage.is_empty() { Vec::new() } else { store.origins(sha256)? };
-        if !damage.is_empty() {
-            store.quarantine_entry(sha256, *part)?;
+    for ((part, sha256, _), looked) in work.iter().zip(looked) {
+        let (damage, tree) = looked?;
+        if damage.is_empty() {
+            continue;
         }
+        let origins = store.origins(sha256)?;
+        // What is in the place of the tree that was read may be another one by now.
+        let moved = tree.map_or_else(|| store.quarantine_entry(sha256, *part), |tree| store.quarantine(&tree));
+        checked.unmoved = checked.unmoved.or(moved.err());
         checked.damage.extend(damage.into_iter().map(|damage| (*part, damage, origins.clone())));
     }
     for sha256 in store.entries()? {
         if let Some(damage) = store.read_record(&sha256)? {
-            store.quarantine_entry(&sha256, Part::Artifact)?;
+            checked.unmoved = checked.unmoved.or(store.quarantine_entry(&sha256, Part::Artifact).err());
             checked.damage.push((Part::Artifact, damage, Vec::new()));
         }
     }

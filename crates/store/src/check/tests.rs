@@ -189,11 +189,33 @@ fn a_moved_tree_that_cannot_be_stamped_anew_is_believed_while_the_store_is_open(
 }
 
 #[test]
+fn a_changed_tree_that_cannot_be_put_aside_is_refused_by_name() {
+    bound_by_modes("a quarantine that is only read", || {
+        let (Fixture { root: _root, store }, tree) = prepared();
+        let quarantine = |mode| {
+            fs::set_permissions(store.root().join("quarantine"), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        quarantine(0o500);
+        tamper(&tree.files_dir().join("pkg/z.py"), b"xxx");
+        let error = store.ready(tree.clone()).unwrap_err();
+        assert_eq!(error.refusal_code(), Some("store-mismatch"));
+        assert!(error.to_string().starts_with("`pkg/z.py` in the stored tree of sha256 "), "{error}");
+        fs::write(tree.directory().join(MANIFEST), "nonsense").unwrap();
+        let error = store.tree(tree.sha256()).unwrap_err();
+        assert!(error.to_string().starts_with("the stored tree of sha256 "), "{error}");
+        quarantine(0o700);
+        assert_eq!((store.take_damage(), store.tree(tree.sha256()).unwrap().is_none()), (vec![], true));
+    });
+}
+
+#[test]
 fn of_a_tree_that_somebody_else_has_put_aside_there_is_nothing_to_tell() {
     let (Fixture { root: _root, store }, tree) = prepared();
     store.quarantine(&tree).unwrap();
     assert!(matches!(store.ready(tree.clone()).unwrap(), Readiness::Damaged(damage) if damage.is_empty()));
     assert_eq!(store.take_damage(), []);
+    assert_eq!(store.read_tree(&tree, &|_| {}).unwrap(), []);
+    assert!(!store.has_tree(tree.sha256()));
     // Nor is what was made in its place touched.
     let again = add(&store, &stored_wheel(&store));
     assert!(matches!(store.ready(tree).unwrap(), Readiness::Ready(_)));
