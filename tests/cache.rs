@@ -142,6 +142,12 @@ fn verify_tells_of_what_it_cannot_move_away() {
         assert_eq!(json(&project, &["verify"], 1)["moved"], false);
         only_read(0o700);
         assert_eq!(json(&project, &["verify"], 1)["moved"], true);
+        // The environment that was made from a tree is right all the same.
+        project.pinfold("sync").args(["--venv", "second"]).run().expect_code(0);
+        fs::write(tree(&project, "mine").join("manifest"), "nonsense").expect("can write");
+        only_read(0o500);
+        project.pinfold("verify").args(["--venv", "second"]).run().expect_code(0);
+        only_read(0o700);
     });
 }
 
