@@ -94,6 +94,18 @@ fn info_of_a_cache_that_is_not_there_makes_none() {
     assert!(!project.home.has("none"));
 }
 
+/// Linux alone has such names on every file system.
+#[cfg(target_os = "linux")]
+#[test]
+fn info_of_a_directory_whose_name_is_no_text_is_told() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = project();
+    let info = project.pinfold("cache").args(["info", "--format", "json", "--cache-dir"]);
+    let said = info.arg(std::ffi::OsStr::from_bytes(b"name-\xff")).run().expect_code(0);
+    let said: Value = serde_json::from_str(&said.stdout).expect("it is JSON");
+    assert!(said["directory"].as_str().is_some_and(|name| name.ends_with("name-\u{fffd}")), "{said}");
+}
+
 #[test]
 fn verify_reads_every_byte_and_moves_away_what_is_damaged() {
     let project = project();

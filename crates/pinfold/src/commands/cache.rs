@@ -30,7 +30,8 @@ fn run_info(arguments: &CacheFormat, world: &World, output: &Output) -> Result<E
     let total = total(&kinds);
     if arguments.format == ResultFormat::Json {
         let kinds: Vec<Value> = kinds.iter().map(kind_json).collect();
-        let text = json!({ "directory": world.cache_dir, "kinds": kinds, "total": room_json(&total) });
+        let directory = world.cache_dir.to_string_lossy();
+        let text = json!({ "directory": directory, "kinds": kinds, "total": room_json(&total) });
         output.result(&format!("{text}\n"));
         return Ok(Exit::Done);
     }
