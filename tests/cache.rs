@@ -251,6 +251,48 @@ fn all_means_all_but_the_account_of_what_was_installed() {
 }
 
 #[test]
+fn what_pinfold_did_not_make_is_not_pruned() {
+    let project = project();
+    let (cache, outside) = (project.home.cache(), project.home.project().join("outside"));
+    // A home directory can be given as the cache directory.
+    for directory in [cache.join("documents"), outside.clone()] {
+        fs::create_dir(&directory).expect("can make it");
+        fs::write(directory.join("thesis"), "x").expect("can write it");
+    }
+    fs::write(cache.join("thesis"), "x").expect("can write it");
+    #[cfg(unix)]
+    for name in ["builds", "repositories"] {
+        let _absent = fs::remove_dir(cache.join(name));
+        std::os::unix::fs::symlink(&outside, cache.join(name)).expect("can link it");
+    }
+    json(&project, &["prune"], 0);
+    let said = json(&project, &["prune", "--all"], 0);
+    assert_eq!(kind(&said, "documents"), &Value::Null, "{said}");
+    assert_eq!(kind(&json(&project, &["info"], 0), "documents"), &Value::Null);
+    for left in [cache.join("documents/thesis"), cache.join("thesis"), outside.join("thesis")] {
+        assert!(left.exists(), "{}", left.display());
+    }
+}
+
+/// A build that was killed leaves what its backend made. To root modes are nothing.
+#[cfg(unix)]
+#[test]
+fn remains_that_their_owner_may_not_change_are_pruned() {
+    use std::os::unix::fs::PermissionsExt as _;
+    bound_by_modes("closed remains of a build", || {
+        let project = project();
+        for mode in [0o555, 0o000] {
+            let closed = project.home.cache().join("builds/build-x/closed");
+            fs::create_dir_all(&closed).expect("can make it");
+            fs::write(closed.join("file"), "x").expect("can write it");
+            fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).expect("it is ours");
+            json(&project, &["prune"], 0);
+            assert!(!project.home.cache().join("builds/build-x").exists(), "{mode:o}");
+        }
+    });
+}
+
+#[test]
 fn nothing_is_pruned_while_another_process_uses_the_store() {
     let project = project();
     let lock = File::open(project.home.cache().join("store/lock")).expect("the store has a lock");

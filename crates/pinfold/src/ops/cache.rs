@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use pinfold_artifact::Sha256;
 use pinfold_install::{Environment, held, ledger};
-use pinfold_store::{Damage, Part, Room, Store, StoreError, Wait};
+use pinfold_store::{Damage, Part, Room, Store, StoreError, Wait, remove_tree};
 
 use super::{hands, remember};
 use crate::exit::{Exit, Failure};
@@ -24,7 +24,7 @@ pub(crate) struct KindRoom {
     pub(crate) room: Room,
 }
 
-/// Measures the cache directory: the store's kinds, then every other directory in it.
+/// Measures the cache directory: the store's kinds, then every other directory that pinfold makes in it.
 ///
 /// # Errors
 /// Exit 4 if the disk fails.
@@ -122,7 +122,7 @@ pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure>
 /// What is to be removed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PruneRequest {
-    /// Everything but the account of what was installed.
+    /// Everything that pinfold made there but the account of what was installed.
     pub(crate) all: bool,
     /// What was not used for so long.
     pub(crate) older_than: Option<Duration>,
@@ -253,9 +253,10 @@ fn is_older(time: SystemTime, age: Duration) -> bool {
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
-    let is_dir = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    let removed = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(remove_tree(path)?);
+    }
+    match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Failure::new(Exit::World, format!("cannot remove `{}`", path.display())).with("cause", error))
         }
@@ -282,14 +283,27 @@ fn paths(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Returns the directories that pinfold makes in a cache directory, as far as they are there. What else is in it is somebody else's,
+/// and so is what a link leads to.
 fn subdirectories(directory: &Path) -> Vec<(String, PathBuf)> {
-    let directories = paths(directory).into_iter().filter(|path| path.is_dir());
-    directories.map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path)).collect()
+    let is_own = |name: &str| name == STORE || name == ENVIRONMENTS || OTHERS.contains(&name);
+    let mut found = Vec::new();
+    for path in paths(directory) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if is_own(&name) && fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+            found.push((name, path));
+        }
+    }
+    found
 }
 
 const STORE: &str = "store";
 /// The account of what was installed: never pruned.
 const ENVIRONMENTS: &str = "environments";
+/// What is made in a cache directory beside these two. What is not named here is neither counted nor removed: a cache directory may be
+/// any directory.
+const OTHERS: [&str; 8] =
+    ["builds", "built", "compiled", "interpreters", "pages", "repositories", "sdists", "unchanged"];
 /// The store's leftovers.
 const LEFTOVERS: [&str; 3] = ["partial", "quarantine", "staging"];
 /// What can be had again without asking anybody what it was. Pages are not: with them goes what index was seen at which serial.
