@@ -64,6 +64,7 @@ impl Store {
             lock.lock_shared().map_err(StoreError::io("lock", &root.join(LOCK)))?;
         }
         let store = Self::with(root, lock);
+        store.clear_ways();
         // What cannot be removed now is removed another time.
         let _leftovers = store.sweep(LEFTOVER_AGE);
         Ok(store)
@@ -83,7 +84,9 @@ impl Store {
                 Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &root.join(LOCK))(error)),
             },
         }
-        Ok(Some(Self::with(root, Some(lock))))
+        let store = Self::with(root, Some(lock));
+        store.clear_ways();
+        Ok(Some(store))
     }
 
     fn with(root: &Path, lock: Option<File>) -> Self {
@@ -145,6 +148,18 @@ impl Store {
     fn entry_path(&self, kind: Kind, sha256: &Sha256) -> PathBuf {
         let text = sha256.to_string();
         self.kind_dir(kind).join(&text[..2]).join(text)
+    }
+
+    /// Puts aside what is in the place of one of the 256 directories and is none: no entry could ever appear below it again.
+    fn clear_ways(&self) {
+        for kind in [Kind::Artifacts, Kind::Trees] {
+            for entry in fs::read_dir(self.kind_dir(kind)).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|found| !found.is_dir()) {
+                    // Where it cannot be moved, whoever needs the place says so.
+                    let _moved = self.put_aside(&entry.path());
+                }
+            }
+        }
     }
 
     /// Moves a file or directory into a place of its own in the quarantine, which is returned. One that has just been moved

@@ -313,6 +313,29 @@ fn opening_sweeps_what_was_left_long_ago() {
     assert_eq!((old.exists(), young.exists()), (false, true));
 }
 
+#[test]
+#[cfg(unix)]
+fn what_is_in_the_place_of_a_directory_of_entries_gives_way() {
+    let put: [fn(&Path); 3] = [
+        |path| fs::write(path, "x").unwrap(),
+        |path| std::os::unix::fs::symlink("nothing", path).unwrap(),
+        |path| std::os::unix::fs::symlink(path, path).unwrap(),
+    ];
+    for put in put {
+        let Fixture { root: _root, store } = fixture();
+        let wheel = add(&store, &stored_wheel(&store));
+        for kind in ["artifacts", "trees"] {
+            let directory = store.root().join(kind).join(&wheel.sha256().to_string()[..2]);
+            fs::remove_dir_all(&directory).unwrap();
+            put(&directory);
+        }
+        let store = Store::open(store.root()).unwrap();
+        assert!(store.tree(wheel.sha256()).unwrap().is_none() && store.entries().unwrap().is_empty());
+        let again = add(&store, &stored_wheel(&store));
+        assert!(store.unpacked(&artifact(b"wheel")).unwrap().is_some_and(|found| found.sha256() == again.sha256()));
+    }
+}
+
 /// What is no file was put there by hand; opening a pipe waits for its writer.
 #[test]
 #[cfg(unix)]

@@ -223,6 +223,20 @@ fn of_a_tree_that_somebody_else_has_put_aside_there_is_nothing_to_tell() {
 }
 
 #[test]
+fn a_link_in_the_place_of_a_tree_is_put_aside() {
+    let (Fixture { root, store }, tree) = prepared();
+    let (sha256, elsewhere) = (*tree.sha256(), root.path().join("elsewhere"));
+    fs::rename(tree.directory(), &elsewhere).unwrap();
+    for to in [elsewhere.as_path(), tree.directory(), Path::new("nothing")] {
+        std::os::unix::fs::symlink(to, tree.directory()).unwrap();
+        assert!(store.tree(&sha256).unwrap().is_none(), "{}", to.display());
+        assert_eq!(store.take_damage().len(), 1);
+        assert!(fs::symlink_metadata(tree.directory()).is_err());
+    }
+    assert!(elsewhere.join(MANIFEST).exists());
+}
+
+#[test]
 fn a_closed_tree_is_told_of_put_aside_and_made_again() {
     bound_by_modes("closed trees", || {
         for (inside, expected) in [
