@@ -336,33 +336,38 @@ fn what_is_in_the_place_of_a_directory_of_entries_gives_way() {
     }
 }
 
-/// What is no file was put there by hand; opening a pipe waits for its writer.
-#[test]
+/// Puts something that is no file there, as only somebody does by hand.
 #[cfg(unix)]
-fn what_is_no_file_is_swept_and_hinders_no_admission() {
-    let put: [(&str, fn(&Path)); 5] = [
-        ("a socket", |path| {
-            // Its own name has to be short.
+fn put(what: &str, path: &Path) {
+    match what {
+        "a directory" => fs::create_dir(path).unwrap(),
+        "a link to a directory" => std::os::unix::fs::symlink("../trees", path).unwrap(),
+        "a link to nothing" => std::os::unix::fs::symlink("nothing", path).unwrap(),
+        "a pipe" => pinfold_testkit::make_pipe(path),
+        _ => {
+            // A socket: its own name has to be short.
             let elsewhere = tempfile::tempdir().unwrap();
             drop(std::os::unix::net::UnixListener::bind(elsewhere.path().join("s")).unwrap());
             fs::rename(elsewhere.path().join("s"), path).unwrap();
-        }),
-        ("a pipe", pinfold_testkit::make_pipe),
-        ("a link to nothing", |path| std::os::unix::fs::symlink("nothing", path).unwrap()),
-        ("a link to a directory", |path| std::os::unix::fs::symlink("../trees", path).unwrap()),
-        ("a directory", |path| fs::create_dir(path).unwrap()),
-    ];
-    for (what, put) in put {
+        }
+    }
+}
+
+/// Opening a pipe waits for its writer.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_is_swept_and_hinders_no_admission() {
+    for what in ["a socket", "a pipe", "a link to nothing", "a link to a directory", "a directory"] {
         let Fixture { root: _root, store } = fixture();
         let wanted = artifact(b"wheel");
         let admission = store.admission(&wanted).unwrap();
         let partial = files_below(&store.root().join("partial")).pop().unwrap();
         drop(admission);
-        put(&partial);
+        put(what, &partial);
         store.admit(&wanted, &mut b"wheel".as_slice()).unwrap();
         assert!(store.find(&wanted).unwrap().is_some(), "{what}");
         for kind in ["quarantine", "staging"] {
-            put(&store.root().join(kind).join("left"));
+            put(what, &store.root().join(kind).join("left"));
         }
         store.sweep(Duration::ZERO).unwrap();
         for kind in ["partial", "quarantine", "staging", "trees"] {

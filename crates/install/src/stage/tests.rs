@@ -178,16 +178,20 @@ fn a_tree_that_was_changed_in_the_store_is_not_installed() {
     assert!(!world.environment.venv().exists());
 }
 
+/// Puts something in the place of a stored file.
+fn put(what: &str, path: &Path) {
+    match what {
+        "a directory" => std::fs::create_dir(path).unwrap(),
+        "a file without end" => std::fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
+        "a link" => std::os::unix::fs::symlink("/etc/passwd", path).unwrap(),
+        "a pipe" => pinfold_testkit::make_pipe(path),
+        _ => {}
+    }
+}
+
 #[test]
 fn whatever_took_the_place_of_a_stored_file_is_not_installed() {
-    let put: [(&str, fn(&Path)); 5] = [
-        ("nothing", |_| ()),
-        ("a directory", |path| std::fs::create_dir(path).unwrap()),
-        ("a link", |path| std::os::unix::fs::symlink("/etc/passwd", path).unwrap()),
-        ("a pipe", pinfold_testkit::make_pipe),
-        ("a file without end", |path| std::fs::File::create(path).unwrap().set_len(1 << 40).unwrap()),
-    ];
-    for (what, put) in put {
+    for what in ["nothing", "a directory", "a link", "a pipe", "a file without end"] {
         for stored in ["tool/cli.py", "tool-1.0.data/scripts/tool-script"] {
             for link_mode in [LinkMode::Auto, LinkMode::Copy] {
                 let mut world = World::new();
@@ -195,7 +199,7 @@ fn whatever_took_the_place_of_a_stored_file_is_not_installed() {
                 let trees = world.unpack(&[tool()]).unwrap();
                 let file = trees["tool"].files_dir().join(stored);
                 std::fs::remove_file(&file).unwrap();
-                put(&file);
+                put(what, &file);
                 let error = world.install_trees(&[tool()], &trees).unwrap_err();
                 assert_eq!(error.refusal_code(), Some("store-mismatch"), "{what} for {stored}: {error:?}");
                 assert!(!world.environment.venv().exists(), "{what} for {stored}");
