@@ -177,6 +177,8 @@ impl From<InstallError> for Failure {
             InstallError::Archive { .. } | InstallError::Metadata { .. } => {
                 Self::of(Exit::Refused, &error).help("nothing of it was installed; tell the project's maintainers")
             }
+            InstallError::Conflict { ref first, ref second, .. } if first == second => Self::of(Exit::Refused, &error)
+                .help("tell the project's maintainers; or leave the package out with `exclude` in the manifest, and lock again"),
             InstallError::Conflict { .. } => Self::of(Exit::Refused, &error)
                 .help("leave one of them out with `exclude` in the manifest, and lock again"),
             InstallError::ScriptOptions { .. } => Self::of(Exit::Refused, &error)

@@ -145,6 +145,14 @@ fn equal_files_are_shared_and_different_ones_refused() {
 }
 
 #[test]
+fn a_wheel_that_brings_a_path_twice_is_refused_alone() {
+    let wheel = WheelRecipe::new("a", "1.0").file("own/x.py", "one").data("purelib", "own/x.py", "other");
+    let error = World::new().install(&[wheel]).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("file-conflict"));
+    assert!(error.to_string().starts_with("two files of `a 1.0` are installed as `lib"), "{error}");
+}
+
+#[test]
 fn files_of_the_environment_itself_are_refused() {
     let wheel = || WheelRecipe::new("evil", "1.0");
     for (recipe, code) in [
