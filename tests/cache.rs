@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+#[cfg(unix)]
+use pinfold_testkit::bound_by_modes;
 use pinfold_testkit::{Index, sha256_hex};
 use serde_json::Value;
 
@@ -92,6 +94,18 @@ fn info_of_a_cache_that_is_not_there_makes_none() {
     assert!(!project.home.has("none"));
 }
 
+/// Linux alone has such names on every file system.
+#[cfg(target_os = "linux")]
+#[test]
+fn info_of_a_directory_whose_name_is_no_text_is_told() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = project();
+    let info = project.pinfold("cache").args(["info", "--format", "json", "--cache-dir"]);
+    let said = info.arg(std::ffi::OsStr::from_bytes(b"name-\xff")).run().expect_code(0);
+    let said: Value = serde_json::from_str(&said.stdout).expect("it is JSON");
+    assert!(said["directory"].as_str().is_some_and(|name| name.ends_with("name-\u{fffd}")), "{said}");
+}
+
 #[test]
 fn verify_reads_every_byte_and_moves_away_what_is_damaged() {
     let project = project();
@@ -121,6 +135,32 @@ fn verify_reads_every_byte_and_moves_away_what_is_damaged() {
     // What was moved away is fetched again.
     project.pinfold("sync").args(["--venv", "second"]).run().expect_code(0);
     project.pinfold("verify").args(["--venv", "second"]).run().expect_code(0);
+}
+
+/// As an ordinary user: to root modes are nothing.
+#[cfg(unix)]
+#[test]
+fn verify_tells_of_what_it_cannot_move_away() {
+    use std::os::unix::fs::PermissionsExt as _;
+    bound_by_modes("a quarantine that is only read", || {
+        let project = project();
+        flip(&tree(&project, "mine").join("files/own.py"));
+        let quarantine = project.home.cache().join("store/quarantine");
+        let only_read = |mode| fs::set_permissions(&quarantine, fs::Permissions::from_mode(mode)).expect("it is ours");
+        only_read(0o500);
+        let text = project.pinfold("cache").arg("verify").run().expect_code(1).expect_stdout("`own.py`: expected");
+        let text = text.expect_stderr("warning: not all of it could be moved to the quarantine: failed to create");
+        drop(text.expect_stderr("1 damaged entry was found"));
+        assert_eq!(json(&project, &["verify"], 1)["moved"], false);
+        only_read(0o700);
+        assert_eq!(json(&project, &["verify"], 1)["moved"], true);
+        // The environment that was made from a tree is right all the same.
+        project.pinfold("sync").args(["--venv", "second"]).run().expect_code(0);
+        fs::write(tree(&project, "mine").join("manifest"), "nonsense").expect("can write");
+        only_read(0o500);
+        project.pinfold("verify").args(["--venv", "second"]).run().expect_code(0);
+        only_read(0o700);
+    });
 }
 
 #[test]
@@ -224,6 +264,48 @@ fn all_means_all_but_the_account_of_what_was_installed() {
     project.pinfold("trace").arg("old").run().expect_code(0);
     project.pinfold("verify").run().expect_code(0);
     project.pinfold("sync").args(["--venv", "second"]).run().expect_code(0);
+}
+
+#[test]
+fn what_pinfold_did_not_make_is_not_pruned() {
+    let project = project();
+    let (cache, outside) = (project.home.cache(), project.home.project().join("outside"));
+    // A home directory can be given as the cache directory.
+    for directory in [cache.join("documents"), outside.clone()] {
+        fs::create_dir(&directory).expect("can make it");
+        fs::write(directory.join("thesis"), "x").expect("can write it");
+    }
+    fs::write(cache.join("thesis"), "x").expect("can write it");
+    #[cfg(unix)]
+    for name in ["builds", "repositories"] {
+        let _absent = fs::remove_dir(cache.join(name));
+        std::os::unix::fs::symlink(&outside, cache.join(name)).expect("can link it");
+    }
+    json(&project, &["prune"], 0);
+    let said = json(&project, &["prune", "--all"], 0);
+    assert_eq!(kind(&said, "documents"), &Value::Null, "{said}");
+    assert_eq!(kind(&json(&project, &["info"], 0), "documents"), &Value::Null);
+    for left in [cache.join("documents/thesis"), cache.join("thesis"), outside.join("thesis")] {
+        assert!(left.exists(), "{}", left.display());
+    }
+}
+
+/// A build that was killed leaves what its backend made. To root modes are nothing.
+#[cfg(unix)]
+#[test]
+fn remains_that_their_owner_may_not_change_are_pruned() {
+    use std::os::unix::fs::PermissionsExt as _;
+    bound_by_modes("closed remains of a build", || {
+        let project = project();
+        for mode in [0o555, 0o000] {
+            let closed = project.home.cache().join("builds/build-x/closed");
+            fs::create_dir_all(&closed).expect("can make it");
+            fs::write(closed.join("file"), "x").expect("can write it");
+            fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).expect("it is ours");
+            json(&project, &["prune"], 0);
+            assert!(!project.home.cache().join("builds/build-x").exists(), "{mode:o}");
+        }
+    });
 }
 
 #[test]

@@ -68,6 +68,9 @@ async fn piece(
         206 => {}
         // The file has changed, or another server answers, that knows no ranges.
         200 => return Err(FetchCause::RangeMismatch { expected: wanted, found: "the whole file".to_owned() }.into()),
+        status @ (416 | 501) => {
+            return Err(FetchCause::RangeMismatch { expected: wanted, found: format!("status {status}") }.into());
+        }
         _ => return Err(remote.setback(&reply)),
     }
     let expected = ContentRange { first, last, total: Some(whole.size_bytes) };
@@ -80,7 +83,13 @@ async fn piece(
     let mut buffer = spare.borrow_mut().pop().unwrap_or_default();
     // Exactly: a buffer that grows is copied each time, and ends with up to twice the room.
     buffer.reserve_exact(usize::try_from(expected.length().saturating_sub(buffer.len() as u64)).unwrap_or_default());
-    let bytes = body.read_into(buffer, expected.length()).await?;
+    let bytes = match body.read_into(buffer, expected.length()).await {
+        Err(FetchCause::TooLarge { .. }) => {
+            let found = "more bytes than its Content-Range says".to_owned();
+            return Err(FetchCause::RangeMismatch { expected: wanted, found }.into());
+        }
+        read => read?,
+    };
     if bytes.len() as u64 != expected.length() {
         return Err(body.truncated("the piece is shorter than its Content-Range".to_owned()).into());
     }

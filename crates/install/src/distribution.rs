@@ -1,14 +1,17 @@
 //! The files of one distribution: those of its wheel, each in its place, and those that an installer writes for it.
 
+use std::io::ErrorKind;
+
 use pinfold_artifact::ArchivePath;
 
+use crate::disk::{self, Contents, Directory};
 use crate::merge::{Group, Owners, Planned, Source};
 use crate::receipt::digest;
 use crate::record::{self, Row};
 use crate::scripts::Place;
 use crate::stage::Part;
 use crate::wheel_facts::Entry;
-use crate::{InstallError, Interpreter, direct_url, disk, layout, listing};
+use crate::{InstallError, Interpreter, direct_url, layout, listing};
 
 /// Returns the files of one distribution, RECORD included. `place` is where the environment will be.
 pub(crate) fn files<'a>(
@@ -110,15 +113,26 @@ fn add_dist_info(
 
 /// Reads a small file of a tree and checks that it has the bytes that the manifest says.
 fn read_checked(part: &Part<'_>, stored: &pinfold_store::TreeFile) -> Result<Vec<u8>, InstallError> {
-    let path = disk::below(part.tree.files_dir(), stored.path.as_str());
-    let bytes = std::fs::read(&path).map_err(InstallError::io("read", &path))?;
-    if digest(&bytes) == stored.sha256 {
-        return Ok(bytes);
-    }
+    let files_dir = part.tree.files_dir();
+    let read = || {
+        let (directory, name) = disk::reach(&Directory::open(files_dir)?, stored.path.as_str())?;
+        disk::read_own(&directory, name, stored.size_bytes)
+    };
+    let difference = match read() {
+        Ok(Contents::Bytes(bytes)) if digest(&bytes) == stored.sha256 => return Ok(bytes),
+        Ok(Contents::Bytes(_) | Contents::TooLarge) => "it was written to",
+        Ok(Contents::Gone) => "it is gone",
+        Ok(Contents::Irregular) => "it is no regular file",
+        Err(error) => match error.kind() {
+            ErrorKind::NotADirectory | ErrorKind::NotFound => "its directory is gone",
+            ErrorKind::PermissionDenied => "it may not be read",
+            _ => return Err(InstallError::io("read", &disk::below(files_dir, stored.path.as_str()))(error)),
+        },
+    };
     Err(InstallError::StoreChanged {
         package: part.selected.name.clone(),
         path: stored.path.to_string(),
-        difference: "it was written to".to_owned(),
+        difference: difference.to_owned(),
     })
 }
 

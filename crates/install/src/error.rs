@@ -32,7 +32,7 @@ pub enum InstallError {
         waited: Duration,
     },
     /// Two distributions bring different files of one path, or paths that are one on some file system.
-    #[error("`{first}` and `{second}` both install `{path}`, with different bytes")]
+    #[error("{} `{path}`, with different bytes", both_install(first, second))]
     Conflict {
         /// The path inside the environment.
         path: String,
@@ -217,4 +217,12 @@ fn shown_list(numbers: &[u64]) -> String {
 fn shown_files(files: &[WheelFinding]) -> String {
     let shown = files.iter().map(|file| format!("`{}` ({}, sha256 {})", file.path, file.code, file.sha256));
     shown.collect::<Vec<_>>().join(", ")
+}
+
+/// A wheel can bring one path twice: at its root and in `.data/purelib`.
+fn both_install(first: &str, second: &str) -> String {
+    if first == second {
+        return format!("two files of `{first}` are installed as");
+    }
+    format!("`{first}` and `{second}` both install")
 }

@@ -203,8 +203,12 @@ impl<'a> Placer<'a> {
         loop {
             let way = self.way();
             let placed = match way {
-                HARDLINK => from.hard_link(source, target, name).map(|()| None),
-                _ => copy(from, source, target, name, stored.executable, way == REFLINK).map(Some),
+                HARDLINK => match from.hard_link(source, target, name) {
+                    // Only this file has too many names.
+                    Err(error) if self.may_copy(&error) => copy(from, stored, target, name, COPY).map(Some),
+                    linked => linked.map(|()| None),
+                },
+                _ => copy(from, stored, target, name, way).map(Some),
             };
             let error = match placed {
                 Ok(facts) => {
@@ -219,11 +223,6 @@ impl<'a> Placer<'a> {
                 }
                 Err(error) => error,
             };
-            if self.placing.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks {
-                // Only this file has too many names.
-                let copied = copy(from, source, target, name, stored.executable, false);
-                return copied.map(|_| None).map_err(|e| self.failed(position, stored, e));
-            }
             // The store's directory or file, or the new one's: a look at the file tells which.
             let difference = match from.facts(source) {
                 Ok(facts) => difference(&facts, stored),
@@ -238,6 +237,10 @@ impl<'a> Placer<'a> {
             }
             self.best.fetch_max(way + 1, Ordering::Relaxed);
         }
+    }
+
+    fn may_copy(&self, error: &io::Error) -> bool {
+        self.placing.mode == LinkMode::Auto && error.kind() == io::ErrorKind::TooManyLinks
     }
 
     fn way(&self) -> u8 {
@@ -260,6 +263,9 @@ impl<'a> Placer<'a> {
     fn failed(&self, position: u32, stored: &TreeFile, error: io::Error) -> InstallError {
         if error.kind() == io::ErrorKind::NotFound {
             return self.changed(position, stored, "it is gone");
+        }
+        if is_of_the_target(&error) {
+            return InstallError::io("write files to", self.placing.root)(error);
         }
         let path: PathBuf = disk::below(self.tree(position).tree.files_dir(), stored.path.as_str());
         InstallError::io("install", &path)(error)
@@ -305,19 +311,17 @@ pub(crate) const fn mode_of_copy(executable: bool) -> u32 {
     if executable { 0o755 } else { 0o644 }
 }
 
-/// Copies a file, or lets the copy share the blocks of the original; returns what the file system says of the original.
-fn copy(
-    from: &Directory,
-    source: &str,
-    target: &Directory,
-    name: &str,
-    executable: bool,
-    share: bool,
-) -> io::Result<Facts> {
+/// Copies a file, or lets the copy share the blocks of the original; returns what the file system says of the original. One that
+/// is not as it was stored is not read: it may have no end.
+fn copy(from: &Directory, stored: &TreeFile, target: &Directory, name: &str, way: u8) -> io::Result<Facts> {
+    let source = disk::split(stored.path.as_str()).1;
     let facts = from.facts(source)?;
+    if difference(&facts, stored).is_some() {
+        return Ok(facts);
+    }
     let mut original = from.open_file(source)?;
-    let mut copied = target.create(name, mode_of_copy(executable))?;
-    if share {
+    let mut copied = target.create(name, mode_of_copy(stored.executable))?;
+    if way == REFLINK {
         if let Err(error) = disk::reflink(&original, &copied) {
             // With the file in the way no other way of placing it works.
             target.remove(name).map_err(io::Error::other)?;
@@ -352,6 +356,12 @@ pub(crate) fn difference(facts: &Facts, stored: &TreeFile) -> Option<&'static st
     (cfg!(unix) && facts.mode != mode).then_some("its permissions are others")
 }
 
+/// Returns true if it is the disk of the environment that fails, whatever the store is on.
+fn is_of_the_target(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+}
+
 /// Returns true if this way of placing files does not work here, and the next may.
 fn is_impossible(error: &io::Error) -> bool {
     #[cfg(unix)]
@@ -377,6 +387,15 @@ const FEW_FILES: usize = 500;
 #[cfg(unix)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_that_of_the_environment() {
+        let root = Path::new("/environment");
+        let placing = Placing { root, trees: &[], mode: LinkMode::Copy, threads: 1, progress: &|_| {} };
+        let stored = TreeFile::new("a/b.py".parse().unwrap(), 7, Sha256::from_bytes([1; 32]), false);
+        let error = Placer::new(placing).failed(0, &stored, io::ErrorKind::StorageFull.into());
+        assert!(matches!(error, InstallError::Io { path, .. } if path == root));
+    }
 
     #[test]
     fn whatever_differs_from_what_was_stored_is_found() {

@@ -145,7 +145,7 @@ pub struct CacheFormat {
 /// `pinfold cache prune`.
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// Removes everything but what is known of environments: the next sync fetches anew, the next lock asks anew
+    /// Removes everything that pinfold keeps here but what is known of environments: the next sync fetches anew, the next lock asks anew
     #[arg(long, conflicts_with_all = ["unused", "older_than"])]
     pub all: bool,
     /// Removes what was not used for so long (`30d`, `2 weeks`)

@@ -132,6 +132,9 @@ impl From<StoreError> for Failure {
             StoreError::StoreMismatch { .. } => Self::of(Exit::Refused, &error).help(
                 "the changed file was moved away; run the same command again, and ask who can write to the cache",
             ),
+            StoreError::Stuck { .. } => Self::of(Exit::Refused, &error).help(
+                "ask who can write to the cache; then give another cache directory with --cache-dir, or let pinfold write to this one and run `pinfold cache verify`",
+            ),
             StoreError::Permissions { .. } => Self::of(Exit::Refused, &error).help(
                 "give a cache directory that only you can write to with --cache-dir, or take the right away from the others and run `pinfold cache verify`",
             ),
@@ -174,6 +177,8 @@ impl From<InstallError> for Failure {
             InstallError::Archive { .. } | InstallError::Metadata { .. } => {
                 Self::of(Exit::Refused, &error).help("nothing of it was installed; tell the project's maintainers")
             }
+            InstallError::Conflict { ref first, ref second, .. } if first == second => Self::of(Exit::Refused, &error)
+                .help("tell the project's maintainers; or leave the package out with `exclude` in the manifest, and lock again"),
             InstallError::Conflict { .. } => Self::of(Exit::Refused, &error)
                 .help("leave one of them out with `exclude` in the manifest, and lock again"),
             InstallError::ScriptOptions { .. } => Self::of(Exit::Refused, &error)

@@ -72,6 +72,10 @@ impl Store {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         for _ in 0..LOCK_ATTEMPTS {
+            // What is no file cannot be taken up, nor be waited for.
+            if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+                break;
+            }
             let file = match options.open(&path) {
                 // It is complete and read-only: its writer is about to move it into the store, or died before it could.
                 Err(error) if disk::is_denied(&error) => {

@@ -4,11 +4,12 @@
 //! A store that was put back from a backup has other times and numbers, and the right bytes: it is stamped anew. A file that
 //! was written to through a hard link has others too: its entry is moved to the quarantine, told of, and made again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pinfold_artifact::Sha256;
 use sha2::Digest;
@@ -40,8 +41,9 @@ pub enum Readiness {
 }
 
 impl Store {
-    /// Makes sure that a tree is what was stored, before it is linked from. Costs one look at each file where nothing moved.
-    /// Of one that somebody else has made again meanwhile the new one is taken.
+    /// Makes sure that a tree is what was stored, before it is linked from. Costs one look at each file where nothing moved. Of one
+    /// that another process has put aside meanwhile there is nothing to tell: it is damaged, and that process has told of it. Of
+    /// one that was made again meanwhile the new one is taken.
     ///
     /// # Errors
     /// [`StoreError::Io`].
@@ -53,14 +55,14 @@ impl Store {
                 return Ok(Readiness::Ready(tree));
             }
             let damage = self.read_again(&tree, &moved)?;
-            if damage.is_empty() {
+            let Some(first) = damage.first() else {
                 return self.stamp_anew(tree, is_settled).map(Readiness::Ready);
-            }
+            };
             match self.peek_tree(tree.sha256())? {
                 Some(present) if present.manifest() != tree.manifest() => tree = present,
-                None if fs::symlink_metadata(tree.directory()).is_err_and(|error| disk::is_absence(&error)) => break,
+                None if tree.is_gone() => break,
                 _ => {
-                    self.quarantine(&tree)?;
+                    self.quarantine(&tree).map_err(StoreError::stuck(first))?;
                     self.note(damage.clone());
                     return Ok(Readiness::Damaged(damage));
                 }
@@ -70,44 +72,42 @@ impl Store {
     }
 
     /// Believes a tree whose bytes were just read and found right: its files have the modes of stored ones again, and the times
-    /// and numbers that they have now are noted. Returns how many had others.
+    /// and numbers that they have now are noted. Returns how many had others; none if somebody has put it aside.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn believe(&self, tree: StoredTree) -> Result<usize, StoreError> {
         let files: Vec<TreeFile> = self.moved(&tree)?.into_iter().cloned().collect();
-        if !files.is_empty() {
-            make_read_only(&tree, &files)?;
-            let was_settled = self.is_settled(&tree);
-            self.stamp_anew(tree, was_settled)?;
+        if files.is_empty() || tree.is_gone() {
+            return Ok(0);
         }
+        make_read_only(&tree, &files)?;
+        let was_settled = self.is_settled(&tree);
+        self.stamp_anew(tree, was_settled)?;
         Ok(files.len())
     }
 
-    /// Reads every byte of a tree, and says what is not what was stored. Moves nothing.
+    /// Reads every byte of a tree, and says what is not what was stored. Moves nothing. Of one that another process has put aside
+    /// or removed meanwhile there is nothing to say.
     ///
     /// # Errors
     /// [`StoreError::Io`].
     pub fn read_tree(&self, tree: &StoredTree, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Damage>, StoreError> {
-        let files: Vec<&TreeFile> = tree.manifest().files.iter().collect();
-        let mut damage = read_files(tree, &files, progress)?;
-        if damage.iter().any(|it| it.path.is_empty()) {
-            return Ok(damage);
+        match read_whole(tree, progress) {
+            Ok(damage) if damage.is_empty() => Ok(damage),
+            _ if tree.is_gone() => Ok(Vec::new()),
+            found => found,
         }
-        match crate::tree::unlisted(tree) {
-            Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
-                damage.push(tree.damage("", "directories that may be listed", "one that may not"));
-            }
-            unlisted => damage.extend(
-                unlisted?.iter().map(|path| tree.damage(path, "nothing", "a file that is not of the artifact")),
-            ),
-        }
-        Ok(damage)
     }
 
     /// Returns what was found damaged and put aside by this store since this was asked last.
     pub fn take_damage(&self) -> Vec<Damage> {
         std::mem::take(&mut *self.damage.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the trees whose bytes were read, where this could not be noted beside them.
+    pub(crate) fn believed(&self) -> MutexGuard<'_, BTreeMap<Sha256, StoredTree>> {
+        self.believed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn note(&self, damage: Vec<Damage>) {
@@ -169,13 +169,39 @@ impl Store {
             file.as_file().sync_data()?;
             file.persist(&path).map_err(|error| error.error).map(drop)
         };
-        // Where this cannot be noted, as on a file system that is only read, it is read again another time.
-        let _noted = write();
-        Ok(StoredTree::new(*tree.sha256(), tree.files_dir().to_owned(), Arc::new(manifest), self.boot))
+        let is_noted = write().is_ok();
+        let tree = StoredTree::new(*tree.sha256(), tree.files_dir().to_owned(), Arc::new(manifest), self.boot);
+        if !is_noted {
+            // As on a file system that is only read: here it is remembered, and by others it is read again.
+            self.believed().insert(*tree.sha256(), tree.clone());
+        }
+        Ok(tree)
     }
 }
 
+/// Reads every byte of a tree, and looks for files that do not belong to it.
+fn read_whole(tree: &StoredTree, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Damage>, StoreError> {
+    let files: Vec<&TreeFile> = tree.manifest().files.iter().collect();
+    let mut damage = read_files(tree, &files, progress)?;
+    if damage.iter().any(|it| it.path.is_empty()) {
+        return Ok(damage);
+    }
+    match crate::tree::unlisted(tree) {
+        Err(StoreError::Io { source, .. }) if disk::is_denied(&source) => {
+            damage.push(tree.damage("", "directories that may be listed", "one that may not"));
+        }
+        unlisted => damage
+            .extend(unlisted?.iter().map(|path| tree.damage(path, "nothing", "a file that is not of the artifact"))),
+    }
+    Ok(damage)
+}
+
 impl StoredTree {
+    /// Returns true if the entry is no longer in its place: somebody put it aside or removed it.
+    fn is_gone(&self) -> bool {
+        fs::symlink_metadata(self.directory()).is_err_and(|error| disk::is_absence(&error))
+    }
+
     fn damage(&self, path: &str, expected: impl ToString, found: impl ToString) -> Damage {
         let (expected, found) = (expected.to_string(), found.to_string());
         Damage { artifact: *self.sha256(), path: path.to_owned(), expected, found }

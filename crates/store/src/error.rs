@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::{Artifact, Sha256};
 
+use crate::Damage;
+
 /// Why the store did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -62,6 +64,15 @@ pub enum StoreError {
         /// What is there.
         found: String,
     },
+    /// A stored tree is not what was stored, and cannot be put aside.
+    #[error("{} was changed after it was stored: expected {}, found {}; and it could not be moved away", entry(damage), damage.expected, damage.found)]
+    Stuck {
+        /// The first of what is wrong with it.
+        damage: Box<Damage>,
+        /// Why it is still there.
+        #[source]
+        source: Box<StoreError>,
+    },
     /// A stored artifact no longer has the digest that it was stored under. It has been moved to the quarantine.
     #[error("the stored artifact {expected} was changed after it was stored: it now has sha256 {found}")]
     StoreMismatch {
@@ -79,7 +90,7 @@ impl StoreError {
             Self::HashMismatch { .. } => Some("hash-mismatch"),
             Self::SizeMismatch { .. } => Some("size-mismatch"),
             Self::Permissions { .. } => Some("foreign-writers"),
-            Self::StoreMismatch { .. } => Some("store-mismatch"),
+            Self::StoreMismatch { .. } | Self::Stuck { .. } => Some("store-mismatch"),
             Self::Io { .. } | Self::Source { .. } | Self::Staging { .. } => None,
         }
     }
@@ -89,7 +100,20 @@ impl StoreError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// Returns what makes this error of the reason why a damaged tree is still in its place.
+    pub(crate) fn stuck(damage: &Damage) -> impl FnOnce(Self) -> Self {
+        let damage = Box::new(damage.clone());
+        move |source| Self::Stuck { damage, source: Box::new(source) }
+    }
+
     pub(crate) fn size(artifact: &Artifact, found: u64) -> Self {
         Self::SizeMismatch { artifact: Box::new(artifact.clone()), found }
     }
+}
+
+fn entry(damage: &Damage) -> String {
+    if damage.path.is_empty() {
+        return format!("the stored tree of sha256 {}", damage.artifact);
+    }
+    format!("`{}` in the stored tree of sha256 {}", damage.path, damage.artifact)
 }

@@ -38,7 +38,7 @@ pub use boot::Boot;
 pub use check::{Damage, Readiness};
 pub use error::StoreError;
 pub use manifest::{Stamp, TreeFile, TreeManifest};
-pub use prune::{EntryRoom, Part};
+pub use prune::{EntryRoom, Part, remove_tree};
 pub use root::{Store, Wait};
 pub use stock::Room;
 pub use tree::{StoredTree, TreeChange, TreeDifference};

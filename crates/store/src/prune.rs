@@ -120,8 +120,12 @@ pub enum Part {
     Tree,
 }
 
-/// Removes a directory whose files and directories may be read-only.
-fn remove_tree(path: &Path) -> Result<(), StoreError> {
+/// Removes a directory with everything in it, also where directories in it are read-only or closed to their owner. None there is
+/// no error.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn remove_tree(path: &Path) -> Result<(), StoreError> {
     match disk::remove_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
         _ => Ok(()),

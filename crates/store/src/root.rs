@@ -1,5 +1,6 @@
 //! The store's directory: where entries are, that only this user can write there, and what is swept or put aside.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use pinfold_artifact::Sha256;
 
 use crate::boot::Boot;
-use crate::{Damage, StoreError, disk};
+use crate::{Damage, StoreError, StoredTree, disk};
 
 /// A content-addressed store below one directory. Cheap to clone, safe to use from many threads and processes.
 ///
@@ -21,6 +22,8 @@ pub struct Store {
     pub(crate) boot: Boot,
     /// What was found damaged and put aside.
     pub(crate) damage: Arc<Mutex<Vec<Damage>>>,
+    /// Trees with the stamps that they have now, where these could not be noted beside them.
+    pub(crate) believed: Arc<Mutex<BTreeMap<Sha256, StoredTree>>>,
     _in_use: Option<Arc<File>>,
 }
 
@@ -61,6 +64,7 @@ impl Store {
             lock.lock_shared().map_err(StoreError::io("lock", &root.join(LOCK)))?;
         }
         let store = Self::with(root, lock);
+        store.clear_ways();
         // What cannot be removed now is removed another time.
         let _leftovers = store.sweep(LEFTOVER_AGE);
         Ok(store)
@@ -80,12 +84,14 @@ impl Store {
                 Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &root.join(LOCK))(error)),
             },
         }
-        Ok(Some(Self::with(root, Some(lock))))
+        let store = Self::with(root, Some(lock));
+        store.clear_ways();
+        Ok(Some(store))
     }
 
     fn with(root: &Path, lock: Option<File>) -> Self {
-        let damage = Arc::default();
-        Self { root: root.to_owned(), boot: Boot::current(), damage, _in_use: lock.map(Arc::new) }
+        let (damage, believed) = (Arc::default(), Arc::default());
+        Self { root: root.to_owned(), boot: Boot::current(), damage, believed, _in_use: lock.map(Arc::new) }
     }
 
     /// Returns the store below `root` if there is one, to look at it: nothing is created, swept, locked or checked.
@@ -142,6 +148,18 @@ impl Store {
     fn entry_path(&self, kind: Kind, sha256: &Sha256) -> PathBuf {
         let text = sha256.to_string();
         self.kind_dir(kind).join(&text[..2]).join(text)
+    }
+
+    /// Puts aside what is in the place of one of the 256 directories and is none: no entry could ever appear below it again.
+    fn clear_ways(&self) {
+        for kind in [Kind::Artifacts, Kind::Trees] {
+            for entry in fs::read_dir(self.kind_dir(kind)).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|found| !found.is_dir()) {
+                    // Where it cannot be moved, whoever needs the place says so.
+                    let _moved = self.put_aside(&entry.path());
+                }
+            }
+        }
     }
 
     /// Moves a file or directory into a place of its own in the quarantine, which is returned. One that has just been moved
@@ -227,7 +245,11 @@ fn prepare(root: &Path) -> Result<File, StoreError> {
 
 /// Checks that a directory is one, and that only this user can write there.
 fn private(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
-    let found = if metadata.is_dir() { disk::foreign_writers(metadata) } else { Some("it is no directory".to_owned()) };
+    let found = match metadata {
+        metadata if metadata.is_dir() => disk::foreign_writers(metadata),
+        metadata if metadata.is_symlink() => Some("it is a link, and where it leads to is not looked at".to_owned()),
+        _ => Some("it is no directory".to_owned()),
+    };
     found.map_or(Ok(()), |found| Err(StoreError::Permissions { path: path.to_owned(), found }))
 }
 
@@ -249,22 +271,29 @@ fn is_older(path: &Path, age: Duration) -> bool {
     modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|found| found >= age))
 }
 
-/// Removes a leftover. A download that is going on holds the lock on its file; one that begins meanwhile waits for ours,
-/// and notices that the file has gone.
+/// Removes a leftover. What is no file was put there by hand: nobody is at work on it, and to open a pipe may take for ever.
 fn sweep_one(path: &Path) -> io::Result<()> {
-    let removed = if path.is_dir() {
-        disk::remove_all(path)
-    } else {
-        let file = disk::open_to_lock(path)?;
-        if file.try_lock().is_err() {
-            return Ok(());
-        }
-        fs::remove_file(path)
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => remove_unless_locked(path),
+        // Also a link to a directory, of which only the link is removed.
+        Ok(_) if path.is_dir() => disk::remove_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
     };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
+}
+
+/// Removes a file that nobody holds. A download that is going on holds the lock on its file; one that begins meanwhile waits for
+/// ours, and notices that the file has gone.
+fn remove_unless_locked(path: &Path) -> io::Result<()> {
+    let file = disk::open_to_lock(path)?;
+    if file.try_lock().is_err() {
+        return Ok(());
+    }
+    fs::remove_file(path)
 }
 
 /// After this long nobody comes back for a partial download, and no process is still unpacking.

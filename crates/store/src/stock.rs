@@ -104,6 +104,10 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn peek_tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
         let path = self.tree_path(sha256);
+        // Nor a link to a tree of somebody else's, or to itself.
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_dir()) {
+            return Ok(None);
+        }
         let (bytes, used) = match read_manifest(&path.join(MANIFEST)) {
             Ok(Some(read)) => read,
             Ok(None) => return Ok(None),
@@ -124,6 +128,11 @@ impl Store {
             tree
         };
         Ok(manifest.map(tree))
+    }
+
+    /// Returns true if there is anything in the place of a tree, whatever it is.
+    pub fn has_tree(&self, sha256: &Sha256) -> bool {
+        !fs::symlink_metadata(self.tree_path(sha256)).is_err_and(|error| disk::is_absence(&error))
     }
 
     /// Returns what is wrong with a tree whose manifest cannot be read, or whose files are gone altogether.

@@ -313,6 +313,69 @@ fn opening_sweeps_what_was_left_long_ago() {
     assert_eq!((old.exists(), young.exists()), (false, true));
 }
 
+#[test]
+#[cfg(unix)]
+fn what_is_in_the_place_of_a_directory_of_entries_gives_way() {
+    let put: [fn(&Path); 3] = [
+        |path| fs::write(path, "x").unwrap(),
+        |path| std::os::unix::fs::symlink("nothing", path).unwrap(),
+        |path| std::os::unix::fs::symlink(path, path).unwrap(),
+    ];
+    for put in put {
+        let Fixture { root: _root, store } = fixture();
+        let wheel = add(&store, &stored_wheel(&store));
+        for kind in ["artifacts", "trees"] {
+            let directory = store.root().join(kind).join(&wheel.sha256().to_string()[..2]);
+            fs::remove_dir_all(&directory).unwrap();
+            put(&directory);
+        }
+        let store = Store::open(store.root()).unwrap();
+        assert!(store.tree(wheel.sha256()).unwrap().is_none() && store.entries().unwrap().is_empty());
+        let again = add(&store, &stored_wheel(&store));
+        assert!(store.unpacked(&artifact(b"wheel")).unwrap().is_some_and(|found| found.sha256() == again.sha256()));
+    }
+}
+
+/// Puts something that is no file there, as only somebody does by hand.
+#[cfg(unix)]
+fn put(what: &str, path: &Path) {
+    match what {
+        "a directory" => fs::create_dir(path).unwrap(),
+        "a link to a directory" => std::os::unix::fs::symlink("../trees", path).unwrap(),
+        "a link to nothing" => std::os::unix::fs::symlink("nothing", path).unwrap(),
+        "a pipe" => pinfold_testkit::make_pipe(path),
+        _ => {
+            // A socket: its own name has to be short.
+            let elsewhere = tempfile::tempdir().unwrap();
+            drop(std::os::unix::net::UnixListener::bind(elsewhere.path().join("s")).unwrap());
+            fs::rename(elsewhere.path().join("s"), path).unwrap();
+        }
+    }
+}
+
+/// Opening a pipe waits for its writer.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_is_swept_and_hinders_no_admission() {
+    for what in ["a socket", "a pipe", "a link to nothing", "a link to a directory", "a directory"] {
+        let Fixture { root: _root, store } = fixture();
+        let wanted = artifact(b"wheel");
+        let admission = store.admission(&wanted).unwrap();
+        let partial = files_below(&store.root().join("partial")).pop().unwrap();
+        drop(admission);
+        put(what, &partial);
+        store.admit(&wanted, &mut b"wheel".as_slice()).unwrap();
+        assert!(store.find(&wanted).unwrap().is_some(), "{what}");
+        for kind in ["quarantine", "staging"] {
+            put(what, &store.root().join(kind).join("left"));
+        }
+        store.sweep(Duration::ZERO).unwrap();
+        for kind in ["partial", "quarantine", "staging", "trees"] {
+            assert_eq!(fs::read_dir(store.root().join(kind)).unwrap().count(), 0, "{what} in {kind}");
+        }
+    }
+}
+
 // ---- trees ----
 
 const TREE: [(&str, &[u8], bool); 5] = [

@@ -85,13 +85,16 @@ impl Store {
     /// Reads the manifest only; [`Store::check_tree`] looks at the files.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::Stuck`] if it is damaged and cannot be put aside; [`StoreError::Io`].
     pub fn tree(&self, sha256: &Sha256) -> Result<Option<StoredTree>, StoreError> {
         self.tree_after(sha256, || ())
     }
 
     /// As [`Store::tree`]; `between` is what others do between the first look and the second.
     pub(crate) fn tree_after(&self, sha256: &Sha256, between: impl FnOnce()) -> Result<Option<StoredTree>, StoreError> {
+        if let Some(tree) = self.believed().get(sha256) {
+            return Ok(Some(tree.clone()));
+        }
         if let Some(tree) = self.peek_tree(sha256)? {
             return Ok(Some(tree));
         }
@@ -104,8 +107,9 @@ impl Store {
         if let Some(tree) = self.peek_tree(sha256)? {
             return Ok(Some(tree));
         }
-        if self.put_this_aside(&path, &seen)? {
-            self.note(vec![self.unreadable(sha256)]);
+        let damage = self.unreadable(sha256);
+        if self.put_this_aside(&path, &seen).map_err(StoreError::stuck(&damage))? {
+            self.note(vec![damage]);
         }
         Ok(None)
     }
@@ -193,7 +197,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn quarantine(&self, tree: &StoredTree) -> Result<(), StoreError> {
-        if self.peek_tree(&tree.sha256)?.is_some_and(|present| present.manifest != tree.manifest) {
+        let was_believed = self.believed().remove(&tree.sha256).is_some();
+        if !was_believed && self.peek_tree(&tree.sha256)?.is_some_and(|present| present.manifest != tree.manifest) {
             return Ok(());
         }
         self.put_aside(&self.tree_path(&tree.sha256)).map(drop)

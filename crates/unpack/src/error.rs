@@ -37,8 +37,8 @@ pub enum ArchiveError {
         /// What is wrong.
         problem: &'static str,
     },
-    /// The wheel's `.dist-info` directory is missing, or there are several.
-    #[error("a wheel has exactly one `.dist-info` directory, this has {}: {}", found.len(), found.join(", "))]
+    /// The wheel's `.dist-info` directory is missing, there are several, or it is not written so.
+    #[error("a wheel has exactly one `.dist-info` directory, in lower case; this has {}", listed(found))]
     DistInfo {
         /// The directories found.
         found: Vec<String>,
@@ -203,4 +203,8 @@ impl ArchiveError {
 /// Makes bytes of an archive printable, and short.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().take(120).flat_map(char::escape_debug).collect()
+}
+
+fn listed(found: &[String]) -> String {
+    if found.is_empty() { "none".to_owned() } else { found.join(", ") }
 }

@@ -101,6 +101,27 @@ fn pieces_of_two_files_are_fetched_whole_before_anybody_is_accused() {
     assert!(!heads.last().unwrap().contains("range:"), "{heads:?}");
 }
 
+#[test]
+fn pieces_that_are_not_the_ones_asked_for_are_fetched_whole() {
+    let check = |second: fn() -> Vec<u8>| {
+        let bytes: Vec<u8> = (0..250_000_u32).map(|number| (number % 251) as u8).collect();
+        let right = bytes.clone();
+        let server = Scripted::start(move |head, _| match head {
+            head if !head.contains("range: bytes=") => whole("application/octet-stream", &right),
+            head if head.contains("bytes=0-") => part(&right[..100_000], 0, 250_000),
+            _ => second(),
+        });
+        let bench = bench(NEVER);
+        let stored = bench.fetcher().download(&artifact_at(&server, &bytes), &bench.store(), &|_| ()).unwrap();
+        assert_eq!(std::fs::read(stored.path()).unwrap(), bytes);
+    };
+    check(|| raw("416 Range Not Satisfiable", &["Content-Length: 0"], b""));
+    check(|| raw("501 Not Implemented", &["Content-Length: 0"], b""));
+    check(|| part(&[7; 100_000], 99_999, 250_000));
+    // More than the piece, though its head says otherwise.
+    check(|| raw("206 Partial Content", &["Content-Range: bytes 100000-199999/250000"], &[7; 100_001]));
+}
+
 fn part(bytes: &[u8], first: usize, total: usize) -> Vec<u8> {
     let range = format!("Content-Range: bytes {first}-{}/{total}", first + bytes.len() - 1);
     raw("206 Partial Content", &[&range, &format!("Content-Length: {}", bytes.len())], bytes)

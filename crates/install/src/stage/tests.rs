@@ -145,6 +145,14 @@ fn equal_files_are_shared_and_different_ones_refused() {
 }
 
 #[test]
+fn a_wheel_that_brings_a_path_twice_is_refused_alone() {
+    let wheel = WheelRecipe::new("a", "1.0").file("own/x.py", "one").data("purelib", "own/x.py", "other");
+    let error = World::new().install(&[wheel]).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("file-conflict"));
+    assert!(error.to_string().starts_with("two files of `a 1.0` are installed as `lib"), "{error}");
+}
+
+#[test]
 fn files_of_the_environment_itself_are_refused() {
     let wheel = || WheelRecipe::new("evil", "1.0");
     for (recipe, code) in [
@@ -176,6 +184,56 @@ fn a_tree_that_was_changed_in_the_store_is_not_installed() {
     let error = world.install_trees(&[tool()], &trees).unwrap_err();
     assert_eq!(error.refusal_code(), Some("store-mismatch"), "{error}");
     assert!(!world.environment.venv().exists());
+}
+
+/// Puts something in the place of a stored file.
+fn put(what: &str, path: &Path) {
+    match what {
+        "a directory" => std::fs::create_dir(path).unwrap(),
+        "a file without end" => std::fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
+        "a link" => std::os::unix::fs::symlink("/etc/passwd", path).unwrap(),
+        "a pipe" => pinfold_testkit::make_pipe(path),
+        _ => {}
+    }
+}
+
+#[test]
+fn whatever_took_the_place_of_a_stored_file_is_not_installed() {
+    for what in ["nothing", "a directory", "a link", "a pipe", "a file without end"] {
+        for stored in ["tool/cli.py", "tool-1.0.data/scripts/tool-script"] {
+            for link_mode in [LinkMode::Auto, LinkMode::Copy] {
+                let mut world = World::new();
+                world.link_mode = link_mode;
+                let trees = world.unpack(&[tool()]).unwrap();
+                let file = trees["tool"].files_dir().join(stored);
+                std::fs::remove_file(&file).unwrap();
+                put(what, &file);
+                let error = world.install_trees(&[tool()], &trees).unwrap_err();
+                assert_eq!(error.refusal_code(), Some("store-mismatch"), "{what} for {stored}: {error:?}");
+                assert!(!world.environment.venv().exists(), "{what} for {stored}");
+            }
+        }
+    }
+}
+
+/// A file that can have no further name is copied. On a file system that has no such limit there is nothing to see.
+#[test]
+fn a_changed_file_that_has_too_many_names_is_not_copied() {
+    let world = World::new();
+    let trees = world.unpack(&[tool()]).unwrap();
+    let file = trees["tool"].files_dir().join("tool/cli.py");
+    let names = world.home().join("names");
+    std::fs::create_dir(&names).unwrap();
+    let linked = (0..70_000).try_for_each(|number| std::fs::hard_link(&file, names.join(number.to_string())));
+    assert!(linked.is_ok() || linked.is_err_and(|error| error.kind() == std::io::ErrorKind::TooManyLinks));
+    let same_size = vec![b'#'; std::fs::read(&file).unwrap().len()];
+    // Through one of its names.
+    let name = names.join("0");
+    std::fs::set_permissions(&name, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(&name, &same_size).unwrap();
+    std::fs::set_permissions(&name, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let error = world.install_trees(&[tool()], &trees).unwrap_err();
+    assert_eq!(error.refusal_code(), Some("store-mismatch"), "{error}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pinfold_lock::Selection;
 use pinfold_packaging::PackageName;
-use pinfold_store::Store;
+use pinfold_store::{Store, StoreError};
 
 use super::{Finding, FindingCode, Report};
 use crate::merge::Planned;
@@ -31,7 +31,12 @@ pub(super) fn derive<'a>(
     let place = Place::of(header, environment);
     for (position, it) in header.distributions.iter().enumerate() {
         let Some(selected) = selection.packages.iter().find(|selected| plan::is_same(it, selected)) else { continue };
-        let Some(tree) = store.tree(&it.wheel_sha256)? else { continue };
+        // A tree that is damaged proves nothing, also where it cannot be put aside.
+        let tree = match store.tree(&it.wheel_sha256) {
+            Err(StoreError::Stuck { .. }) => None,
+            tree => tree?,
+        };
+        let Some(tree) = tree else { continue };
         let Some(facts) = WheelFacts::of(tree.manifest()) else { continue };
         let part = Part { selected, tree: &tree, facts };
         let owner = u32::try_from(position).unwrap_or(u32::MAX);

@@ -1,8 +1,9 @@
 //! `pinfold cache`: what is in the cache directory, whether it is what was stored, and making room.
 
+use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use pinfold_store::{Part, Room, Wait};
+use pinfold_store::{Part, Room, StoreError, Wait};
 use serde_json::{Value, json};
 
 use crate::cli::{Cache, CacheCommand, CacheFormat, Prune, ResultFormat};
@@ -29,7 +30,8 @@ fn run_info(arguments: &CacheFormat, world: &World, output: &Output) -> Result<E
     let total = total(&kinds);
     if arguments.format == ResultFormat::Json {
         let kinds: Vec<Value> = kinds.iter().map(kind_json).collect();
-        let text = json!({ "directory": world.cache_dir, "kinds": kinds, "total": room_json(&total) });
+        let directory = world.cache_dir.to_string_lossy();
+        let text = json!({ "directory": directory, "kinds": kinds, "total": room_json(&total) });
         output.result(&format!("{text}\n"));
         return Ok(Exit::Done);
     }
@@ -83,10 +85,19 @@ fn run_verify(arguments: &CacheFormat, world: &World, output: &Output) -> Result
         checked.damage.iter().map(|(part, damage, _)| (*part == Part::Tree, damage.artifact)).collect();
     entries.dedup();
     let (count, plural) = (entries.len(), if entries.len() == 1 { "entry was" } else { "entries were" });
-    output.status(&format!(
-        "{count} damaged {plural} moved to the quarantine, and will be fetched again when needed: {account}; see `pinfold explain store-mismatch`"
-    ));
+    let done = match &checked.unmoved {
+        None => format!("{count} damaged {plural} moved to the quarantine, and will be fetched again when needed"),
+        Some(error) => {
+            output.warning(&format!("not all of it could be moved to the quarantine: {}", with_cause(error)));
+            format!("{count} damaged {plural} found")
+        }
+    };
+    output.status(&format!("{done}: {account}; see `pinfold explain store-mismatch`"));
     Ok(Exit::No)
+}
+
+fn with_cause(error: &StoreError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 fn run_prune(arguments: &Prune, world: &World, output: &Output) -> Result<Exit, Failure> {
@@ -167,5 +178,6 @@ fn checked_json(checked: &Checked) -> Value {
         "bytes": checked.bytes,
         "moved_files": checked.moved_files,
         "damaged": damage.collect::<Vec<_>>(),
+        "moved": checked.unmoved.is_none(),
     })
 }

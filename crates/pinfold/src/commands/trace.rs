@@ -161,7 +161,8 @@ fn as_json(query: &str, question: &Question, traced: &Traced) -> Value {
     };
     let recorded = traced.recorded.as_ref().map(|it| {
         let was = it.sha256.map(|sha256| sha256.to_string());
-        json!({ "venv": it.venv, "path": it.path, "sha256": was, "unchanged": was.is_some() && was == sha256 })
+        let (venv, path) = (it.venv.to_string_lossy(), it.path.to_string_lossy());
+        json!({ "venv": venv, "path": path, "sha256": was, "unchanged": was.is_some() && was == sha256 })
     });
     let stored = |(artifact, member, origins): &(Sha256, Option<String>, Vec<String>)| json!({ "sha256": artifact.to_string(), "member": member, "origins": origins });
     json!({
@@ -176,7 +177,7 @@ fn as_json(query: &str, question: &Question, traced: &Traced) -> Value {
 
 fn holder_json(holder: &Holder) -> Value {
     json!({
-        "venv": holder.venv,
+        "venv": holder.venv.to_string_lossy(),
         "present": holder.is_present,
         "holdings": holder.holdings.iter().map(holding_json).collect::<Vec<_>>(),
         "ledger_problems": holder.problems.iter().map(problem_json).collect::<Vec<_>>(),

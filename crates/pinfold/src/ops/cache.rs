@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use pinfold_artifact::Sha256;
 use pinfold_install::{Environment, held, ledger};
-use pinfold_store::{Damage, Part, Room, Store, Wait};
+use pinfold_store::{Damage, Part, Room, Store, StoreError, Wait, remove_tree};
 
 use super::{hands, remember};
 use crate::exit::{Exit, Failure};
@@ -24,7 +24,7 @@ pub(crate) struct KindRoom {
     pub(crate) room: Room,
 }
 
-/// Measures the cache directory: the store's kinds, then every other directory in it.
+/// Measures the cache directory: the store's kinds, then every other directory that pinfold makes in it.
 ///
 /// # Errors
 /// Exit 4 if the disk fails.
@@ -60,6 +60,8 @@ pub(crate) struct Checked {
     pub(crate) moved_files: usize,
     /// What is not what was stored, and the indexes that it was admitted from.
     pub(crate) damage: Vec<(Part, Damage, Vec<String>)>,
+    /// Why something of that is still in its place: the first reason, if it could not be moved.
+    pub(crate) unmoved: Option<StoreError>,
 }
 
 /// Reads every byte of every artifact and tree, and every record that may be read. What is damaged is moved to the quarantine;
@@ -85,33 +87,34 @@ pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure>
     };
     let looked = hands::each(&work, HANDS, |(part, sha256, bytes)| match part {
         Part::Artifact => {
-            let found = store.read_artifact(sha256).map(|damage| damage.into_iter().collect());
+            let found = store.read_artifact(sha256)?;
             progress(*bytes);
-            found
+            Ok::<_, StoreError>((found.into_iter().collect(), None))
         }
         Part::Tree => match store.peek_tree(sha256)? {
-            Some(tree) => store.read_tree(&tree, &progress),
-            None => Ok(vec![store.unreadable(sha256)]),
+            Some(tree) => Ok((store.read_tree(&tree, &progress)?, Some(tree))),
+            // Another process may have put it aside since it was listed.
+            None if store.has_tree(sha256) => Ok((vec![store.unreadable(sha256)], None)),
+            None => Ok((Vec::new(), None)),
         },
     });
     bar.finish_and_clear();
     let mut checked = Checked { artifacts: artifacts.len(), trees: trees.len(), ..Checked::default() };
-    for ((part, sha256, _), damage) in work.iter().zip(looked) {
-        let damage: Vec<Damage> = damage?;
-        if damage.is_empty()
-            && let (Part::Tree, Some(tree)) = (part, store.peek_tree(sha256)?)
-        {
-            checked.moved_files += store.believe(tree)?;
+    for ((part, sha256, _), looked) in work.iter().zip(looked) {
+        let (damage, tree) = looked?;
+        if damage.is_empty() {
+            checked.moved_files += tree.map_or(Ok(0), |tree| store.believe(tree))?;
+            continue;
         }
-        let origins = if damage.is_empty() { Vec::new() } else { store.origins(sha256)? };
-        if !damage.is_empty() {
-            store.quarantine_entry(sha256, *part)?;
-        }
+        let origins = store.origins(sha256)?;
+        // What is in the place of the tree that was read may be another one by now.
+        let moved = tree.map_or_else(|| store.quarantine_entry(sha256, *part), |tree| store.quarantine(&tree));
+        checked.unmoved = checked.unmoved.or(moved.err());
         checked.damage.extend(damage.into_iter().map(|damage| (*part, damage, origins.clone())));
     }
     for sha256 in store.entries()? {
         if let Some(damage) = store.read_record(&sha256)? {
-            store.quarantine_entry(&sha256, Part::Artifact)?;
+            checked.unmoved = checked.unmoved.or(store.quarantine_entry(&sha256, Part::Artifact).err());
             checked.damage.push((Part::Artifact, damage, Vec::new()));
         }
     }
@@ -123,7 +126,7 @@ pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure>
 /// What is to be removed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PruneRequest {
-    /// Everything but the account of what was installed.
+    /// Everything that pinfold made there but the account of what was installed.
     pub(crate) all: bool,
     /// What was not used for so long.
     pub(crate) older_than: Option<Duration>,
@@ -254,9 +257,10 @@ fn is_older(time: SystemTime, age: Duration) -> bool {
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
-    let is_dir = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    let removed = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(remove_tree(path)?);
+    }
+    match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Failure::new(Exit::World, format!("cannot remove `{}`", path.display())).with("cause", error))
         }
@@ -283,14 +287,27 @@ fn paths(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Returns the directories that pinfold makes in a cache directory, as far as they are there. What else is in it is somebody else's,
+/// and so is what a link leads to.
 fn subdirectories(directory: &Path) -> Vec<(String, PathBuf)> {
-    let directories = paths(directory).into_iter().filter(|path| path.is_dir());
-    directories.map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path)).collect()
+    let is_own = |name: &str| name == STORE || name == ENVIRONMENTS || OTHERS.contains(&name);
+    let mut found = Vec::new();
+    for path in paths(directory) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if is_own(&name) && fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+            found.push((name, path));
+        }
+    }
+    found
 }
 
 const STORE: &str = "store";
 /// The account of what was installed: never pruned.
 const ENVIRONMENTS: &str = "environments";
+/// What is made in a cache directory beside these two. What is not named here is neither counted nor removed: a cache directory may be
+/// any directory.
+const OTHERS: [&str; 8] =
+    ["builds", "built", "compiled", "interpreters", "pages", "repositories", "sdists", "unchanged"];
 /// The store's leftovers.
 const LEFTOVERS: [&str; 3] = ["partial", "quarantine", "staging"];
 /// What can be had again without asking anybody what it was. Pages are not: with them goes what index was seen at which serial.

@@ -182,6 +182,77 @@ fn close(path: &Path) {
 }
 
 #[test]
+fn a_moved_tree_that_cannot_be_stamped_anew_is_believed_while_the_store_is_open() {
+    bound_by_modes("a store that is only read", || {
+        let (Fixture { root: _root, store }, tree) = prepared();
+        let (sha256, file) = (*tree.sha256(), tree.files_dir().join("pkg/z.py"));
+        let before = manifest_bytes(&tree);
+        File::open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        fs::set_permissions(tree.directory(), fs::Permissions::from_mode(0o500)).unwrap();
+        for store in [store.clone(), Store::open(store.root()).unwrap()] {
+            assert!(ready(&store, &sha256).is_ok());
+            assert_eq!(manifest_bytes(&tree), before);
+            // Whoever asks again is given what may be linked from.
+            let again = store.tree(&sha256).unwrap().unwrap();
+            assert_eq!(store.check_tree(&again).unwrap(), []);
+        }
+        // A change is noticed all the same, and told of once.
+        tamper(&file, b"xxx");
+        assert_eq!(ready(&store, &sha256).unwrap_err()[0].path, "pkg/z.py");
+        assert!(store.tree(&sha256).unwrap().is_none());
+        assert_eq!(store.take_damage().len(), 1);
+    });
+}
+
+#[test]
+fn a_changed_tree_that_cannot_be_put_aside_is_refused_by_name() {
+    bound_by_modes("a quarantine that is only read", || {
+        let (Fixture { root: _root, store }, tree) = prepared();
+        let quarantine = |mode| {
+            fs::set_permissions(store.root().join("quarantine"), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        quarantine(0o500);
+        tamper(&tree.files_dir().join("pkg/z.py"), b"xxx");
+        let error = store.ready(tree.clone()).unwrap_err();
+        assert_eq!(error.refusal_code(), Some("store-mismatch"));
+        assert!(error.to_string().starts_with("`pkg/z.py` in the stored tree of sha256 "), "{error}");
+        fs::write(tree.directory().join(MANIFEST), "nonsense").unwrap();
+        let error = store.tree(tree.sha256()).unwrap_err();
+        assert!(error.to_string().starts_with("the stored tree of sha256 "), "{error}");
+        quarantine(0o700);
+        assert_eq!((store.take_damage(), store.tree(tree.sha256()).unwrap().is_none()), (vec![], true));
+    });
+}
+
+#[test]
+fn of_a_tree_that_somebody_else_has_put_aside_there_is_nothing_to_tell() {
+    let (Fixture { root: _root, store }, tree) = prepared();
+    store.quarantine(&tree).unwrap();
+    assert!(matches!(store.ready(tree.clone()).unwrap(), Readiness::Damaged(damage) if damage.is_empty()));
+    assert_eq!(store.take_damage(), []);
+    assert_eq!(store.read_tree(&tree, &|_| {}).unwrap(), []);
+    assert!(!store.has_tree(tree.sha256()));
+    // Nor is what was made in its place touched.
+    let again = add(&store, &stored_wheel(&store));
+    assert!(matches!(store.ready(tree).unwrap(), Readiness::Ready(_)));
+    assert!(ready(&store, again.sha256()).is_ok());
+}
+
+#[test]
+fn a_link_in_the_place_of_a_tree_is_put_aside() {
+    let (Fixture { root, store }, tree) = prepared();
+    let (sha256, elsewhere) = (*tree.sha256(), root.path().join("elsewhere"));
+    fs::rename(tree.directory(), &elsewhere).unwrap();
+    for to in [elsewhere.as_path(), tree.directory(), Path::new("nothing")] {
+        std::os::unix::fs::symlink(to, tree.directory()).unwrap();
+        assert!(store.tree(&sha256).unwrap().is_none(), "{}", to.display());
+        assert_eq!(store.take_damage().len(), 1);
+        assert!(fs::symlink_metadata(tree.directory()).is_err());
+    }
+    assert!(elsewhere.join(MANIFEST).exists());
+}
+
+#[test]
 fn a_closed_tree_is_told_of_put_aside_and_made_again() {
     bound_by_modes("closed trees", || {
         for (inside, expected) in [

@@ -52,6 +52,15 @@ fn control_spellings_of_real_tools() {
 }
 
 #[test]
+fn one_dist_info_directory_that_is_not_written_so_is_shown() {
+    let said = |found: &[&str]| {
+        crate::ArchiveError::DistInfo { found: found.iter().map(|it| (*it).to_owned()).collect() }.to_string()
+    };
+    assert!(said(&["A-1.DIST-INFO"]).ends_with("in lower case; this has A-1.DIST-INFO"));
+    assert!(said(&[]).ends_with("this has none"));
+}
+
+#[test]
 fn wi01_no_record_or_two_dist_info_directories() {
     check(plain().without_record(), "record-missing");
     check(plain().record_text("\"a/b.txt"), "record-malformed");
