@@ -32,8 +32,15 @@ pub struct Placed {
 }
 
 /// Notes that this environment's directories are about to be changed: the next lock looks at them.
+///
+/// # Errors
+/// [`InstallError::Path`] for a mount point, which cannot be exchanged; it is told before anything is fetched.
 pub(crate) fn begin(guard: &EnvironmentGuard) -> Result<(), InstallError> {
     guard.anchor().check()?;
+    let venv = guard.environment().venv();
+    if guard.anchor().open_directory(venv).is_ok_and(|opened| platform::is_mount_point(&opened.directory)) {
+        return Err(InstallError::Path { path: venv.to_owned(), reason: IS_MOUNT_POINT });
+    }
     let note = guard.environment().state().join(UNFINISHED);
     guard.anchor().write_note(&note, b"").map(drop).map_err(InstallError::io("write", &note))
 }
@@ -308,6 +315,8 @@ pub(crate) fn staging_name(generation: u64) -> String {
     format!("new-{generation}")
 }
 
+const IS_MOUNT_POINT: &str =
+    "it is a mount point, and none can be put in the place of another; mount the directory that it is in";
 /// Present while directories are being moved.
 const UNFINISHED: &str = "unfinished";
 /// What is to be put in place by the second of two renames, relative to the state directory.

@@ -130,6 +130,23 @@ pub(crate) fn is_directory_at(directory: &Directory, path: &Path) -> io::Result<
     Ok(directory.path() == path && path.is_dir())
 }
 
+/// Returns true if something is mounted on an open directory: no rename moves it then. False where the system does not tell.
+pub(crate) fn is_mount_point(directory: &Directory) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
+        let told = statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
+        told.is_ok_and(|it| {
+            it.stx_attributes_mask.intersection(it.stx_attributes).contains(StatxAttributes::MOUNT_ROOT)
+        })
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = directory;
+        false
+    }
+}
+
 /// Returns true if two open directories are one.
 pub(crate) fn is_same_directory(one: &Directory, other: &Directory) -> io::Result<bool> {
     #[cfg(unix)]

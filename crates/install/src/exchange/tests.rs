@@ -347,6 +347,17 @@ fn a_place_that_is_taken_does_not_keep_the_environment_from_being_changed() {
     assert_eq!(world.install(&wheel("3.0")).unwrap().generation, 5);
 }
 
+/// Tests cannot mount: the system's own directories tell whether a mount point is known as one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_mount_point_is_told_from_a_directory() {
+    let world = World::new();
+    for (path, expected) in [(Path::new("/proc"), true), (world.home(), false)] {
+        let opened = Opened::at(path).unwrap();
+        assert_eq!(platform::is_mount_point(&opened.directory), expected, "{path:?}");
+    }
+}
+
 #[test]
 fn what_comes_between_is_put_back() {
     let world = World::new();
