@@ -23,7 +23,7 @@ pub(crate) use chain::{entry_of_line, lines};
 
 use crate::memo::Memo;
 use crate::receipt::digest;
-use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt};
+use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt, platform};
 
 /// One line of the ledger: a generation was put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +150,7 @@ pub(crate) fn read_ledger(path: &Path) -> Result<Ledger, InstallError> {
 /// Reads the bytes of a ledger; none if there is no such file.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, InstallError> {
     let mut bytes = Vec::new();
-    match File::open(path) {
+    match platform::open_regular(path) {
         Ok(file) => file.take(LEDGER_BYTES + 1).read_to_end(&mut bytes).map_err(InstallError::io("read", path))?,
         Err(e) if e.kind() == ErrorKind::NotFound => 0,
         Err(e) => return Err(InstallError::io("open", path)(e)),
@@ -190,7 +190,7 @@ pub(crate) fn append(
 /// Returns the generation of the ledger's last whole line; mostly only the end of the file is read.
 pub(crate) fn last_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
     let path = environment.state().join(LEDGER);
-    let mut ledger = match File::open(&path) {
+    let mut ledger = match platform::open_regular(&path) {
         Ok(ledger) => ledger,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(InstallError::io("open", &path)(e)),
