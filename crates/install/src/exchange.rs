@@ -201,10 +201,14 @@ fn move_to_history(guard: &EnvironmentGuard, directory: &Path, receipt: &Receipt
         return Ok(place);
     }
     if anchor.has(&place)? {
-        if !matches!(anchor.receipt(&place), Ok(Some(kept)) if kept == *receipt) {
+        let is_copy = matches!(anchor.receipt(&place), Ok(Some(kept)) if kept == *receipt);
+        let name = format!("copy-of-{}", receipt.generation);
+        if !is_copy || generations::discard(guard, &place, &name).is_err() {
             return set_aside(guard, directory, receipt.generation);
         }
-        generations::discard(guard, &place, &format!("copy-of-{}", receipt.generation))?;
+        let kept = keep_as(guard, directory, place);
+        generations::remove_discarded(guard);
+        return kept;
     }
     keep_as(guard, directory, place)
 }

@@ -328,6 +328,7 @@ fn what_was_brought_back_hinders_nothing_and_is_in_the_history_once() {
         let kept = world.environment.generations().join("1/mark").exists();
         let aside = world.environment.set_aside(1).join("mark").exists();
         assert_eq!((kept, aside), (is_copy, !is_copy), "{method:?}");
+        assert!(!world.environment.discarded().exists(), "{method:?}");
     }
 }
 
