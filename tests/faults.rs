@@ -254,7 +254,7 @@ fn failing_during_an_update_by_copies() {
 
 #[test]
 fn failing_during_an_update_with_bytecode() {
-    check(&Scenario::update_with_bytecode(), 193);
+    check(&Scenario::update_with_bytecode(), 97);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use pinfold_testkit::{Index, Python};
+use pinfold_testkit::{Index, Python, copy_tree};
 
 use crate::project::Project;
 
@@ -103,6 +103,31 @@ fn a_number_that_was_given_is_not_given_again() {
     assert_eq!(listed(&project), ["1"]);
     project.sync().expect_code(0).expect_stderr("generation 3");
     assert_eq!(listed(&project), ["3", "1"]);
+    project.pinfold("verify").run().expect_code(0);
+}
+
+/// From a backup, a snapshot or a cache of build results, which have the environment and not what is beside it.
+#[test]
+fn an_environment_that_was_brought_back_by_other_means_can_be_synced_and_rolled_back() {
+    let project = at("1.0");
+    let (venv, backup) = (project.home.project().join(".venv"), project.home.project().join("backup"));
+    copy_tree(&venv, &backup);
+    lock_another(&project, "2.0");
+    for expected in ["generation 2", "generation 3"] {
+        project.sync().expect_code(0).expect_stderr(expected);
+        std::fs::remove_dir_all(&venv).unwrap();
+        copy_tree(&backup, &venv);
+        let former = listed(&project);
+        assert!(former.contains(&"1".to_owned()), "{former:?}");
+    }
+    project.pinfold("history").run().expect_code(0).expect_stdout("*    1  ");
+    let last = project.sync().expect_code(0).expect_stderr("generation 4");
+    assert!(!last.stderr.contains("warning"), "{last}");
+    assert_eq!(listed(&project), ["4", "1"]);
+    project.sync().expect_code(0).expect_stderr("up to date");
+    project.pinfold("rollback").run().expect_code(0);
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "1.0\n");
+    project.sync().expect_code(0);
     project.pinfold("verify").run().expect_code(0);
 }
 

@@ -43,6 +43,26 @@ fn history_says_what_changed() {
     assert_eq!((&past["ledger"]["entries"], &past["ledger"]["intact"]), (&3.into(), &true.into()));
 }
 
+/// A pipe would be waited for until somebody writes to it, and what a link leads to is none of pinfold's.
+#[test]
+#[cfg(unix)]
+fn what_is_no_regular_file_among_our_own_is_not_waited_for() {
+    for name in ["ledger.jsonl", "lock"] {
+        let project = with_a_past();
+        let path = ledger(&project).with_file_name(name);
+        std::fs::remove_file(&path).unwrap();
+        pinfold_testkit::make_pipe(&path);
+        for verb in ["verify", "rollback", "sync"] {
+            project.pinfold(verb).run().expect_code(4).expect_stderr(name);
+        }
+        if name == "ledger.jsonl" {
+            project.pinfold("history").run().expect_code(4).expect_stderr("it is no regular file");
+            project.pinfold("trace").arg("a").run().expect_code(0);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
 #[test]
 fn generations_that_are_gone_stay_in_the_account() {
     let versions = ["1.0", "2.0", "3.0", "4.0", "5.0"];

@@ -4,7 +4,7 @@
 //! itself is never reached through a link: a link could lead the exchange anywhere.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -212,8 +212,9 @@ impl Environment {
         keep_to_its_owner(&self.state)?;
         // The directory is nobody's source code.
         let ignore = self.state.join(IGNORE_FILE);
-        if !fs::read(&ignore).is_ok_and(|text| text == IGNORE) {
-            platform::write_note(&ignore, IGNORE).map_err(InstallError::io("write", &ignore))?;
+        let text = platform::open_regular(&ignore).and_then(|file| io::read_to_string(file.take(IGNORE_BYTES)));
+        if !text.is_ok_and(|text| text == IGNORE) {
+            platform::write_note(&ignore, IGNORE.as_bytes()).map_err(InstallError::io("write", &ignore))?;
         }
         waiting::lock(&self.state.join(LOCK_FILE), &self.venv, waiting)
     }
@@ -243,7 +244,7 @@ impl Environment {
 
     /// Keeps the environment as it is while it is read, if any pinfold ever changed it.
     pub(crate) fn lock_shared(&self) -> Option<File> {
-        let lock = File::open(self.state.join(LOCK_FILE)).ok()?;
+        let lock = platform::open_regular(&self.state.join(LOCK_FILE)).ok()?;
         lock.lock_shared().ok().map(|()| lock)
     }
 }
@@ -353,7 +354,9 @@ const NO_PARENT: &str = "the directory that it is to be in is not there";
 /// Why something is refused that may be adopted.
 pub(crate) const ADOPTABLE: &str = "another tool made this virtual environment, or its receipt was taken away";
 const IS_LINK: &str = "it is a symbolic link, which is never followed";
-const IGNORE: &[u8] = b"*\n";
+const IGNORE: &str = "*\n";
+/// More than it has.
+const IGNORE_BYTES: u64 = 8;
 const IGNORE_FILE: &str = ".gitignore";
 const STAGING: &str = "staging";
 /// The name of the spare among pinfold's own things.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{Contents, Opened};
 use crate::environment::{Occupant, is_virtual_environment};
-use crate::{Environment, EnvironmentGuard, InstallError, Receipt, platform, staging};
+use crate::{Environment, EnvironmentGuard, InstallError, Receipt, generations, platform, staging};
 
 /// How two directories are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,15 @@ pub struct Placed {
 }
 
 /// Notes that this environment's directories are about to be changed: the next lock looks at them.
+///
+/// # Errors
+/// [`InstallError::Path`] for a mount point, which cannot be exchanged; it is told before anything is fetched.
 pub(crate) fn begin(guard: &EnvironmentGuard) -> Result<(), InstallError> {
     guard.anchor().check()?;
+    let venv = guard.environment().venv();
+    if guard.anchor().open_directory(venv).is_ok_and(|opened| platform::is_mount_point(&opened.directory)) {
+        return Err(InstallError::Path { path: venv.to_owned(), reason: IS_MOUNT_POINT });
+    }
     let note = guard.environment().state().join(UNFINISHED);
     guard.anchor().write_note(&note, b"").map(drop).map_err(InstallError::io("write", &note))
 }
@@ -104,7 +111,7 @@ fn exchange(
         anchor.exchange(path, venv).map_err(InstallError::io("put back", venv))?;
         return expected.and_then(|_| Err(replaced(venv)));
     }
-    Ok(put_away(guard, path, generation, &occupant))
+    Ok(put_away(guard, path, generation, &occupant).map(drop))
 }
 
 /// Refuses if what is in the environment's place now is not the directory that was built or looked at.
@@ -147,36 +154,63 @@ fn replaced(path: &Path) -> InstallError {
     InstallError::Foreign { path: path.to_owned(), reason }
 }
 
-/// Puts what was in the environment's place where it belongs; `generation` took its place.
+/// Puts what was in the environment's place where it belongs; `generation` took its place. Returns where it is, if it is kept.
 fn put_away(
     guard: &EnvironmentGuard,
     directory: &Path,
     generation: u64,
     occupant: &Occupant,
-) -> Result<(), InstallError> {
+) -> Result<Option<PathBuf>, InstallError> {
     match occupant {
-        Occupant::Empty => guard.anchor().remove_directory(directory).map_err(InstallError::io("remove", directory)),
-        Occupant::Foreign => set_aside(guard, directory, generation),
-        Occupant::Nothing => Ok(()),
-        Occupant::Ours(former) => move_to_history(guard, directory, former.generation),
+        Occupant::Empty => {
+            let removed = guard.anchor().remove_directory(directory);
+            removed.map(|()| None).map_err(InstallError::io("remove", directory))
+        }
+        Occupant::Foreign => set_aside(guard, directory, generation).map(Some),
+        Occupant::Nothing => Ok(None),
+        Occupant::Ours(former) => move_to_history(guard, directory, former).map(Some),
     }
 }
 
-/// Keeps a directory that pinfold did not make.
-fn set_aside(guard: &EnvironmentGuard, directory: &Path, generation: u64) -> Result<(), InstallError> {
+/// Keeps a directory that is in no history: mostly one that pinfold did not make.
+fn set_aside(guard: &EnvironmentGuard, directory: &Path, generation: u64) -> Result<PathBuf, InstallError> {
     let place = guard.environment().set_aside(generation);
-    guard.anchor().rename_new(directory, &place).map_err(InstallError::io("keep the former environment as", &place))
+    if !guard.anchor().has(&place)? {
+        return keep_as(guard, directory, place);
+    }
+    keep_as(guard, directory, guard.environment().set_aside(generations::next_number(guard)?))
+}
+
+fn keep_as(guard: &EnvironmentGuard, directory: &Path, place: PathBuf) -> Result<PathBuf, InstallError> {
+    match guard.anchor().rename_new(directory, &place) {
+        Ok(()) => Ok(place),
+        Err(error) => Err(InstallError::io("keep the former environment as", &place)(error)),
+    }
 }
 
 /// Renames a directory to its generation's place in the history.
-fn move_to_history(guard: &EnvironmentGuard, directory: &Path, generation: u64) -> Result<(), InstallError> {
-    let generations = guard.environment().generations();
-    guard.anchor().make_directory(&generations)?;
-    let place = generations.join(generation.to_string());
+///
+/// Somebody may have brought an environment back by other means, from a backup for one, whose generation is in the history
+/// too: then that copy makes way. Another generation that has the same number stays, and the directory is set aside.
+fn move_to_history(guard: &EnvironmentGuard, directory: &Path, receipt: &Receipt) -> Result<PathBuf, InstallError> {
+    let (environment, anchor) = (guard.environment(), guard.anchor());
+    let generations = environment.generations();
+    anchor.make_directory(&generations)?;
+    let place = generations.join(receipt.generation.to_string());
     if place == directory {
-        return Ok(());
+        return Ok(place);
     }
-    guard.anchor().rename_new(directory, &place).map_err(InstallError::io("keep the former environment as", &place))
+    if anchor.has(&place)? {
+        let is_copy = matches!(anchor.receipt(&place), Ok(Some(kept)) if kept == *receipt);
+        let name = format!("copy-of-{}", receipt.generation);
+        if !is_copy || generations::discard(guard, &place, &name).is_err() {
+            return set_aside(guard, directory, receipt.generation);
+        }
+        let kept = keep_as(guard, directory, place);
+        generations::remove_discarded(guard);
+        return kept;
+    }
+    keep_as(guard, directory, place)
 }
 
 /// The former environment out, the new one in; a note first, so that the second half can be made up for.
@@ -194,13 +228,13 @@ fn in_two_steps(
     let relative = path.strip_prefix(environment.state()).unwrap_or(path);
     let written = anchor.write_note(&note, relative.to_string_lossy().as_bytes()).and_then(|file| file.sync_all());
     written.map_err(InstallError::io("write", &note))?;
-    put_away(guard, venv, generation, occupant)?;
+    let former = put_away(guard, venv, generation, occupant)?;
     let renamed = anchor.rename_new(path, venv).map_err(InstallError::io("put the new environment at", venv));
     let placed =
         renamed.and_then(|()| check_placed(guard, source).inspect_err(|_| drop(anchor.rename_new(venv, path))));
     if let Err(error) = placed {
         // Nothing is in place now. The former environment goes back if it can; the next lock puts the new one in otherwise.
-        if let Some(former) = place_of(environment, generation, occupant)
+        if let Some(former) = former
             && anchor.rename_new(&former, venv).is_ok()
         {
             let _stays_if_it_must = anchor.remove_file(&note);
@@ -208,15 +242,6 @@ fn in_two_steps(
         return Err(error);
     }
     Ok(anchor.remove_file(&note))
-}
-
-/// Returns where what was in the environment's place is put, if it is kept.
-fn place_of(environment: &Environment, generation: u64, occupant: &Occupant) -> Option<PathBuf> {
-    match occupant {
-        Occupant::Empty | Occupant::Nothing => None,
-        Occupant::Foreign => Some(environment.set_aside(generation)),
-        Occupant::Ours(former) => Some(environment.generations().join(former.generation.to_string())),
-    }
 }
 
 /// Puts everything in its place that a killed process left elsewhere. Only the holder of the lock may call this.
@@ -234,7 +259,7 @@ pub(crate) fn recover(guard: &EnvironmentGuard) -> Result<(), InstallError> {
         if let Ok(Some(receipt)) = anchor.receipt(&directory)
             && name != receipt.generation.to_string()
         {
-            move_to_history(guard, &directory, receipt.generation)?;
+            move_to_history(guard, &directory, &receipt)?;
         }
     }
     finish(guard)
@@ -249,11 +274,11 @@ fn recover_staged(guard: &EnvironmentGuard, name: &str, directory: &Path) -> Res
     }
     match guard.anchor().receipt(directory) {
         Ok(Some(receipt)) if receipt.generation == generation => removed(),
-        Ok(Some(receipt)) => move_to_history(guard, directory, receipt.generation),
+        Ok(Some(receipt)) => move_to_history(guard, directory, &receipt).map(drop),
         Ok(None) | Err(InstallError::Receipt { .. }) => {
             let entries = guard.anchor().open_directory(directory).and_then(|opened| opened.directory.entries());
             let entries = entries.map_err(InstallError::io("list", directory))?;
-            if entries.is_empty() { removed() } else { set_aside(guard, directory, generation) }
+            if entries.is_empty() { removed() } else { set_aside(guard, directory, generation).map(drop) }
         }
         Err(error) => Err(error),
     }
@@ -294,6 +319,8 @@ pub(crate) fn staging_name(generation: u64) -> String {
     format!("new-{generation}")
 }
 
+const IS_MOUNT_POINT: &str =
+    "it is a mount point, and none can be put in the place of another; mount the directory that it is in";
 /// Present while directories are being moved.
 const UNFINISHED: &str = "unfinished";
 /// What is to be put in place by the second of two renames, relative to the state directory.

@@ -39,10 +39,14 @@ pub struct Unreadable {
 pub fn history(environment: &Environment) -> Result<Vec<Generation>, InstallError> {
     let anchor = Anchor::to_read(environment.state())?;
     let readable = |(_, directory): (u64, PathBuf)| anchor.receipt(&directory).ok().flatten();
+    let current = environment.receipt()?;
+    // Of a generation that somebody brought back by other means, the one in place is listed.
+    let in_place = |number: u64| current.as_ref().is_some_and(|receipt| receipt.generation == number);
     let former = former(&anchor, environment)?.into_iter();
-    let former = former.filter(|(number, _)| !environment.is_marked_damaged(*number)).filter_map(readable);
-    let mut found: Vec<Generation> = former.map(|receipt| Generation { current: false, receipt }).collect();
-    found.extend(environment.receipt()?.map(|receipt| Generation { current: true, receipt }));
+    let former = former.filter(|(number, _)| !in_place(*number) && !environment.is_marked_damaged(*number));
+    let former = former.filter_map(readable).map(|receipt| Generation { current: false, receipt });
+    let mut found: Vec<Generation> = former.collect();
+    found.extend(current.map(|receipt| Generation { current: true, receipt }));
     found.sort_by_key(|generation| std::cmp::Reverse(generation.receipt.generation));
     Ok(found)
 }
@@ -71,7 +75,8 @@ pub fn unreadable(environment: &Environment) -> Result<Vec<Unreadable>, InstallE
 
 /// Returns numbers and directories of the former generations, oldest first.
 fn former(anchor: &Anchor, environment: &Environment) -> Result<Vec<(u64, PathBuf)>, InstallError> {
-    let numbered = |(name, path): (String, PathBuf)| name.parse().ok().map(|number: u64| (number, path));
+    let number = |name: &str| name.parse().ok().filter(|number: &u64| *number <= Receipt::LAST_GENERATION);
+    let numbered = |(name, path): (String, PathBuf)| number(&name).map(|number| (number, path));
     let found = anchor.subdirectories(&environment.generations())?;
     let mut found: Vec<(u64, PathBuf)> = found.into_iter().filter_map(numbered).collect();
     found.sort();
@@ -198,7 +203,12 @@ pub(crate) fn next_number(guard: &EnvironmentGuard) -> Result<u64, InstallError>
     let current = guard.receipt()?.map_or(0, |receipt| receipt.generation);
     let former = former(guard.anchor(), environment)?.last().map_or(0, |(number, _)| *number);
     let recorded = highest_recorded(environment)?.unwrap_or(0);
-    Ok(current.max(former).max(recorded) + 1)
+    let mut number = current.max(former).max(recorded) + 1;
+    // What the generation takes the place of may be set aside under its number.
+    while guard.anchor().has(&environment.set_aside(number))? {
+        number += 1;
+    }
+    Ok(number)
 }
 
 /// Returns how many former generations there are, damaged ones among them.
@@ -220,25 +230,25 @@ pub fn prune(guard: &EnvironmentGuard, keep: usize) -> Result<usize, InstallErro
     surplus.truncate(surplus.len().saturating_sub(keep));
     let count = surplus.len();
     let Some((newest, directory)) = surplus.pop() else { return Ok(0) };
-    let discarded = environment.discarded();
-    let discard = |directory: &Path, name: &str| {
-        guard.anchor().make_directory(&discarded)?;
-        // First out of the history, by one rename: what is half removed is no generation.
-        let renamed = guard.anchor().rename_new(directory, &discarded.join(name));
-        renamed.map_err(InstallError::io("remove", directory))
-    };
     let spare = environment.spare();
     if guard.anchor().has(&spare)? {
-        discard(&spare, &format!("spare-of-{newest}"))?;
+        discard(guard, &spare, &format!("spare-of-{newest}"))?;
     }
     for (number, directory) in &surplus {
-        discard(directory, &number.to_string())?;
+        discard(guard, directory, &number.to_string())?;
     }
     if environment.is_marked_damaged(newest) || !spare::keep(guard, &directory) {
-        discard(&directory, &newest.to_string())?;
+        discard(guard, &directory, &newest.to_string())?;
     }
     remove_discarded(guard);
     Ok(count)
+}
+
+/// Takes a generation out of the history, by one rename: what is half removed is none.
+pub(crate) fn discard(guard: &EnvironmentGuard, directory: &Path, name: &str) -> Result<(), InstallError> {
+    let discarded = guard.environment().discarded();
+    guard.anchor().make_directory(&discarded)?;
+    guard.anchor().rename_new(directory, &discarded.join(name)).map_err(InstallError::io("remove", directory))
 }
 
 /// Removes what was taken out of the history. What cannot be removed now is removed another time.

@@ -99,7 +99,7 @@ pub(crate) fn open_no_link(options: &std::fs::OpenOptions, path: &Path) -> io::R
 #[cfg(unix)]
 fn open_own(parent: &Directory, name: &str, how: rustix::fs::OFlags) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
-    let flags = how.union(OFlags::CREATE).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+    let flags = how.union(OFlags::CREATE).union(NEITHER_LINK_NOR_WAIT).union(OFlags::CLOEXEC);
     Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o644))?))
 }
 
@@ -130,6 +130,23 @@ pub(crate) fn is_directory_at(directory: &Directory, path: &Path) -> io::Result<
     Ok(directory.path() == path && path.is_dir())
 }
 
+/// Returns true if something is mounted on an open directory: no rename moves it then. False where the system does not tell.
+pub(crate) fn is_mount_point(directory: &Directory) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
+        let told = statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
+        told.is_ok_and(|it| {
+            it.stx_attributes_mask.intersection(it.stx_attributes).contains(StatxAttributes::MOUNT_ROOT)
+        })
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = directory;
+        false
+    }
+}
+
 /// Returns true if two open directories are one.
 pub(crate) fn is_same_directory(one: &Directory, other: &Directory) -> io::Result<bool> {
     #[cfg(unix)]
@@ -149,7 +166,22 @@ pub(crate) fn is_same_directory(one: &Directory, other: &Directory) -> io::Resul
 #[cfg(unix)]
 pub(crate) fn open_no_link(options: &std::fs::OpenOptions, path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    options.clone().mode(0o644).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()).open(path)
+    options.clone().mode(0o644).custom_flags(NEITHER_LINK_NOR_WAIT.bits().cast_signed()).open(path)
+}
+
+/// A link is an error, and so is a pipe that nobody has at its other end: to open it would wait for somebody.
+#[cfg(unix)]
+const NEITHER_LINK_NOR_WAIT: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW.union(rustix::fs::OFlags::NONBLOCK);
+
+/// Opens a file of our own to read it; anything but a regular file is an error, and not waited for.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+    match open_no_link(File::options().read(true), path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Ok(_) => Err(irregular()),
+        Err(_) if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) => Err(irregular()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns true if a path still names an open file.

@@ -123,6 +123,8 @@ pub struct InstalledLink {
 impl Receipt {
     /// The schema that this pinfold writes and reads.
     pub const SCHEMA: u32 = 1;
+    /// No environment is changed so often. Stops a number after which there is none.
+    pub(crate) const LAST_GENERATION: u64 = u32::MAX as u64;
 
     /// Reads the header of the receipt of the environment in a directory; none if there is none.
     ///
@@ -146,6 +148,9 @@ impl Receipt {
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let receipt: Self =
             serde_json::from_slice(bytes).map_err(|error| other_schema(bytes).unwrap_or_else(|| error.to_string()))?;
+        if receipt.generation > Self::LAST_GENERATION {
+            return Err(format!("its generation is {}, none is above {}", receipt.generation, Self::LAST_GENERATION));
+        }
         if receipt.schema == Self::SCHEMA {
             return Ok(receipt);
         }

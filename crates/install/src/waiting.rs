@@ -51,7 +51,7 @@ pub(crate) fn lock(path: &Path, venv: &Path, waiting: &Waiting<'_>) -> Result<Fi
 
 /// Waits until nobody changes the environment `venv`, whose lock file is at `path` if anybody ever did.
 pub(crate) fn wait_to_read(path: &Path, venv: &Path, waiting: &Waiting<'_>) -> Result<(), InstallError> {
-    match File::open(path) {
+    match platform::open_regular(path) {
         Ok(lock) => wait((&|| lock.try_lock_shared(), &|| lock.lock_shared()), path, venv, waiting, Instant::now()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(InstallError::io("open", path)(e)),

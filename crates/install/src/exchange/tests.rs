@@ -56,6 +56,8 @@ fn death_before_the_exchange_leaves_the_old_environment() {
     std::fs::rename(world.environment.venv(), staging.join("new-2")).unwrap();
     std::fs::rename(world.environment.generations().join("1"), world.environment.venv()).unwrap();
     std::fs::create_dir_all(staging.join("new-3/lib")).unwrap();
+    let ledger = std::fs::read_to_string(state(&world).join(ledger::LEDGER)).unwrap();
+    std::fs::write(state(&world).join(ledger::LEDGER), ledger.lines().next().unwrap().to_owned() + "\n").unwrap();
     begin_unlocked(&world);
     drop(world.environment.lock().unwrap());
     assert_eq!((generations(&world), version(&world).unwrap()), (vec!["1*".to_owned()], "1.0".to_owned()));
@@ -133,17 +135,20 @@ fn what_takes_the_place_of_a_generation_is_put_back() {
 fn what_cannot_be_tidied_up_is_told_and_made_up_for() {
     let world = World::new();
     world.install(&wheel("1.0")).unwrap();
-    // Something is where the former environment would be kept.
-    let taken = world.environment.generations().join("1");
-    fs::create_dir_all(&taken).unwrap();
-    let trees = world.unpack(&wheel("2.0")).unwrap();
-    let placed = world.placed(&wheel("2.0"), &trees, Method::Best).unwrap();
+    world.install(&wheel("2.0")).unwrap();
+    let guard = world.environment.lock().unwrap();
+    let former = world.environment.generations().join("1");
+    let opened = guard.anchor().open_directory(&former).unwrap();
+    let receipt = Receipt::read_in(&opened).unwrap().unwrap();
+    begin(&guard).unwrap();
+    let full = |_: &Receipt| Err(InstallError::io("write", &former)(ErrorKind::StorageFull.into()));
+    let placed = put_in_place(&guard, &opened, receipt, Method::Best, full).unwrap();
     assert!(placed.untidy.is_some() && is_unfinished(&world.environment));
-    assert_eq!(version(&world).unwrap(), "2.0");
-    fs::remove_dir(&taken).unwrap();
+    assert_eq!(version(&world).unwrap(), "1.0");
+    drop(guard);
     world.environment.settle().unwrap();
     assert!(!is_unfinished(&world.environment));
-    assert_eq!(generations(&world), ["2*", "1"]);
+    assert_eq!(generations(&world), ["2", "1*"]);
 }
 
 #[test]
@@ -298,6 +303,60 @@ fn what_another_tool_made_is_kept_aside_and_never_lost() {
     begin_unlocked(&world);
     drop(world.environment.lock().unwrap());
     assert!(world.environment.set_aside(7).join("precious.txt").exists());
+}
+
+/// Somebody brings an environment back from a backup whose generation is in the history, or one that has another's number.
+#[test]
+fn what_was_brought_back_hinders_nothing_and_is_in_the_history_once() {
+    for (method, is_copy) in [Method::Best, Method::Journalled].into_iter().flat_map(|it| [(it, true), (it, false)]) {
+        let world = World::new();
+        let (venv, backup) = (world.environment.venv(), world.home().join("backup"));
+        world.install(&wheel("1.0")).unwrap();
+        pinfold_testkit::copy_tree(venv, &backup);
+        if !is_copy {
+            let receipt = std::fs::read_to_string(backup.join(".pinfold/receipt.json")).unwrap();
+            std::fs::write(backup.join(".pinfold/receipt.json"), receipt.replace("\"1.0\"", "\"0.5\"")).unwrap();
+        }
+        std::fs::write(backup.join("mark"), "x").unwrap();
+        world.install(&wheel("2.0")).unwrap();
+        std::fs::remove_dir_all(venv).unwrap();
+        std::fs::rename(&backup, venv).unwrap();
+        assert_eq!(generations(&world), ["1*"]);
+        assert_eq!(world.install_by(&wheel("2.0"), method).unwrap().generation, 3);
+        assert!(!is_unfinished(&world.environment), "{method:?}");
+        assert_eq!(generations(&world), ["3*", "1"]);
+        let kept = world.environment.generations().join("1/mark").exists();
+        let aside = world.environment.set_aside(1).join("mark").exists();
+        assert_eq!((kept, aside), (is_copy, !is_copy), "{method:?}");
+        assert!(!world.environment.discarded().exists(), "{method:?}");
+    }
+}
+
+/// As an older pinfold left it, which could not go on.
+#[test]
+fn a_place_that_is_taken_does_not_keep_the_environment_from_being_changed() {
+    let world = World::new();
+    world.install(&wheel("1.0")).unwrap();
+    world.install(&wheel("2.0")).unwrap();
+    pinfold_testkit::copy_tree(&world.environment.generations().join("1"), &world.environment.staging().join("new-2"));
+    std::fs::create_dir_all(world.environment.staging().join("new-3/lib")).unwrap();
+    std::fs::create_dir(world.environment.set_aside(3)).unwrap();
+    begin_unlocked(&world);
+    drop(world.environment.lock().unwrap());
+    assert_eq!(generations(&world), ["2*", "1"]);
+    assert!(!is_unfinished(&world.environment) && world.environment.set_aside(4).join("lib").exists());
+    assert_eq!(world.install(&wheel("3.0")).unwrap().generation, 5);
+}
+
+/// Tests cannot mount: the system's own directories tell whether a mount point is known as one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_mount_point_is_told_from_a_directory() {
+    let world = World::new();
+    for (path, expected) in [(Path::new("/proc"), true), (world.home(), false)] {
+        let opened = Opened::at(path).unwrap();
+        assert_eq!(platform::is_mount_point(&opened.directory), expected, "{path:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use pinfold_artifact::Sha256;
 use serde::{Deserialize, Serialize};
 
 use super::{LedgerDistribution, LedgerEntry};
+use crate::Receipt;
 use crate::receipt::digest;
 
 /// A ledger as it was read.
@@ -154,6 +155,14 @@ pub(crate) fn entry_of_line(line: &[u8]) -> Option<LedgerEntry> {
     Line::read(line).map(|line| line.entry)
 }
 
+/// Returns the generation of a line from its beginning alone: there may be many lines, and long ones.
+pub(super) fn generation_of_line(line: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(b"{\"generation\":")?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+    let number = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+    (number <= Receipt::LAST_GENERATION).then_some(number)
+}
+
 impl LedgerEntry {
     /// Returns the entry's line, without its end; `previous` is the digest of the line before.
     ///
@@ -183,10 +192,14 @@ impl Line {
     fn read(line: &[u8]) -> Option<Self> {
         if let Ok(raw) = serde_json::from_slice::<RawEntry>(line) {
             let previous = Some(raw.previous);
-            return Some(Self { entry: raw.into(), previous });
+            return Self::of(raw.into(), previous);
         }
         let raw: UnchainedEntry = serde_json::from_slice(line).ok()?;
-        Some(Self { entry: raw.into_entry()?, previous: None })
+        Self::of(raw.into_entry()?, None)
+    }
+
+    fn of(entry: LedgerEntry, previous: Option<Sha256>) -> Option<Self> {
+        (entry.generation <= Receipt::LAST_GENERATION).then_some(Self { entry, previous })
     }
 }
 

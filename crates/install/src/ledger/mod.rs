@@ -23,7 +23,7 @@ pub(crate) use chain::{entry_of_line, lines};
 
 use crate::memo::Memo;
 use crate::receipt::digest;
-use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt};
+use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt, platform};
 
 /// One line of the ledger: a generation was put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +150,7 @@ pub(crate) fn read_ledger(path: &Path) -> Result<Ledger, InstallError> {
 /// Reads the bytes of a ledger; none if there is no such file.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, InstallError> {
     let mut bytes = Vec::new();
-    match File::open(path) {
+    match platform::open_regular(path) {
         Ok(file) => file.take(LEDGER_BYTES + 1).read_to_end(&mut bytes).map_err(InstallError::io("read", path))?,
         Err(e) if e.kind() == ErrorKind::NotFound => 0,
         Err(e) => return Err(InstallError::io("open", path)(e)),
@@ -187,63 +187,35 @@ pub(crate) fn append(
     ledger.write_all(line.as_bytes()).map_err(InstallError::io("write", &path))
 }
 
-/// Returns the generation of the ledger's last whole line, reading only the end of the file.
+/// Returns the generation of the ledger's last whole line; mostly only the end of the file is read.
 pub(crate) fn last_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
-    let last = from_the_end(environment, |_| true)?;
-    Ok(last.first().map(|line| line.generation))
-}
-
-/// Returns the highest number that a generation has in the ledger. Numbers rise from one that was made to the next; only a
-/// rollback goes back to a lower one.
-pub(crate) fn highest_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
-    let lines = from_the_end(environment, |line| !line.is_rollback)?;
-    Ok(lines.iter().map(|line| line.generation).max())
-}
-
-/// What a line of the ledger says of the order of generations.
-#[derive(Debug, Clone, Copy)]
-struct Recorded {
-    generation: u64,
-    is_rollback: bool,
-}
-
-/// Returns what the whole lines of the ledger say, the last one first, up to one that is enough; all of them if none is. Mostly
-/// only the end of the file is read.
-fn from_the_end(
-    environment: &Environment,
-    is_enough: impl Fn(&Recorded) -> bool,
-) -> Result<Vec<Recorded>, InstallError> {
     let path = environment.state().join(LEDGER);
-    let mut ledger = match File::open(&path) {
+    let mut ledger = match platform::open_regular(&path) {
         Ok(ledger) => ledger,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(InstallError::io("open", &path)(e)),
     };
-    let mut found = Vec::new();
     for back in [TAIL_BYTES, u64::MAX] {
         let (is_whole, bytes) = tail(&mut ledger, back).map_err(InstallError::io("read", &path))?;
-        found.clear();
-        for line in bytes.rsplit(|byte| *byte == b'\n').filter_map(recorded_of_line) {
-            found.push(line);
-            if is_enough(&line) {
-                return Ok(found);
-            }
-        }
-        if is_whole {
-            break;
+        let found = bytes.rsplit(|byte| *byte == b'\n').find_map(whole_line);
+        if found.is_some() || is_whole {
+            return Ok(found);
         }
     }
-    Ok(found)
+    Ok(None)
 }
 
-/// Returns what a whole line says, if it is one.
-fn recorded_of_line(line: &[u8]) -> Option<Recorded> {
-    static MEMO: Memo<Recorded> = Memo::new();
-    let read = |line: &[u8]| {
-        let entry = chain::entry_of_line(line).ok_or(())?;
-        Ok::<_, ()>(Recorded { generation: entry.generation, is_rollback: entry.rolled_back_at.is_some() })
-    };
-    MEMO.read(line, read).ok()
+/// Returns the highest number that a generation has in the ledger. It need not be in one of the last lines: a rollback goes
+/// back to a lower one, and so does whoever brings an environment back from a backup.
+pub(crate) fn highest_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
+    let bytes = read_bytes(&environment.state().join(LEDGER))?;
+    Ok(lines(&bytes).filter_map(chain::generation_of_line).max())
+}
+
+/// Returns the generation of a whole line, if it is one.
+fn whole_line(line: &[u8]) -> Option<u64> {
+    static MEMO: Memo<u64> = Memo::new();
+    MEMO.read(line, |line| entry_of_line(line).map(|entry| entry.generation).ok_or(())).ok()
 }
 
 /// How a ledger ends.

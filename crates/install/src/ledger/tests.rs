@@ -137,6 +137,22 @@ fn a_ledger_without_a_chain_is_read_and_taken_on() {
     assert!(!Ledger::read(appended.as_bytes()).is_intact());
 }
 
+/// What is beside an environment may come from elsewhere, with any number in it.
+#[test]
+fn a_number_after_which_there_is_none_is_no_generations() {
+    let world = installed(&["1.0"]);
+    let line = text(&world).replace("\"generation\":1,", &format!("\"generation\":{},", u64::MAX));
+    write(&world, &(line.clone() + &text(&world)));
+    assert_eq!(ledger(&world.environment).unwrap().entries.len(), 1);
+    std::fs::create_dir_all(world.environment.generations().join(u64::MAX.to_string())).unwrap();
+    assert_eq!(world.install(&[WheelRecipe::new("a", "2.0")]).unwrap().generation, 2);
+    let path = world.environment.venv().join(".pinfold/receipt.json");
+    let receipt = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, receipt.replace("\"generation\": 2", &format!("\"generation\": {}", u64::MAX))).unwrap();
+    let error = world.install(&[WheelRecipe::new("a", "3.0")]).unwrap_err();
+    assert!(matches!(error, InstallError::Receipt { .. }), "{error}");
+}
+
 #[test]
 fn lines_longer_than_what_is_read_of_the_end_are_chained_too() {
     let world = installed(&["1.0"]);

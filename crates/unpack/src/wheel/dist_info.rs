@@ -32,7 +32,7 @@ pub(super) fn check_name(dist_info: &str, name: &str, version: &str) -> Result<(
 }
 
 /// PEP 503: runs of `-`, `_` and `.` are one `-`, in lower case.
-fn normalise_name(name: &str) -> String {
+pub(super) fn normalise_name(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     for c in name.chars() {
         match c {

@@ -49,6 +49,10 @@ fn control_spellings_of_real_tools() {
     check(plain().record_replace("a/b.txt", &sha256_record(b"b"), ""), "ok");
     check(plain().file("a,b/\u{fc}.txt", "x"), "ok");
     check(plain().file("a/v/b-1.0.dist-info/METADATA", "x"), "ok");
+    // Left by the build: it is of the project itself.
+    check(plain().file("A-1.0-py3.10.egg-info/PKG-INFO", "Name: a"), "ok");
+    check(plain().file("a.egg-info/PKG-INFO", "Name: a"), "ok");
+    check(plain().file("a/v/b.egg-info/PKG-INFO", "x"), "ok");
 }
 
 #[test]
@@ -73,6 +77,9 @@ fn wi01_no_record_or_two_dist_info_directories() {
     check(plain().data("purelib", "b-1.0.dist-info/METADATA", "Name: b"), "wheel-metadata");
     check(plain().data("data", "lib/python3.10/site-packages/b-1.0.dist-info/METADATA", "x"), "wheel-metadata");
     check(plain().data("platlib", "b.egg-info/PKG-INFO", "Name: b"), "wheel-metadata");
+    for another in ["b.egg-info/PKG-INFO", "b-1.0-py3.10.egg-info/entry_points.txt", "B.EGG-INFO"] {
+        check(plain().file(another, "Name: b"), "wheel-metadata");
+    }
 }
 
 #[test]
