@@ -66,6 +66,9 @@ pub enum ProxyTrouble {
 /// Why a request gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchCause {
+    /// [`Fetcher::abandon`](crate::Fetcher::abandon) was called: something else had failed.
+    #[error("it was given up, because something else had failed")]
+    Abandoned,
     /// The certificates that take the place of the system's cannot be used.
     #[error("no certificate can be read from {}: {reason}", path.display())]
     CaBundle {
@@ -277,7 +280,8 @@ impl FetchCause {
             }
             Self::Store(error) => error.refusal_code(),
             Self::TooLarge { .. } => Some("size-limit"),
-            Self::CaBundle { .. }
+            Self::Abandoned
+            | Self::CaBundle { .. }
             | Self::Cache { .. }
             | Self::Client { .. }
             | Self::Connect { .. }

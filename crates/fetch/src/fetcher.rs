@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use pinfold_artifact::{Artifact, Limits, Origin, SafeUrl, Sha256};
 use pinfold_store::{Store, Stored};
+use tokio::sync::watch;
 
 use crate::cache::{Cache, Cached, Header, now_unix};
 use crate::download::{self, Transfer};
@@ -27,6 +28,8 @@ pub struct Fetcher {
     cache: Cache,
     /// Started by the first request that needs a socket.
     remote: Mutex<Option<Arc<Remote>>>,
+    /// Whether nobody waits for answers any more.
+    abandoned: watch::Sender<bool>,
 }
 
 impl Fetcher {
@@ -41,7 +44,14 @@ impl Fetcher {
         let here = url_of(&settings.cache_dir);
         Proxies::new(&settings.proxies).map_err(|cause| FetchError::new(&here, 0, cause))?;
         let cache = Cache::open(&settings.cache_dir).map_err(|cause| FetchError::new(&here, 0, cause))?;
-        Ok(Self { settings, cache, remote: Mutex::new(None) })
+        Ok(Self { settings, cache, remote: Mutex::new(None), abandoned: watch::Sender::new(false) })
+    }
+
+    /// Ends every request that goes on, and refuses every later one that would need a socket, with [`FetchCause::Abandoned`]: for
+    /// whoever has found a reason to give up, and should not keep a user waiting for what is of no use. What arrived of an
+    /// artifact stays in the store, where the next transfer of it goes on.
+    pub fn abandon(&self) {
+        self.abandoned.send_replace(true);
     }
 
     /// Returns whether sockets may be opened.
@@ -270,7 +280,14 @@ impl Fetcher {
         mut attempt: impl AsyncFnMut(&Remote) -> Result<T, Setback>,
     ) -> Result<T, FetchError> {
         let remote = self.remote().map_err(|cause| FetchError::new(url, 0, cause))?;
-        let answered = remote.block_on(persist(&remote.timing, budget, async || attempt(&remote).await));
+        let mut abandoned = self.abandoned.subscribe();
+        let answered = remote.block_on(async {
+            tokio::select! {
+                biased;
+                _ = abandoned.wait_for(|is_abandoned| *is_abandoned) => Err((0, FetchCause::Abandoned)),
+                answered = persist(&remote.timing, budget, async || attempt(&remote).await) => answered,
+            }
+        });
         let answered = answered.map_err(|cause| FetchError::new(url, 0, cause))?;
         answered.map_err(|(attempts, cause)| FetchError::new(url, attempts, cause))
     }

@@ -38,12 +38,14 @@ pub struct Failure {
     pub details: Vec<(&'static str, String)>,
     /// What to do next. It never tells anyone to turn a check off.
     pub help: Option<String>,
+    /// True if this was only given up because something else had failed, which is what people should hear of.
+    pub is_consequence: bool,
 }
 
 impl Failure {
     /// Makes a failure with nothing but a headline.
     pub fn new(exit: Exit, headline: impl Into<String>) -> Self {
-        Self { exit, code: None, headline: headline.into(), details: Vec::new(), help: None }
+        Self { exit, code: None, headline: headline.into(), details: Vec::new(), help: None, is_consequence: false }
     }
 
     /// Makes a refusal.

@@ -44,6 +44,7 @@ impl From<FetchError> for Failure {
             FetchCause::RedirectInsecure { .. } | FetchCause::RedirectMalformed(_) | FetchCause::TooLarge { .. } => {
                 Self::of(Exit::Refused, &error).help("tell who runs the index")
             }
+            FetchCause::Abandoned => Self { is_consequence: true, ..Self::of(Exit::World, &error) },
             FetchCause::Offline => {
                 Self::of(Exit::World, &error).help("run once without --offline, so that it is cached")
             }

@@ -44,6 +44,32 @@ fn an_artifact_is_downloaded_once_and_then_found() {
 }
 
 #[test]
+fn what_is_given_up_ends_at_once_and_asks_nothing_more() {
+    let bytes = contents();
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    // It answers when nobody waits for the answer any more.
+    let server = Scripted::start(move |_, _| {
+        asked.send(()).unwrap();
+        let _dropped = released.lock().unwrap().recv();
+        Vec::new()
+    });
+    let (bench, artifact) = (Bench::new(), artifact_at(&server, &bytes));
+    let (fetcher, store) = (bench.fetcher(), bench.store());
+    let download = || fetcher.download(&artifact, &store, &|_| ()).unwrap_err().cause;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(download);
+        was_asked.recv().unwrap();
+        fetcher.abandon();
+        assert!(matches!(waiting.join().unwrap(), FetchCause::Abandoned));
+    });
+    assert!(matches!(download(), FetchCause::Abandoned));
+    assert_eq!(server.heads().len(), 1);
+    drop(release);
+}
+
+#[test]
 fn every_fault_is_survived_or_named_and_leaves_nothing_wrong() {
     let check = |fault: Fault, expected: &str, requests: usize| {
         let (bench, server) = (Bench::new(), with_file().start());

@@ -218,7 +218,8 @@ fn fetch_and_unpack(
         Lane { range: wheels..small, hands: BIG_HANDS, turns: Some(&arrivals) },
         Lane { range: small..missing.len(), hands: SMALL_HANDS, turns: None },
     ];
-    let made = in_lanes(missing, &lanes, |position, selected, turn| {
+    let give_up = || workshop.fetcher.abandon();
+    let made = in_lanes(missing, &lanes, give_up, |position, selected, turn| {
         let progress = |bytes: u64| {
             let before = received[position].swap(bytes, Ordering::Relaxed);
             if bytes >= before { bar.inc(bytes - before) } else { bar.dec(before - bytes) }
@@ -275,7 +276,7 @@ fn in_parallel<T: Sync, R: Send>(
     hands: usize,
     work: impl Fn(&T) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
-    in_lanes(items, &[Lane { range: 0..items.len(), hands, turns: None }], |_, item, _| work(item))
+    in_lanes(items, &[Lane { range: 0..items.len(), hands, turns: None }], || (), |_, item, _| work(item))
 }
 
 /// Items that have threads of their own.
@@ -290,16 +291,18 @@ struct Lane<'t> {
 
 /// Does `work` for every item: each lane on threads of its own, begun in the order of the items. The item's turn is given to
 /// `work`, which may give it back before its end. After a failure no further item is begun, not even one that only waited
-/// for its turn; of several failures the one of the earliest item is returned.
+/// for its turn, and `give_up` is called, which may end what goes on; of several failures the one of the earliest item is
+/// returned, but for those that are only a consequence of another.
 fn in_lanes<T: Sync, R: Send>(
     items: &[T],
     lanes: &[Lane<'_>],
+    give_up: impl Fn() + Sync,
     work: impl Fn(usize, &T, &mut Option<Turn<'_>>) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
     let failed = AtomicBool::new(false);
     let results: Vec<Mutex<Option<Result<R, Failure>>>> = items.iter().map(|_| Mutex::new(None)).collect();
     let begun: Vec<AtomicUsize> = lanes.iter().map(|lane| AtomicUsize::new(lane.range.start)).collect();
-    let (failed, results, work) = (&failed, &results, &work);
+    let (failed, results, work, give_up) = (&failed, &results, &work, &give_up);
     thread::scope(|scope| {
         for (Lane { range, hands, turns }, next) in lanes.iter().zip(&begun) {
             let hand = move || {
@@ -312,7 +315,9 @@ fn in_lanes<T: Sync, R: Send>(
                     }
                     let result = work(position, item, &mut turn);
                     // Before the turn is given back: whoever waited for it looks whether to go on.
-                    failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                    if result.is_err() && !failed.swap(true, Ordering::Relaxed) {
+                        give_up();
+                    }
                     drop(turn);
                     *results[position].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                 }
@@ -323,7 +328,16 @@ fn in_lanes<T: Sync, R: Send>(
         }
     });
     let taken = results.iter().map(|result| result.lock().unwrap_or_else(PoisonError::into_inner).take());
-    taken.flatten().collect()
+    let (mut done, mut failures) = (Vec::with_capacity(items.len()), Vec::new());
+    for result in taken.flatten() {
+        match result {
+            Ok(it) => done.push(it),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    // The sort is stable: the earliest stays the first of its kind.
+    failures.sort_by_key(|failure| failure.is_consequence);
+    failures.into_iter().next().map_or(Ok(done), Err)
 }
 
 #[cfg(test)]
@@ -351,16 +365,38 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_is_given_up_and_the_reason_is_told() {
+        let (give_up, given_up) = std::sync::mpsc::channel();
+        let given_up = Mutex::new(given_up);
+        let lanes = [Lane { range: 0..2, hands: 2, turns: None }];
+        let give_up = || give_up.send(()).unwrap();
+        let failed = in_lanes(&["first", "second"], &lanes, give_up, |_, item, _| match *item {
+            // It lasts until it is given up.
+            "first" => {
+                given_up.lock().unwrap().recv().unwrap();
+                Err::<(), _>(Failure { is_consequence: true, ..Failure::new(Exit::World, "given up") })
+            }
+            reason => Err(Failure::new(Exit::World, reason)),
+        });
+        assert_eq!(failed.unwrap_err().headline, "second");
+    }
+
+    #[test]
     fn after_a_failure_nothing_that_waited_for_its_turn_is_begun() {
         let items: Vec<u32> = (0..8).collect();
         let run = |fails: bool| {
             let (turns, begun) = (Turns::new(1), AtomicUsize::new(0));
             let lanes = [Lane { range: 0..items.len(), hands: items.len(), turns: Some(&turns) }];
-            let result = in_lanes(&items, &lanes, |_, _, turn| {
-                begun.fetch_add(1, Ordering::Relaxed);
-                assert!(turn.is_some());
-                if fails { Err(Failure::new(Exit::World, "it failed")) } else { Ok(()) }
-            });
+            let result = in_lanes(
+                &items,
+                &lanes,
+                || (),
+                |_, _, turn| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    assert!(turn.is_some());
+                    if fails { Err(Failure::new(Exit::World, "it failed")) } else { Ok(()) }
+                },
+            );
             (result.is_ok(), begun.into_inner())
         };
         // Whichever has its turn first fails, however many wait by then.
