@@ -256,7 +256,7 @@ class Bench:
         Of a number that belonged to a file a minute ago, ext4 makes no new one: it passes over all of these, one by one, for
         each file that is made. A cold sync after a removal took a third of its processor time for that, of either tool."""
         self.clean()
-        os.makedirs(self.path("runs"))
+        os.makedirs(self.path("runs"), exist_ok=True)
         os.sync()
         say("waiting until the removed files are forgotten")
         time.sleep(FORGET_SECONDS)
