@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use pinfold_testkit::{Index, Python, copy_tree};
+#[cfg(unix)]
+use pinfold_testkit::copy_tree;
+use pinfold_testkit::{Index, Python};
 
 use crate::project::Project;
 
@@ -107,6 +109,7 @@ fn a_number_that_was_given_is_not_given_again() {
 }
 
 /// From a backup, a snapshot or a cache of build results, which have the environment and not what is beside it.
+#[cfg(unix)]
 #[test]
 fn an_environment_that_was_brought_back_by_other_means_can_be_synced_and_rolled_back() {
     let project = at("1.0");
