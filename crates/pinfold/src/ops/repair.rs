@@ -197,6 +197,7 @@ impl Bench<'_> {
             fetcher: &fetcher,
             output: self.output,
             interpreter: &self.receipt.interpreter,
+            gives_up: true,
         };
         let failure = match trees::make(&workshop, selection, accepts, &|_, _| {}) {
             Ok(trees) => return Ok(Ok(trees)),

@@ -134,7 +134,8 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let store = world.store()?;
     let fetcher = world.fetcher(request.connectivity, super::lock::logins(&read.lock, request.connectivity)?)?;
     let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
-    let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter };
+    let workshop =
+        Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter, gives_up: true };
     let (now, compiled) = (world.now().to_string(), world.compiled_dir());
     let options = StageOptions {
         link_mode: request.link_mode,

@@ -39,6 +39,9 @@ pub(crate) struct Workshop<'a> {
     pub(crate) output: &'a Output,
     /// The interpreter that builds run with.
     pub(crate) interpreter: &'a Interpreter,
+    /// Whether one failure ends everything that the fetcher is for: then what is still arriving is given up. While a lock is made
+    /// others ask with the same fetcher, and should not be told that they were given up.
+    pub(crate) gives_up: bool,
 }
 
 /// Unpacked wheels, per package.
@@ -218,7 +221,11 @@ fn fetch_and_unpack(
         Lane { range: wheels..small, hands: BIG_HANDS, turns: Some(&arrivals) },
         Lane { range: small..missing.len(), hands: SMALL_HANDS, turns: None },
     ];
-    let give_up = || workshop.fetcher.abandon();
+    let give_up = || {
+        if workshop.gives_up {
+            workshop.fetcher.abandon();
+        }
+    };
     let made = in_lanes(missing, &lanes, give_up, |position, selected, turn| {
         let progress = |bytes: u64| {
             let before = received[position].swap(bytes, Ordering::Relaxed);

@@ -143,8 +143,14 @@ impl Yard {
         let system = requirements(&stored, sources.place.subdirectory()).map_err(Failure::from)?;
         let interpreter = self.interpreter()?;
         let host = host_target(interpreter)?;
-        let workshop =
-            Workshop { world: &self.world, store: &store, fetcher: &self.fetcher, output: &self.output, interpreter };
+        let workshop = Workshop {
+            world: &self.world,
+            store: &store,
+            fetcher: &self.fetcher,
+            output: &self.output,
+            interpreter,
+            gives_up: false,
+        };
         let mut desk = Desk::new(Arc::clone(&self.source), false, ProgressBar::hidden());
         let (what, index) = (format!("the build of {sources}"), sources.place.index().cloned());
         let kept = self.kept_tools.of(&sources.expected.name, &host);
