@@ -40,11 +40,11 @@ impl Sha256 {
 
     /// Returns the 64 hexadecimal digits.
     pub fn digits(&self) -> [u8; 64] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // It is done for every file of an environment.
+        const PAIRS: [[u8; 2]; 256] = pairs();
         let mut text = [0; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = PAIRS[usize::from(byte)];
         }
         text
     }
@@ -53,6 +53,18 @@ impl Sha256 {
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
     }
+}
+
+/// Returns the two digits of every byte.
+const fn pairs() -> [[u8; 2]; 256] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
 }
 
 impl FromStr for Sha256 {

@@ -58,16 +58,16 @@ impl KnownEnvironments {
         self.make(&place, environment.venv())?;
         let held = File::create(place.join(HELD)).map_err(InstallError::io("open", &place.join(HELD)))?;
         held.lock().map_err(InstallError::io("lock", &place.join(HELD)))?;
-        let (now, before) = (whole_lines(ledger::read_bytes(&original)?), ledger::read_bytes(&copy)?);
-        if let Some(added) = now.strip_prefix(&before[..]) {
+        if let Some(added) = ledger::added_since(&original, &copy)? {
             if added.is_empty() {
                 return Ok(None);
             }
             let file = OpenOptions::new().create(true).append(true).open(&copy);
             let mut file = file.map_err(InstallError::io("open", &copy))?;
-            file.write_all(added).map_err(InstallError::io("write", &copy))?;
+            file.write_all(&added).map_err(InstallError::io("write", &copy))?;
             return Ok(None);
         }
+        let (now, before) = (whole_lines(ledger::read_bytes(&original)?), ledger::read_bytes(&copy)?);
         let former = place.join(format!("{FORMER}{}.jsonl", digest(&before).short()));
         fs::rename(&copy, &former).map_err(InstallError::io("keep", &former))?;
         fs::write(&copy, &now).map_err(InstallError::io("write", &copy))?;

@@ -14,7 +14,7 @@ use pinfold_store::{StoredTree, TreeFile};
 
 use crate::disk::{self, Directory, Facts, Kind};
 use crate::merge::{Group, Planned, Source};
-use crate::verify::stamps::Stamped;
+use crate::verify::stamps::{Stamped, Stamps};
 use crate::{InstallError, LinkMode, platform, threads};
 
 /// A tree of the store, and whose it is.
@@ -53,30 +53,22 @@ pub(crate) fn place_all(
     let (tickets, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     // One thread begins at the front, one at the back: they seldom want the same directory.
     let worker = |number: usize| {
-        let (mut opened, mut stamps) = (LastUsed::default(), Vec::new());
+        let (mut opened, mut stamps) = (LastUsed::default(), Stamps::default());
         for taken in 0.. {
             if tickets.fetch_add(1, Ordering::Relaxed) >= groups.len() || stop.load(Ordering::Relaxed) {
                 break;
             }
             let position = if number == 0 { taken } else { groups.len() - 1 - taken };
-            match placer.place_group(&root, &groups[position], there, &mut opened) {
-                Ok(placed) => stamps.push((position, placed)),
-                Err(error) => {
-                    stop.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-            }
+            stamps.begin(position);
+            let placed = placer.place_group(&root, &groups[position], there, &mut opened, &mut stamps);
+            placed.inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
         }
         Ok(stamps)
     };
     let files: usize = groups.iter().map(|group| group.files.len()).sum();
     let threads = if files < FEW_FILES { 1 } else { placing.threads.min(2) };
-    let mut stamps = Vec::with_capacity(groups.len());
-    for placed in threads::on_each(threads, worker) {
-        stamps.append(&mut placed?);
-    }
-    stamps.sort_by_key(|(position, _)| *position);
-    Ok(stamps.into_iter().flat_map(|(_, placed)| placed).collect())
+    let taken = threads::on_each(threads, worker).into_iter().collect::<Result<Vec<_>, InstallError>>()?;
+    Ok(Stamps::join(&taken))
 }
 
 /// Places one file after the other.
@@ -105,12 +97,12 @@ impl<'a> Placer<'a> {
         group: &Group<'f>,
         there: &HashMap<ArchivePath, Sha256>,
         opened: &mut LastUsed<'f>,
-    ) -> Result<Vec<Stamped>, InstallError> {
+        stamps: &mut Stamps,
+    ) -> Result<(), InstallError> {
         let Group { directory, files } = *group;
         let path = disk::below(self.placing.root, directory);
         make(root, directory).map_err(InstallError::io("make the directory", &path))?;
         let target = root.open_in(directory).map_err(InstallError::io("open", &path))?;
-        let mut stamps = Vec::with_capacity(files.len());
         let mut placed = 0;
         for file in files {
             let name = group.name_of(file);
@@ -130,7 +122,7 @@ impl<'a> Placer<'a> {
             stamps.push(Stamped::of(&facts));
         }
         (self.placing.progress)(placed);
-        Ok(stamps)
+        Ok(())
     }
 
     /// Places a file in its directory, where it is not yet; returns what the file system says of it.

@@ -3,13 +3,14 @@
 //! Two distributions may bring the same path only with the same bytes; then both own it (WI14). Different bytes, or paths
 //! that are one on some file system, are refused: else chance decides which `cv2.abi3.so` is loaded (WI13).
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+mod twins;
+
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use pinfold_artifact::{ArchivePath, Sha256};
-use pinfold_unpack::portable_fold;
+
+pub(crate) use twins::check_twins;
 
 use crate::{InstallError, disk};
 
@@ -179,59 +180,6 @@ impl<'p> Group<'p> {
     pub(crate) fn name_of(&self, file: &'p Planned<'_>) -> &'p str {
         disk::inside(self.directory, file.path.as_str())
     }
-}
-
-/// Refuses two paths that some file system takes for one, and a file where another distribution needs a directory. Takes
-/// merged files.
-///
-/// # Errors
-/// [`InstallError::Conflict`]; `name` says who brings a file.
-pub(crate) fn check_twins(groups: &[Group<'_>], name: &Naming<'_>) -> Result<(), InstallError> {
-    // Only what folding changes has to be remembered: all others are found by their paths.
-    let mut changed: HashMap<String, &Planned<'_>> = HashMap::new();
-    for group in groups {
-        let is_directory_folded = is_folded(group.directory);
-        for file in group.files.iter().filter(|file| !is_directory_folded || !is_folded(group.name_of(file))) {
-            let folded = portable_fold(&file.path);
-            let twins = [changed.get(&folded).copied(), find(groups, &folded)];
-            if let Some(twin) = twins.into_iter().flatten().find(|twin| twin.sha256 != file.sha256) {
-                let (first, second) = if key(twin) < key(file) { (twin, file) } else { (file, twin) };
-                return Err(conflict(first, second, name));
-            }
-            changed.insert(folded, file);
-        }
-    }
-    let mut last = Cow::Borrowed("");
-    for Group { directory, files } in groups {
-        let Some(inside) = files.first() else { continue };
-        let folded =
-            if is_folded(directory) { Cow::Borrowed(inside.path.as_str()) } else { portable_fold(&inside.path).into() };
-        let mut rest = &*folded;
-        while let Some((parent, _)) = rest.rsplit_once('/') {
-            if last.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')) {
-                break;
-            }
-            if let Some(file) = changed.get(parent).copied().or_else(|| find(groups, parent)) {
-                return Err(conflict(file, inside, name));
-            }
-            rest = parent;
-        }
-        last = folded;
-    }
-    Ok(())
-}
-
-/// Returns the file at a path.
-fn find<'p>(groups: &[Group<'p>], path: &str) -> Option<&'p Planned<'p>> {
-    let (directory, name) = disk::split(path);
-    let group = groups.binary_search_by(|group| group.directory.cmp(directory)).ok()?;
-    let files = groups[group].files;
-    files.binary_search_by(|file| key(file).1.cmp(name)).ok().map(|found| &files[found])
-}
-
-/// Returns true for a text that [`portable_fold`] leaves as it is, for sure.
-fn is_folded(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
 fn conflict(first: &Planned<'_>, second: &Planned<'_>, name: &Naming<'_>) -> InstallError {

@@ -9,18 +9,21 @@
 //! Directories stay only if they are as a new one would be made now. The first that is not ends the attempt: the generation
 //! is built whole then, and nobody has lost anything.
 
+mod names;
+
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::disk::{self, Directory, Facts, Kind, Opened, Room};
+use crate::disk::{self, Directory, Facts, Kind, Opened};
 use crate::link::{self, LastUsed, Placer, Placing};
 use crate::merge::{Group, Planned, Source};
 use crate::receipt::RECEIPT_DIRECTORY;
-use crate::verify::stamps::Stamped;
+use crate::verify::stamps::{Stamped, Stamps};
 use crate::{InstallError, InstalledLink, threads};
+use names::Names;
 
 /// A tree that is to become a generation.
 pub(crate) struct Reused<'r> {
@@ -58,13 +61,10 @@ impl<'r> Reused<'r> {
         let placer = Placer::new(*placing);
         let work = Work { reused: self, layout: &layout, placing, devices: devices(placing), placer };
         let tasks = Tasks::beginning_with(Task { position: 0, parent: None });
-        let mut done: Vec<(usize, Vec<Stamped>)> = Vec::with_capacity(layout.len());
-        for worker in threads::on_each(placing.threads, |_| work.take(&tasks)) {
-            done.append(&mut worker?);
-        }
+        let done =
+            threads::on_each(placing.threads, |_| work.take(&tasks)).into_iter().collect::<Result<Vec<_>, _>>()?;
         // The directories are in the order of the files.
-        done.sort_unstable_by_key(|(position, _)| *position);
-        Ok(done.into_iter().flat_map(|(_, stamps)| stamps).collect())
+        Ok(Stamps::join(&done))
     }
 }
 
@@ -140,17 +140,17 @@ struct Task {
 }
 
 impl<'w> Work<'w> {
-    /// Takes directory after directory, until there is none left. Returns the positions of those and the stamps of their files.
-    fn take(&self, tasks: &Tasks) -> Result<Vec<(usize, Vec<Stamped>)>, InstallError> {
-        let (mut opened, mut room, mut done) = (LastUsed::default(), Room::new(), Vec::new());
+    /// Takes directory after directory, until there is none left. Returns the stamps of their files.
+    fn take(&self, tasks: &Tasks) -> Result<Stamps, InstallError> {
+        let (mut opened, mut names, mut done) = (LastUsed::default(), Names::default(), Stamps::default());
         while let Some(task) = tasks.next() {
             let _busy = Busy(tasks);
-            match self.directory(&task, &mut opened, &mut room) {
-                Ok((directory, stamps)) => {
+            done.begin(task.position);
+            match self.directory(&task, &mut opened, &mut names, &mut done) {
+                Ok(directory) => {
                     let inside = &self.layout[task.position].directories;
                     let parent = Arc::new(directory);
                     tasks.add(inside.iter().map(|at| Task { position: *at, parent: Some(Arc::clone(&parent)) }));
-                    done.push((task.position, stamps));
                 }
                 Err(error) => {
                     tasks.stop();
@@ -166,8 +166,9 @@ impl<'w> Work<'w> {
         &self,
         task: &Task,
         opened: &mut LastUsed<'w>,
-        room: &mut Room,
-    ) -> Result<(Directory, Vec<Stamped>), InstallError> {
+        names: &mut Names,
+        stamps: &mut Stamps,
+    ) -> Result<Directory, InstallError> {
         let wanted = &self.layout[task.position];
         let failed = |name: &str, error| {
             let path = disk::below(&disk::below(self.placing.root, wanted.path), name);
@@ -179,8 +180,7 @@ impl<'w> Work<'w> {
         if !is_fresh {
             return Err(failed("", ErrorKind::InvalidData.into()));
         }
-        let there = self.sift(wanted, &directory, room).map_err(|(name, error)| failed(&name, error))?;
-        let mut stamps = Vec::with_capacity(wanted.files.len());
+        let there = self.sift(wanted, &directory, names).map_err(|(name, error)| failed(&name, error))?;
         for (file, is_there) in wanted.files.iter().zip(there.files) {
             let name = wanted.name_of(file.path.as_str());
             let kept = if is_there { self.kept(file, &directory, name).map_err(|e| failed(name, e))? } else { None };
@@ -204,31 +204,35 @@ impl<'w> Work<'w> {
             directory.symlink(&link.target, name).map_err(|e| failed(name, e))?;
         }
         (self.placing.progress)(wanted.files.len() as u64);
-        Ok((directory, stamps))
+        Ok(directory)
     }
 
     /// Removes what is not planned in a directory, and says what of that which is planned is there: files that may be
     /// right, directories, and links that are right.
-    fn sift(&self, wanted: &Wanted<'_>, directory: &Directory, room: &mut Room) -> Result<There, (String, io::Error)> {
-        let (mut there, mut surplus, mut is_text) = (There::nothing_of(wanted), Vec::new(), true);
-        let mut see = |name: &OsStr, kind: Kind| {
-            let Some(name) = name.to_str() else {
-                is_text = false;
-                return;
+    fn sift(
+        &self,
+        wanted: &Wanted<'_>,
+        directory: &Directory,
+        names: &mut Names,
+    ) -> Result<There, (String, io::Error)> {
+        names.list(directory).map_err(|e| (String::new(), e))?;
+        let (mut there, mut surplus) = (There::nothing_of(wanted), Vec::new());
+        // Both lists are sorted by name: what is looked for is never before what was found last.
+        let (mut next_file, mut next_directory) = (0, 0);
+        for (name, kind) in names.all() {
+            let Some(name) = name else {
+                // It was never installed; and nothing here can name it.
+                return Err((String::new(), ErrorKind::InvalidData.into()));
             };
-            if wanted.path.is_empty() && name == RECEIPT_DIRECTORY {
-                return;
-            }
             let is_planned = match kind {
                 Kind::Directory => {
-                    let found =
-                        wanted.directories.binary_search_by(|at| wanted.name_of(self.layout[*at].path).cmp(name));
-                    found.map(|found| there.directories[found] = true).is_ok()
+                    find(&wanted.directories, &mut next_directory, name, |at| wanted.name_of(self.layout[*at].path))
+                        .map(|found| there.directories[found] = true)
+                        .is_some()
                 }
-                Kind::File => {
-                    let found = wanted.files.binary_search_by(|it| wanted.name_of(it.path.as_str()).cmp(name));
-                    found.map(|found| there.files[found] = true).is_ok()
-                }
+                Kind::File => find(wanted.files, &mut next_file, name, |file| wanted.name_of(file.path.as_str()))
+                    .map(|found| there.files[found] = true)
+                    .is_some(),
                 Kind::Link => {
                     let found = wanted.links.iter().position(|it| wanted.name_of(it.path.as_str()) == name);
                     let is_right = |found: &usize| is_right(directory, name, &wanted.links[*found].target);
@@ -236,16 +240,11 @@ impl<'w> Work<'w> {
                 }
                 Kind::Other => false,
             };
-            if !is_planned {
+            let is_receipt = wanted.path.is_empty() && name == RECEIPT_DIRECTORY;
+            if !is_planned && !is_receipt {
                 surplus.push((name.to_owned(), kind));
             }
-        };
-        directory.list(room, &mut see).map_err(|e| (String::new(), e))?;
-        if !is_text {
-            // It was never installed; and nothing here can name it.
-            return Err((String::new(), ErrorKind::InvalidData.into()));
         }
-        // Afterwards: what is removed while a directory is listed may hide what comes next.
         for (name, kind) in surplus {
             let removed = match kind {
                 Kind::Directory => directory.remove_tree(&name),
@@ -279,6 +278,18 @@ impl<'w> Work<'w> {
         };
         Ok(is_right.then_some(facts))
     }
+}
+
+/// Returns where a name is in a list that is sorted by name, from `next` on, and leaves `next` behind what comes before it.
+fn find<'l, T>(list: &'l [T], next: &mut usize, name: &str, name_of: impl Fn(&'l T) -> &'l str) -> Option<usize> {
+    while let Some(it) = list.get(*next) {
+        match name_of(it).cmp(name) {
+            Ordering::Less => *next += 1,
+            Ordering::Equal => return Some(*next),
+            Ordering::Greater => return None,
+        }
+    }
+    None
 }
 
 /// What of a directory as it is planned is there.

@@ -44,13 +44,13 @@ fn check_layout(layout: &Layout, data: &[u8]) {
         assert!(member.data_start > end && member.data_start + member.packed_bytes <= layout.archive_bytes);
         end = member.data_start + member.packed_bytes;
         check_path(&member.path);
-        let former = folds.insert(portable_fold(&member.path), &member.path);
+        let former = folds.insert(portable_fold(member.path.as_str()), &member.path);
         assert_eq!(former, None, "{} is a twin", member.path);
     }
     for path in layout.members.iter().map(|member| &member.path).chain(&layout.directories) {
         let mut parent = path.parent();
         while let Some(directory) = parent {
-            let file = folds.get(&portable_fold(&directory));
+            let file = folds.get(&portable_fold(directory.as_str()));
             assert_eq!(file, None, "{path} is below a file");
             parent = directory.parent();
         }

@@ -163,6 +163,9 @@ pub(super) fn generation_of_line(line: &[u8]) -> Option<u64> {
     (number <= Receipt::LAST_GENERATION).then_some(number)
 }
 
+/// What [`generation_of_line`] needs of a line: the key, the longest number, and what ends it.
+pub(super) const GENERATION_BYTES: u64 = 14 + 20 + 1;
+
 impl LedgerEntry {
     /// Returns the entry's line, without its end; `previous` is the digest of the line before.
     ///

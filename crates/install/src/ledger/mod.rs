@@ -11,7 +11,7 @@
 mod chain;
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use pinfold_artifact::{SafeUrl, Sha256};
@@ -208,8 +208,72 @@ pub(crate) fn last_recorded(environment: &Environment) -> Result<Option<u64>, In
 /// Returns the highest number that a generation has in the ledger. It need not be in one of the last lines: a rollback goes
 /// back to a lower one, and so does whoever brings an environment back from a backup.
 pub(crate) fn highest_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
-    let bytes = read_bytes(&environment.state().join(LEDGER))?;
-    Ok(lines(&bytes).filter_map(chain::generation_of_line).max())
+    let path = environment.state().join(LEDGER);
+    match platform::open_regular(&path) {
+        Ok(file) => {
+            highest_in(&mut BufReader::with_capacity(PIECE_BYTES, file)).map_err(InstallError::io("read", &path))
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(InstallError::io("open", &path)(e)),
+    }
+}
+
+/// Returns the highest number of a generation that a line begins with. A ledger grows with every sync: it is read piece by piece.
+fn highest_in(ledger: &mut impl BufRead) -> std::io::Result<Option<u64>> {
+    let (mut highest, mut beginning) = (None, Vec::new());
+    loop {
+        beginning.clear();
+        Read::by_ref(ledger).take(chain::GENERATION_BYTES).read_until(b'\n', &mut beginning)?;
+        if beginning.is_empty() {
+            return Ok(highest);
+        }
+        highest = highest.max(chain::generation_of_line(&beginning));
+        if beginning.last() != Some(&b'\n') {
+            ledger.skip_until(b'\n')?;
+        }
+    }
+}
+
+/// Returns what was added to a ledger since a copy of it was made: whole lines. None if it is not the copy, only longer.
+///
+/// # Errors
+/// [`InstallError::Io`] if one of them cannot be read.
+pub(crate) fn added_since(ledger: &Path, copy: &Path) -> Result<Option<Vec<u8>>, InstallError> {
+    let open = |path: &Path| match platform::open_regular(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(InstallError::io("open", path)(e)),
+    };
+    let copy_file = open(copy)?;
+    let Some(mut ledger_file) = open(ledger)? else { return Ok(copy_file.is_none().then(Vec::new)) };
+    if let Some(mut copy_file) = copy_file {
+        let is_longer = begins_with(&mut ledger_file, &mut copy_file).map_err(InstallError::io("compare", ledger))?;
+        if !is_longer {
+            return Ok(None);
+        }
+    }
+    let mut added = Vec::new();
+    ledger_file.take(LEDGER_BYTES).read_to_end(&mut added).map_err(InstallError::io("read", ledger))?;
+    added.truncate(added.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
+    Ok(Some(added))
+}
+
+/// Reads one file to its end, and as many bytes of another; returns true if they are the same.
+fn begins_with(file: &mut File, beginning: &mut File) -> std::io::Result<bool> {
+    let (mut expected, mut found) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
+    loop {
+        let count = beginning.read(&mut expected)?;
+        if count == 0 {
+            return Ok(true);
+        }
+        match file.read_exact(&mut found[..count]) {
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+            result => result?,
+        }
+        if found[..count] != expected[..count] {
+            return Ok(false);
+        }
+    }
 }
 
 /// Returns the generation of a whole line, if it is one.
@@ -259,6 +323,8 @@ pub(crate) const LEDGER: &str = "ledger.jsonl";
 
 /// A line for two hundred distributions has about 60 KiB.
 const TAIL_BYTES: u64 = 256 << 10;
+/// What is read at once where the whole is gone through.
+const PIECE_BYTES: usize = 64 << 10;
 /// Stops a gigantic ledger: some thousand lines for a big application.
 const LEDGER_BYTES: u64 = 256 << 20;
 

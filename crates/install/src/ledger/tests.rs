@@ -188,3 +188,61 @@ fn no_byte_that_a_line_follows_can_be_changed_unseen() {
     }
     assert!(Ledger::read(&whole).is_intact());
 }
+
+#[test]
+fn the_highest_generation_is_found_whatever_the_lines_are_like() {
+    let highest = |text: &str, piece: usize| highest_in(&mut BufReader::with_capacity(piece, text.as_bytes())).unwrap();
+    let long = "x".repeat(200);
+    let check = |text: &str, expected: Option<u64>| {
+        for piece in [1, 7, 64, PIECE_BYTES] {
+            assert_eq!(highest(text, piece), expected, "{piece} {text}");
+        }
+    };
+    check("", None);
+    check("\n\n", None);
+    check("{\"gen", None);
+    check("{\"generation\":7", None);
+    check("{\"generation\":7,\"a\":1}", Some(7));
+    // What is torn, or no line of a ledger, spoils no other; a rollback goes back.
+    let lines = [3, 12, 5].map(|number| format!("{{\"generation\":{number},\"it\":\"{long}\"}}\n"));
+    check(&lines.concat(), Some(12));
+    check(&format!("{}{{\"gen\n{long}\n{}\n\n{}", lines[0], lines[1], lines[2]), Some(12));
+    check(&format!("{}{{\"generation\":99999999999999999999999999,\"it\":1}}\n", lines[2]), Some(5));
+    check(&format!("{}  {}", lines[2], lines[1]), Some(5));
+    let last = Receipt::LAST_GENERATION;
+    check(&format!("{{\"generation\":{last},\"it\":1}}\n{}", lines[0]), Some(last));
+    check(&format!("{{\"generation\":{},\"it\":1}}\n{}", last + 1, lines[0]), Some(3));
+}
+
+#[test]
+fn what_was_added_to_a_ledger_is_what_its_copy_lacks() {
+    let directory = tempfile::tempdir().unwrap();
+    let (ledger, copy) = (directory.path().join("ledger"), directory.path().join("copy"));
+    let check = |now: Option<&[u8]>, before: Option<&[u8]>, expected: Option<&[u8]>| {
+        for (path, bytes) in [(&ledger, now), (&copy, before)] {
+            let _none = std::fs::remove_file(path);
+            bytes.into_iter().for_each(|bytes| std::fs::write(path, bytes).unwrap());
+        }
+        assert_eq!(added_since(&ledger, &copy).unwrap().as_deref(), expected);
+    };
+    check(None, None, Some(b""));
+    check(Some(b"a\n"), None, Some(b"a\n"));
+    check(None, Some(b"a\n"), None);
+    check(Some(b"a\nb\n"), Some(b"a\n"), Some(b"b\n"));
+    check(Some(b"a\nb\n"), Some(b"a\nb\n"), Some(b""));
+    // A copy that was never finished, and a line that is not finished yet.
+    check(Some(b"a\nb\n"), Some(b"a"), Some(b"\nb\n"));
+    check(Some(b"a\nb\nc"), Some(b"a\n"), Some(b"b\n"));
+    check(Some(b"a\nb"), Some(b"a\n"), Some(b""));
+    // Shorter, or another.
+    check(Some(b"a\n"), Some(b"a\nb\n"), None);
+    check(Some(b"c\nb\n"), Some(b"a\n"), None);
+    let whole = b"abcdefg\n".repeat(3 * PIECE_BYTES / 8 + 1);
+    let end = whole.len() - 8;
+    check(Some(&whole), Some(&whole[..end]), Some(&whole[end..]));
+    for changed in [0, PIECE_BYTES - 1, PIECE_BYTES, 3 * PIECE_BYTES - 1] {
+        let mut other = whole.clone();
+        other[changed] ^= 1;
+        check(Some(&whole), Some(&other[..end]), None);
+    }
+}

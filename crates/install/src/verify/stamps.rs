@@ -28,6 +28,39 @@ impl Stamped {
     }
 }
 
+/// The stamps that one thread took: group after group of files, each group under its position among all.
+#[derive(Debug, Default)]
+pub(crate) struct Stamps {
+    all: Vec<Stamped>,
+    /// The position of each group, and where its stamps begin.
+    groups: Vec<(usize, usize)>,
+}
+
+impl Stamps {
+    /// Begins a group. It ends where the next begins.
+    pub(crate) fn begin(&mut self, position: usize) {
+        self.groups.push((position, self.all.len()));
+    }
+
+    /// Adds the stamp of the next file of the group.
+    pub(crate) fn push(&mut self, stamp: Stamped) {
+        self.all.push(stamp);
+    }
+
+    /// Returns the stamps of all groups, in the order of their positions.
+    pub(crate) fn join(taken: &[Self]) -> Vec<Stamped> {
+        let mut groups: Vec<(usize, &[Stamped])> = Vec::with_capacity(taken.iter().map(|it| it.groups.len()).sum());
+        for Self { all, groups: own } in taken {
+            let ends = own.iter().skip(1).map(|(_, begin)| *begin).chain([all.len()]);
+            groups.extend(own.iter().zip(ends).map(|((position, begin), end)| (*position, &all[*begin..end])));
+        }
+        groups.sort_unstable_by_key(|(position, _)| *position);
+        let mut joined = Vec::with_capacity(taken.iter().map(|it| it.all.len()).sum());
+        groups.into_iter().for_each(|(_, stamps)| joined.extend_from_slice(stamps));
+        joined
+    }
+}
+
 /// Writes the stamps of the listed files; one that has none yet is looked at.
 pub(crate) fn write<'s>(
     root: &Path,
@@ -42,7 +75,8 @@ pub(crate) fn write<'s>(
     for (path, stamped) in files {
         let looked = || opened.facts(path.as_str()).map(|facts| Stamped::of(&facts));
         let stamped = stamped.map_or_else(looked, Ok);
-        let stamped = stamped.map_err(InstallError::io("look at", &disk::below(root, path.as_str())))?;
+        // The path is made for an error only: this is done for every file.
+        let stamped = stamped.map_err(|e| InstallError::io("look at", &disk::below(root, path.as_str()))(e))?;
         bytes.extend_from_slice(&stamped.mtime_ns.to_le_bytes());
         bytes.extend_from_slice(&stamped.inode.to_le_bytes());
         bytes.extend_from_slice(&stamped.mode.to_le_bytes());

@@ -373,13 +373,12 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn renamed(&mut self) {
         let is_missing =
             |it: &&Finding| it.code == FindingCode::Missing && self.listed.files.contains_key(it.path.as_str());
-        let fold = |path: &str| path.parse().ok().map(|path| portable_fold(&path));
         let missing: BTreeMap<String, String> = self
             .report
             .findings
             .iter()
             .filter(is_missing)
-            .filter_map(|it| Some((fold(&it.path)?, it.path.clone())))
+            .map(|it| (portable_fold(&it.path), it.path.clone()))
             .collect();
         if missing.is_empty() {
             return;
@@ -391,7 +390,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                 finding.code,
                 FindingCode::Added | FindingCode::StartupHook | FindingCode::ForeignDistribution
             );
-            let before = fold(&finding.path).filter(|_| is_new).and_then(|folded| missing.get(&folded));
+            let before = if is_new { missing.get(&portable_fold(&finding.path)) } else { None };
             let Some(file) = before.and_then(|before| self.listed.files.get(before.as_str())) else { continue };
             let same = disk::reach(&self.opened, &finding.path)
                 .and_then(|(directory, name)| hashes::read(&directory, name, &mut buffer, &|_| {}));

@@ -8,7 +8,7 @@ use crate::{ArchiveError, portable_fold};
 pub(super) fn check_unique(entries: &[Entry]) -> Result<(), ArchiveError> {
     // With the separator as the lowest character, everything below a path follows it directly.
     let mut folds: Vec<(String, &Entry)> =
-        entries.iter().map(|entry| (portable_fold(&entry.path).replace('/', "\0"), entry)).collect();
+        entries.iter().map(|entry| (portable_fold(entry.path.as_str()).replace('/', "\0"), entry)).collect();
     folds.sort_by(|(a, _), (b, _)| a.cmp(b));
     for pair in folds.windows(2) {
         let [(fold, entry), (next_fold, next)] = pair else { continue };

@@ -170,16 +170,16 @@ impl Entries {
         }
         let mut parent = path.parent();
         while let Some(directory) = parent {
-            match self.seen.get(&portable_fold(&directory)) {
+            match self.seen.get(&portable_fold(directory.as_str())) {
                 Some((_, Kind::Directory | Kind::ImpliedDirectory)) => break,
                 Some((found, _)) => return Err(twins(found, path)),
                 None => {
-                    self.seen.insert(portable_fold(&directory), (directory.clone(), Kind::ImpliedDirectory));
+                    self.seen.insert(portable_fold(directory.as_str()), (directory.clone(), Kind::ImpliedDirectory));
                 }
             }
             parent = directory.parent();
         }
-        match self.seen.insert(portable_fold(path), (path.clone(), kind)) {
+        match self.seen.insert(portable_fold(path.as_str()), (path.clone(), kind)) {
             None => Ok(()),
             Some((_, Kind::ImpliedDirectory)) if kind == Kind::Directory => Ok(()),
             // Directories of different case are one directory elsewhere, which hides nothing.
@@ -204,7 +204,7 @@ impl Entries {
 
     fn give_links(self, sink: &mut dyn FnMut(&Entry, &mut dyn Read) -> io::Result<()>) -> Result<String, ArchiveError> {
         for (path, target, written) in self.links {
-            match self.seen.get(&portable_fold(&target)) {
+            match self.seen.get(&portable_fold(target.as_str())) {
                 Some((found, Kind::File)) if *found == target => {
                     give(sink, &Entry { path, kind: EntryKind::LinkedFile { target } }, &mut io::empty())?;
                 }
