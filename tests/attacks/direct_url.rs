@@ -3,7 +3,7 @@
 
 use pinfold_testkit::{Fault, Index, Server, WheelRecipe};
 
-use super::{leaves, other_digit, refuses, refuses_bytes, wheel};
+use super::{leaves, other_digit, refuses, refuses_bytes, refuses_from_nothing, wheel};
 use crate::direct::{Repository, files_below};
 use crate::project::Project;
 
@@ -54,8 +54,8 @@ fn a_url_that_redirects_to_another_host() {
     server.heal();
     project.lock();
     server.fault_on(&format!("/files/{file}"), Fault::RedirectTo(other.file_url(&file)));
-    project.forget_cache();
-    refuses(&project, "sync", "foreign-redirect", &[&other.host()]);
+    refuses_from_nothing(&project, "sync", "foreign-redirect", &[&other.host()]);
+    assert!(other.requests().is_empty(), "the other host was asked");
     server.heal();
     project.sync().expect_code(0);
 }

@@ -61,6 +61,16 @@ fn paths_out_of_the_archive() {
 }
 
 #[test]
+fn names_that_no_file_system_can_hold() {
+    check(&[
+        with_file("honest", "", &format!("honest/{}.py", "a".repeat(252))),
+        with_file("file", "unsafe-path", &format!("file/{}.py", "a".repeat(253))),
+        with_file("directory", "unsafe-path", &format!("{}/evil.py", "a".repeat(256))),
+        with_file("path", "unsafe-path", &format!("path/{}evil.py", "a/".repeat(600))),
+    ]);
+}
+
+#[test]
 fn members_that_are_one_file() {
     check(&[
         case("honest", "", |zip| zip),

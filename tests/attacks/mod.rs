@@ -75,6 +75,16 @@ pub(crate) fn refuses(project: &Project, verb: &str, code: &str, parts: &[&str])
     leaves(project, verb, 3, &["artifacts", "staging", "trees"], &parts)
 }
 
+/// As [`refuses`], with a store that has nothing yet: how much of what is not refused arrives before the refusal is chance.
+#[track_caller]
+pub(crate) fn refuses_from_nothing(project: &Project, verb: &str, code: &str, parts: &[&str]) -> Finished {
+    project.forget_cache();
+    let code = format!("error[{code}]");
+    let parts = [&[code.as_str(), "help: "], parts].concat();
+    leaves(project, verb, 3, &["staging"], &parts);
+    leaves(project, verb, 3, &["staging"], &parts)
+}
+
 /// As [`refuses`], for archives that must not be unpacked into the store.
 #[track_caller]
 pub(crate) fn refuses_archive(project: &Project, verb: &str, code: &str, parts: &[&str]) -> Finished {

@@ -74,8 +74,13 @@ pub enum ArchivePathError {
         /// The segment.
         segment: String,
     },
-    /// Too many bytes or segments.
-    #[error("`{path}` … is longer than {} bytes or deeper than {} segments", Limits::PATH_BYTES, Limits::PATH_SEGMENTS)]
+    /// Too many bytes, in all or in a segment, or too many segments.
+    #[error(
+        "`{path}` … is longer than {} bytes, deeper than {} segments, or has one of more than {} bytes",
+        Limits::PATH_BYTES,
+        Limits::PATH_SEGMENTS,
+        Limits::SEGMENT_BYTES
+    )]
     TooLong {
         /// The beginning of the path, escaped.
         path: String,
@@ -243,7 +248,9 @@ fn check_length(text: &str) -> Result<(), ArchivePathError> {
     let separators = || text.bytes().filter(|byte| *byte == b'/').count();
     // In a shorter path that has so many, one of the segments is empty, for which it is refused anyway.
     let is_too_deep = text.len() >= 2 * Limits::PATH_SEGMENTS && separators() >= Limits::PATH_SEGMENTS;
-    if text.len() > Limits::PATH_BYTES || is_too_deep {
+    let has_long_segment =
+        || text.len() > Limits::SEGMENT_BYTES && text.split('/').any(|it| it.len() > Limits::SEGMENT_BYTES);
+    if text.len() > Limits::PATH_BYTES || is_too_deep || has_long_segment() {
         return Err(ArchivePathError::TooLong { path: beginning(text) });
     }
     Ok(())
@@ -400,6 +407,13 @@ mod tests {
         assert!(is_plain(b"lib/python3.10/site-packages/torch-2.1.0+cu121.dist-info/c10/api.h"));
     }
 
+    /// A path that nothing can be put before.
+    fn long() -> String {
+        let path = vec!["a".repeat(Limits::SEGMENT_BYTES); 4].join("/");
+        assert_eq!(path.len(), Limits::PATH_BYTES - 1);
+        path
+    }
+
     #[test]
     fn joins_what_is_not_too_long() {
         let root: ArchivePath = "lib/python3.10/site-packages".parse().unwrap();
@@ -408,7 +422,7 @@ mod tests {
         assert!(root.join(&deep).is_ok());
         let too_deep: ArchivePath = vec!["a"; Limits::PATH_SEGMENTS - 2].join("/").parse().unwrap();
         assert!(matches!(root.join(&too_deep), Err(ArchivePathError::TooLong { .. })));
-        let long: ArchivePath = "a".repeat(Limits::PATH_BYTES - 1).parse().unwrap();
+        let long: ArchivePath = long().parse().unwrap();
         assert!(matches!(root.join(&long), Err(ArchivePathError::TooLong { .. })));
     }
 
@@ -433,14 +447,19 @@ mod tests {
         for path in ["../evil.py", "", "a//b", "a\\b", "aux"] {
             assert_eq!(ArchivePaths::default().push(path).unwrap_err(), path.parse::<ArchivePath>().unwrap_err());
         }
-        let long = alone(&"a".repeat(Limits::PATH_BYTES - 1));
+        let long = alone(&long());
         assert_eq!(ArchivePaths::default().push_joined(&root, &long).unwrap_err(), root.join(&long).unwrap_err());
     }
 
     #[test]
     fn rejects_endless_paths() {
         assert!("a/".repeat(Limits::PATH_SEGMENTS + 1).parse::<ArchivePath>().is_err());
-        assert!("a".repeat(Limits::PATH_BYTES + 1).parse::<ArchivePath>().is_err());
+        assert!(format!("{}/a", long()).parse::<ArchivePath>().is_err());
+        for (name, is_accepted) in [("a".repeat(255), true), ("a".repeat(256), false), ("é".repeat(128), false)] {
+            for path in [name.clone(), format!("a/{name}"), format!("{name}/a")] {
+                assert_eq!(path.parse::<ArchivePath>().is_ok(), is_accepted, "{path}");
+            }
+        }
     }
 
     #[test]

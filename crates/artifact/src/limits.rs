@@ -7,6 +7,8 @@ pub struct Limits;
 impl Limits {
     /// Bytes of an artifact's file name: a path segment on every file system is at most 255 bytes.
     pub const FILENAME_BYTES: usize = 255;
+    /// Bytes of a segment of a member's path: no common file system has longer names.
+    pub const SEGMENT_BYTES: usize = 255;
     /// Bytes of a member's path: longer paths cannot be created everywhere.
     pub const PATH_BYTES: usize = 1024;
     /// Segments of a member's path: stops directory bombs.

@@ -14,7 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::ops::environments::Patience;
 use crate::ops::repair::{LEDGER, Outcome, repair};
 use crate::ops::verify::verify;
-use crate::output::{Output, human_bytes};
+use crate::output::{self, Output, human_bytes};
 use crate::world::World;
 
 /// Compares an environment with a lock; exit 1 if anything differs, and could not be put right.
@@ -76,16 +76,17 @@ pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<
 
 /// Says what was looked at.
 fn counted(report: &Report) -> String {
-    let mut parts = vec![format!("{} distributions", report.distributions), format!("{} files", report.files_checked)];
+    let mut parts =
+        vec![output::counted(report.distributions, "distribution"), output::counted(report.files_checked, "file")];
     match report.depth {
         Depth::Full => parts.push(format!("{} read", human_bytes(report.bytes_checked))),
         Depth::Quick => parts.push(format!("{} of them read", report.files_moved)),
     }
     if report.bytecode_files > 0 {
-        parts.push(format!("{} files of bytecode proven", report.bytecode_files));
+        parts.push(output::counted(report.bytecode_files, "file") + " of bytecode proven");
     }
     if report.bytecode_unproven > 0 {
-        parts.push(format!("{} files of bytecode not looked at", report.bytecode_unproven));
+        parts.push(output::counted(report.bytecode_unproven, "file") + " of bytecode not looked at");
     }
     parts.join(", ")
 }
