@@ -9,9 +9,9 @@
 //! show that the whole was written anew. Against that stands the copy that [`crate::KnownEnvironments`] keeps elsewhere.
 
 mod chain;
+mod file;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::Path;
 
 use pinfold_artifact::{SafeUrl, Sha256};
@@ -20,10 +20,11 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{Ledger, LedgerProblem};
 pub(crate) use chain::{entry_of_line, lines};
+pub(crate) use file::{added_since, highest_recorded, read_bytes};
 
-use crate::memo::Memo;
 use crate::receipt::digest;
-use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt, platform};
+use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt};
+use file::{End, last_recorded};
 
 /// One line of the ledger: a generation was put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,20 +148,6 @@ pub(crate) fn read_ledger(path: &Path) -> Result<Ledger, InstallError> {
     Ok(Ledger::read(&read_bytes(path)?))
 }
 
-/// Reads the bytes of a ledger; none if there is no such file.
-pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, InstallError> {
-    let mut bytes = Vec::new();
-    match platform::open_regular(path) {
-        Ok(file) => file.take(LEDGER_BYTES + 1).read_to_end(&mut bytes).map_err(InstallError::io("read", path))?,
-        Err(e) if e.kind() == ErrorKind::NotFound => 0,
-        Err(e) => return Err(InstallError::io("open", path)(e)),
-    };
-    if bytes.len() as u64 > LEDGER_BYTES {
-        return Err(InstallError::io("read", path)(ErrorKind::FileTooLarge.into()));
-    }
-    Ok(bytes)
-}
-
 /// Adds the environment's generation to the ledger, unless it is the last one there.
 pub(crate) fn reconcile(guard: &EnvironmentGuard, current: Option<&Receipt>) -> Result<(), InstallError> {
     match current {
@@ -187,146 +174,8 @@ pub(crate) fn append(
     ledger.write_all(line.as_bytes()).map_err(InstallError::io("write", &path))
 }
 
-/// Returns the generation of the ledger's last whole line; mostly only the end of the file is read.
-pub(crate) fn last_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
-    let path = environment.state().join(LEDGER);
-    let mut ledger = match platform::open_regular(&path) {
-        Ok(ledger) => ledger,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(InstallError::io("open", &path)(e)),
-    };
-    for back in [TAIL_BYTES, u64::MAX] {
-        let (is_whole, bytes) = tail(&mut ledger, back).map_err(InstallError::io("read", &path))?;
-        let found = bytes.rsplit(|byte| *byte == b'\n').find_map(whole_line);
-        if found.is_some() || is_whole {
-            return Ok(found);
-        }
-    }
-    Ok(None)
-}
-
-/// Returns the highest number that a generation has in the ledger. It need not be in one of the last lines: a rollback goes
-/// back to a lower one, and so does whoever brings an environment back from a backup.
-pub(crate) fn highest_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
-    let path = environment.state().join(LEDGER);
-    match platform::open_regular(&path) {
-        Ok(file) => {
-            highest_in(&mut BufReader::with_capacity(PIECE_BYTES, file)).map_err(InstallError::io("read", &path))
-        }
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(InstallError::io("open", &path)(e)),
-    }
-}
-
-/// Returns the highest number of a generation that a line begins with. A ledger grows with every sync: it is read piece by piece.
-fn highest_in(ledger: &mut impl BufRead) -> std::io::Result<Option<u64>> {
-    let (mut highest, mut beginning) = (None, Vec::new());
-    loop {
-        beginning.clear();
-        Read::by_ref(ledger).take(chain::GENERATION_BYTES).read_until(b'\n', &mut beginning)?;
-        if beginning.is_empty() {
-            return Ok(highest);
-        }
-        highest = highest.max(chain::generation_of_line(&beginning));
-        if beginning.last() != Some(&b'\n') {
-            ledger.skip_until(b'\n')?;
-        }
-    }
-}
-
-/// Returns what was added to a ledger since a copy of it was made: whole lines. None if it is not the copy, only longer.
-///
-/// # Errors
-/// [`InstallError::Io`] if one of them cannot be read.
-pub(crate) fn added_since(ledger: &Path, copy: &Path) -> Result<Option<Vec<u8>>, InstallError> {
-    let open = |path: &Path| match platform::open_regular(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(InstallError::io("open", path)(e)),
-    };
-    let copy_file = open(copy)?;
-    let Some(mut ledger_file) = open(ledger)? else { return Ok(copy_file.is_none().then(Vec::new)) };
-    if let Some(mut copy_file) = copy_file {
-        let is_longer = begins_with(&mut ledger_file, &mut copy_file).map_err(InstallError::io("compare", ledger))?;
-        if !is_longer {
-            return Ok(None);
-        }
-    }
-    let mut added = Vec::new();
-    ledger_file.take(LEDGER_BYTES).read_to_end(&mut added).map_err(InstallError::io("read", ledger))?;
-    added.truncate(added.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
-    Ok(Some(added))
-}
-
-/// Reads one file to its end, and as many bytes of another; returns true if they are the same.
-fn begins_with(file: &mut File, beginning: &mut File) -> std::io::Result<bool> {
-    let (mut expected, mut found) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
-    loop {
-        let count = beginning.read(&mut expected)?;
-        if count == 0 {
-            return Ok(true);
-        }
-        match file.read_exact(&mut found[..count]) {
-            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(false),
-            result => result?,
-        }
-        if found[..count] != expected[..count] {
-            return Ok(false);
-        }
-    }
-}
-
-/// Returns the generation of a whole line, if it is one.
-fn whole_line(line: &[u8]) -> Option<u64> {
-    static MEMO: Memo<u64> = Memo::new();
-    MEMO.read(line, |line| entry_of_line(line).map(|entry| entry.generation).ok_or(())).ok()
-}
-
-/// How a ledger ends.
-struct End {
-    /// The last line, whole or not, without its end; empty if there is none.
-    last_line: Vec<u8>,
-    /// Whether the last line has no end.
-    is_cut: bool,
-}
-
-impl End {
-    fn of(ledger: &mut File) -> std::io::Result<Self> {
-        let mut back = TAIL_BYTES;
-        loop {
-            let (is_whole, bytes) = tail(ledger, back)?;
-            let is_cut = bytes.last().is_some_and(|byte| *byte != b'\n');
-            let lines = if is_cut { &bytes[..] } else { bytes.strip_suffix(b"\n").unwrap_or(&bytes) };
-            let start = lines.iter().rposition(|byte| *byte == b'\n');
-            if let Some(start) = start {
-                return Ok(Self { last_line: lines[start + 1..].to_vec(), is_cut });
-            }
-            if is_whole {
-                return Ok(Self { last_line: lines.to_vec(), is_cut });
-            }
-            back = back.saturating_mul(4);
-        }
-    }
-}
-
-/// Returns so many bytes of a file's end, and whether they are all of it.
-fn tail(file: &mut File, back: u64) -> std::io::Result<(bool, Vec<u8>)> {
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(back)))?;
-    let mut bytes = Vec::new();
-    Read::by_ref(file).take(back).read_to_end(&mut bytes)?;
-    Ok((length <= back, bytes))
-}
-
 /// The ledger's name inside an environment's state directory.
 pub(crate) const LEDGER: &str = "ledger.jsonl";
-
-/// A line for two hundred distributions has about 60 KiB.
-const TAIL_BYTES: u64 = 256 << 10;
-/// What is read at once where the whole is gone through.
-const PIECE_BYTES: usize = 64 << 10;
-/// Stops a gigantic ledger: some thousand lines for a big application.
-const LEDGER_BYTES: u64 = 256 << 20;
 
 #[cfg(test)]
 #[cfg(unix)]

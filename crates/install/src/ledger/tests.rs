@@ -2,6 +2,9 @@
 
 use pinfold_testkit::WheelRecipe;
 
+use std::io::BufReader;
+
+use super::file::{PIECE_BYTES, TAIL_BYTES, highest_in};
 use super::*;
 use crate::fixture::World;
 
