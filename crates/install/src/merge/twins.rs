@@ -53,7 +53,7 @@ impl<'p> Folded<'p> {
         let in_directory = || {
             let (directory, name) = disk::split(path);
             let found = self.0.binary_search_by(|it| (*it.path).cmp(directory)).ok()?;
-            find(&self.0.get(found)?.groups, name)
+            self.0.get(found)?.find(name)
         };
         changed.get(path).copied().or_else(in_directory)
     }
@@ -61,13 +61,13 @@ impl<'p> Folded<'p> {
     /// Refuses files of one directory whose names are one.
     fn check_names(&self, name: &Naming<'_>) -> Result<Changed<'p>, InstallError> {
         let mut changed = Changed::new();
-        for Directory { path: directory, groups } in &self.0 {
-            let has_twins = groups.len() > 1;
-            for group in groups {
-                for file in group.files.iter().filter(|file| has_twins || !is_folded(group.name_of(file))) {
+        for directory in &self.0 {
+            for group in &directory.groups {
+                let is_looked_for = |file: &&Planned<'_>| directory.has_twins() || !is_folded(group.name_of(file));
+                for file in group.files.iter().filter(is_looked_for) {
                     let folded_name = fold(group.name_of(file));
-                    let path = joined(directory, &folded_name);
-                    let twins = [changed.get(&path).copied(), find(groups, &folded_name)];
+                    let path = joined(&directory.path, &folded_name);
+                    let twins = [changed.get(&path).copied(), directory.find(&folded_name)];
                     if let Some(twin) = twins.into_iter().flatten().find(|twin| twin.sha256 != file.sha256) {
                         let (first, second) = if key(twin) < key(file) { (twin, file) } else { (file, twin) };
                         return Err(conflict(first, second, name));
@@ -99,13 +99,17 @@ impl<'p> Folded<'p> {
     }
 }
 
-/// Returns the file with a name in directories that are one.
-fn find<'p>(groups: &[Group<'p>], name: &str) -> Option<&'p Planned<'p>> {
-    let of = |group: &Group<'p>| {
-        let found = group.files.binary_search_by(|file| key(file).1.cmp(name)).ok()?;
-        group.files.get(found)
-    };
-    groups.iter().find_map(of)
+impl<'p> Directory<'p> {
+    fn has_twins(&self) -> bool {
+        self.groups.len() > 1
+    }
+
+    /// Returns the file with a name, if the directory has no twin. The files of those that have are all among what was changed:
+    /// there may be as many such directories as an archive has members.
+    fn find(&self, name: &str) -> Option<&'p Planned<'p>> {
+        let [Group { files, .. }] = self.groups[..] else { return None };
+        files.binary_search_by(|file| key(file).1.cmp(name)).ok().and_then(|found| files.get(found))
+    }
 }
 
 fn joined(directory: &str, name: &str) -> String {
@@ -145,6 +149,22 @@ mod tests {
         let [a_path, b_path] = [a, b].map(|it| portable_fold(it.path.as_str()));
         let is_above = |above: &str, path: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
         (a_path == b_path && a.sha256 != b.sha256) || is_above(&a_path, &b_path) || is_above(&b_path, &a_path)
+    }
+
+    #[test]
+    fn as_many_directories_as_there_are_ways_to_write_one_are_soon_gone_through() {
+        let spelled = |number: u32| -> String {
+            (0..14).map(|bit| if number >> bit & 1 == 1 { 'A' } else { 'a' }).chain([char::from(b'/')]).collect()
+        };
+        let file = |number: u32| vec![planned(&format!("{}f{number}", spelled(number)), 1)];
+        let mut lists: Vec<Vec<Planned<'_>>> = (0..1 << 14).map(file).collect();
+        let check = |lists: &[Vec<Planned<'_>>]| {
+            let merged = merge(lists, &|_| String::new()).unwrap();
+            check_twins(&merged.groups(lists), &|_| String::new()).is_ok()
+        };
+        assert!(check(&lists));
+        lists.push(vec![planned(&format!("{}F{}", spelled(7), 1 << 13), 2)]);
+        assert!(!check(&lists));
     }
 
     #[test]
