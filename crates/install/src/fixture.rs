@@ -208,6 +208,7 @@ impl World {
             compiled: self.compiled.as_deref(),
             installed_at: "2024-08-20T00:00:00Z",
             keep: self.keep,
+            total: &|_| {},
             progress: &|_| {},
         }
     }

@@ -75,6 +75,8 @@ pub struct StageOptions<'a> {
     pub installed_at: &'a str,
     /// How many former generations are kept.
     pub keep: usize,
+    /// Told how many files there are to be placed, and made of modules at the most, as soon as that is known.
+    pub total: &'a (dyn Fn(u64) + Sync),
     /// Told the number of files that were just placed, or modules that were just compiled.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -148,6 +150,7 @@ impl<'g, 'a> Staging<'g, 'a> {
         let trees: Vec<_> =
             parts.iter().map(|part| NamedTree { package: &part.selected.name, tree: part.tree }).collect();
         let groups = merged.groups(&lists);
+        (options.total)(steps(&groups, options.bytecode));
         let planned = Whole { groups: &groups, links: &links, trees: &trees, name: &name, intent, options };
         let reused = (beginning == Beginning::Spare).then(|| planned.reuse(directory.opened()));
         let (placed, listing) = match (reused, ahead.into_placed()) {
@@ -186,6 +189,15 @@ impl<'g, 'a> Staging<'g, 'a> {
         std::mem::forget((merged, lists));
         Ok(Staged::new(guard, directory, receipt, options.keep))
     }
+}
+
+/// Returns how many files are placed, and with bytecode how many modules there may be beside them.
+fn steps(groups: &[Group<'_>], bytecode: Bytecode) -> u64 {
+    let modules = |group: &Group<'_>| match bytecode {
+        Bytecode::Compile => group.files.iter().filter(|file| file.path.as_str().ends_with(".py")).count(),
+        Bytecode::Leave => 0,
+    };
+    groups.iter().map(|group| (group.files.len() + modules(group)) as u64).sum()
 }
 
 /// Everything that a generation is to hold, but for bytecode and the receipt.

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
+use pinfold_lock::Wanted;
 use pinfold_testkit::WheelRecipe;
 
 use super::*;
@@ -52,6 +53,34 @@ fn environment_works_as_the_specifications_say() {
     assert_eq!(run("bin/tool-script").stdout, format!("{prefix}\n").into_bytes());
     assert_eq!(run("bin/tool.sh").stdout, b"shell\n");
     assert_eq!(std::fs::read(world.path("share/tool/data.txt")).unwrap(), b"data");
+}
+
+#[test]
+fn as_many_files_are_placed_as_was_told() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let mut world = World::new();
+    world.keep = 0;
+    let (first, second) = ([tool()], [tool().file("tool/more.py", "MORE = 1\n")]);
+    // A first environment, one that is built while another is there, and two that are made from what left the history.
+    for wheels in [&first, &second, &first, &second] {
+        let (total, placed) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (selection, lock_sha256, wanted) = (world.selection(wheels), world.lock_sha256(wheels), Wanted::default());
+        let (trees, guard) = (world.unpack(wheels).unwrap(), world.environment.lock().unwrap());
+        let (tell, count) = (
+            |files| total.store(files, Ordering::Relaxed),
+            |files| {
+                assert!(total.load(Ordering::Relaxed) > 0, "something was placed before it was told how much there is");
+                placed.fetch_add(files, Ordering::Relaxed);
+            },
+        );
+        let options = StageOptions { total: &tell, progress: &count, ..world.options() };
+        let staged = stage(&guard, &world.intent(&selection, &lock_sha256, &wanted), &trees, &options).unwrap();
+        let placed_now = placed.load(Ordering::Relaxed);
+        let links = ReceiptFiles::read(staged.path()).unwrap().unwrap().0.links.len() as u64;
+        assert_eq!(placed_now, total.load(Ordering::Relaxed));
+        assert_eq!(placed_now + links, staged.receipt().file_count);
+        staged.exchange().unwrap();
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ pub(crate) fn in_bench<R>(
         compiled: None,
         installed_at: "1980-01-01T00:00:00Z",
         keep: 0,
+        total: &|_| {},
         progress: &|_| {},
     };
     trees::stage(workshop, &guard, &intent, &options, accepts, "tools")?.exchange()?;

@@ -158,6 +158,7 @@ impl Bench<'_> {
             installed_at: &now,
             // The damaged one takes a place in the history, and should push no good one out of it.
             keep: StageOptions::KEEP + 1,
+            total: &|_| {},
             progress: &|_| {},
         };
         let staged = match stage(self.guard, &intent, &trees, &options) {

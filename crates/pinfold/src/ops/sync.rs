@@ -143,6 +143,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
         compiled: Some(&compiled),
         installed_at: &now,
         keep: request.keep.unwrap_or(StageOptions::KEEP),
+        total: &|_| {},
         progress: &|_| {},
     };
     let placed = trees::stage(&workshop, &guard, &intent, &options, accepts, "installing")?.exchange()?;

@@ -12,8 +12,7 @@ use std::thread;
 
 use pinfold_fetch::Fetcher;
 use pinfold_install::{
-    Bytecode, EnvironmentGuard, InstallError, Intent, Interpreter, StageOptions, Staged, Staging, check_wheel,
-    unpack_wheel,
+    EnvironmentGuard, InstallError, Intent, Interpreter, StageOptions, Staged, Staging, check_wheel, unpack_wheel,
 };
 use pinfold_lock::{Accepted, ArtifactKind, Direct, Selected, Selection};
 use pinfold_packaging::PackageName;
@@ -77,13 +76,12 @@ pub(crate) fn stage<'g>(
     phase: &'static str,
 ) -> Result<Staged<'g>, Failure> {
     let bar = workshop.output.open_count_bar(phase, Unit::Files);
-    let options = StageOptions { progress: &|files| bar.inc(files), ..*options };
+    let options = StageOptions { total: &|files| bar.know(files), progress: &|files| bar.inc(files), ..*options };
     let attempt = || {
         bar.begin();
         let staging = Staging::begin(guard, intent, &options)?;
         let ready = |selected: &Selected, tree: &StoredTree| staging.place_ahead(selected, tree);
         let trees = make(workshop, intent.selection, accepts, &ready)?;
-        bar.know(trees.values().map(|tree| steps(tree, options.bytecode)).sum());
         Ok::<_, Failure>((staging.finish(&trees), trees))
     };
     let staged = match attempt()? {
@@ -98,20 +96,10 @@ pub(crate) fn stage<'g>(
         }
     };
     let staged = staged?;
-    // Some files of a wheel are not installed, some belong to several, and some to none: now it is known how many there are.
+    // Links count too, and what is no module is not compiled.
     bar.set_length(staged.receipt().file_count);
     bar.finish_and_clear();
     Ok(staged)
-}
-
-/// Returns about how many files are placed and made for a tree.
-fn steps(tree: &StoredTree, bytecode: Bytecode) -> u64 {
-    let files = &tree.manifest().files;
-    let modules = match bytecode {
-        Bytecode::Compile => files.iter().filter(|file| file.path.as_str().ends_with(".py")).count(),
-        Bytecode::Leave => 0,
-    };
-    (files.len() + modules) as u64
 }
 
 /// Makes the trees of everything that is selected, and tells `ready` of each as soon as others are still on their way.
