@@ -5,9 +5,9 @@
 pub struct Limits;
 
 impl Limits {
-    /// Bytes of an artifact's file name: a path segment on every file system is at most 255 bytes.
-    pub const FILENAME_BYTES: usize = 255;
-    /// Bytes of a segment of a member's path: no common file system has longer names.
+    /// Bytes of an artifact's file name.
+    pub const FILENAME_BYTES: usize = Self::SEGMENT_BYTES;
+    /// Bytes of a segment of a member's path: on every common file system one is at most so long.
     pub const SEGMENT_BYTES: usize = 255;
     /// Bytes of a member's path: longer paths cannot be created everywhere.
     pub const PATH_BYTES: usize = 1024;

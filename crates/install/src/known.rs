@@ -67,7 +67,7 @@ impl KnownEnvironments {
             file.write_all(&added).map_err(InstallError::io("write", &copy))?;
             return Ok(None);
         }
-        let (now, before) = (whole_lines(ledger::read_bytes(&original)?), ledger::read_bytes(&copy)?);
+        let (now, before) = (ledger::whole_lines(ledger::read_bytes(&original)?), ledger::read_bytes(&copy)?);
         let former = place.join(format!("{FORMER}{}.jsonl", digest(&before).short()));
         fs::rename(&copy, &former).map_err(InstallError::io("keep", &former))?;
         fs::write(&copy, &now).map_err(InstallError::io("write", &copy))?;
@@ -160,13 +160,6 @@ fn copies(place: &Path) -> Result<Vec<PathBuf>, InstallError> {
     former.sort_by_key(|path| (std::cmp::Reverse(changed(path)), path.clone()));
     let newest = place.join(LEDGER);
     Ok(newest.exists().then_some(newest).into_iter().chain(former).collect())
-}
-
-/// Drops a last line that has no end: it may yet be finished, or be ended as it is.
-fn whole_lines(mut bytes: Vec<u8>) -> Vec<u8> {
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    bytes.truncate(end);
-    bytes
 }
 
 /// Says where a ledger is not what was remembered.

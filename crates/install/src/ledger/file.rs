@@ -75,7 +75,10 @@ pub(super) fn highest_in(ledger: &mut impl BufRead) -> std::io::Result<Option<u6
 /// [`InstallError::Io`] if one of them cannot be read.
 pub(crate) fn added_since(ledger: &Path, copy: &Path) -> Result<Option<Vec<u8>>, InstallError> {
     let copy_file = open(copy)?;
-    let Some(mut ledger_file) = open(ledger)? else { return Ok(copy_file.is_none().then(Vec::new)) };
+    let Some(mut ledger_file) = open(ledger)? else {
+        let length = copy_file.map_or(Ok(0), |file| file.metadata().map(|it| it.len()));
+        return Ok((length.map_err(InstallError::io("look at", copy))? == 0).then(Vec::new));
+    };
     if let Some(mut copy_file) = copy_file {
         let is_longer = begins_with(&mut ledger_file, &mut copy_file).map_err(InstallError::io("compare", ledger))?;
         if !is_longer {
@@ -84,8 +87,14 @@ pub(crate) fn added_since(ledger: &Path, copy: &Path) -> Result<Option<Vec<u8>>,
     }
     let mut added = Vec::new();
     ledger_file.take(LEDGER_BYTES).read_to_end(&mut added).map_err(InstallError::io("read", ledger))?;
-    added.truncate(added.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
-    Ok(Some(added))
+    Ok(Some(whole_lines(added)))
+}
+
+/// Drops a last line that has no end: it may yet be finished, or be ended as it is.
+pub(crate) fn whole_lines(mut bytes: Vec<u8>) -> Vec<u8> {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    bytes.truncate(end);
+    bytes
 }
 
 /// Reads one file to its end, and as many bytes of another; returns true if they are the same.

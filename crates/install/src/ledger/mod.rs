@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{Ledger, LedgerProblem};
 pub(crate) use chain::{entry_of_line, lines};
-pub(crate) use file::{added_since, highest_recorded, read_bytes};
+pub(crate) use file::{added_since, highest_recorded, read_bytes, whole_lines};
 
 use crate::receipt::digest;
 use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt};

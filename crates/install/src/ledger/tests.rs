@@ -229,6 +229,7 @@ fn what_was_added_to_a_ledger_is_what_its_copy_lacks() {
         assert_eq!(added_since(&ledger, &copy).unwrap().as_deref(), expected);
     };
     check(None, None, Some(b""));
+    check(None, Some(b""), Some(b""));
     check(Some(b"a\n"), None, Some(b"a\n"));
     check(None, Some(b"a\n"), None);
     check(Some(b"a\nb\n"), Some(b"a\n"), Some(b"b\n"));
