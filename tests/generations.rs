@@ -99,7 +99,7 @@ fn a_number_that_was_given_is_not_given_again() {
     project
         .sync()
         .expect_code(2)
-        .expect_stderr("move the environment away and run `pinfold sync`, or `pinfold rollback`");
+        .expect_stderr("move the environment away; then run `pinfold sync`, or `pinfold rollback`");
     std::fs::rename(home.join(".venv"), home.join("broken")).unwrap();
     project.pinfold("rollback").run().expect_code(0);
     assert_eq!(listed(&project), ["1"]);
@@ -235,6 +235,52 @@ fn an_environment_in_use_is_waited_for_or_not() {
     assert_eq!(project.python("import mod_a; print(mod_a.V)"), "2.0\n");
     // Whoever came second found the work done.
     assert_eq!(project.pinfold("history").run().stdout.lines().count(), 2);
+}
+
+/// What the other process made is what stays as it is.
+#[cfg(unix)]
+#[test]
+fn whoever_waited_goes_on_from_what_is_there_then() {
+    let project = at("1.0");
+    let home = project.home.project();
+    let (venv, before, later) = (home.join(".venv"), home.join("before"), home.join("later"));
+    copy_tree(&venv, &before);
+    project.pinfold("sync").arg("--relocatable").run().expect_code(0);
+    std::fs::rename(&venv, &later).unwrap();
+    copy_tree(&before, &venv);
+    lock_another(&project, "2.0");
+    let held = hold(&project);
+    // To ask the interpreter is the first thing that is done with what the receipt says, and not done for one that is known.
+    let asked = home.join("asked");
+    let program = format!("#!/bin/sh\n: >'{}'\nexec '{}' \"$@\"\n", asked.display(), Python::found().path.display());
+    project.home.write("python", &program);
+    std::fs::set_permissions(home.join("python"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let waiting = project.home.pinfold(crate::project::PINFOLD).args(["sync", "--python", "./python"]).spawn();
+    while !asked.exists() {
+        assert!(!waiting.has_ended(), "{}", waiting.finish());
+        std::thread::yield_now();
+    }
+    std::fs::remove_dir_all(&venv).unwrap();
+    std::fs::rename(&later, &venv).unwrap();
+    drop(held);
+    let synced = waiting.finish().expect_code(0);
+    assert!(!synced.stderr.contains("scripts of another kind"), "{synced}");
+    assert!(project.home.read(".venv/.pinfold/receipt.json").contains("\"relocatable\""));
+    project.pinfold("verify").run().expect_code(0);
+}
+
+/// Also if it finds the work done.
+#[test]
+fn whoever_waited_lets_former_generations_go_when_told() {
+    let project = at("1.0");
+    lock_another(&project, "2.0");
+    let held = hold(&project);
+    let runs = ["1", "2"].map(|_| project.pinfold("sync").args(["--keep", "0"]).spawn());
+    drop(held);
+    for run in runs {
+        drop(run.finish().expect_code(0));
+    }
+    assert_eq!(listed(&project), ["2"]);
 }
 
 #[test]

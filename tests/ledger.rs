@@ -124,6 +124,48 @@ fn a_torn_line_of_the_ledger_is_no_alarm() {
     project.pinfold("history").run().expect_code(0).expect_stderr("ledger-torn: line 4");
 }
 
+/// A repair tells of it as `verify` does, and puts nothing in its place in silence.
+#[test]
+fn a_ledger_that_is_gone_is_told_until_a_sync_begins_another() {
+    let project = with_a_past();
+    project.pinfold("rollback").arg("2").run().expect_code(0);
+    let gone = |run: Finished| run.expect_code(1).expect_stdout("ledger-broken: ").expect_stdout("the ledger is gone");
+    std::fs::remove_file(ledger(&project)).expect("can remove");
+    let verify = |arguments: &[&str]| project.pinfold("verify").args(arguments).run();
+    drop(gone(verify(&[])));
+    drop(gone(verify(&["--repair"])).expect_stderr("nothing brings the true past back"));
+    // Nobody but pinfold leaves this note, or so it seems: at most one line may be missing then.
+    let note = ledger(&project).with_file_name("unfinished");
+    std::fs::write(&note, "").expect("can write");
+    drop(gone(verify(&["--quick"])));
+    std::fs::remove_file(note).expect("can remove");
+    assert!(!ledger(&project).exists());
+    let said = "did not say that generation 2 is in place";
+    drop(project.sync().expect_code(0).expect_stderr("up to date").expect_stderr(said));
+    drop(verify(&[]).expect_code(0));
+    // The next one has nothing to say, and neither have those that change something.
+    for verb in ["sync", "rollback", "sync"] {
+        let run = project.pinfold(verb).run().expect_code(0);
+        assert!(!run.stderr.contains("did not say"), "{run}");
+    }
+    std::fs::remove_file(ledger(&project)).expect("can remove");
+    let said = "did not say that generation 3 is in place";
+    drop(project.pinfold("rollback").run().expect_code(0).expect_stderr(said));
+}
+
+/// A forged receipt is not made good by the note of a process that died.
+#[test]
+fn the_note_of_what_is_unfinished_hides_no_other_receipt() {
+    let project = with_a_past();
+    let receipt = project.home.project().join(".venv/.pinfold/receipt.json");
+    let text = std::fs::read_to_string(&receipt).expect("there is a receipt");
+    let forged = text.replacen("\"installed_at\": \"2", "\"installed_at\": \"1", 1);
+    assert_ne!(forged, text);
+    std::fs::write(&receipt, forged).expect("can write");
+    std::fs::write(ledger(&project).with_file_name("unfinished"), "").expect("can write");
+    drop(project.pinfold("verify").run().expect_code(1).expect_stdout("receipt-changed: "));
+}
+
 #[test]
 fn verify_finds_a_ledger_that_was_changed() {
     let project = with_a_past();

@@ -86,6 +86,19 @@ fn an_environment_that_may_be_moved_works_elsewhere() {
         let expected = format!("{0}\ntool {0}\n", moved.display());
         assert_eq!(String::from_utf8_lossy(&shell.stdout), expected, "{}", String::from_utf8_lossy(&shell.stderr));
     }
+    // Its past is where it came from, however long that was.
+    project.pinfold("sync").args(["--venv", "else where/moved", "--relocatable=false"]).run().expect_code(0);
+    project.pinfold("sync").args(["--venv", "else where/moved", "--relocatable"]).run().expect_code(0);
+    std::fs::rename(&moved, root.join("again")).unwrap();
+    project.pinfold("verify").args(["--venv", "again"]).run().expect_code(0);
+    project
+        .pinfold("sync")
+        .args(["--venv", "again"])
+        .run()
+        .expect_code(0)
+        .expect_stderr("did not say that generation 3");
+    project.pinfold("verify").args(["--venv", "again"]).run().expect_code(0);
+    std::fs::rename(root.join("again"), &moved).unwrap();
     // What was changed there is found all the same.
     std::fs::write(moved.join("bin/tool"), "#!/bin/sh\n").unwrap();
     project.pinfold("verify").args(["--venv", "else where/moved"]).run().expect_code(1).expect_stdout("bin/tool");

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use pinfold_testkit::{Index, Meddling, Watching, announce_skipped};
+use pinfold_testkit::{Index, Meddling, Watching, announce_skipped, copy_tree};
 
 use crate::project::Project;
 
@@ -139,6 +139,51 @@ fn nothing_is_made_of_a_stored_file_that_was_written_to_through_the_environment(
     project.sync().expect_code(0);
     assert_eq!(project.python("import hello.other; print(hello.other.OTHER)"), "1\n");
     project.pinfold("verify").run().expect_code(0);
+}
+
+/// What has the right bytes is no damage: somebody took a right away, or copied the cache.
+#[test]
+fn a_store_whose_files_only_moved_is_repaired_from() {
+    let project = installed();
+    let give = |mode| {
+        let file = site(&project).join("hello/other.py");
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    give(0o644);
+    project.pinfold("verify").arg("--repair").run().expect_code(0).expect_stderr("repaired: generation 2");
+    let (cache, copy) = (project.home.cache(), project.home.cache().with_file_name("copy"));
+    copy_tree(&cache, &copy);
+    std::fs::remove_dir_all(&cache).expect("can remove it");
+    std::fs::rename(&copy, &cache).expect("can move it");
+    damage(&project);
+    let repaired = project.pinfold("verify").arg("--repair").run().expect_code(0);
+    assert!(!repaired.stderr.contains("changed too"), "{repaired}");
+    project.pinfold("verify").run().expect_code(0);
+    assert_eq!(std::fs::read_dir(cache.join("store/quarantine")).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_repair_lets_no_former_generation_go() {
+    let project = installed();
+    for version in 1..=6 {
+        project.write_manifest(if version % 2 == 0 { &["greet", "more"] } else { &["greet"] }, "", "");
+        project.lock();
+        project.pinfold("sync").args(["--keep", "9"]).run().expect_code(0);
+    }
+    std::fs::remove_file(site(&project).join("hello/other.py")).expect("can remove it");
+    project.pinfold("verify").arg("--repair").run().expect_code(0);
+    let past = project.pinfold("history").run().expect_code(0);
+    assert_eq!((past.stdout.lines().count(), past.stderr.contains("no longer kept")), (8, false), "{past}");
+}
+
+#[test]
+fn what_was_found_is_told_where_the_repair_fails() {
+    let project = installed();
+    damage(&project);
+    project.home.write(".pinfold-.venv/damaged", "a file where a directory should be");
+    let run = project.pinfold("verify").args(["--repair", "--format", "json"]).run();
+    assert!(matches!(run.code, 3 | 4), "{run}");
+    drop(run.expect_stdout("hello/other.py").expect_stdout("\"outcome\":\"failed\"").expect_stderr("damaged"));
 }
 
 #[test]

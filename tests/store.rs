@@ -168,15 +168,87 @@ fn a_store_that_others_may_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let project = installed();
     let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
-    for (path, loose, tight) in
-        [("store/trees", 0o770, 0o700), ("store", 0o720, 0o700), ("store", 0o702, 0o700), ("", 0o777, 0o755)]
-    {
+    let cases = [
+        ("store/trees", 0o770, 0o700),
+        ("store", 0o720, 0o700),
+        ("store", 0o702, 0o700),
+        ("", 0o777, 0o755),
+        ("", 0o1777, 0o755),
+        ("interpreters", 0o777, 0o700),
+        ("pages", 0o770, 0o700),
+    ];
+    for (path, loose, tight) in cases {
         let path = project.home.cache().join(path);
         mode(&path, loose);
         let run = project.pinfold("sync").args(["--venv", "second"]).run().expect_refusal("foreign-writers");
         drop(run.expect_stderr("only you can write"));
         assert!(!project.home.has("second"));
         mode(&path, tight);
+    }
+    second(&project, true);
+}
+
+/// Whoever was there first could have left a link where pinfold writes a file of its own.
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_to_a_cache_that_others_may_write_to() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = installed();
+    let (cache, mine) = (project.home.cache(), project.home.path().join("mine.txt"));
+    fs::write(&mine, "mine").expect("can write");
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    let entries = |name: &str| -> Vec<PathBuf> {
+        let listed = fs::read_dir(cache.join(name)).expect("can list it").flatten();
+        listed.map(|entry| entry.path()).collect()
+    };
+    let [answer] = &entries("interpreters")[..] else { panic!("one interpreter was asked") };
+    let [known] = &entries("environments")[..] else { panic!("one environment is known") };
+    let link = |place: PathBuf| {
+        let _absent = fs::remove_file(&place);
+        std::os::unix::fs::symlink(&mine, place).expect("can make a link");
+    };
+    // The interpreter is asked again, and its answer is kept.
+    fs::remove_file(answer).expect("can remove it");
+    link(answer.with_extension("new"));
+    mode(&cache.join("interpreters"), 0o777);
+    drop(project.pinfold("sync").args(["--venv", "second"]).run().expect_refusal("foreign-writers"));
+    mode(&cache.join("interpreters"), 0o700);
+    fs::remove_file(answer.with_extension("new")).expect("can remove it");
+    // An environment is remembered, which is no reason to refuse it.
+    link(known.join("lock"));
+    fs::remove_file(known.join("ledger.jsonl")).expect("can remove it");
+    mode(&cache.join("environments"), 0o777);
+    let run = project.pinfold("sync").run().expect_code(0);
+    drop(run.expect_stderr("`pinfold trace` may not know it").expect_stderr("may be written by others: mode 0777"));
+    drop(project.pinfold("history").run().expect_refusal("foreign-writers"));
+    assert_eq!(fs::read_to_string(&mine).expect("it is there"), "mine");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_of_somebody_else_is_refused() {
+    let project = installed();
+    for part in ["", "interpreters", "pages", "store/trees"] {
+        let give = |user| std::os::unix::fs::lchown(project.home.cache().join(part), Some(user), None);
+        // Only root can give a directory away; he is also who would be led by it to write to his own files.
+        if give(12345).is_err() {
+            return;
+        }
+        let run = project.pinfold("sync").args(["--venv", "second"]).run().expect_refusal("foreign-writers");
+        drop(run.expect_stderr("it belongs to user 12345, this is user 0"));
+        give(0).expect("it was root's");
+    }
+}
+
+/// A part may be moved to another disk by whose it is.
+#[cfg(unix)]
+#[test]
+fn a_part_of_the_cache_may_be_a_link_of_ones_own() {
+    let project = installed();
+    for part in ["store", "interpreters", "environments", "pages"] {
+        let (place, elsewhere) = (project.home.cache().join(part), project.home.path().join(format!("moved-{part}")));
+        fs::rename(&place, &elsewhere).expect("can move it");
+        std::os::unix::fs::symlink(&elsewhere, &place).expect("can make a link");
     }
     second(&project, true);
 }

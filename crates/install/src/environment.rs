@@ -187,8 +187,7 @@ impl Environment {
         let guard = EnvironmentGuard { environment: self.clone(), lock, anchor };
         exchange::recover(&guard)?;
         generations::remove_discarded(&guard);
-        let current = guard.receipt()?;
-        ledger::reconcile(&guard, current.as_ref())?;
+        guard.receipt()?;
         Ok(guard)
     }
 
@@ -234,6 +233,14 @@ impl Environment {
         }
     }
 
+    /// Returns true if the ledger ends with the generation that has this receipt.
+    ///
+    /// # Errors
+    /// [`InstallError::Io`].
+    pub fn is_recorded(&self, receipt: &Receipt) -> Result<bool, InstallError> {
+        ledger::ends_with(self, receipt)
+    }
+
     /// Waits as long as it may until no other process changes the environment: whoever reads it may want to say so.
     ///
     /// # Errors
@@ -266,6 +273,17 @@ impl EnvironmentGuard {
     /// As [`Environment::receipt`].
     pub fn receipt(&self) -> Result<Option<Receipt>, InstallError> {
         self.occupant().map(Occupant::into_receipt)
+    }
+
+    /// Notes in the ledger what is in place, if that does not end with it: the environment was brought here by other means, or
+    /// the ledger was cut off or is lost. Returns the generation that was noted.
+    ///
+    /// # Errors
+    /// As [`EnvironmentGuard::receipt`].
+    pub fn record_present(&self) -> Result<Option<u64>, InstallError> {
+        let Some(receipt) = self.receipt()? else { return Ok(None) };
+        let is_noted = ledger::reconcile(self, &receipt)?;
+        Ok(is_noted.then_some(receipt.generation))
     }
 
     /// Looks at what is in the environment's place.

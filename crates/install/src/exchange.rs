@@ -41,6 +41,8 @@ pub(crate) fn begin(guard: &EnvironmentGuard) -> Result<(), InstallError> {
     if guard.anchor().open_directory(venv).is_ok_and(|opened| platform::is_mount_point(&opened.directory)) {
         return Err(InstallError::Path { path: venv.to_owned(), reason: IS_MOUNT_POINT });
     }
+    // The ledger first: while something is unfinished, at most the line of what is being put in place may be missing.
+    guard.record_present()?;
     let note = guard.environment().state().join(UNFINISHED);
     guard.anchor().write_note(&note, b"").map(drop).map_err(InstallError::io("write", &note))
 }
@@ -262,6 +264,7 @@ pub(crate) fn recover(guard: &EnvironmentGuard) -> Result<(), InstallError> {
             move_to_history(guard, &directory, &receipt)?;
         }
     }
+    guard.record_present()?;
     finish(guard)
 }
 

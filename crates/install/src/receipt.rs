@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Contents, Kind, Opened};
 use crate::memo::Memo;
-use crate::{Bytecode, InstallError, Interpreter, LinkMode, LockAsOf, Relocation};
+use crate::{Bytecode, Environment, InstallError, Interpreter, LinkMode, LockAsOf, Relocation};
 
 /// The header of a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +160,11 @@ impl Receipt {
     /// Returns whether the environment may be moved.
     pub fn relocation(&self) -> Relocation {
         self.relocation.unwrap_or_default()
+    }
+
+    /// Returns true if the environment may be moved, and was made in another place than where it is.
+    pub(crate) fn was_moved_to(&self, environment: &Environment) -> bool {
+        self.relocation() == Relocation::Relocatable && Path::new(&self.venv) != environment.venv()
     }
 
     /// Returns the text of the receipt.

@@ -56,7 +56,7 @@ impl<'a> Staged<'a> {
     pub(crate) fn exchange_by(mut self, method: Method) -> Result<Placed, InstallError> {
         let guard = self.guard;
         self.directory.complete()?;
-        let record = |receipt: &Receipt| ledger::reconcile(guard, Some(receipt));
+        let record = |receipt: &Receipt| ledger::reconcile(guard, receipt).map(drop);
         let placed = exchange::put_in_place(guard, &self.directory.opened, self.receipt, method, record)?;
         self.directory.is_kept = true;
         // What cannot be removed now is removed after the next install.

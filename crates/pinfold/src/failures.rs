@@ -213,7 +213,7 @@ impl From<InstallError> for Failure {
                 Self::of(Exit::No, &error).help("`pinfold history` lists what there is")
             }
             InstallError::Receipt { .. } => Self::of(Exit::Input, &error).help(
-                "move the environment away and run `pinfold sync`, or `pinfold rollback` to go back to a former one",
+                "move the environment away; then run `pinfold sync`, or `pinfold rollback` to go back to a former one",
             ),
             InstallError::Io { ref path, ref source, .. } => {
                 let failure = Self::of(Exit::World, &error)

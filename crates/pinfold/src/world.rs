@@ -63,9 +63,10 @@ impl World {
     /// Opens the door to the network.
     ///
     /// # Errors
-    /// Exit 4 if the certificates that the environment names cannot be read, exit 2 for a proxy that is none.
+    /// Exit 4 if the certificates that the environment names cannot be read, exit 2 for a proxy that is none, exit 3 if others
+    /// may write to the pages that are kept.
     pub(crate) fn fetcher(&self, connectivity: Connectivity, logins: Logins) -> Result<Fetcher, Failure> {
-        let mut settings = FetchSettings::new(self.pages_dir(), connectivity);
+        let mut settings = FetchSettings::new(self.cache_part("pages")?, connectivity);
         settings.ca_bundle = named("SSL_CERT_FILE").map(PathBuf::from);
         let directories = named("SSL_CERT_DIR").unwrap_or_default();
         settings.ca_directories =
@@ -88,11 +89,16 @@ impl World {
     /// Returns the interpreter that was asked for, or the first on the search path that fits, and keeps what it said.
     ///
     /// # Errors
-    /// Exit 2 if there is none, or it does not fit.
+    /// Exit 2 if there is none, or it does not fit; exit 3 if others may write to what is kept.
     pub fn interpreter(&self, given: Option<&Path>, requires: Option<&Specifiers>) -> Result<Interpreter, Failure> {
-        // Where the directory cannot be made, nothing is kept.
-        let directory = self.cache_subdirectory("interpreters").unwrap_or_else(|_| self.interpreters_dir());
-        self.interpreter_of(given, requires, &KnownInterpreters::in_directory(&directory, &self.search_path))
+        match self.cache_subdirectory(INTERPRETERS) {
+            Ok(directory) => {
+                self.interpreter_of(given, requires, &KnownInterpreters::in_directory(&directory, &self.search_path))
+            }
+            Err(failure) if failure.exit == Exit::Refused => Err(failure),
+            // Where the directory cannot be made, nothing is kept.
+            Err(_) => self.interpreter_in_passing(given, requires),
+        }
     }
 
     /// Returns the same interpreter, and keeps nothing.
@@ -104,13 +110,9 @@ impl World {
         given: Option<&Path>,
         requires: Option<&Specifiers>,
     ) -> Result<Interpreter, Failure> {
-        let directory = self.interpreters_dir();
+        let directory = self.cache_part(INTERPRETERS)?;
         let known = KnownInterpreters::in_directory(&directory, &self.search_path).keeping_nothing();
         self.interpreter_of(given, requires, &known)
-    }
-
-    fn interpreters_dir(&self) -> PathBuf {
-        self.cache_dir.join("interpreters")
     }
 
     fn interpreter_of(
@@ -139,27 +141,30 @@ impl World {
         self.cache_dir.join("pages")
     }
 
-    /// Returns the directory in which is kept what modules compile to.
-    pub fn compiled_dir(&self) -> PathBuf {
-        self.cache_dir.join("compiled")
+    /// Returns the directory in which is kept what modules compile to; none if others may write there.
+    pub fn compiled_dir(&self) -> Option<PathBuf> {
+        self.cache_part("compiled").ok()
     }
 
     /// Returns a directory below the cache, created if needed, so that only this user can enter it.
     ///
     /// # Errors
-    /// Exit 4 if it cannot be made.
+    /// Exit 4 if it cannot be made, exit 3 if others may write there.
     pub fn cache_subdirectory(&self, name: &str) -> Result<PathBuf, Failure> {
-        let path = self.cache_dir.join(name);
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&path)
-            .map_err(|e| Failure::new(Exit::World, format!("cannot make `{}`", path.display())).with("cause", e))?;
-        Ok(path)
+        Ok(pinfold_store::make_part(&self.cache_dir, name)?)
+    }
+
+    /// Returns a directory below the cache, which need not be there.
+    ///
+    /// # Errors
+    /// Exit 3 if others may write there.
+    pub fn cache_part(&self, name: &str) -> Result<PathBuf, Failure> {
+        Ok(pinfold_store::check_part(&self.cache_dir, name)?)
     }
 }
+
+/// The part of the cache with what interpreters said of themselves.
+const INTERPRETERS: &str = "interpreters";
 
 /// Says what may be kept of a page: whoever reads the cache must not be able to use what signs its URLs.
 fn keeping(content_type: &str, page: &[u8]) -> Keeping {

@@ -20,6 +20,7 @@
 mod admission;
 mod artifacts;
 mod boot;
+mod cache;
 mod check;
 mod disk;
 mod error;
@@ -35,6 +36,7 @@ mod tests;
 pub use admission::Admission;
 pub use artifacts::Stored;
 pub use boot::Boot;
+pub use cache::{check_part, make_part};
 pub use check::{Damage, Readiness};
 pub use error::StoreError;
 pub use manifest::{Stamp, TreeFile, TreeManifest};

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use pinfold_artifact::Sha256;
 
 use crate::boot::Boot;
+use crate::cache::{self, private};
 use crate::{Damage, StoreError, StoredTree, disk};
 
 /// A content-addressed store below one directory. Cheap to clone, safe to use from many threads and processes.
@@ -216,15 +217,10 @@ impl Kind {
 
 /// Makes the store's directories, checks that only this user can write there, and opens the file that is locked.
 fn prepare(root: &Path) -> Result<File, StoreError> {
+    cache::check_above(root.parent().unwrap_or(Path::new(".")))?;
     disk::make_private_dir(root).map_err(StoreError::io("create the directory", root))?;
     disk::give_back(root, disk::LOOK_INTO);
-    // Whoever may rename in the directory above can put another store in this one's place.
-    let above = root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let metadata = fs::metadata(above).map_err(StoreError::io("look at", above))?;
-    if disk::is_open_to_all(&metadata) {
-        return Err(StoreError::Permissions { path: above.to_owned(), found: "everybody may write there".to_owned() });
-    }
-    private(root, &fs::metadata(root).map_err(StoreError::io("look at", root))?)?;
+    private(root, &cache::look(root).map_err(StoreError::io("look at", root))?)?;
     for kind in Kind::ALL {
         let path = root.join(kind.name());
         disk::make_private_dir(&path).map_err(StoreError::io("create the directory", &path))?;
@@ -241,16 +237,6 @@ fn prepare(root: &Path) -> Result<File, StoreError> {
         opened => opened,
     };
     opened.map_err(StoreError::io("open", &path))
-}
-
-/// Checks that a directory is one, and that only this user can write there.
-fn private(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
-    let found = match metadata {
-        metadata if metadata.is_dir() => disk::foreign_writers(metadata),
-        metadata if metadata.is_symlink() => Some("it is a link, and where it leads to is not looked at".to_owned()),
-        _ => Some("it is no directory".to_owned()),
-    };
-    found.map_or(Ok(()), |found| Err(StoreError::Permissions { path: path.to_owned(), found }))
 }
 
 /// Renames to a place whose directory may not exist yet.

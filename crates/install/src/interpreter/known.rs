@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::ArchivePath;
 
-use crate::disk::{Directory, Kind};
+use crate::disk::{self, Contents, Directory};
 use crate::receipt::digest;
 use crate::{Interpreter, InterpreterError};
 
@@ -66,12 +66,13 @@ impl<'a> KnownInterpreters<'a> {
     }
 
     fn known(&self, program: &Path) -> Option<Interpreter> {
-        let place = self.place(program)?;
-        let facts = Directory::open(self.directory?).ok()?.facts(place.file_name()?.to_str()?).ok()?;
-        if facts.kind != Kind::File || !facts.is_ours() || facts.size_bytes > ANSWER_BYTES {
+        let (place, directory) = (self.place(program)?, Directory::open(self.directory?).ok()?);
+        let name = place.file_name()?.to_str()?;
+        if !directory.facts(name).ok()?.is_ours() {
             return None;
         }
-        let known: Interpreter = serde_json::from_slice(&fs::read(&place).ok()?).ok()?;
+        let Contents::Bytes(answer) = disk::read_own(&directory, name, ANSWER_BYTES).ok()? else { return None };
+        let known: Interpreter = serde_json::from_slice(&answer).ok()?;
         (known.is_program(program) && known.is_current() && is_sound(&known)).then_some(known)
     }
 

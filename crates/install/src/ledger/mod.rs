@@ -2,8 +2,8 @@
 //!
 //! It outlives the generations that are pruned. Each line carries the SHA-256 of the line before it, so that a line that was
 //! changed, left out or put in later shows. A line that a dying process left half written is ended by the next one and
-//! covered by its digest: it is reported, and spoils no other. The ledger is brought up to date whenever the environment is
-//! locked, so a process that died before it wrote its line only delays that line.
+//! covered by its digest: it is reported, and spoils no other. A process that died before it wrote its line only delays that
+//! line: who locks the environment next finds that something is unfinished, and writes it.
 //!
 //! The chain shows what was done to a part of the ledger, but for its last line; that is of the receipt in place. It cannot
 //! show that the whole was written anew. Against that stands the copy that [`crate::KnownEnvironments`] keeps elsewhere.
@@ -148,14 +148,21 @@ pub(crate) fn read_ledger(path: &Path) -> Result<Ledger, InstallError> {
     Ok(Ledger::read(&read_bytes(path)?))
 }
 
-/// Adds the environment's generation to the ledger, unless it is the last one there.
-pub(crate) fn reconcile(guard: &EnvironmentGuard, current: Option<&Receipt>) -> Result<(), InstallError> {
-    match current {
-        Some(current) if last_recorded(guard.environment())? != Some(current.generation) => {
-            append(guard, current, None)
-        }
-        _ => Ok(()),
+/// Returns true if the ledger of an environment ends with what is in place there. Only its end is read.
+///
+/// # Errors
+/// [`InstallError::Io`].
+pub(crate) fn ends_with(environment: &Environment, receipt: &Receipt) -> Result<bool, InstallError> {
+    Ok(last_recorded(environment)? == Some(receipt.generation))
+}
+
+/// Adds the environment's generation to the ledger, unless it is the last one there; true if it was not.
+pub(crate) fn reconcile(guard: &EnvironmentGuard, current: &Receipt) -> Result<bool, InstallError> {
+    let is_last = ends_with(guard.environment(), current)?;
+    if !is_last {
+        append(guard, current, None)?;
     }
+    Ok(!is_last)
 }
 
 /// Adds a line for a generation that was just put in place. Only the holder of the environment's lock may call this.

@@ -126,10 +126,14 @@ fn one_that_was_left_alone_is_used_and_keeps_its_files() {
     // What is linked is the store's own file in any case; these tell that nothing was made anew.
     let names = ["kept", "tool/deep/er", "tool-1.0.dist-info/RECORD", "../../../bin/tool", "../../../pyvenv.cfg"];
     let before = names.map(|name| Held::at(&site(&spare).join(name)));
+    // A second name of a link holds its number.
+    let held = world.environment.venv().with_file_name("held");
+    fs::hard_link(spare.join("bin/python3"), &held).unwrap();
     world.install(&first()).unwrap();
     for (name, held) in names.iter().zip(before) {
         assert!(held.is_at(&world.site(name)), "{name}");
     }
+    assert_eq!(inode(&held), inode(&world.path("bin/python3")));
 }
 
 #[test]

@@ -43,7 +43,7 @@ use crate::ledger::LEDGER;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{
     Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Ledger, LedgerEntry, LedgerProblem, Receipt,
-    ReceiptFiles, Relocation, bytecode, exchange, ledger,
+    ReceiptFiles, bytecode, exchange, ledger,
 };
 
 /// How thoroughly an environment is verified.
@@ -241,13 +241,12 @@ fn past_holds(environment: &Environment, report: &mut Report) -> Result<Ledger, 
 }
 
 /// No line covers the last one of the ledger; but it is of what is in place, so the receipt says the same. It says something
-/// else if somebody changed either, or cut lines off. Where a killed process left something to do, its line may still come.
+/// else if somebody changed either, or cut lines off. Where a killed process left something to do, the line of what it put in
+/// place may still come.
 fn past_ends_here(environment: &Environment, past: &Ledger, receipt: &Receipt, report: &mut Report) {
-    if exchange::is_unfinished(environment) {
-        return;
-    }
     let Some(last) = past.entries.last() else { return past_is_there(environment, receipt, report) };
-    if last.is_of(receipt) {
+    let may_come = last.generation != receipt.generation && exchange::is_unfinished(environment);
+    if last.is_of(receipt) || may_come {
         return;
     }
     let shown = |entry: &LedgerEntry| {
@@ -262,9 +261,10 @@ fn past_ends_here(environment: &Environment, past: &Ledger, receipt: &Receipt, r
 }
 
 /// A ledger without a line is lost, unless nothing was ever in place before: the line of a first generation may have been on its
-/// way to the disk when the machine lost power, and says no more than the receipt.
+/// way to the disk when the machine lost power, and says no more than the receipt. Where an environment was moved to that may
+/// be moved, its past is in the place that it came from.
 fn past_is_there(environment: &Environment, receipt: &Receipt, report: &mut Report) {
-    if receipt.generation > 1 {
+    if receipt.generation > 1 && !receipt.was_moved_to(environment) {
         let expected = format!("what was in place before generation {}", receipt.generation);
         let found = "no line: the ledger is gone".to_owned();
         report.findings.push(Finding::new(FindingCode::LedgerBroken, &ledger_path(environment), expected, found));
@@ -328,8 +328,7 @@ fn check_list(header: &Receipt, list: &ReceiptFiles, found: &Sha256, environment
     if !list.files.is_sorted_by(|a, b| a.path < b.path) || !list.links.is_sorted_by(|a, b| a.path < b.path) {
         wrong("every path once, in order".to_owned(), "another order".to_owned());
     }
-    let is_fixed = header.relocation() == Relocation::Fixed;
-    if is_fixed && std::path::Path::new(&header.venv) != environment.venv() {
+    if std::path::Path::new(&header.venv) != environment.venv() && !header.was_moved_to(environment) {
         wrong(format!("an environment at {}", header.venv), format!("one at {}", environment.venv().display()));
     }
 }

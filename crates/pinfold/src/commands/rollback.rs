@@ -4,7 +4,7 @@ use pinfold_install::{Environment, rollback};
 
 use crate::cli;
 use crate::exit::{Exit, Failure};
-use crate::ops::environments::{lock, tell_untidy};
+use crate::ops::environments::{lock, record_present, tell_untidy};
 use crate::ops::remember::remember;
 use crate::output::{Output, counted};
 use crate::world::World;
@@ -16,6 +16,7 @@ use crate::world::World;
 pub(super) fn run(arguments: &cli::Rollback, world: &World, output: &Output) -> Result<Exit, Failure> {
     let environment = Environment::at(&arguments.environment.venv)?;
     let guard = lock(&environment, (&arguments.wait).into(), output)?;
+    record_present(&guard, output)?;
     let placed = rollback(&guard, arguments.generation, &world.now().to_string())?;
     tell_untidy(&placed, output);
     let receipt = placed.receipt;

@@ -215,7 +215,7 @@ fn doomed(request: &PruneRequest, store: &Store, used: &BTreeSet<Sha256>) -> Res
 /// Returns the artifacts and wheels of every generation that an environment which is known could go back to.
 fn used(world: &World) -> Result<BTreeSet<Sha256>, Failure> {
     let mut used = BTreeSet::new();
-    let known = remember::known(world).list()?.into_iter().map(|known| known.venv);
+    let known = remember::known(world)?.list()?.into_iter().map(|known| known.venv);
     for venv in known.chain([PathBuf::from(".venv")]) {
         let Ok(environment) = Environment::at(&venv) else { continue };
         for generation in held(&environment)? {

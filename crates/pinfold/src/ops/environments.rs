@@ -7,7 +7,7 @@ use pinfold_install::{Environment, EnvironmentGuard, Holder, Placed, Waiting};
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::failures::holder_text;
-use crate::output::Output;
+use crate::output::{Output, tame};
 
 /// How long to wait for an environment that another process changes; none is as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,23 @@ impl From<&cli::Wait> for Patience {
 pub fn lock(environment: &Environment, patience: Patience, output: &Output) -> Result<EnvironmentGuard, Failure> {
     let notice = |holder: &Holder| output.status(&waiting_text(environment, holder));
     Ok(environment.lock_within(&Waiting { limit: patience.0, notice: &notice })?)
+}
+
+/// Notes in the ledger what is in place, where it does not say so, and tells of it: from then on the ledger is whole again, and
+/// nobody could see what is missing from it.
+///
+/// # Errors
+/// Exit 4 if the disk fails.
+pub fn record_present(guard: &EnvironmentGuard, output: &Output) -> Result<(), Failure> {
+    // Before the first generation there was nothing.
+    if let Some(generation) = guard.record_present()?.filter(|generation| *generation > 1) {
+        output.warning(&format!(
+            "the ledger of `{}` did not say that generation {generation} is in place, which is noted now: the environment was \
+             brought here by other means, or the ledger was cut off or is lost; it may lack what was in place before",
+            tame(&guard.environment().venv().to_string_lossy())
+        ));
+    }
+    Ok(())
 }
 
 /// Waits until no other process changes an environment that is to be read, and says for whom if that takes a while.

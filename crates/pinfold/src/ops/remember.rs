@@ -7,16 +7,18 @@ use crate::output::{Output, tame};
 use crate::world::World;
 
 /// Returns the environments that are known on this machine.
-pub(crate) fn known(world: &World) -> KnownEnvironments {
-    KnownEnvironments::in_directory(world.cache_dir.join("environments"))
+///
+/// # Errors
+/// Exit 3 if others may write to what is known.
+pub(crate) fn known(world: &World) -> Result<KnownEnvironments, Failure> {
+    Ok(KnownEnvironments::in_directory(world.cache_part("environments")?))
 }
 
 /// Remembers an environment that was just changed. What goes wrong here is told, and undoes nothing.
 pub(crate) fn remember(environment: &Environment, world: &World, output: &Output) {
-    match known(world).remember(environment) {
+    match known(world).and_then(|known| Ok(known.remember(environment)?)) {
         Ok(problem) => problem.iter().for_each(|problem| tell(environment, problem, output)),
-        Err(error) => {
-            let cause = Failure::from(error);
+        Err(cause) => {
             let why = cause.details.iter().map(|(_, value)| format!(": {value}")).collect::<String>();
             output.warning(&format!(
                 "this environment cannot be remembered in the cache, so `pinfold trace` may not know it: {}{why}",
@@ -28,7 +30,7 @@ pub(crate) fn remember(environment: &Environment, world: &World, output: &Output
 
 /// Remembers an environment that was not changed, if it is not remembered yet.
 pub(crate) fn remember_if_new(environment: &Environment, world: &World, output: &Output) {
-    if !known(world).is_remembered(environment) {
+    if !known(world).is_ok_and(|known| known.is_remembered(environment)) {
         remember(environment, world, output);
     }
 }
@@ -39,7 +41,7 @@ pub(crate) fn remember_if_new(environment: &Environment, world: &World, output: 
 /// Exit 4 if the disk fails.
 pub(crate) fn checked_ledger(environment: &Environment, world: &World) -> Result<Ledger, Failure> {
     let mut read = ledger(environment)?;
-    read.problems.extend(known(world).compare(environment)?);
+    read.problems.extend(known(world)?.compare(environment)?);
     Ok(read)
 }
 

@@ -11,10 +11,10 @@ use std::path::Path;
 use pinfold_fetch::Connectivity;
 use pinfold_install::{
     Bytecode, Depth, Environment, EnvironmentGuard, Finding, FindingCode, InstallError, Intent, Receipt, Report,
-    StageOptions, VerifyOptions, stage,
+    StageOptions, Staged, VerifyOptions, stage,
 };
 use pinfold_lock::{ArtifactKind, Selected, Selection, Wanted, select};
-use pinfold_store::Store;
+use pinfold_store::{Readiness, Store};
 
 use super::LockFile;
 use super::environments::{self, Patience};
@@ -37,6 +37,8 @@ pub struct Repair {
 /// What was done about what was found.
 #[derive(Debug)]
 pub enum Outcome {
+    /// The repair itself failed; the environment is as it was.
+    Failed(Box<Failure>),
     /// It could not be put right; the environment is as it was.
     Left(Vec<String>),
     /// Nothing was wrong.
@@ -50,7 +52,7 @@ pub enum Outcome {
     },
 }
 
-/// Verifies an environment, and puts right what is wrong.
+/// Verifies an environment, and puts right what is wrong. What was found is told also where that fails.
 ///
 /// # Errors
 /// As [`verify`](super::verify::verify); exit 4 if another process takes too long. The environment is then as it was.
@@ -72,10 +74,11 @@ pub fn repair(venv: &Path, lock: &Path, patience: Patience, world: &World, outpu
         return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }.into());
     };
     let bar = output.byte_bar("verifying", receipt.total_bytes);
+    let compiled = world.compiled_dir();
     let options = VerifyOptions {
         depth: Depth::Full,
         store: Some(&store),
-        compiled: Some(&world.compiled_dir()),
+        compiled: compiled.as_deref(),
         progress: &|bytes| bar.inc(bytes),
     };
     let report = guard.verify(&read.lock, &read.sha256, &options)?;
@@ -92,14 +95,14 @@ pub fn repair(venv: &Path, lock: &Path, patience: Patience, world: &World, outpu
     if !decisions.is_empty() {
         return Ok(Repair { report, outcome: Outcome::Left(decisions) });
     }
-    guard.mark_damaged(receipt.generation)?;
     let bench = Bench { world, store: &store, read: &read, guard: &guard, receipt: &receipt, output };
-    let outcome = match bench.rebuild()? {
-        Ok(generation) => {
+    let outcome = match bench.replace() {
+        Ok(Ok(generation)) => {
             remember(&environment, world, output);
             Outcome::Repaired { generation, damaged: receipt.generation }
         }
-        Err(reasons) => Outcome::Left(reasons),
+        Ok(Err(reasons)) => Outcome::Left(reasons),
+        Err(failure) => Outcome::Failed(Box::new(failure)),
     };
     Ok(Repair { report, outcome })
 }
@@ -130,7 +133,13 @@ struct Bench<'a> {
     output: &'a Output,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    /// Marks the generation, so that nobody is led back to it, and puts one in its place as [`Bench::rebuild`] does.
+    fn replace(&self) -> Result<Result<u64, Vec<String>>, Failure> {
+        self.guard.mark_damaged(self.receipt.generation)?;
+        self.rebuild()
+    }
+
     /// Builds the generation, checks it and puts it in place; returns its number, or why the environment stays as it is.
     fn rebuild(&self) -> Result<Result<u64, Vec<String>>, Failure> {
         let interpreter = &self.receipt.interpreter;
@@ -154,19 +163,16 @@ impl Bench<'_> {
         let options = StageOptions {
             link_mode: self.receipt.link_mode,
             bytecode,
-            compiled: Some(&compiled),
+            compiled: compiled.as_deref(),
             installed_at: &now,
             // The damaged one takes a place in the history, and should push no good one out of it.
-            keep: StageOptions::KEEP + 1,
+            keep: usize::MAX,
             total: &|_| {},
             progress: &|_| {},
         };
-        let staged = match stage(self.guard, &intent, &trees, &options) {
-            Err(InstallError::StoreChanged { package, path, difference }) => {
-                let reason = self.put_aside(&selection, &trees, &[(package.to_string(), path, difference)])?;
-                return Ok(Err(reason));
-            }
-            result => result?,
+        let (staged, trees) = match self.staged(&intent, trees, &options)? {
+            Ok(staged) => staged,
+            Err(reasons) => return Ok(Err(reasons)),
         };
         let bar = self.output.byte_bar("checking", staged.receipt().total_bytes);
         let wrong = staged.check(&|bytes| bar.inc(bytes))?;
@@ -182,6 +188,41 @@ impl Bench<'_> {
         let placed = staged.exchange()?;
         environments::tell_untidy(&placed, self.output);
         Ok(Ok(placed.receipt.generation))
+    }
+
+    /// Builds the generation. A stored file that moved is read: whoever only touched it, or copied the store, changed nothing.
+    fn staged(
+        &self,
+        intent: &Intent<'_>,
+        trees: Trees,
+        options: &StageOptions<'_>,
+    ) -> Result<Result<(Staged<'a>, Trees), Vec<String>>, Failure> {
+        match stage(self.guard, intent, &trees, options) {
+            Err(InstallError::StoreChanged { .. }) => {}
+            staged => return Ok(Ok((staged?, trees))),
+        }
+        let trees = match self.ready(intent.selection, trees)? {
+            Ok(trees) => trees,
+            Err(reasons) => return Ok(Err(reasons)),
+        };
+        Ok(Ok((stage(self.guard, intent, &trees, options)?, trees)))
+    }
+
+    /// Looks at every file of the trees. Returns them as they are now, or which were put aside.
+    fn ready(&self, selection: &Selection, trees: Trees) -> Result<Result<Trees, Vec<String>>, Failure> {
+        let (mut ready, mut reasons) = (Trees::new(), Vec::new());
+        for (name, tree) in trees {
+            match self.store.ready(tree)? {
+                Readiness::Ready(tree) => drop(ready.insert(name, tree)),
+                Readiness::Damaged(damage) => {
+                    reasons.extend(damage.iter().map(|it| changed_too(&it.path, &it.found)));
+                    reasons.extend(selection.packages.iter().filter(|it| it.name == name).map(lacks));
+                }
+            }
+        }
+        // Told here, with what it means.
+        drop(self.store.take_damage());
+        Ok(if reasons.is_empty() { Ok(ready) } else { Err(reasons) })
     }
 
     /// Returns the stored trees of everything that is selected, or what the store lacks.
@@ -235,7 +276,7 @@ impl Bench<'_> {
             if let Some(tree) = trees.get(&selected.name) {
                 self.store.quarantine(tree)?;
             }
-            reasons.push(format!("the store's own `{path}` was changed too ({difference}), and was put aside"));
+            reasons.push(changed_too(path, difference));
             reasons.push(lacks(selected));
         }
         // What no package brings, pinfold wrote a moment ago.
@@ -252,6 +293,10 @@ impl Bench<'_> {
 fn failed(failure: &Failure) -> String {
     let why: String = failure.details.iter().map(|(_, value)| format!(": {value}")).collect();
     format!("{}{why}: `pinfold sync` fetches what is missing", failure.headline)
+}
+
+fn changed_too(path: &str, found: &str) -> String {
+    format!("the store's own `{path}` was changed too ({found}), and was put aside")
 }
 
 fn lacks(selected: &Selected) -> String {

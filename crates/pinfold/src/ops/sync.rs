@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use pinfold_artifact::Sha256;
 use pinfold_fetch::Connectivity;
 use pinfold_install::{
-    Adoption, AsOf, Bytecode, Environment, Intent, Interpreter, LinkMode, LockAsOf, Older, Plan, Receipt, Relocation,
-    StageOptions, former_count, plan, prune,
+    Adoption, AsOf, Bytecode, Environment, EnvironmentGuard, Intent, Interpreter, LinkMode, LockAsOf, Older, Plan,
+    Receipt, Relocation, StageOptions, former_count, plan, prune,
 };
 use pinfold_lock::{Selection, Wanted, select};
 use pinfold_packaging::Specifiers;
 
+use super::LockFile;
 use super::downloads::{self, Downloads};
 use super::environments::{self, Patience};
 use super::remember;
@@ -88,80 +89,137 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     let read = super::read_lock(request.lock)?;
     read.warnings.iter().for_each(|warning| output.warning(warning));
     let environment = Environment::at(request.venv)?.adopting(request.adoption);
-    let receipt = environment.receipt()?;
-    let requires = read.lock.requires_python.as_ref();
-    let interpreter = match receipt.as_ref().map(|receipt| &receipt.interpreter) {
-        Some(known) if is_known(known, request.python, requires) => known.clone(),
-        _ if request.extent == Extent::Plan => world.interpreter_in_passing(request.python, requires)?,
-        _ => world.interpreter(request.python, requires)?,
-    };
-    let selection = select(&read.lock, &interpreter.host()?, &request.wanted)?;
-    let lock_as_of = LockAsOf::of(&read.lock);
-    let intent = Intent {
-        environment: &environment,
-        interpreter: &interpreter,
-        lock_sha256: &read.sha256,
-        selection: &selection,
-        wanted: &request.wanted,
-        lock_as_of: lock_as_of.as_ref(),
-        relocation: request.relocation.or(receipt.as_ref().map(Receipt::relocation)).unwrap_or_default(),
-    };
-    let planned =
-        |receipt: Option<&Receipt>| plan(&intent, receipt).asking(request.link_mode, request.bytecode, receipt);
-    let changes = planned(receipt.as_ref());
+    let aim = Aim::of(environment.receipt()?, &read, request, world)?;
+    let changes = aim.plan(&environment, &read, request);
     changes.older.iter().for_each(|older| output.warning(&older_lock(older, request)));
     let counts = request.counts_downloads && !changes.is_empty();
-    let downloads = if counts { Some(downloads::count(&selection, world)?) } else { None };
-    let lock_sha256 = read.sha256;
-    let unchanged =
-        |plan, selection| Synced { plan, selection, lock_sha256, downloads, receipt: None, set_aside: None };
-    if changes.is_empty() || request.extent == Extent::Plan {
-        if request.extent == Extent::Apply {
-            environment.settle()?;
-            forget_surplus(&environment, request, output)?;
-            remember::remember_if_new(&environment, world, output);
-        }
-        return Ok(unchanged(changes, selection));
+    let downloads = if counts { Some(downloads::count(&aim.selection, world)?) } else { None };
+    if request.extent == Extent::Plan {
+        return Ok(aim.unchanged(changes, &read, downloads));
     }
-
-    let guard = environments::lock(&environment, request.patience, output)?;
-    // Another process may have changed it meanwhile.
-    let changes = planned(guard.receipt()?.as_ref());
     if changes.is_empty() {
-        return Ok(unchanged(changes, selection));
+        environment.settle()?;
+        let is_recorded = aim.receipt.as_ref().map_or(Ok(true), |receipt| environment.is_recorded(receipt))?;
+        if !is_recorded || has_surplus(&environment, request)? {
+            let guard = environments::lock(&environment, request.patience, output)?;
+            environments::record_present(&guard, output)?;
+            forget_surplus(&guard, request, output)?;
+        }
+        remember::remember_if_new(&environment, world, output);
+        return Ok(aim.unchanged(changes, &read, downloads));
+    }
+    let guard = environments::lock(&environment, request.patience, output)?;
+    environments::record_present(&guard, output)?;
+    // Another process may have changed it meanwhile: what it is then is what stays as it is.
+    let receipt = guard.receipt()?;
+    let aim = if receipt == aim.receipt { aim } else { Aim::of(receipt, &read, request, world)? };
+    let changes = aim.plan(&environment, &read, request);
+    if changes.is_empty() {
+        forget_surplus(&guard, request, output)?;
+        return Ok(aim.unchanged(changes, &read, downloads));
     }
     let is_adopted = environment.is_to_be_adopted()?;
+    let receipt = install(&guard, &aim, &read, request, world, output)?;
+    let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));
+    remember::remember(&environment, world, output);
+    Ok(Synced { receipt: Some(receipt), set_aside, ..aim.unchanged(changes, &read, downloads) })
+}
+
+/// What the environment is to be, given what it is.
+struct Aim {
+    receipt: Option<Receipt>,
+    interpreter: Interpreter,
+    selection: Selection,
+    lock_as_of: Option<LockAsOf>,
+}
+
+impl Aim {
+    /// Finds the interpreter, and selects for it.
+    fn of(
+        receipt: Option<Receipt>,
+        read: &LockFile,
+        request: &SyncRequest<'_>,
+        world: &World,
+    ) -> Result<Self, Failure> {
+        let requires = read.lock.requires_python.as_ref();
+        let interpreter = match receipt.as_ref().map(|receipt| &receipt.interpreter) {
+            Some(known) if is_known(known, request.python, requires) => known.clone(),
+            _ if request.extent == Extent::Plan => world.interpreter_in_passing(request.python, requires)?,
+            _ => world.interpreter(request.python, requires)?,
+        };
+        let selection = select(&read.lock, &interpreter.host()?, &request.wanted)?;
+        Ok(Self { receipt, interpreter, selection, lock_as_of: LockAsOf::of(&read.lock) })
+    }
+
+    fn intent<'a>(
+        &'a self,
+        environment: &'a Environment,
+        read: &'a LockFile,
+        request: &'a SyncRequest<'_>,
+    ) -> Intent<'a> {
+        Intent {
+            environment,
+            interpreter: &self.interpreter,
+            lock_sha256: &read.sha256,
+            selection: &self.selection,
+            wanted: &request.wanted,
+            lock_as_of: self.lock_as_of.as_ref(),
+            relocation: request.relocation.or(self.receipt.as_ref().map(Receipt::relocation)).unwrap_or_default(),
+        }
+    }
+
+    fn plan(&self, environment: &Environment, read: &LockFile, request: &SyncRequest<'_>) -> Plan {
+        let receipt = self.receipt.as_ref();
+        plan(&self.intent(environment, read, request), receipt).asking(request.link_mode, request.bytecode, receipt)
+    }
+
+    fn unchanged(self, plan: Plan, read: &LockFile, downloads: Option<Downloads>) -> Synced {
+        let (selection, lock_sha256) = (self.selection, read.sha256);
+        Synced { plan, selection, lock_sha256, downloads, receipt: None, set_aside: None }
+    }
+}
+
+/// Builds a new generation and puts it in place.
+fn install(
+    guard: &EnvironmentGuard,
+    aim: &Aim,
+    read: &LockFile,
+    request: &SyncRequest<'_>,
+    world: &World,
+    output: &Output,
+) -> Result<Receipt, Failure> {
     let store = world.store()?;
     let fetcher = world.fetcher(request.connectivity, super::lock::logins(&read.lock, request.connectivity)?)?;
     let accepts = read.lock.tool.as_ref().map_or(&[][..], |tool| &tool.accepts);
-    let workshop =
-        Workshop { world, store: &store, fetcher: &fetcher, output, interpreter: &interpreter, gives_up: true };
+    let interpreter = &aim.interpreter;
+    let workshop = Workshop { world, store: &store, fetcher: &fetcher, output, interpreter, gives_up: true };
     let (now, compiled) = (world.now().to_string(), world.compiled_dir());
     let options = StageOptions {
         link_mode: request.link_mode,
         bytecode: request.bytecode,
-        compiled: Some(&compiled),
+        compiled: compiled.as_deref(),
         installed_at: &now,
         keep: request.keep.unwrap_or(StageOptions::KEEP),
         total: &|_| {},
         progress: &|_| {},
     };
-    let placed = trees::stage(&workshop, &guard, &intent, &options, accepts, "installing")?.exchange()?;
+    let intent = aim.intent(guard.environment(), read, request);
+    let placed = trees::stage(&workshop, guard, &intent, &options, accepts, "installing")?.exchange()?;
     environments::tell_untidy(&placed, output);
-    let receipt = placed.receipt;
-    let set_aside = is_adopted.then(|| environment.set_aside(receipt.generation));
-    remember::remember(&environment, world, output);
-    Ok(Synced { receipt: Some(receipt), set_aside, ..unchanged(changes, selection) })
+    Ok(placed.receipt)
+}
+
+/// Returns true if it was said how many former generations are kept, and there are more.
+fn has_surplus(environment: &Environment, request: &SyncRequest<'_>) -> Result<bool, Failure> {
+    Ok(request.keep.map_or(Ok(false), |keep| former_count(environment).map(|count| count > keep))?)
 }
 
 /// Lets go of former generations where nothing is to be installed: only if it was said how many are kept.
-fn forget_surplus(environment: &Environment, request: &SyncRequest<'_>, output: &Output) -> Result<(), Failure> {
-    let Some(keep) = request.keep else { return Ok(()) };
-    if former_count(environment)? <= keep {
+fn forget_surplus(guard: &EnvironmentGuard, request: &SyncRequest<'_>, output: &Output) -> Result<(), Failure> {
+    if !has_surplus(guard.environment(), request)? {
         return Ok(());
     }
-    let guard = environments::lock(environment, request.patience, output)?;
-    let gone = prune(&guard, keep)?;
+    let gone = prune(guard, request.keep.unwrap_or(StageOptions::KEEP))?;
     let (noun, verb) = if gone == 1 { ("generation", "is") } else { ("generations", "are") };
     output.status(&format!("{gone} former {noun} {verb} no longer kept"));
     Ok(())

@@ -193,7 +193,7 @@ fn environments(
     recorded: Option<&Recorded>,
     world: &World,
 ) -> Result<BTreeMap<PathBuf, Option<KnownEnvironment>>, Failure> {
-    let known = remember::known(world).list()?;
+    let known = remember::known(world)?.list()?;
     let mut found: BTreeMap<_, _> = known.into_iter().map(|known| (known.venv.clone(), Some(known))).collect();
     let named = named.iter().cloned().chain(recorded.map(|recorded| recorded.venv.clone()));
     for venv in named.filter_map(|venv| Environment::at(&venv).ok()) {

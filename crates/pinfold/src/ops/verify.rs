@@ -30,10 +30,11 @@ pub fn verify(
     };
     let total = || environment.receipt().ok().flatten().map_or(0, |receipt| receipt.total_bytes);
     let bar = output.byte_bar("verifying", total());
+    let compiled = world.compiled_dir();
     let options = VerifyOptions {
         depth,
         store: store.as_ref(),
-        compiled: Some(&world.compiled_dir()),
+        compiled: compiled.as_deref(),
         progress: &|bytes| bar.inc(bytes),
     };
     let report = pinfold_install::verify(&environment, &read.lock, &read.sha256, &options)?;

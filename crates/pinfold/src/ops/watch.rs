@@ -20,7 +20,7 @@ pub fn watch(venv: &Path, lock: &Path, world: &World, tell: &mut dyn FnMut(Watch
 
     let environment = Environment::at(venv)?;
     let compiled = world.compiled_dir();
-    let options = VerifyOptions { depth: Depth::Full, store: None, compiled: Some(&compiled), progress: &|_| {} };
+    let options = VerifyOptions { depth: Depth::Full, store: None, compiled: compiled.as_deref(), progress: &|_| {} };
     let stdout = std::io::stdout();
     if environment.receipt()?.is_none() {
         // Read first: without a lock that is the next step.

@@ -42,6 +42,10 @@ pub(crate) fn foreign_writers(_metadata: &Metadata) -> Option<String> {
     None
 }
 
+pub(crate) fn foreign_owner(_metadata: &Metadata) -> Option<String> {
+    None
+}
+
 /// The standard library tells none: when it was made stands for it.
 pub(crate) fn number_of(metadata: &Metadata) -> u64 {
     let made = metadata.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());

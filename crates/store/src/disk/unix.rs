@@ -66,11 +66,18 @@ fn open_up(path: &Path) -> io::Result<()> {
 
 /// Returns what is wrong if others than this user may write into the directory.
 pub(crate) fn foreign_writers(metadata: &Metadata) -> Option<String> {
-    let own = rustix::process::geteuid().as_raw();
-    if metadata.uid() != own {
-        return Some(format!("it belongs to user {}, this is user {own}", metadata.uid()));
-    }
-    (metadata.mode() & 0o022 != 0).then(|| format!("mode {:04o}", metadata.mode() & 0o7777))
+    let mode = metadata.mode() & 0o7777;
+    another_owner(metadata).or_else(|| (mode & 0o022 != 0).then(|| format!("mode {mode:04o}")))
+}
+
+/// Returns whose something is, if it is neither this user's nor the administrator's.
+pub(crate) fn foreign_owner(metadata: &Metadata) -> Option<String> {
+    if metadata.uid() == ADMINISTRATOR { None } else { another_owner(metadata) }
+}
+
+fn another_owner(metadata: &Metadata) -> Option<String> {
+    let (own, owner) = (rustix::process::geteuid().as_raw(), metadata.uid());
+    (owner != own).then(|| format!("it belongs to user {owner}, this is user {own}"))
 }
 
 /// Returns the number by which the file system knows a file or directory.
@@ -83,9 +90,9 @@ pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
     metadata.nlink() > 1
 }
 
-/// Returns true if everybody may rename what is in the directory.
+/// Returns true if everybody may make something in the directory, also where only its owner may rename it.
 pub(crate) fn is_open_to_all(metadata: &Metadata) -> bool {
-    metadata.mode() & 0o002 != 0 && metadata.mode() & 0o1000 == 0
+    metadata.mode() & 0o002 != 0
 }
 
 /// Takes away the right to write, so that an edit through a hard link needs intent.
@@ -189,6 +196,8 @@ impl Directory {
     }
 }
 
+/// May write everywhere in any case.
+const ADMINISTRATOR: u32 = 0;
 /// Files below this size are written as fast without reserving.
 #[cfg(target_os = "linux")]
 const RESERVE_BYTES: u64 = 1 << 20;

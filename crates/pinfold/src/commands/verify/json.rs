@@ -41,6 +41,7 @@ pub(super) fn finding(finding: &Finding) -> Value {
 /// Returns what was done about the findings.
 pub(super) fn repair(outcome: &Outcome) -> Value {
     match outcome {
+        Outcome::Failed(failure) => json!({ "outcome": "failed", "reason": failure.headline }),
         Outcome::Left(reasons) => json!({ "outcome": "left", "reasons": reasons }),
         Outcome::Nothing => json!({ "outcome": "nothing" }),
         Outcome::Repaired { generation, damaged } => {

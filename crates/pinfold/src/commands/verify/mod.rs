@@ -54,6 +54,7 @@ pub(super) fn run(arguments: &Verify, world: &World, output: &Output) -> Result<
         output.status(NOT_PROVEN);
     }
     match outcome {
+        Some(Outcome::Failed(failure)) => return Err(*failure),
         Some(Outcome::Left(reasons)) => {
             reasons.iter().for_each(|reason| output.warning(&format!("not repaired: {reason}")));
             return Ok(Exit::No);
