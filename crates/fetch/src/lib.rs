@@ -28,6 +28,7 @@ mod range;
 mod remote;
 mod reply;
 mod retry;
+mod retry_after;
 mod settings;
 
 #[cfg(test)]

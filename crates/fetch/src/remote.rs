@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use pinfold_artifact::{FileHost, Limits, Origin, SafeUrl};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Response, StatusCode, redirect};
@@ -16,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::proxy::{Proxies, Via};
 use crate::retry::Setback;
+use crate::retry_after::wanted_pause;
 use crate::{FetchCause, FetchSettings, Login, Pieces, Timing};
 
 /// The client and the runtime that it lives in.
@@ -186,9 +188,8 @@ impl Remote {
             let host = host.map_or_else(String::new, |host| host.to_string());
             return FetchCause::Unauthorized { status, host, index, login }.into();
         }
-        let seconds = reply.response.headers().get(header::RETRY_AFTER);
-        let seconds = seconds.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-        Setback { cause: FetchCause::Status { status }, retry_after: seconds.map(std::time::Duration::from_secs) }
+        let retry_after = wanted_pause(reply.response.headers(), Timestamp::now());
+        Setback { cause: FetchCause::Status { status }, retry_after }
     }
 
     fn greeting(&self, url: &SafeUrl) -> Option<Arc<Greeting>> {

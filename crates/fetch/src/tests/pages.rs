@@ -193,6 +193,28 @@ fn a_server_that_recovers_is_asked_again_and_one_that_says_no_is_not() {
 }
 
 #[test]
+fn a_server_that_names_the_date_when_it_is_back_is_left_alone_until_then() {
+    // A pause that would end after the deadline is not begun: that the server was asked once says that it was wanted.
+    let check = |status: &'static str, until: &'static str, requests: usize| {
+        let server = Scripted::start(move |_, _| {
+            raw(status, &["Date: Sun, 06 Nov 1994 08:49:30 GMT", &format!("Retry-After: {until}")], b"")
+        });
+        let mut bench = Bench::new();
+        bench.settings.timing.longest_pause = Duration::from_secs(3600);
+        let asked = bench.fetcher().small(&origin_of(&server.url), &url(&server.url), 1000);
+        assert_eq!(summary(&asked.unwrap_err()), format!("Status x{requests}"), "{until}");
+        assert_eq!(server.heads().len(), requests, "{until}");
+    };
+    for status in ["503 Service Unavailable", "429 Too Many Requests"] {
+        check(status, "Sun, 06 Nov 1994 09:49:30 GMT", 1);
+        check(status, "3600", 1);
+        check(status, "Sun, 06 Nov 1994 08:49:30 GMT", 4);
+        check(status, "Sun, 06 Nov 1994 07:49:30 GMT", 4);
+        check(status, "in an hour", 4);
+    }
+}
+
+#[test]
 fn a_body_without_a_marked_end_is_no_whole_page() {
     let server = Scripted::start(|_, _| raw("200 OK", &["Content-Type: text/html"], b"<a>half a page"));
     assert_eq!(summary(&fetch(&server).unwrap_err()), "Truncated x4");
