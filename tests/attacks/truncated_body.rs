@@ -2,7 +2,7 @@
 
 use pinfold_testkit::{Fault, Index};
 
-use super::{guarded, leaves, wheel};
+use super::{guarded, leaves, refuses_bytes, wheel};
 
 #[test]
 fn a_truncated_wheel_leaves_nothing() {
@@ -16,6 +16,22 @@ fn a_truncated_wheel_leaves_nothing() {
         project.sync().expect_code(0);
         project.pinfold("verify").run().expect_code(0);
     }
+}
+
+#[test]
+fn a_wheel_that_was_compressed_on_the_way_is_refused_and_the_way_is_told() {
+    let file = wheel("a", "1.0");
+    let project = guarded(Index::new().wheel("a", "1.0"), &["a"]);
+    project.lock();
+    let path = format!("/files/{file}");
+    project.server.fault_on(&path, Fault::Coded("gzip".to_owned()));
+    project.server.fault_on(&path, Fault::Swapped(b"what a compressor makes of it".to_vec()));
+    let parts = [&project.server.file_url(&file), "content coding `gzip` by http://127.0.0.1", "`identity`", "proxy"];
+    refuses_bytes(&project, "sync", "size-mismatch", &parts);
+    project.server.heal();
+    // The same said of a file that nobody changed is no reason.
+    project.server.fault_on(&path, Fault::Coded("x-gzip".to_owned()));
+    project.sync().expect_code(0);
 }
 
 #[test]

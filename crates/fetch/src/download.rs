@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::FetchCause;
 use crate::body::Body;
 use crate::cache::failed;
+use crate::coding::{self, Coding};
 use crate::page::text;
 use crate::pieces::{self, Whole};
 use crate::range::ContentRange;
@@ -33,16 +34,27 @@ pub(crate) struct Transfer<'a> {
     whole_only: bool,
     /// The bytes are from more than one answer.
     is_joined: bool,
+    /// What the last answer said was done to the file on the way.
+    coding: Option<Coding>,
 }
 
 impl<'a> Transfer<'a> {
     pub(crate) fn new(artifact: &'a Artifact, store: &'a Store, progress: &'a (dyn Fn(u64) + Sync)) -> Self {
-        Self { artifact, store, progress, admission: None, etag: None, whole_only: false, is_joined: false }
+        Self {
+            artifact,
+            store,
+            progress,
+            admission: None,
+            etag: None,
+            whole_only: false,
+            is_joined: false,
+            coding: None,
+        }
     }
 
     /// Transfers what is missing, once. If what was put together from several answers is not the file, transfers all of it.
     pub(crate) async fn attempt(&mut self, remote: &Remote) -> Result<Stored, Setback> {
-        match self.go_on(remote).await {
+        let outcome = match self.go_on(remote).await {
             Err(Setback { cause: FetchCause::Store(error), .. })
                 if self.is_joined && error.refusal_code().is_some() =>
             {
@@ -51,6 +63,18 @@ impl<'a> Transfer<'a> {
                 self.go_on(remote).await
             }
             outcome => outcome,
+        };
+        outcome.map_err(|setback| self.explained(setback))
+    }
+
+    /// Says why bytes are not the locked ones, where the server did.
+    fn explained(&mut self, setback: Setback) -> Setback {
+        match (setback.cause, self.coding.take()) {
+            (FetchCause::Store(error), Some(coding)) if error.refusal_code().is_some() => {
+                let host = coding.host.map_or_else(|| "the server".to_owned(), |host| host.to_string());
+                FetchCause::Coded { coding: coding.name, host, refused: Box::new(error) }.into()
+            }
+            (cause, _) => Setback { cause, ..setback },
         }
     }
 
@@ -77,6 +101,7 @@ impl<'a> Transfer<'a> {
     /// Transfers what comes after `start`, as one stream: at most so many bytes, else all.
     async fn part(&mut self, remote: &Remote, start: u64, length: Option<u64>) -> Result<(), Setback> {
         let reply = remote.send(&self.ask(start, length)).await?;
+        self.coding = Coding::of(&reply);
         match reply.response.status().as_u16() {
             200 => {
                 self.current()?.restart()?;
@@ -211,6 +236,7 @@ pub(crate) async fn digest(
     if reply.response.status().as_u16() != 200 {
         return Err(remote.setback(&reply));
     }
+    coding::check_is_plain(&reply)?;
     let mut body = Body::new(reply.response, &remote.timing);
     let mut sink = DigestSink::new(limit, directory)?;
     while let Some(chunk) = body.next().await? {

@@ -94,6 +94,17 @@ pub enum FetchCause {
         /// What is wrong. Holds no secret.
         reason: String,
     },
+    /// The bytes are not the locked ones, and the server says that it sent them in another form than asked for.
+    #[error("{host} sent it with the content coding `{coding}`, though it was asked for as it is (`identity`)")]
+    Coded {
+        /// What the server wrote.
+        coding: String,
+        /// The host that answered.
+        host: String,
+        /// What the store said of them.
+        #[source]
+        refused: Box<StoreError>,
+    },
     /// No connection.
     #[error("no connection: {reason}")]
     Connect {
@@ -278,6 +289,7 @@ impl FetchCause {
             Self::RedirectForeign(_) | Self::RedirectInsecure { .. } | Self::RedirectMalformed(_) => {
                 Some("foreign-redirect")
             }
+            Self::Coded { refused, .. } => refused.refusal_code(),
             Self::Store(error) => error.refusal_code(),
             Self::TooLarge { .. } => Some("size-limit"),
             Self::Abandoned

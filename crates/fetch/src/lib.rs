@@ -15,6 +15,7 @@
 mod body;
 mod cache;
 mod certificates;
+mod coding;
 mod download;
 mod error;
 mod fetcher;

@@ -4,6 +4,7 @@ use pinfold_artifact::{Origin, SafeUrl};
 use reqwest::header;
 
 use crate::body::Body;
+use crate::coding::compression;
 use crate::page::text;
 use crate::remote::{Ask, Remote, Reply};
 use crate::retry::Setback;
@@ -46,6 +47,10 @@ pub(crate) async fn ask(remote: &Remote, origin: &Origin, url: &SafeUrl, span: S
     let wanted = header_value(span);
     let reply = remote.send(&Ask::plain(origin, url).with(header::RANGE, &wanted)).await?;
     match reply.response.status().as_u16() {
+        // A part of the compressed form is no part of the file.
+        200 | 206 if compression(reply.response.headers(), &reply.url).is_some() => {
+            Err(FetchCause::RangesUnsupported.into())
+        }
         206 => Ok(read_part(remote, reply, span, wanted).await?),
         // A file that is no longer than the end that was asked for may come whole.
         200 if matches!(span, Span::LastBytes(count) if reply.response.content_length().is_some_and(|n| n <= count)) => {

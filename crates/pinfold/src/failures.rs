@@ -18,6 +18,11 @@ const NOTHING_CHANGED: &str = "nothing was changed; mend the cause and run the s
 const NEVER_CHANGES: &str =
     "a locked file never changes; do not install it, and tell the project before anyone locks it again";
 
+const SENT_OTHERWISE: &str = "nothing was changed; run the same command again, and if it stays so, ask whoever runs the server, or the proxy on the \
+                              way, to send what was asked for";
+const SENT_CODED: &str = "have the server, or the proxy on the way that does it, send files as they are, and run the same command again; \
+                          do not install what came: nothing shows that it is the locked file";
+
 impl From<ManifestError> for Failure {
     fn from(error: ManifestError) -> Self {
         Self::new(Exit::Input, error.report())
@@ -28,6 +33,9 @@ impl From<FetchError> for Failure {
     fn from(error: FetchError) -> Self {
         let failure = match error.cause {
             FetchCause::Store(store) => return Self::from(store).with("attempts", error.attempts),
+            FetchCause::Coded { coding, host, refused } => {
+                return coded(*refused, &coding, &host).with("attempts", error.attempts);
+            }
             FetchCause::Origin(ref cause) => {
                 Self::new(Exit::Refused, format!("refused {}", error.url)).with("cause", cause).help(
                     "the URL is not of its index; if the index has moved on purpose, its maintainers must lock again",
@@ -73,11 +81,11 @@ impl From<FetchError> for Failure {
             ),
             FetchCause::Tls { .. } => Self::of(Exit::World, &error)
                 .help("if your network replaces certificates, name its authority's with SSL_CERT_FILE or SSL_CERT_DIR"),
+            FetchCause::Encoding { .. } => Self::of(Exit::World, &error).help(SENT_OTHERWISE),
             FetchCause::Cache { .. }
             | FetchCause::Client { .. }
             | FetchCause::Connect { .. }
             | FetchCause::ContentType { .. }
-            | FetchCause::Encoding { .. }
             | FetchCause::File { .. }
             | FetchCause::Protocol { .. }
             | FetchCause::RangeMismatch { .. }
@@ -92,6 +100,12 @@ impl From<FetchError> for Failure {
         };
         Self { code: error.refusal_code().map(str::to_owned), ..failure }
     }
+}
+
+/// Says how a file came that is not the locked one.
+fn coded(refused: StoreError, coding: &str, host: &str) -> Failure {
+    let sent = format!("with the content coding `{coding}` by {host}, though asked for as it is (`identity`)");
+    Failure::from(refused).with("sent", sent).help(SENT_CODED)
 }
 
 /// Says what to do about a proxy that failed when this host was asked for.

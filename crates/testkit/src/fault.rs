@@ -8,6 +8,8 @@
 pub enum Fault {
     /// The connection is reset before any answer.
     Closed,
+    /// This `Content-Encoding`, whatever the bytes are.
+    Coded(String),
     /// The answer is held back for so many milliseconds.
     Delay(u64),
     /// The body comes in pieces of so many bytes with a pause of so many milliseconds between them.

@@ -270,9 +270,10 @@ impl State {
         let variant = resource.variant(request);
         let (mut bytes, mut content_type) = (variant.bytes.clone(), variant.content_type.clone());
         let mut ranges = if self.serving.no_ranges { Ranges::Ignored } else { Ranges::Served { shift: 0 } };
-        let (mut transport, mut claimed) = (Vec::new(), None);
+        let (mut transport, mut claimed, mut coding) = (Vec::new(), None, None);
         for fault in &resource.faults {
             match fault {
+                Fault::Coded(named) => coding = Some(named),
                 Fault::Delay(milliseconds) => drop(self.pause(*milliseconds)),
                 Fault::NoRange => ranges = Ranges::Ignored,
                 Fault::RedirectTo(location) => return (Answer::redirect(302, location), Vec::new()),
@@ -303,6 +304,7 @@ impl State {
             let headers = answer.headers.iter_mut().filter(|(name, _)| name == "Content-Range");
             headers.for_each(|(_, value)| value.clone_from(range));
         }
+        answer.headers.extend(coding.map(|named| ("Content-Encoding".to_owned(), named.clone())));
         (answer, transport)
     }
 

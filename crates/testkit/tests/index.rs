@@ -179,6 +179,7 @@ fn breaks_what_it_sends() {
         assert_eq!(reply.body.len() as i64, total as i64 + lie.min(0));
     }
     assert_eq!(file(&faulty(Fault::WrongContentType("text/x".to_owned())), "").header("Content-Type"), Some("text/x"));
+    assert_eq!(file(&faulty(Fault::Coded("br".to_owned())), "").header("Content-Encoding"), Some("br"));
     assert_eq!(file(&faulty(Fault::Delay(1)), "").body.len(), total);
 }
 

@@ -10,7 +10,7 @@ use sha2::Digest;
 
 use super::scripted::{Scripted, raw};
 use super::*;
-use crate::FetchCause;
+use crate::{FetchCause, Span};
 
 fn file_path() -> String {
     format!("/files/{FILE}")
@@ -117,6 +117,55 @@ fn a_refusal_says_what_was_expected_and_what_came() {
     assert_eq!(**artifact, wanted);
     assert_eq!(*found, Sha256::from_bytes(sha2::Sha256::digest(vec![7; 1_000_003]).into()));
     assert!(error.is_refusal());
+}
+
+#[test]
+fn bytes_that_were_compressed_on_the_way_are_refused_and_told_of() {
+    let check = |coding: &str, body: Vec<u8>, expected: &str| {
+        let (bench, server) = (Bench::new(), with_file().start());
+        let (store, artifact) = (bench.store(), server.artifact(FILE));
+        server.fault_on(&file_path(), Fault::Coded(coding.to_owned()));
+        server.fault_on(&file_path(), Fault::Swapped(body));
+        let said = match bench.fetcher().download(&artifact, &store, &|_| ()) {
+            Ok(_) => "stored".to_owned(),
+            Err(error) => format!("{}: {}", summary(&error), error.cause),
+        };
+        let here = artifact.url.file_host().unwrap().to_string();
+        assert_eq!(said.replace(&here, "HOST"), expected);
+        assert_eq!(leftovers(&store), 0);
+        assert_eq!(server.requests()[0].header("accept-encoding"), Some("identity"));
+    };
+    let told = |code: &str, coding: &str| {
+        let asked = "though it was asked for as it is (`identity`)";
+        format!("Coded x1 [{code}]: HOST sent it with the content coding `{coding}`, {asked}")
+    };
+    check("gzip", vec![1; 4000], &told("size-mismatch", "gzip"));
+    check("br", vec![1; 1_000_004], &told("size-mismatch", "br"));
+    check("zstd", vec![1; 1_000_003], &told("hash-mismatch", "zstd"));
+    check("deflate, \u{9b}gzip", vec![1; 4000], &told("size-mismatch", "deflate, \\u{9b}gzip"));
+    // A file that has its digest is the file, whatever is said of it.
+    check("x-gzip", contents(), "stored");
+    check("identity", contents(), "stored");
+    // The control: of a file that is sent as it is, nothing more is told.
+    let plain =
+        format!("SizeMismatch x1 [size-mismatch]: `{FILE}` from HOST/files/{FILE} has 4000 bytes, expected 1000003");
+    check("identity", vec![1; 4000], &plain);
+}
+
+#[test]
+fn what_is_compressed_is_not_taken_for_a_file_of_unknown_digest() {
+    let check = |coding: &str, digested: &str, part: &str| {
+        let (bench, server) = (Bench::new(), with_file().start());
+        let (fetcher, origin, file) = (bench.fetcher(), server.origin(), url(&server.file_url(FILE)));
+        server.fault_on(&file_path(), Fault::Coded(coding.to_owned()));
+        let said = fetcher.digest(&origin, &file, 1 << 30).map_or_else(|error| summary(&error), |_| "read".to_owned());
+        assert_eq!(said, digested, "{coding}");
+        let said = fetcher.range(&origin, &file, Span::LastBytes(9));
+        assert_eq!(said.map_or_else(|error| summary(&error), |_| "read".to_owned()), part, "{coding}");
+    };
+    check("gzip", "Encoding x1", "RangesUnsupported x1");
+    check("identity", "read", "read");
+    check("aws-chunked", "read", "read");
 }
 
 #[test]
