@@ -3,11 +3,11 @@
 //! Nothing here waits for a time: each step ends with the line that the watcher writes about it, and the watcher ends when
 //! the environment is gone or its reader is.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use pinfold_testkit::Index;
+use pinfold_testkit::{Index, sha256_hex};
 use serde_json::Value;
 
 use crate::project::{PINFOLD, Project};
@@ -145,13 +145,79 @@ fn a_sync_is_followed_to_the_new_generation() {
     assert_eq!(first["generation"], 1);
     project.write_manifest(&["greet==2.0"], "", "");
     project.installed();
-    let next = watcher.next().unwrap();
+    // The new lock may be seen before what it says is in place; then nothing of the former generation is told any more.
+    let mut next = watcher.next().unwrap();
+    while (&next["event"], &next["finding"]["code"]) == (&"found".into(), &"lock-changed".into()) {
+        next = watcher.next().unwrap();
+    }
     assert_eq!((&next["event"], &next["generation"]), (&"watching".into(), &2.into()), "{next}");
     // The lock was read anew too: nothing is wrong until something is.
     std::fs::write(site(&project).join("hello/extra.py"), "").unwrap();
     watcher.expect("found", "added", "extra.py");
     std::fs::rename(project.home.project().join(".venv"), project.home.project().join("away")).unwrap();
     while watcher.next().is_some_and(|event| event["event"] != "gone") {}
+    assert_eq!(watcher.code(), Some(1));
+}
+
+/// Puts another file in the place of one, in one step.
+fn replace(path: &Path, text: &str) {
+    let aside = path.with_extension("new");
+    std::fs::write(&aside, text).expect("the test can use its own files and processes");
+    std::fs::rename(&aside, path).expect("the test can use its own files and processes");
+}
+
+#[test]
+fn another_lock_is_told_of_as_verify_tells_of_it() {
+    let project = installed();
+    let path = project.home.project().join("pylock.toml");
+    let lock = std::fs::read_to_string(&path).unwrap();
+    let (mut watcher, _) = Watcher::start(&project);
+    // It is written into.
+    let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+    file.write_all(b"# a comment\n").unwrap();
+    watcher.expect("found", "lock-changed", "");
+    project.pinfold("verify").run().expect_code(1).expect_stdout("lock-changed: ");
+    file.set_len(lock.len() as u64).unwrap();
+    watcher.expect("resolved", "lock-changed", "");
+    // Another takes its place, as editors do it; it names other bytes.
+    let digest = sha256_hex(&project.server.file_bytes("greet-1.0-py3-none-any.whl"));
+    replace(&path, &lock.replace(&digest, &"0".repeat(64)));
+    watcher.expect("found", "lock-changed", "");
+    watcher.expect("found", "lock-changed", "");
+    // What cannot be read says nothing of what was known before.
+    std::fs::remove_file(&path).unwrap();
+    let gone = watcher.next().unwrap();
+    assert!(gone["finding"]["found"].as_str().unwrap().starts_with("cannot read the lock `pylock.toml`: "), "{gone}");
+    replace(&path, &lock);
+    for _ in 0..3 {
+        watcher.expect("resolved", "lock-changed", "");
+    }
+    // The new file is watched as the former was, and what is in the environment is none of its business.
+    std::fs::write(site(&project).join("sitecustomize.py"), "").unwrap();
+    watcher.expect("found", "startup-hook", "sitecustomize.py");
+    std::fs::File::options().append(true).open(&path).unwrap().write_all(b"no = lock").unwrap();
+    watcher.expect("found", "lock-changed", "");
+    replace(&path, &lock);
+    watcher.expect("resolved", "lock-changed", "");
+    assert_eq!(watcher.code(), Some(1));
+}
+
+#[test]
+fn a_lock_behind_a_link_is_followed_to_where_it_lies() {
+    let project = installed();
+    let (path, shared) = (project.home.project().join("pylock.toml"), project.home.project().join("shared"));
+    std::fs::create_dir(&shared).unwrap();
+    let end = shared.join("lock.toml");
+    std::fs::rename(&path, &end).unwrap();
+    std::os::unix::fs::symlink("shared/lock.toml", &path).unwrap();
+    let lock = std::fs::read_to_string(&end).unwrap();
+    let (mut watcher, _) = Watcher::start(&project);
+    replace(&end, &format!("{lock}# a comment\n"));
+    watcher.expect("found", "lock-changed", "");
+    replace(&end, &lock);
+    watcher.expect("resolved", "lock-changed", "");
+    replace(&path, &format!("{lock}# a comment\n"));
+    watcher.expect("found", "lock-changed", "");
     assert_eq!(watcher.code(), Some(1));
 }
 

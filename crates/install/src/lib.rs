@@ -65,9 +65,9 @@ pub use stage::{Bytecode, LinkMode, StageOptions, Staging, stage};
 pub use staging::Staged;
 pub use startup::{WheelFinding, startup_files};
 pub use unpack::{check_wheel, unpack_wheel};
-#[cfg(target_os = "linux")]
-pub use verify::watch;
 pub use verify::{Depth, Finding, FindingCode, Report, VerifyOptions, WatchEnding, WatchEvent, verify};
+#[cfg(target_os = "linux")]
+pub use verify::{WatchedLock, watch};
 pub use waiting::{Holder, Waiting};
 
 use threads::{THREADS, join};

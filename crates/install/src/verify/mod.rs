@@ -20,6 +20,8 @@ pub(crate) mod stamps;
 mod walk;
 #[cfg(target_os = "linux")]
 mod watch;
+#[cfg(target_os = "linux")]
+mod watched_lock;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
@@ -37,6 +39,8 @@ use self::proof::Candidate;
 use self::stamps::Stamped;
 #[cfg(target_os = "linux")]
 pub use self::watch::watch;
+#[cfg(target_os = "linux")]
+pub use self::watched_lock::WatchedLock;
 use crate::disk::{Kind, OTHERS_WRITE, Opened};
 use crate::environment::SPARE;
 use crate::ledger::LEDGER;

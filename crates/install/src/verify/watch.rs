@@ -3,7 +3,7 @@
 //! Every directory is watched before anything is looked at, so that nothing is missed in between; then a quick look says
 //! how things stand. What the system says of a change is only where to look: the place is then looked at as `verify` does,
 //! listed files byte by byte, bytecode by compiling its source, and what is told is how the findings differ from before.
-//! Where the system lost count, everything is read again.
+//! Where the system lost count, everything is read again. The lock is watched too, and compared again when it changes.
 //!
 //! What it does not see: writes through a memory map, and through another name of the same file.
 
@@ -14,29 +14,29 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use pinfold_artifact::Sha256;
-use pinfold_lock::Lock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
 use super::hashes::{self, Reading};
 use super::walk::{self, is_among};
+use super::watched_lock::{Known, LockPlaces};
 use super::{
-    Depth, Finding, Listed, Report, VerifyOptions, WatchEnding, WatchEvent, damaged, proof, stamps, verify_held,
+    Depth, Finding, Listed, Report, VerifyOptions, WatchEnding, WatchEvent, WatchedLock, damaged, proof, stamps,
+    verify_held,
 };
 use crate::receipt::{RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{Environment, InstallError, Receipt, ReceiptFiles, disk};
 
 /// Watches what is in an environment's place until `tell` breaks, something else takes the place, or nobody reads `reader`
-/// any more.
+/// any more. A lock that cannot be read at the beginning ends it as if something else had taken the place: who has read it just
+/// before does so again, and has more to say about it.
 ///
 /// # Errors
 /// As [`verify`](crate::verify()); [`InstallError::Io`] if the system watches no more directories.
 pub fn watch(
     environment: &Environment,
-    lock: &Lock,
-    lock_sha256: &Sha256,
+    lock: &WatchedLock<'_>,
     options: &VerifyOptions<'_>,
     reader: Option<BorrowedFd<'_>>,
     tell: &mut dyn FnMut(WatchEvent) -> ControlFlow<()>,
@@ -46,7 +46,7 @@ pub fn watch(
     match environment.receipt()? {
         None => Ok(WatchEnding::Gone),
         Some(header) => {
-            let watched = Watched { environment, lock, lock_sha256, options, reader };
+            let watched = Watched { environment, lock, options, reader };
             watched.one_generation(&header, shared, tell)
         }
     }
@@ -54,8 +54,7 @@ pub fn watch(
 
 struct Watched<'w> {
     environment: &'w Environment,
-    lock: &'w Lock,
-    lock_sha256: &'w Sha256,
+    lock: &'w WatchedLock<'w>,
     options: &'w VerifyOptions<'w>,
     reader: Option<BorrowedFd<'w>>,
 }
@@ -70,12 +69,14 @@ impl Watched<'_> {
         let venv = self.environment.venv();
         let gone = || InstallError::NoEnvironment { path: venv.to_owned() };
         let mut watches = Watches::begin(venv)?;
+        watches.add_lock(self.lock.path)?;
+        let Ok(lock) = (self.lock.read)() else { return Ok(WatchEnding::Replaced) };
         let (list, sha256) = ReceiptFiles::read(venv)?.ok_or_else(gone)?;
         let stamps = stamps::read(venv, &sha256, list.files.len());
         let listed = Listed::new(header, &list, stamps.as_deref());
         let seen = walk::walk(self.environment, &listed, &mut Report::default())?;
         seen.directories.iter().try_for_each(|directory| watches.add(directory))?;
-        let mut state = State { watched: self, listed: &listed, watches, current: BTreeMap::new() };
+        let mut state = State { watched: self, listed: &listed, watches, lock: lock.into(), current: BTreeMap::new() };
         let begin = WatchEvent::Watching {
             generation: header.generation,
             files: list.files.len() as u64,
@@ -112,6 +113,7 @@ struct State<'s, 'a> {
     watched: &'s Watched<'s>,
     listed: &'s Listed<'a>,
     watches: Watches,
+    lock: Known,
     /// What is wrong, by path.
     current: BTreeMap<String, BTreeSet<Finding>>,
 }
@@ -126,6 +128,11 @@ impl State<'_, '_> {
         batch: &Batch,
         tell: &mut dyn FnMut(WatchEvent) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, InstallError> {
+        // What is told of it may be among what was lost.
+        if batch.is_lock || batch.is_overflow {
+            self.watches.add_lock(self.watched.lock.path)?;
+            self.lock.learn((self.watched.lock.read)());
+        }
         if batch.is_overflow {
             if tell(WatchEvent::Overflow).is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -136,6 +143,21 @@ impl State<'_, '_> {
         if batch.paths.iter().any(|path| path.starts_with(RECEIPT_DIRECTORY)) {
             return self.everything(Depth::Quick, tell);
         }
+        if batch.is_lock {
+            let findings = self.lock.findings(self.listed.header);
+            if self.replace(&str::is_empty, findings, tell).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.places(batch, tell)
+    }
+
+    /// Looks at what changed in the environment.
+    fn places(
+        &mut self,
+        batch: &Batch,
+        tell: &mut dyn FnMut(WatchEvent) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, InstallError> {
         let mut report = Report::default();
         let environment = self.watched.environment;
         let seen = walk::look(environment, self.listed, &batch.paths, &mut report)?;
@@ -158,17 +180,18 @@ impl State<'_, '_> {
         depth: Depth,
         tell: &mut dyn FnMut(WatchEvent) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, InstallError> {
-        let Watched { environment, lock, lock_sha256, options, .. } = self.watched;
+        let Watched { environment, options, .. } = self.watched;
         let seen = walk::walk(environment, self.listed, &mut Report::default())?;
         seen.directories.iter().try_for_each(|directory| self.watches.add(directory))?;
         let options = VerifyOptions { depth, ..**options };
-        let report = match verify_held(environment, lock, lock_sha256, &options) {
+        let mut report = match verify_held(environment, &self.lock.lock, &self.lock.sha256, &options) {
             // Somebody is removing the environment, perhaps: as long as it has a place, that is watched.
             Err(InstallError::Foreign { .. } | InstallError::NoEnvironment { .. }) => {
                 damaged(Report::default(), RECEIPT_FILE, "it is gone".to_owned())
             }
             result => result?,
         };
+        report.findings.extend(self.lock.unreadable(self.listed.header));
         Ok(self.replace(&|_| true, report.findings, tell))
     }
 
@@ -202,6 +225,8 @@ impl State<'_, '_> {
 struct Batch {
     /// Paths inside the environment.
     paths: BTreeSet<String>,
+    /// Whether the lock may be another.
+    is_lock: bool,
     /// Whether the system lost changes.
     is_overflow: bool,
     /// Whether something else is in the environment's place now, or nothing.
@@ -214,13 +239,14 @@ impl Batch {
     }
 }
 
-/// The directories that are watched.
+/// The directories that are watched, and the lock.
 struct Watches {
     inotify: OwnedFd,
     root: std::path::PathBuf,
     name: Vec<u8>,
     /// The directory that the environment is in.
     parent: i32,
+    lock: LockPlaces,
     directories: HashMap<i32, String>,
 }
 
@@ -233,7 +259,13 @@ impl Watches {
         let flags = WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::ONLYDIR;
         let parent = inotify::add_watch(&inotify, parent, flags).map_err(|e| failed()(limit(e)))?;
         let name = venv.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
-        Ok(Self { inotify, root: venv.to_owned(), name, parent, directories: HashMap::new() })
+        let (lock, directories) = (LockPlaces::default(), HashMap::new());
+        Ok(Self { inotify, root: venv.to_owned(), name, parent, lock, directories })
+    }
+
+    /// Watches the lock, wherever it is by now.
+    fn add_lock(&mut self, path: &Path) -> Result<(), InstallError> {
+        self.lock.watch(&self.inotify, path).map_err(|error| InstallError::io("watch", path)(limit(error)))
     }
 
     /// Watches a directory of the environment. One that is gone again is no error.
@@ -295,6 +327,7 @@ impl Watches {
             };
             has_any = true;
             let name = event.file_name().map(|name| name.to_bytes());
+            batch.is_lock |= self.lock.are_told_of(event.wd(), name);
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 batch.is_overflow = true;
             } else if event.wd() == self.parent {
@@ -351,6 +384,8 @@ const EVENT_BYTES: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {
+    use pinfold_artifact::Sha256;
+    use pinfold_lock::Lock;
     use pinfold_testkit::WheelRecipe;
 
     use super::*;
@@ -370,17 +405,27 @@ mod tests {
         let world = World::new();
         let wheels = [WheelRecipe::new("a", "1.0").file("a/more.py", "x = 1\n")];
         world.install(&wheels).unwrap();
-        let venv = world.environment.venv();
-        let (lock, lock_sha256) = (world.lock(&wheels), world.lock_sha256(&wheels));
+        let read = || Ok((world.lock(&wheels), world.lock_sha256(&wheels)));
+        told_with(&world, &read, change, batch)
+    }
+
+    fn told_with(
+        world: &World,
+        read: &dyn Fn() -> Result<(Lock, Sha256), String>,
+        change: impl FnOnce(&World),
+        batch: &Batch,
+    ) -> Vec<String> {
         let options = VerifyOptions { depth: Depth::Full, store: None, compiled: None, progress: &|_| {} };
-        let (environment, lock, lock_sha256) = (&world.environment, &lock, &lock_sha256);
-        let watched = Watched { environment, lock, lock_sha256, options: &options, reader: None };
+        let (environment, path) = (&world.environment, Path::new("pylock.toml"));
+        let lock = WatchedLock { path, read };
+        let watched = Watched { environment, lock: &lock, options: &options, reader: None };
         let header = environment.receipt().unwrap().unwrap();
-        let (list, _) = ReceiptFiles::read(venv).unwrap().unwrap();
+        let (list, _) = ReceiptFiles::read(environment.venv()).unwrap().unwrap();
         let listed = Listed::new(&header, &list, None);
-        let watches = Watches::begin(venv).unwrap();
-        let mut state = State { watched: &watched, listed: &listed, watches, current: BTreeMap::new() };
-        change(&world);
+        let watches = Watches::begin(environment.venv()).unwrap();
+        let known = read().unwrap().into();
+        let mut state = State { watched: &watched, listed: &listed, watches, lock: known, current: BTreeMap::new() };
+        change(world);
         let mut told = Vec::new();
         let mut tell = |event| {
             told.push(match event {
@@ -401,6 +446,36 @@ mod tests {
         // The control: without it, what nobody told of is not looked at.
         let elsewhere = Batch { paths: BTreeSet::from(["bin/tool".to_owned()]), ..Batch::default() };
         assert_eq!(told(change, &elsewhere), Vec::<String>::new());
+    }
+
+    #[test]
+    fn another_lock_is_compared_and_one_that_cannot_be_read_is_told_of() {
+        let world = World::new();
+        let installed = [WheelRecipe::new("a", "1.0")];
+        world.install(&installed).unwrap();
+        let reads = std::cell::Cell::new(0);
+        // The first is what was installed.
+        let told_of = |later: &dyn Fn() -> Result<(Lock, Sha256), String>, batch: &Batch| {
+            reads.set(0);
+            let read = || match reads.replace(reads.get() + 1) {
+                0 => Ok((world.lock(&installed), world.lock_sha256(&installed))),
+                _ => later(),
+            };
+            told_with(&world, &read, |_| (), batch)
+        };
+        let other = [WheelRecipe::new("a", "2.0")];
+        let other = || Ok((world.lock(&other), world.lock_sha256(&other)));
+        let changed = FindingCode::LockChanged.as_str();
+        let lock = Batch { is_lock: true, ..Batch::default() };
+        assert_eq!(told_of(&other, &lock), [changed, changed]);
+        assert_eq!(told_of(&|| Err("it is a directory".to_owned()), &lock), [changed]);
+        // What the system lost may have been of the lock.
+        let overflow = Batch { is_overflow: true, ..Batch::default() };
+        assert_eq!(told_of(&other, &overflow), ["Overflow", changed, changed]);
+        assert_eq!(told_of(&|| Err("it is a directory".to_owned()), &overflow), ["Overflow", changed]);
+        // The control: nobody tells of the lock.
+        let elsewhere = Batch { paths: BTreeSet::from(["bin/tool".to_owned()]), ..Batch::default() };
+        assert_eq!(told_of(&other, &elsewhere), Vec::<String>::new());
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn watch(venv: &Path, lock: &Path, world: &World, tell: &mut dyn FnMut(Watch
     use std::ops::ControlFlow;
     use std::os::fd::AsFd as _;
 
-    use pinfold_install::{Depth, Environment, InstallError, VerifyOptions, WatchEnding};
+    use pinfold_install::{Depth, Environment, InstallError, VerifyOptions, WatchEnding, WatchedLock};
 
     let environment = Environment::at(venv)?;
     let compiled = world.compiled_dir();
@@ -28,14 +28,16 @@ pub fn watch(venv: &Path, lock: &Path, world: &World, tell: &mut dyn FnMut(Watch
         return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() }.into());
     }
     loop {
-        // Whoever puts another generation in place may have another lock.
-        let read = super::read_lock(lock)?;
+        // Whoever puts another generation in place may have another lock. One that cannot be read ends this here.
+        super::read_lock(lock)?;
+        let read = || super::read_lock(lock).map(|read| (read.lock, read.sha256)).map_err(in_short);
+        let watched = WatchedLock { path: lock, read: &read };
         let mut pass_on = |event| {
             tell(event);
             ControlFlow::Continue(())
         };
         let reader = Some(stdout.as_fd());
-        match pinfold_install::watch(&environment, &read.lock, &read.sha256, &options, reader, &mut pass_on)? {
+        match pinfold_install::watch(&environment, &watched, &options, reader, &mut pass_on)? {
             WatchEnding::Closed(left) => return Ok(if left.is_empty() { Exit::Done } else { Exit::No }),
             WatchEnding::Gone => {
                 tell(WatchEvent::Gone);
@@ -44,6 +46,13 @@ pub fn watch(venv: &Path, lock: &Path, world: &World, tell: &mut dyn FnMut(Watch
             WatchEnding::Replaced => {}
         }
     }
+}
+
+/// Returns what a failure says, in one line.
+#[cfg(target_os = "linux")]
+fn in_short(failure: Failure) -> String {
+    let causes = failure.details.iter().filter(|(label, _)| *label == "cause").map(|(_, cause)| cause.as_str());
+    failure.headline.lines().take(1).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
 /// Says that this system cannot.
