@@ -136,6 +136,14 @@ pub enum ManifestErrorKind {
         /// What to do about it.
         instead: &'static str,
     },
+    /// What no text has in the coding whose byte order mark the file begins with.
+    #[error("{found} is not {coding}")]
+    NotInCoding {
+        /// What is there.
+        found: String,
+        /// The coding.
+        coding: &'static str,
+    },
     /// A byte that no text in UTF-8 has there.
     #[error("the byte 0x{found:02x} is not UTF-8")]
     NotUtf8 {
@@ -233,6 +241,12 @@ pub enum ManifestErrorKind {
         /// The type found.
         found: &'static str,
     },
+    /// A comment says that the file is written in a coding that is not read.
+    #[error("the coding `{found}` is not read here")]
+    UnknownCoding {
+        /// The coding.
+        found: String,
+    },
     /// A group or extra that is included does not exist.
     #[error("there is no {what} `{name}`")]
     UnknownInclude {
@@ -326,9 +340,14 @@ impl ManifestError {
             ManifestErrorKind::NotUtf8 { mark: Some(mark), .. } => {
                 Some(format!("the file begins with the byte order mark of {mark}: save it as UTF-8"))
             }
-            ManifestErrorKind::NotUtf8 { mark: None, .. } => Some("save the file as UTF-8".to_owned()),
+            ManifestErrorKind::NotInCoding { .. } | ManifestErrorKind::NotUtf8 { mark: None, .. } => {
+                Some("save the file as UTF-8".to_owned())
+            }
             ManifestErrorKind::Option { instead, .. } => Some(instead.clone()),
             ManifestErrorKind::OwnName { .. } => Some(OWN_NAME.to_owned()),
+            ManifestErrorKind::UnknownCoding { .. } => {
+                Some("save the file as UTF-8, and leave out the comment".to_owned())
+            }
             ManifestErrorKind::UnknownInclude { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("the nearest that exists is `{nearest}`"))
             }

