@@ -226,6 +226,24 @@ fn what_is_not_there_is_said() {
 }
 
 #[test]
+fn a_path_that_is_not_there_is_pointed_at_where_it_is_written() {
+    let project = Project::new(index(), &["lib"]);
+    let check = |expected: &[&str]| {
+        let run = project.pinfold("lock").run().expect_code(2).expect_stderr("cannot find `sub/nothere`\n");
+        expected.iter().fold(run, |run, part| run.expect_stderr(part)).expect_stderr("required by");
+    };
+    project.write_manifest(&["lib", "tool @ ./sub/nothere"], "", "");
+    check(&["--> pinfold.toml:4:", "\"tool @ ./sub/nothere\"", " ^^^^^^^^^^^^^\n"]);
+    // A path is relative to the file that names it, also where that is written otherwise than the manifest.
+    project.write_manifest(&["lib"], "requirements = [\"sub/r.txt\"]", "");
+    project.home.write("sub/r.txt", "# été\ntool[x] @ ./nothere # été\n");
+    check(&["--> sub/r.txt:2:11\n", "2 | tool[x] @ ./nothere # été\n    |           ^^^^^^^^^\n"]);
+    let utf16 = "\u{feff}tool @ ./nothere\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    project.home.write("sub/r.txt", utf16);
+    check(&["--> sub/r.txt:1:8\n", "1 | tool @ ./nothere\n    |        ^^^^^^^^^\n"]);
+}
+
+#[test]
 fn a_digest_that_is_demanded_is_checked() {
     let server = elsewhere();
     let digest = server.artifact(&wheel("tool", "1.0")).sha256.to_string();

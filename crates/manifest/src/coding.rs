@@ -15,7 +15,7 @@ use crate::{ManifestError, ManifestErrorKind, Place};
 /// # Errors
 /// [`ManifestErrorKind::NotUtf8`], [`ManifestErrorKind::NotInCoding`] at the first character that is none,
 /// [`ManifestErrorKind::UnknownCoding`].
-pub(crate) fn decode_requirements(mut bytes: Vec<u8>, file: &str) -> Result<String, ManifestError> {
+pub fn decode_requirements(mut bytes: Vec<u8>, file: &str) -> Result<String, ManifestError> {
     // A mark of UTF-32 begins with one of UTF-16.
     if let Some(rest) = bytes.strip_prefix(&[0xff, 0xfe, 0, 0]) {
         return utf32(rest, u32::from_le_bytes, file);

@@ -30,6 +30,20 @@ pub fn place_of<T>(sourced: &Sourced<T>, text: &str) -> Place {
     Place::locate(&sourced.file, text, document.range_at(sourced.line, sourced.column))
 }
 
+/// Returns where a requirement names what it refers to: behind its `@`, up to the next blank or quotation mark. What begins on
+/// another line than the requirement is not looked for.
+pub fn place_of_reference<T>(sourced: &Sourced<T>, text: &str) -> Place {
+    let start = Positions::of(text).offset(text, sourced.line, sourced.column);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let named = line.split_once('@').map(|(_, behind)| behind.trim_start()).unwrap_or_default();
+    let begin = start + line.len() - named.len();
+    let length = named.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(named.len());
+    match &named[..length] {
+        "" | "\\" => place_of(sourced, text),
+        _ => Place::locate(&sourced.file, text, begin..begin + length),
+    }
+}
+
 /// A table of which every key is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Table<'d> {
@@ -297,4 +311,28 @@ pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
         .map(|candidate| (strsim::normalized_damerau_levenshtein(&name, candidate), candidate))
         .max_by(|(a, first), (b, second)| a.total_cmp(b).then(second.cmp(first)))
         .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_found_in_its_requirement() {
+        let check = |text: &str, from: &str, expected: &str| {
+            let start = text.find(from).unwrap();
+            let (line, column) = Positions::of(text).find(text, start);
+            let place = place_of_reference(&Sourced { value: (), file: "r.txt".to_owned(), line, column }, text);
+            let meant = place.line_text.chars().skip(place.column - 1).take(place.length).collect::<String>();
+            assert_eq!((meant.as_str(), place.line), (expected, line), "{text}");
+        };
+        check("a\nné @ ./nothere ; extra # x\n", "né", "./nothere");
+        check("né[x]@../nothere\r\n", "né", "../nothere");
+        check("x = [\"a\", \"b @ ./no'where\"]", "\"b", "./no");
+        check("x = ['b @ ./nothere']\ny = 'a@b'", "'b", "./nothere");
+        // What is not found is pointed at as a whole, or at its beginning.
+        check("b @ \\\n./nothere", "b", "b");
+        check("x = ['b']", "'b", "'b'");
+        check("b", "b", "b");
+    }
 }

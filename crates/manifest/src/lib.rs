@@ -22,9 +22,10 @@ mod reference;
 mod requirements;
 mod routes;
 
+pub use coding::decode_requirements;
 pub use cutoff::{Cutoff, CutoffError};
 pub use decode::decode;
-pub use document::place_of;
+pub use document::{place_of, place_of_reference};
 pub use error::{ManifestError, ManifestErrorKind};
 pub use index::{IndexEntry, IndexLocation, IndexUrlError, UploadTime};
 pub use manifest::{Accept, Manifest, Sourced};

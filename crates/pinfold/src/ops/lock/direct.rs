@@ -334,7 +334,8 @@ fn local(
         None => match std::fs::metadata(whole.as_str()) {
             Ok(place) => place.is_dir(),
             Err(error) => {
-                return Err(Failure::new(Exit::Input, format!("cannot find `{path}`")).with("cause", error).into());
+                let failure = Failure::new(Exit::Input, format!("cannot find `{path}`")).with("cause", error);
+                return Err(context.inputs.pointed_at(referred, failure).into());
             }
         },
     };

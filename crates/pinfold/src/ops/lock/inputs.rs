@@ -11,7 +11,7 @@ use pinfold_artifact::{Limits, LocalPath, SafeUrl, Sha256};
 use pinfold_lock::{Accepted, Lock};
 use pinfold_manifest::{
     HashDemand, IndexEntry, IndexLocation, Manifest, ReferenceSource, Requested, RequirementsFile, Sourced, UploadTime,
-    place_of, read_constraints, read_requirements, render,
+    decode_requirements, place_of, place_of_reference, read_constraints, read_requirements, render,
 };
 use pinfold_packaging::{PackageName, PythonMinor, RequiredUrl, Requirement, System, Target, Version};
 use pinfold_resolve::{Problem, Root, RootReason};
@@ -55,6 +55,8 @@ pub(super) struct Referred {
     pub(super) requested: Requested,
     /// Where it is written.
     pub(super) written: String,
+    /// The same, with the column.
+    place: Sourced<()>,
     /// What it does.
     pub(super) role: Role,
     /// The URL that stands for it in questions and answers. Nobody is asked for anything at it.
@@ -124,7 +126,8 @@ impl Inputs {
                 let key = direct::key(reference, &self.base)?;
                 requirement.url = Some(RequiredUrl::Safe(key.clone()));
                 let (requested, written, role) = (one.value.clone(), written.clone(), role.clone());
-                self.references.push(Referred { requested, written, role, key });
+                let place = Sourced { value: (), file: one.file.clone(), line: one.line, column: one.column };
+                self.references.push(Referred { requested, written, place, role, key });
             }
             match role {
                 Role::Constraint => self.constraints.push(requirement),
@@ -156,6 +159,21 @@ impl Inputs {
             failure.help = failure.help.map(|help| own(&help));
         }
         failure
+    }
+
+    /// Returns a failure that points at what a requirement refers to. For that its file is read again; where that fails, by now or
+    /// because its name has a variable, the failure is as it was.
+    pub(super) fn pointed_at(&self, referred: &Referred, failure: Failure) -> Failure {
+        let file = referred.place.file.as_str();
+        let requirements = || {
+            let path = self.directory.join(file);
+            let bytes = crate::ops::read_bytes(&path, Limits::MANIFEST_BYTES, "requirements file").ok()?;
+            decode_requirements(bytes, file).ok()
+        };
+        let is_manifest = MANIFESTS.contains(&file);
+        let text = if is_manifest { crate::ops::read_manifest(file).ok() } else { requirements() };
+        let Some(text) = text else { return failure };
+        Failure { headline: render(&failure.headline, &place_of_reference(&referred.place, &text), None), ..failure }
     }
 
     /// Returns what is odd about what was asked for without being wrong.
