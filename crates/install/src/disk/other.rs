@@ -95,6 +95,10 @@ impl Directory {
         crate::platform::open_no_link(OpenOptions::new().read(true), &self.0.join(name))
     }
 
+    pub(crate) fn has_capabilities(&self, _name: &str) -> io::Result<bool> {
+        Ok(false)
+    }
+
     pub(crate) fn hard_link(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
         fs::hard_link(self.0.join(name), to.0.join(new_name))
     }

@@ -32,6 +32,10 @@ impl Room {
     }
 }
 
+/// Room for the capabilities of a file (`struct vfs_ns_cap_data`).
+#[cfg(target_os = "linux")]
+const CAPABILITY_BYTES: usize = 24;
+
 /// A directory, through no link.
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -193,6 +197,22 @@ impl Directory {
     pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
         Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
+    }
+
+    /// Returns whether a file gives who runs it rights of the superuser, as set-user-ID does, without a word in its mode.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn has_capabilities(&self, name: &str) -> io::Result<bool> {
+        let mut value = [0_u8; CAPABILITY_BYTES];
+        match rustix::fs::fgetxattr(self.open_file(name)?, "security.capability", &mut value) {
+            Ok(_) | Err(Errno::RANGE) => Ok(true),
+            Err(Errno::NODATA | Errno::NOSYS | Errno::NOTSUP) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn has_capabilities(&self, _name: &str) -> io::Result<bool> {
+        Ok(false)
     }
 
     pub(crate) fn hard_link(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {

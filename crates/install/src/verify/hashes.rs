@@ -153,6 +153,10 @@ fn one(
     if let Some(expected) = wrong_mode(file.executable, stamped, facts.mode) {
         push(Finding::new(FindingCode::ModeChanged, path, expected, format!("mode {:04o}", facts.mode)));
     }
+    // Only what can be run has a use for them; of the rest it is not asked.
+    if reading.depth == Depth::Full && facts.mode & EXECUTES != 0 && directory.has_capabilities(name)? {
+        push(Finding::new(FindingCode::ModeChanged, path, "no capabilities", CAPABILITIES.to_owned()));
+    }
     Ok(Looked::AtIt)
 }
 
@@ -244,6 +248,12 @@ fn wrong_mode(executable: bool, stamped: Option<Stamped>, mode: u32) -> Option<S
 
 /// What is expected of everything in an environment.
 const ONLY_ITS_OWNER: &str = "nobody who may write but its owner";
+
+/// What is found of a file that has them.
+const CAPABILITIES: &str = "capabilities of its own (`security.capability`), for whoever runs it";
+
+/// Somebody may execute.
+const EXECUTES: u32 = 0o111;
 
 /// Files are taken in the order of their size in this unit.
 const BIG_BYTES: u64 = 1 << 20;

@@ -226,6 +226,28 @@ fn links_and_modes_are_found() {
     );
 }
 
+/// No mode shows them, and neither do bytes or times. Only the superuser can give them, and not on every file system.
+#[cfg(target_os = "linux")]
+#[test]
+fn capabilities_of_a_program_are_found_and_of_what_cannot_be_run_are_not() {
+    // Version 2, effective; permitted: CAP_SETUID, in the first of two words.
+    let value = [0x0200_0001_u32, 1 << 7, 0, 0, 0].map(u32::to_le_bytes).concat();
+    let give = |path: &Path| {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(path, "security.capability", &value, flags).is_ok()
+    };
+    let world = World::new();
+    world.install(&wheels()).unwrap();
+    if !give(&world.site("b/more.py")) {
+        return;
+    }
+    assert_eq!(shown(&world.verify(&wheels())), [""; 0]);
+    assert!(give(&world.path("bin/tool")));
+    let report = world.verify(&wheels());
+    assert_eq!(shown(&report), ["mode-changed bin/tool a"]);
+    assert!(report.findings[0].found.contains("security.capability"), "{report:?}");
+}
+
 #[test]
 fn every_permission_is_as_installed_and_nobody_else_may_write() {
     let chmod = |path: std::path::PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
