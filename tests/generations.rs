@@ -151,6 +151,20 @@ fn a_damaged_generation_is_refused_and_the_environment_stays() {
     assert_eq!(project.python("import mod_a; print(mod_a.V)"), "2.0\n");
 }
 
+/// What somebody left among the generations, or what lost its receipt, is in nobody's way.
+#[test]
+fn a_generation_without_a_receipt_is_passed_over() {
+    let project = at("1.0");
+    for version in ["2.0", "3.0"] {
+        lock_another(&project, version);
+        project.sync().expect_code(0);
+    }
+    std::fs::remove_file(state(&project).join("generations/2/.pinfold/receipt.json")).unwrap();
+    project.pinfold("rollback").arg("2").run().expect_refusal("damaged-generation");
+    project.pinfold("rollback").run().expect_code(0).expect_stderr("generation 1 ");
+    assert_eq!(project.python("import mod_a; print(mod_a.V)"), "1.0\n");
+}
+
 #[test]
 fn an_environment_of_another_tool_is_adopted_only_on_request() {
     let project = Project::new(versions(), &["a==1.0"]);

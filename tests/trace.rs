@@ -125,7 +125,10 @@ fn environments_that_are_gone_or_elsewhere_are_known() {
         list.iter().map(|it| (it["present"] == true, it["holdings"][0]["current"] == true)).collect();
     assert_eq!(told, [(true, true), (false, false), (false, false)], "{traced}");
     assert_eq!(list[1]["holdings"][0]["spans"][0]["until"], Value::Null);
+    // One whose receipt cannot be read is there.
+    project.home.write(".venv/.pinfold/receipt.json", "{");
     let text = project.pinfold("trace").arg("mine").run().expect_code(0).expect_stdout("second (gone)");
+    assert!(!text.stdout.contains(".venv (gone)"), "{text}");
     drop(text.expect_stderr("3 environments, 1 of which holds it now"));
     // Where nothing is remembered, the environment that is asked tells of itself.
     project.forget_cache();

@@ -83,7 +83,8 @@ fn former(anchor: &Anchor, environment: &Environment) -> Result<Vec<(u64, PathBu
     Ok(found)
 }
 
-/// Puts a former generation in place: the one with the number given, else the newest that is older than the current one.
+/// Puts a former generation in place: the one with the number given, else the newest that is older than the current one, can be
+/// read and was not found damaged.
 /// Where the one that was named is in place already, nothing is done.
 ///
 /// # Errors
@@ -101,9 +102,15 @@ pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> 
         return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() });
     }
     let known: Vec<u64> = former.iter().map(|(number, _)| *number).collect();
-    let chosen = former.into_iter().rfind(|(number, _)| match generation {
+    // What has no receipt that can be read is passed over, unless it is asked for.
+    let is_readable = |directory: &Path| matches!(guard.anchor().receipt(directory), Ok(Some(_)));
+    let chosen = former.into_iter().rfind(|(number, directory)| match generation {
         Some(wanted) => *number == wanted,
-        None => current.is_none_or(|current| *number < current) && !environment.is_marked_damaged(*number),
+        None => {
+            current.is_none_or(|current| *number < current)
+                && !environment.is_marked_damaged(*number)
+                && is_readable(directory)
+        }
     });
     let Some((chosen, directory)) = chosen else {
         return Err(InstallError::NoGeneration { wanted: generation, known });

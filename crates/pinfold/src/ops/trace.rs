@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use pinfold_artifact::{SafeUrl, Sha256};
 use pinfold_install::{
-    Environment, HeldGeneration, KnownEnvironment, Ledger, LedgerDistribution, LedgerEntry, LedgerProblem, held,
+    Environment, HeldGeneration, InstallError, KnownEnvironment, Ledger, LedgerDistribution, LedgerEntry,
+    LedgerProblem, held,
 };
 use pinfold_packaging::{PackageName, Version};
 use pinfold_store::Store;
@@ -217,7 +218,9 @@ impl Search<'_> {
         let own = own.ok().flatten().unwrap_or_default();
         let generations = environment.as_ref().and_then(|environment| held(environment).ok()).unwrap_or_default();
         let events = events(&own, known, &generations);
-        let is_present = generations.iter().any(|generation| generation.is_current);
+        // One whose receipt cannot be read has not gone.
+        let is_damaged = |it: &Environment| matches!(it.receipt(), Err(InstallError::Receipt { .. }));
+        let is_present = generations.iter().any(|it| it.is_current) || environment.as_ref().is_some_and(is_damaged);
         let mut files: BTreeMap<u64, Vec<Thing>> = BTreeMap::new();
         for generation in &generations {
             files.insert(generation.receipt.generation, self.files(generation)?);
