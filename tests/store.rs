@@ -238,6 +238,14 @@ fn a_cache_of_somebody_else_is_refused() {
         drop(run.expect_stderr("it belongs to user 12345, this is user 0"));
         give(0).expect("it was root's");
     }
+    // A group of which this user is none may write there; the control is his own.
+    use std::os::unix::fs::PermissionsExt;
+    let cache = project.home.cache();
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o770)).expect("it is ours");
+    second(&project, true);
+    std::os::unix::fs::lchown(&cache, None, Some(12345)).expect("it is root who gives");
+    let run = project.pinfold("sync").args(["--venv", "third"]).run().expect_refusal("foreign-writers");
+    drop(run.expect_stderr("group 12345 may write there"));
 }
 
 /// A part may be moved to another disk by whose it is.

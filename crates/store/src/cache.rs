@@ -36,8 +36,7 @@ pub fn check_part(cache: &Path, name: &str) -> Result<PathBuf, StoreError> {
 pub(crate) fn check_above(cache: &Path) -> Result<(), StoreError> {
     let cache = if cache.as_os_str().is_empty() { Path::new(".") } else { cache };
     let Some(metadata) = present(fs::metadata(cache), cache)? else { return Ok(()) };
-    let open = disk::is_open_to_all(&metadata).then(|| "everybody may write there".to_owned());
-    let found = open.or_else(|| disk::foreign_owner(&metadata));
+    let found = disk::other_writers(&metadata).or_else(|| disk::foreign_owner(&metadata));
     found.map_or(Ok(()), |found| Err(StoreError::Permissions { path: cache.to_owned(), found }))
 }
 

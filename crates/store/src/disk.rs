@@ -18,8 +18,8 @@ use other as system;
 use unix as system;
 
 pub(crate) use system::{
-    Directory, facts_of, foreign_owner, foreign_writers, give_back, has_other_names, is_open_to_all, make_private_dir,
-    make_read_only, make_way, number_of, read_only_mode, remove_all, reserve,
+    Directory, facts_of, foreign_owner, foreign_writers, give_back, has_other_names, make_private_dir, make_read_only,
+    make_way, number_of, other_writers, read_only_mode, remove_all, reserve,
 };
 
 /// What the file system says of one file.

@@ -56,8 +56,8 @@ pub(crate) fn has_other_names(_metadata: &Metadata) -> bool {
     false
 }
 
-pub(crate) fn is_open_to_all(_metadata: &Metadata) -> bool {
-    false
+pub(crate) fn other_writers(_metadata: &Metadata) -> Option<String> {
+    None
 }
 
 /// Takes away the right to write. The file must have been opened for writing.

@@ -90,9 +90,17 @@ pub(crate) fn has_other_names(metadata: &Metadata) -> bool {
     metadata.nlink() > 1
 }
 
-/// Returns true if everybody may make something in the directory, also where only its owner may rename it.
-pub(crate) fn is_open_to_all(metadata: &Metadata) -> bool {
-    metadata.mode() & 0o002 != 0
+/// Returns who may make something in a directory beside its owner, also where only that one may rename it. This user's own group
+/// is nobody else on many systems, whose directories it may write to by default.
+pub(crate) fn other_writers(metadata: &Metadata) -> Option<String> {
+    let own_groups = [rustix::process::getegid().as_raw(), ADMINISTRATOR];
+    match metadata.mode() {
+        mode if mode & 0o002 != 0 => Some("everybody may write there".to_owned()),
+        mode if mode & 0o020 != 0 && !own_groups.contains(&metadata.gid()) => {
+            Some(format!("group {} may write there", metadata.gid()))
+        }
+        _ => None,
+    }
 }
 
 /// Takes away the right to write, so that an edit through a hard link needs intent.
