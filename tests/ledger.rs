@@ -153,6 +153,19 @@ fn a_ledger_that_is_gone_is_told_until_a_sync_begins_another() {
     drop(project.pinfold("rollback").run().expect_code(0).expect_stderr(said));
 }
 
+/// A directory in the place of the lock file stands for a file system that is only read: what is up to date stays so.
+#[test]
+fn what_is_up_to_date_need_not_be_noted() {
+    let project = with_a_past();
+    project.pinfold("rollback").arg("2").run().expect_code(0);
+    std::fs::remove_file(ledger(&project)).expect("can remove");
+    let lock = ledger(&project).with_file_name("lock");
+    std::fs::remove_file(&lock).expect("can remove");
+    std::fs::create_dir(&lock).expect("can make it");
+    let synced = project.sync().expect_code(0).expect_stderr("up to date");
+    drop(synced.expect_stderr("what is in place cannot be noted in the ledger: "));
+}
+
 /// A forged receipt is not made good by the note of a process that died.
 #[test]
 fn the_note_of_what_is_unfinished_hides_no_other_receipt() {

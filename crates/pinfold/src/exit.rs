@@ -71,6 +71,12 @@ impl Failure {
         self
     }
 
+    /// Returns what happened and every fact about it, for a sentence that says what it means.
+    pub fn in_one_line(&self) -> String {
+        let facts = self.details.iter().map(|(_, fact)| fact.as_str());
+        [self.headline.as_str()].into_iter().chain(facts).collect::<Vec<_>>().join(": ")
+    }
+
     /// Says what to do next.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {

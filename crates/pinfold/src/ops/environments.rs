@@ -62,11 +62,7 @@ fn waiting_text(environment: &Environment, holder: &Holder) -> String {
 /// Says what could not be tidied up after a new environment was put in place.
 pub fn tell_untidy(placed: &Placed, output: &Output) {
     if let Some(error) = &placed.untidy {
-        let failure = Failure::of(Exit::World, error);
-        let causes: String = failure.details.iter().map(|(_, cause)| format!(": {cause}")).collect();
-        let headline = failure.headline;
-        output.warning(&format!(
-            "the environment is in place, but pinfold {headline}{causes}; the next run makes up for it"
-        ));
+        let why = Failure::of(Exit::World, error).in_one_line();
+        output.warning(&format!("the environment is in place, but pinfold {why}; the next run makes up for it"));
     }
 }

@@ -155,9 +155,8 @@ fn findings_of(error: InstallError, wheel: &Selected) -> Result<Vec<Finding>, Fa
         InstallError::Archive { ref source, .. } if source.refusal_code().is_none() => Err(error.into()),
         InstallError::Archive { .. } | InstallError::Metadata { .. } | InstallError::Reserved { .. } => {
             let failure = Failure::from(error);
-            let causes: String = failure.details.iter().map(|(_, value)| format!(": {value}")).collect();
             let code = failure.code.as_deref().unwrap_or("refused");
-            Ok(vec![finding(code, None, format!("{}{causes}", failure.headline))])
+            Ok(vec![finding(code, None, failure.in_one_line())])
         }
         other => Err(other.into()),
     }

@@ -18,13 +18,10 @@ pub(crate) fn known(world: &World) -> Result<KnownEnvironments, Failure> {
 pub(crate) fn remember(environment: &Environment, world: &World, output: &Output) {
     match known(world).and_then(|known| Ok(known.remember(environment)?)) {
         Ok(problem) => problem.iter().for_each(|problem| tell(environment, problem, output)),
-        Err(cause) => {
-            let why = cause.details.iter().map(|(_, value)| format!(": {value}")).collect::<String>();
-            output.warning(&format!(
-                "this environment cannot be remembered in the cache, so `pinfold trace` may not know it: {}{why}",
-                cause.headline
-            ));
-        }
+        Err(failure) => output.warning(&format!(
+            "this environment cannot be remembered in the cache, so `pinfold trace` may not know it: {}",
+            failure.in_one_line()
+        )),
     }
 }
 

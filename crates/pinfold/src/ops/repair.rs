@@ -291,8 +291,7 @@ impl<'a> Bench<'a> {
 
 /// Says why the store could not be used: with the system's reason, where that is what failed.
 fn failed(failure: &Failure) -> String {
-    let why: String = failure.details.iter().map(|(_, value)| format!(": {value}")).collect();
-    format!("{}{why}: `pinfold sync` fetches what is missing", failure.headline)
+    format!("{}: `pinfold sync` fetches what is missing", failure.in_one_line())
 }
 
 fn changed_too(path: &str, found: &str) -> String {

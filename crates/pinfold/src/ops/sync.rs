@@ -20,7 +20,7 @@ use super::downloads::{self, Downloads};
 use super::environments::{self, Patience};
 use super::remember;
 use super::trees::{self, Workshop};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::world::World;
 
@@ -99,11 +99,11 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     }
     if changes.is_empty() {
         environment.settle()?;
-        let is_recorded = aim.receipt.as_ref().map_or(Ok(true), |receipt| environment.is_recorded(receipt))?;
-        if !is_recorded || has_surplus(&environment, request)? {
-            let guard = environments::lock(&environment, request.patience, output)?;
-            environments::record_present(&guard, output)?;
-            forget_surplus(&guard, request, output)?;
+        if !aim.receipt.as_ref().map_or(Ok(true), |receipt| environment.is_recorded(receipt))? {
+            record_up_to_date(&environment, request, output)?;
+        }
+        if has_surplus(&environment, request)? {
+            forget_surplus(&environments::lock(&environment, request.patience, output)?, request, output)?;
         }
         remember::remember_if_new(&environment, world, output);
         return Ok(aim.unchanged(changes, &read, downloads));
@@ -207,6 +207,18 @@ fn install(
     let placed = trees::stage(&workshop, guard, &intent, &options, accepts, "installing")?.exchange()?;
     environments::tell_untidy(&placed, output);
     Ok(placed.receipt)
+}
+
+/// Notes what is in place and up to date. Where that cannot be done it is told: an environment may be there to be read only.
+fn record_up_to_date(environment: &Environment, request: &SyncRequest<'_>, output: &Output) -> Result<(), Failure> {
+    let locked = environments::lock(environment, request.patience, output);
+    match locked.and_then(|guard| environments::record_present(&guard, output)) {
+        Err(failure) if failure.exit == Exit::World => {
+            output.warning(&format!("what is in place cannot be noted in the ledger: {}", failure.in_one_line()));
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 /// Returns true if it was said how many former generations are kept, and there are more.
