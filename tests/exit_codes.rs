@@ -307,6 +307,19 @@ fn a_full_disk_while_syncing() {
 
 #[cfg(unix)]
 #[test]
+fn a_full_disk_does_not_keep_what_makes_room() {
+    let project = hello();
+    project.installed();
+    project.pinfold("sync").arg("--compile-bytecode").run().expect_code(0);
+    let generations =
+        || std::fs::read_dir(project.home.project().join(".pinfold-.venv/generations")).expect("is there");
+    assert_eq!(generations().count(), 1);
+    check(&project, full_after(&project, 0, &["sync", "--keep", "0"]), 0, &["1 former generation is no longer kept"]);
+    assert_eq!(generations().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_full_disk_while_locking() {
     let project = hello();
     project.lock();

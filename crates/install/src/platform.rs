@@ -175,13 +175,17 @@ const NEITHER_LINK_NOR_WAIT: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW.u
 
 /// Opens a file of our own to read it; anything but a regular file is an error, and not waited for.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let irregular = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
     match open_no_link(File::options().read(true), path) {
         Ok(file) if file.metadata()?.is_file() => Ok(file),
         Ok(_) => Err(irregular()),
         Err(_) if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) => Err(irregular()),
         Err(error) => Err(error),
     }
+}
+
+/// Returns what is said of anything but a regular file.
+pub(crate) fn irregular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")
 }
 
 /// Returns true if a path still names an open file.

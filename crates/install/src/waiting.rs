@@ -43,8 +43,10 @@ pub(crate) fn lock(path: &Path, venv: &Path, waiting: &Waiting<'_>) -> Result<Fi
         wait((&|| lock.try_lock(), &|| lock.lock()), path, venv, waiting, begun)?;
         // While we waited, somebody may have removed the directory: a lock on a file that is gone keeps nobody away.
         if platform::is_still_at(&lock, path) {
-            let said = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
-            return said.map(|()| lock).map_err(InstallError::io("write", path));
+            // The lock is held whether or not it can be said by whom: on a full disk there is no room for the number, and what
+            // makes room must go on.
+            let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+            return Ok(lock);
         }
     }
 }
@@ -96,7 +98,9 @@ fn wait(
 
 /// Opens the lock file: a regular file of our own, not through a link.
 fn open(path: &Path) -> io::Result<File> {
-    platform::open_no_link(OpenOptions::new().create(true).truncate(false).write(true).read(true), path)
+    let lock = platform::open_no_link(OpenOptions::new().create(true).truncate(false).write(true).read(true), path)?;
+    // A pipe can be opened and locked, too.
+    if lock.metadata()?.is_file() { Ok(lock) } else { Err(platform::irregular()) }
 }
 
 /// Reads who holds the lock.
