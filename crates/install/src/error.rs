@@ -72,6 +72,18 @@ pub enum InstallError {
         /// What the system said.
         source: io::Error,
     },
+    /// The way of placing files that was asked for does not work between the store and the environment.
+    #[error("link mode `{mode}` does not work from `{from}` to `{to}`")]
+    LinkMode {
+        /// Its name.
+        mode: &'static str,
+        /// The first file of the store with which it failed.
+        from: PathBuf,
+        /// The directory that it was to come to.
+        to: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// METADATA is not what the lock believed when it resolved.
     #[error("METADATA of `{filename}` has sha256 {found}, expected {expected} (pylock.toml)")]
     Metadata {
@@ -188,6 +200,7 @@ impl InstallError {
             Self::Busy { .. }
             | Self::Interpreter(_)
             | Self::Io { .. }
+            | Self::LinkMode { .. }
             | Self::MissingTree { .. }
             | Self::NoEnvironment { .. }
             | Self::NoGeneration { .. }

@@ -259,8 +259,16 @@ impl<'a> Placer<'a> {
         if is_of_the_target(&error) {
             return InstallError::io("write files to", self.placing.root)(error);
         }
-        let path: PathBuf = disk::below(self.tree(position).tree.files_dir(), stored.path.as_str());
-        InstallError::io("install", &path)(error)
+        let from: PathBuf = disk::below(self.tree(position).tree.files_dir(), stored.path.as_str());
+        match self.placing.mode {
+            LinkMode::Hardlink if is_of_the_way(&error) => self.unlinkable("hardlink", from, error),
+            LinkMode::Reflink if is_of_the_way(&error) => self.unlinkable("reflink", from, error),
+            _ => InstallError::io("install", &from)(error),
+        }
+    }
+
+    fn unlinkable(&self, mode: &'static str, from: PathBuf, source: io::Error) -> InstallError {
+        InstallError::LinkMode { mode, from, to: self.placing.root.to_owned(), source }
     }
 
     fn changed(&self, position: u32, stored: &TreeFile, difference: &str) -> InstallError {
@@ -356,6 +364,16 @@ fn is_of_the_target(error: &io::Error) -> bool {
 
 /// Returns true if this way of placing files does not work here, and the next may.
 fn is_impossible(error: &io::Error) -> bool {
+    is_unsupported(error) || error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// Returns true if another way would place the file.
+fn is_of_the_way(error: &io::Error) -> bool {
+    is_unsupported(error) || error.kind() == io::ErrorKind::TooManyLinks
+}
+
+/// Returns true if the file systems do not have this way of placing files.
+fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
         use rustix::io::Errno;
@@ -364,7 +382,7 @@ fn is_impossible(error: &io::Error) -> bool {
             return true;
         }
     }
-    matches!(error.kind(), io::ErrorKind::CrossesDevices | io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+    matches!(error.kind(), io::ErrorKind::CrossesDevices | io::ErrorKind::Unsupported)
 }
 
 /// The ways to place a file, best first.
@@ -387,6 +405,33 @@ mod tests {
         let stored = TreeFile::new("a/b.py".parse().unwrap(), 7, Sha256::from_bytes([1; 32]), false);
         let error = Placer::new(placing).failed(0, &stored, io::ErrorKind::StorageFull.into());
         assert!(matches!(error, InstallError::Io { path, .. } if path == root));
+    }
+
+    #[test]
+    fn a_mode_that_does_not_work_there_is_named_with_both_places() {
+        let trees = crate::fixture::World::new().unpack(&[pinfold_testkit::WheelRecipe::new("a", "1.0")]).unwrap();
+        let trees: Vec<_> = trees.iter().map(|(package, tree)| NamedTree { package, tree }).collect();
+        let (root, file) = (Path::new("/environment"), &trees[0].tree.manifest().files[0]);
+        let failed = |mode, kind: io::ErrorKind| {
+            Placer::new(Placing { root, trees: &trees, mode, threads: 1, progress: &|_| {} }).failed(
+                0,
+                file,
+                kind.into(),
+            )
+        };
+        for (mode, kind, name) in [
+            (LinkMode::Hardlink, io::ErrorKind::CrossesDevices, "hardlink"),
+            (LinkMode::Hardlink, io::ErrorKind::TooManyLinks, "hardlink"),
+            (LinkMode::Reflink, io::ErrorKind::Unsupported, "reflink"),
+        ] {
+            let error = failed(mode, kind);
+            assert!(
+                matches!(&error, InstallError::LinkMode { mode, to, .. } if *mode == name && to == root),
+                "{error}"
+            );
+        }
+        let denied = failed(LinkMode::Hardlink, io::ErrorKind::PermissionDenied);
+        assert!(matches!(denied, InstallError::Io { .. }), "{denied}");
     }
 
     #[test]

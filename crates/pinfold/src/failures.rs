@@ -234,6 +234,9 @@ impl From<InstallError> for Failure {
                     .help("the environment is as it was; mend the cause and run the same command again");
                 closed::explain(failure, path, source)
             }
+            InstallError::LinkMode { .. } => Self::of(Exit::World, &error).help(
+                "the environment is as it was; `--link-mode auto` takes the best way that works there, and `--link-mode copy` works everywhere",
+            ),
             InstallError::MissingTree { .. } => Self::of(Exit::Bug, &error),
         };
         Self { code, ..failure }
