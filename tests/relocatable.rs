@@ -104,6 +104,62 @@ fn an_environment_that_may_be_moved_works_elsewhere() {
     project.pinfold("verify").args(["--venv", "else where/moved"]).run().expect_code(1).expect_stdout("bin/tool");
 }
 
+/// What stands behind a colon in PATH is a directory relative to wherever one is.
+#[test]
+fn a_place_that_path_cannot_name_is_refused() {
+    let project = Project::new(tool(), &["tool"]);
+    project.lock();
+    project.home.write("k:l/here", "");
+    let refused = project.pinfold("sync").args(["--venv", "k:l/.venv"]).run().expect_code(2);
+    drop(refused.expect_stderr("cannot hold an environment: it holds a `:`").expect_stderr("--venv"));
+    assert!(!project.home.has("k:l/.venv") && !project.home.has("k:l/.pinfold-.venv"));
+    // One that may be moved can get there all the same.
+    project.pinfold("sync").arg("--relocatable").run().expect_code(0);
+    let root = project.home.project();
+    std::fs::rename(root.join(".venv"), root.join("k:l/moved")).unwrap();
+    check_scripts(&root.canonicalize().unwrap().join("k:l/moved"));
+    for (shell, script, status) in
+        [("bash", "activate", "$?"), ("zsh", "activate", "$?"), ("fish", "activate.fish", "$status")]
+    {
+        let code =
+            format!(". k:l/moved/bin/{script}; echo {status} $VIRTUAL_ENV; test \"$PATH\" = \"$BEFORE\" && echo same");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let shell = Command::new(shell).args(["-c", &code]).current_dir(&root).env("BEFORE", path).output();
+        let Ok(shell) = shell else { continue };
+        let told = String::from_utf8_lossy(&shell.stderr);
+        assert!(told.contains("k:l/moved/bin, because of the colon in it"), "{told}");
+        assert_eq!(String::from_utf8_lossy(&shell.stdout).replace(' ', ""), "1\nsame\n", "{told}");
+    }
+}
+
+/// A path that no shell between the two would read as it is.
+#[test]
+fn what_may_be_moved_works_where_no_script_could_name_it() {
+    let project = Project::new(tool(), &["tool"]);
+    project.lock();
+    project.home.write("q \"$x/here", "");
+    for extent in [&[][..], &["--dry-run"]] {
+        let run = project.pinfold("sync").args(["--venv", "q \"$x/.venv"]).args(extent);
+        drop(run.run().expect_code(2).expect_stderr("a shell starts its scripts").expect_stderr("--relocatable"));
+        assert!(!project.home.has("q \"$x/.pinfold-.venv"));
+    }
+    project.pinfold("sync").arg("--relocatable").run().expect_code(0);
+    let root = project.home.project().canonicalize().unwrap();
+    std::fs::rename(root.join(".venv"), root.join("q \"$x/moved")).unwrap();
+    std::fs::rename(root.join(".pinfold-.venv"), root.join("q \"$x/.pinfold-moved")).unwrap();
+    let run = |verb: &str, more: &[&str]| project.pinfold(verb).args(["--venv", "q \"$x/moved"]).args(more).run();
+    check_scripts(&root.join("q \"$x/moved"));
+    run("verify", &[]).expect_code(0);
+    run("sync", &[]).expect_code(0).expect_stderr("up to date");
+    run("sync", &["--compile-bytecode"]).expect_code(0);
+    check_scripts(&root.join("q \"$x/moved"));
+    run("verify", &[]).expect_code(0);
+    run("sync", &["--relocatable=false"]).expect_code(2).expect_stderr("a shell starts its scripts");
+    run("rollback", &[]).expect_code(0);
+    project.pinfold("sync").args(["--venv", "q \"$x/new", "--relocatable"]).run().expect_code(0);
+    check_scripts(&root.join("q \"$x/new"));
+}
+
 #[test]
 fn an_environment_that_may_not_be_moved_says_so() {
     let project = Project::new(tool(), &["tool"]);

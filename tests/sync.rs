@@ -195,6 +195,40 @@ fn what_is_up_to_date_is_made_anew_where_it_lacks_what_is_asked_for() {
 }
 
 #[test]
+fn a_cache_in_the_environment_is_refused_before_anything_is_made() {
+    let project = Project::new(greeting(), &["greet"]);
+    project.lock();
+    let run = |options: &[&str]| project.pinfold("sync").args(options).run();
+    for cache in [".venv/c", ".venv", "./.venv/a/b"] {
+        let refused = run(&["--cache-dir", cache]).expect_code(2).expect_stderr("is in the environment");
+        drop(refused.expect_stderr(".venv").expect_stderr("--cache-dir"));
+        assert!(!project.home.has(".venv") && !project.home.has(".pinfold-.venv"));
+    }
+    run(&["--cache-dir", ".venv-cache"]).expect_code(0);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(".venv", project.home.project().join("linked")).expect("can make a link");
+        run(&["--cache-dir", "linked/c"]).expect_code(2).expect_stderr("is in the environment");
+    }
+    project.pinfold("verify").run().expect_code(0);
+}
+
+/// Few file systems of those who test have it.
+#[test]
+fn a_link_mode_that_the_file_system_does_not_have_is_named() {
+    let project = Project::new(greeting(), &["greet"]);
+    project.lock();
+    let finished = project.pinfold("sync").args(["--link-mode", "reflink"]).run();
+    if finished.code == 0 {
+        return pinfold_testkit::announce_skipped("a link mode that does not work", "this file system has reflinks");
+    }
+    let told = finished.expect_code(4).expect_stderr("link mode `reflink` does not work from `");
+    drop(told.expect_stderr("cause: ").expect_stderr("`--link-mode auto`").expect_stderr("`--link-mode copy`"));
+    assert!(!project.home.has(".venv"));
+    project.sync().expect_code(0);
+}
+
+#[test]
 fn modules_are_compiled_when_asked_for_and_verified_all_the_same() {
     let project = Project::new(greeting(), &["greet"]);
     project.lock();

@@ -60,7 +60,7 @@ pub use ledger::{Ledger, LedgerDistribution, LedgerEntry, LedgerProblem, changes
 pub use lock_age::{AsOf, LockAsOf, Older};
 pub use plan::{Change, Intent, Plan, RebuildReason, plan};
 pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
-pub use scripts::Relocation;
+pub use scripts::{Relocation, check_scripts};
 pub use stage::{Bytecode, LinkMode, StageOptions, Staging, stage};
 pub use staging::Staged;
 pub use startup::{WheelFinding, startup_files};

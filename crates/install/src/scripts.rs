@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::wheel_facts::Entry;
-use crate::{Environment, Receipt};
+use crate::{Environment, InstallError, Receipt};
 
-/// Checks that a path can be written into every script and file that must name it.
+/// Checks that a path can be written into every file that must name it, and into PATH.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -20,10 +20,24 @@ pub(crate) fn check_place(venv: &Path) -> Result<(), &'static str> {
     if text.chars().any(char::is_control) {
         return Err("it holds a control character");
     }
-    if cfg!(unix) && needs_shell(&format!("{text}/bin/python"), "") && is_special(text) {
-        return Err("it is long or has a blank, so a shell starts its scripts; then it may hold no quote, `$` or `\\`");
+    // No quote keeps them together in PATH; what stands behind it would be a directory relative to wherever one is.
+    if text.contains(if cfg!(windows) { ';' } else { ':' }) {
+        return Err(if cfg!(windows) { HAS_SEMICOLON } else { HAS_COLON });
     }
     Ok(())
+}
+
+/// Checks that the scripts of an environment can be started from where it is.
+///
+/// # Errors
+/// [`InstallError::Path`] if they name it, and a shell that starts them would read something else.
+pub fn check_scripts(environment: &Environment, relocation: Relocation) -> Result<(), InstallError> {
+    let python = environment.python().to_string_lossy().into_owned();
+    let is_quotable = cfg!(not(unix)) || !needs_shell(&python, "") || !is_special(&python);
+    if is_quotable || relocation == Relocation::Relocatable {
+        return Ok(());
+    }
+    Err(InstallError::Path { path: environment.venv().to_owned(), reason: NO_SHELL })
 }
 
 /// Where an environment is to be, as what is written into it names it.
@@ -127,9 +141,9 @@ impl Place {
         let (posix, fish) = match self.relocation {
             Relocation::Fixed => (
                 format!("VIRTUAL_ENV='{}'", self.venv.replace('\'', r"'\''")),
-                format!("'{}'", self.venv.replace('\\', r"\\").replace('\'', r"\'")),
+                format!("set -gx VIRTUAL_ENV '{}'", self.venv.replace('\\', r"\\").replace('\'', r"\'")),
             ),
-            Relocation::Relocatable => (POSIX_BESIDE.to_owned(), "(realpath (status dirname)/..)".to_owned()),
+            Relocation::Relocatable => (POSIX_BESIDE.to_owned(), FISH_BESIDE.to_owned()),
         };
         let mut all = vec![("activate", POSIX.replace("@VENV@", &posix))];
         if self.relocation == Relocation::Fixed {
@@ -169,7 +183,14 @@ const SHEBANG_BYTES: usize = 127;
 /// The interpreter beside a script, wherever the script is called from and through whatever links.
 const BESIDE: &str = r#""$(dirname -- "$(realpath -- "$0")")/python""#;
 
-/// Finds the environment from the script that is being sourced.
+/// Why scripts cannot name a path.
+const NO_SHELL: &str = "it is long or has a blank, so a shell starts its scripts, and what the shell reads may hold no quote, `$` or \
+                        `\\`; scripts of an environment that may be moved (`--relocatable`) do not name it";
+/// Why a path is refused that PATH would part.
+const HAS_COLON: &str = "it holds a `:`, which parts the directories of PATH";
+const HAS_SEMICOLON: &str = "it holds a `;`, which parts the directories of PATH";
+
+/// Finds the environment from the script that is being sourced. One that was moved to where PATH cannot name it is refused.
 const POSIX_BESIDE: &str = r#"if [ -n "${BASH_VERSION:-}" ]; then
     _PINFOLD_SCRIPT="$BASH_SOURCE"
 elif [ -n "${ZSH_VERSION:-}" ]; then
@@ -179,7 +200,24 @@ else
     return 1
 fi
 VIRTUAL_ENV="$(CDPATH='' cd -- "$(dirname -- "$_PINFOLD_SCRIPT")/.." && pwd)"
-unset _PINFOLD_SCRIPT"#;
+unset _PINFOLD_SCRIPT
+case "$VIRTUAL_ENV" in
+    *:*)
+        echo "PATH cannot name $VIRTUAL_ENV/bin, because of the colon in it: move the environment elsewhere" >&2
+        unset VIRTUAL_ENV
+        unset -f deactivate
+        return 1
+        ;;
+esac"#;
+
+/// The same for fish.
+const FISH_BESIDE: &str = r#"set -gx VIRTUAL_ENV (realpath (status dirname)/..)
+if string match -q '*:*' -- $VIRTUAL_ENV
+    echo "PATH cannot name $VIRTUAL_ENV/bin, because of the colon in it: move the environment elsewhere" >&2
+    set -e VIRTUAL_ENV
+    functions -e deactivate
+    return 1
+end"#;
 
 const POSIX: &str = r#"# Source this file: . bin/activate
 deactivate() {
@@ -245,7 +283,7 @@ function deactivate -d 'Leave the environment'
     end
 end
 deactivate keep
-set -gx VIRTUAL_ENV @VENV@
+@VENV@
 set -gx _PINFOLD_PATH $PATH
 set -gx PATH "$VIRTUAL_ENV/bin" $PATH
 if set -q PYTHONHOME
@@ -336,11 +374,23 @@ mod tests {
             ("/home/user/.venv", true),
             ("/home/o'brien/my project/.venv", true),
             ("/home/$USER/.venv", true),
-            ("/home/my $project/.venv", false),
-            ("/home/a \"b\"/.venv", false),
+            ("/home/my $project/.venv", true),
             ("/home/a\nb/.venv", false),
+            ("/home/a:b/.venv", false),
+            ("/home/a;b/.venv", true),
         ] {
             assert_eq!(check_place(Path::new(place)).is_ok(), is_fine, "{place}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn places_that_a_shell_misreads_are_refused_unless_scripts_do_not_name_them() {
+        let home = pinfold_testkit::TempHome::new();
+        for (name, is_fine) in [("it's a", true), ("$USER", true), ("my $project", false), ("a \"b\"", false)] {
+            let environment = Environment::at(&home.project().join(name)).unwrap();
+            assert_eq!(check_scripts(&environment, Relocation::Fixed).is_ok(), is_fine, "{name}");
+            assert!(check_scripts(&environment, Relocation::Relocatable).is_ok(), "{name}");
         }
     }
 

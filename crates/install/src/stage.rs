@@ -22,7 +22,7 @@ use crate::listing::Listing;
 use crate::merge::{self, Group, Planned};
 use crate::receipt::{RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::reuse::Reused;
-use crate::scripts::Place;
+use crate::scripts::{Place, check_scripts};
 use crate::staging::{Beginning, Staged, StagingDirectory};
 use crate::verify::stamps::Stamped;
 use crate::wheel_facts::WheelFacts;
@@ -114,12 +114,13 @@ impl<'g, 'a> Staging<'g, 'a> {
     /// Makes room for a new generation.
     ///
     /// # Errors
-    /// [`InstallError::Io`].
+    /// [`InstallError::Path`] if no script could be started from there, as [`check_scripts`] says; [`InstallError::Io`].
     pub fn begin(
         guard: &'g EnvironmentGuard,
         intent: &'a Intent<'a>,
         options: &'a StageOptions<'a>,
     ) -> Result<Self, InstallError> {
+        check_scripts(guard.environment(), intent.relocation)?;
         let generation = generations::next_number(guard)?;
         exchange::begin(guard)?;
         let spare = spare::find(guard, intent, options);

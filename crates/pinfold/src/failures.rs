@@ -222,7 +222,8 @@ impl From<InstallError> for Failure {
             InstallError::Foreign { .. } => {
                 Self::of(Exit::Refused, &error).help("name another directory with --venv, or move this one away")
             }
-            InstallError::NoEnvironment { .. } | InstallError::Path { .. } => Self::of(Exit::Input, &error),
+            InstallError::NoEnvironment { .. } => Self::of(Exit::Input, &error),
+            InstallError::Path { .. } => Self::of(Exit::Input, &error).help("name another directory with --venv"),
             InstallError::NoGeneration { .. } => {
                 Self::of(Exit::No, &error).help("`pinfold history` lists what there is")
             }

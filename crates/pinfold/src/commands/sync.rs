@@ -10,6 +10,7 @@ use pinfold_packaging::{ExtraName, GroupName, NameError};
 use super::account::Account;
 use crate::cli::{self, ResultFormat};
 use crate::exit::{Exit, Failure};
+use crate::ops::places;
 use crate::ops::sync::{Extent, SyncRequest, sync};
 use crate::output::Output;
 use crate::world::World;
@@ -17,7 +18,7 @@ use crate::world::World;
 /// Makes the environment what the lock says.
 ///
 /// # Errors
-/// As [`sync`].
+/// As [`places::check`] and [`sync`].
 pub(super) fn run(arguments: &cli::Sync, world: &World, output: &Output) -> Result<Exit, Failure> {
     let begun = Instant::now();
     let extent = if arguments.dry_run { Extent::Plan } else { Extent::Apply };
@@ -45,6 +46,7 @@ pub(super) fn run(arguments: &cli::Sync, world: &World, output: &Output) -> Resu
         counts_downloads: extent == Extent::Plan || arguments.format == ResultFormat::Json,
         extent,
     };
+    places::check(&request, world)?;
     let synced = sync(&request, world, output)?;
     Account { synced: &synced, arguments, extent, begun }.give(output);
     Ok(Exit::Done)

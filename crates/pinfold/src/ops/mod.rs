@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub mod inspect;
 pub mod lock;
 pub mod outdated;
+pub(crate) mod places;
 pub mod questions;
 pub(crate) mod remember;
 pub mod repair;
