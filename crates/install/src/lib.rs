@@ -59,6 +59,7 @@ pub use known::{KnownEnvironment, KnownEnvironments};
 pub use ledger::{Ledger, LedgerDistribution, LedgerEntry, LedgerProblem, changes, ledger};
 pub use lock_age::{AsOf, LockAsOf, Older};
 pub use plan::{Change, Intent, Plan, RebuildReason, plan};
+pub use platform::open_regular;
 pub use receipt::{InstalledDistribution, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
 pub use scripts::{Relocation, check_scripts};
 pub use stage::{Bytecode, LinkMode, StageOptions, Staging, stage};

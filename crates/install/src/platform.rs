@@ -173,8 +173,11 @@ pub(crate) fn open_no_link(options: &std::fs::OpenOptions, path: &Path) -> io::R
 #[cfg(unix)]
 const NEITHER_LINK_NOR_WAIT: rustix::fs::OFlags = rustix::fs::OFlags::NOFOLLOW.union(rustix::fs::OFlags::NONBLOCK);
 
-/// Opens a file of our own to read it; anything but a regular file is an error, and not waited for.
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+/// Opens a file to read it; anything but a regular file, a link too, is an error, and not waited for.
+///
+/// # Errors
+/// What the system says, or that it is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
     match open_no_link(File::options().read(true), path) {
         Ok(file) if file.metadata()?.is_file() => Ok(file),
         Ok(_) => Err(irregular()),

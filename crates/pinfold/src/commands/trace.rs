@@ -1,11 +1,10 @@
 //! `pinfold trace`: which environments hold or held something, from where, since when; as lines or as JSON.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use pinfold_artifact::Sha256;
-use pinfold_install::LedgerDistribution;
+use pinfold_install::{LedgerDistribution, open_regular};
 use serde_json::{Value, json};
 use sha2::Digest;
 
@@ -70,7 +69,16 @@ fn file(path: &Path) -> Result<Question, Failure> {
     let unreadable = |e: std::io::Error| {
         Failure::new(Exit::Input, format!("cannot read the file `{}`", path.display())).with("cause", e)
     };
-    let mut file = File::open(path).map_err(unreadable)?;
+    // What a link leads to is asked for. What is no regular file may have no end, or nobody who writes to it.
+    let place = std::fs::canonicalize(path).map_err(unreadable)?;
+    let kind = std::fs::metadata(&place).map_err(unreadable)?.file_type();
+    if !kind.is_file() {
+        let found = if kind.is_dir() { "a directory" } else { "a pipe, a device or a socket" };
+        return Err(Failure::new(Exit::Input, format!("`{}` is no regular file", path.display()))
+            .with("found", found)
+            .help("give the path of a file, 64 hexadecimal digits, NAME or NAME==VERSION"));
+    }
+    let mut file = open_regular(&place).map_err(unreadable)?;
     let mut hasher = sha2::Sha256::new();
     let mut buffer = vec![0; READ_BYTES];
     loop {
