@@ -108,6 +108,47 @@ fn a_file_is_traced_by_its_bytes_wherever_it_lies() {
     drop(text.expect_stdout("it was changed"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_of_the_environment_is_told_as_such() {
+    let project = Project::new(index(), &["mine==1.0"]);
+    project.installed();
+    let venv = project.home.project().canonicalize().expect("is there").join(".venv");
+    let minor = format!(".venv/bin/python{}", pinfold_testkit::Python::found().minor);
+    let base = fs::canonicalize(venv.join("bin/python")).expect("it leads somewhere");
+    let target = fs::read_link(venv.join("bin/python")).expect("it is a link");
+    for (link, leads_to) in [(".venv/bin/python", target.as_path()), (&minor, "python".as_ref())] {
+        let told = project.pinfold("trace").arg(link).run().expect_code(0);
+        let inside = link.trim_start_matches(".venv/");
+        let told = told.expect_stdout(&format!("{inside} is a link of {} itself and leads to", venv.display()));
+        let told = told.expect_stdout(&format!("leads to {}", leads_to.display()));
+        drop(told.expect_stdout(&base.display().to_string()).expect_stderr("what the link leads to"));
+        let traced = trace(&project, link, 0);
+        let recorded = &traced["recorded"];
+        assert_eq!((&recorded["sha256"], &recorded["unchanged"]), (&Value::Null, &true.into()), "{traced}");
+        assert_eq!(recorded["link"], leads_to.to_string_lossy().as_ref(), "{traced}");
+    }
+    fs::remove_file(venv.join("bin/python3")).expect("can remove it");
+    fs::write(venv.join("bin/python3"), "#!/bin/sh\n").expect("can write");
+    let told = project.pinfold("trace").arg(".venv/bin/python3").run().expect_code(1);
+    drop(told.expect_stdout("it was changed: bin/python3 of"));
+}
+
+/// Before, the trace waited for a writer, or read without end.
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_read() {
+    let project = Project::new(index(), &["mine==1.0"]);
+    pinfold_testkit::make_pipe(&project.home.project().join("pipe"));
+    std::os::unix::fs::symlink("pipe", project.home.project().join("to-pipe")).expect("can make a link");
+    for (path, found) in
+        [("./pipe", "a pipe"), ("./to-pipe", "a pipe"), ("/dev/zero", "a device"), ("../project", "a directory")]
+    {
+        let told = project.pinfold("trace").arg(path).run().expect_code(2);
+        drop(told.expect_stderr("is no regular file").expect_stderr(found).expect_stderr("help: "));
+    }
+}
+
 #[test]
 fn environments_that_are_gone_or_elsewhere_are_known() {
     let project = Project::new(index(), &["mine==1.0"]);

@@ -8,7 +8,7 @@ use pinfold_artifact::Sha256;
 
 use crate::anchor::Anchor;
 use crate::disk::Opened;
-use crate::{Environment, InstallError, InstalledFile, Receipt, ReceiptFiles};
+use crate::{Environment, InstallError, InstalledFile, InstalledLink, Receipt, ReceiptFiles};
 
 /// A generation whose files are still there.
 #[derive(Debug)]
@@ -60,6 +60,15 @@ impl HeldGeneration {
     pub fn file_at(&self, path: &Path) -> Result<Option<InstalledFile>, InstallError> {
         let files = ReceiptFiles::read_in(&self.opened()?)?.map(|(list, _)| list.files).unwrap_or_default();
         Ok(files.into_iter().find(|file| Path::new(file.path.as_str()) == path))
+    }
+
+    /// Returns what the list says of the environment's own link at a path inside it.
+    ///
+    /// # Errors
+    /// [`InstallError::Receipt`] if the list cannot be read.
+    pub fn link_at(&self, path: &Path) -> Result<Option<InstalledLink>, InstallError> {
+        let links = ReceiptFiles::read_in(&self.opened()?)?.map(|(list, _)| list.links).unwrap_or_default();
+        Ok(links.into_iter().find(|link| Path::new(link.path.as_str()) == path))
     }
 
     fn opened(&self) -> Result<Opened, InstallError> {

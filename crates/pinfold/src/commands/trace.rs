@@ -11,11 +11,11 @@ use sha2::Digest;
 use super::history::problem_json;
 use crate::cli::{ResultFormat, Trace};
 use crate::exit::{Exit, Failure};
-use crate::ops::trace::{Holder, Holding, Question, Span, Thing, Traced, Until, trace};
+use crate::ops::trace::{Holder, Holding, Installed, Question, Recorded, Span, Thing, Traced, Until, trace};
 use crate::output::{Output, tame};
 use crate::world::World;
 
-/// Answers; exit 1 if no environment holds or held it.
+/// Answers; exit 1 if no environment holds or held it, and it is no environment's own link.
 ///
 /// # Errors
 /// Exit 2 if the question cannot be understood, 4 if the disk fails.
@@ -29,14 +29,16 @@ pub(super) fn run(arguments: &Trace, world: &World, output: &Output) -> Result<E
         ResultFormat::Text => as_text(&question, &traced, output),
     }
     let held = traced.environments.len();
+    let is_link = traced.recorded.as_ref().is_some_and(Recorded::is_own_link);
     let now = traced.environments.iter().filter(|it| it.holdings.iter().any(Holding::is_current)).count();
     match held {
+        0 if is_link => output.status("no environment that is known here holds or held what the link leads to"),
         0 => output.status("no environment that is known here holds it or held it"),
         1 => output.status(&format!("1 environment, {}", if now == 1 { "which holds it now" } else { "not any more" })),
         _ => output
             .status(&format!("{held} environments, {now} of which hold{} it now", if now == 1 { "s" } else { "" })),
     }
-    Ok(if held == 0 { Exit::No } else { Exit::Done })
+    Ok(if held == 0 && !is_link { Exit::No } else { Exit::Done })
 }
 
 /// Understands the question: a digest, a file, or a project.
@@ -95,12 +97,7 @@ fn as_text(question: &Question, traced: &Traced, output: &Output) {
     if let Question::File { path, sha256 } = question {
         say(format!("{}: sha256 {sha256}", path.display()));
         if let Some(recorded) = &traced.recorded {
-            let (venv, inside) = (recorded.venv.display(), recorded.path.display());
-            say(match &recorded.sha256 {
-                None => format!("  {venv} does not list {inside}: pinfold did not install it"),
-                Some(was) if was == sha256 => format!("  it is what was installed as {inside} in {venv}"),
-                Some(was) => format!("  it was changed: {venv} has sha256 {was} for {inside}"),
-            });
+            say(format!("  {}", recorded_text(recorded, sha256)));
         }
     }
     for holder in &traced.environments {
@@ -120,6 +117,24 @@ fn as_text(question: &Question, traced: &Traced, output: &Output) {
         say(format!("in the store: {what}, from {}", origins.join(", ")));
     }
     say_rest(traced.stored.len(), "in the store: ", &say);
+}
+
+/// Says what the environment around a file lists in its place.
+fn recorded_text(recorded: &Recorded, sha256: &Sha256) -> String {
+    let (venv, inside) = (recorded.venv.display(), recorded.path.display());
+    match &recorded.installed {
+        Installed::Nothing => format!("{venv} does not list {inside}: pinfold did not install it"),
+        Installed::File(was) if was == sha256 => format!("it is what was installed as {inside} in {venv}"),
+        Installed::File(was) => format!("it was changed: {venv} has sha256 {was} for {inside}"),
+        Installed::Link { target, is_unchanged: true, end } => {
+            let end = if Path::new(target) == end { String::new() } else { format!(", and so to {}", end.display()) };
+            format!("{inside} is a link of {venv} itself and leads to {target}{end}")
+        }
+        Installed::Link { target, is_unchanged: false, end } => {
+            let now = end.display();
+            format!("it was changed: {inside} of {venv} was a link to {target}, and what is there leads to {now}")
+        }
+    }
 }
 
 /// Says how many there are that were not listed: an empty file is in everything.
@@ -168,9 +183,13 @@ fn as_json(query: &str, question: &Question, traced: &Traced) -> Value {
         Question::Project { .. } => ("project", None),
     };
     let recorded = traced.recorded.as_ref().map(|it| {
-        let was = it.sha256.map(|sha256| sha256.to_string());
+        let (was, link, is_unchanged) = match &it.installed {
+            Installed::File(was) => (Some(was.to_string()), None, Some(was.to_string()) == sha256),
+            Installed::Link { target, is_unchanged, .. } => (None, Some(target), *is_unchanged),
+            Installed::Nothing => (None, None, false),
+        };
         let (venv, path) = (it.venv.to_string_lossy(), it.path.to_string_lossy());
-        json!({ "venv": venv, "path": path, "sha256": was, "unchanged": was.is_some() && was == sha256 })
+        json!({ "venv": venv, "path": path, "sha256": was, "link": link, "unchanged": is_unchanged })
     });
     let stored = |(artifact, member, origins): &(Sha256, Option<String>, Vec<String>)| json!({ "sha256": artifact.to_string(), "member": member, "origins": origins });
     json!({

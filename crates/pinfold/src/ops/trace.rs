@@ -47,8 +47,32 @@ pub(crate) struct Traced {
 pub(crate) struct Recorded {
     pub(crate) venv: PathBuf,
     pub(crate) path: PathBuf,
-    /// What was installed there; nothing if the environment does not list the file.
-    pub(crate) sha256: Option<Sha256>,
+    pub(crate) installed: Installed,
+}
+
+/// What an environment lists in the place of a file.
+#[derive(Debug)]
+pub(crate) enum Installed {
+    /// A file with this digest.
+    File(Sha256),
+    /// A link of its own.
+    Link {
+        /// What it was made to point at.
+        target: String,
+        /// Whether it still does.
+        is_unchanged: bool,
+        /// What one gets to from there now.
+        end: PathBuf,
+    },
+    /// Nothing.
+    Nothing,
+}
+
+impl Recorded {
+    /// Returns true for a link that the environment has as it was made.
+    pub(crate) const fn is_own_link(&self) -> bool {
+        matches!(self.installed, Installed::Link { is_unchanged: true, .. })
+    }
 }
 
 /// An environment that holds or held something of it.
@@ -116,7 +140,10 @@ pub(crate) fn trace(question: &Question, venvs: &[PathBuf], world: &World, outpu
         Question::File { path, sha256 } => {
             traced.recorded = recorded(path)?;
             wanted.insert(*sha256);
-            wanted.extend(traced.recorded.iter().filter_map(|recorded| recorded.sha256));
+            wanted.extend(traced.recorded.iter().filter_map(|recorded| match recorded.installed {
+                Installed::File(sha256) => Some(sha256),
+                Installed::Link { .. } | Installed::Nothing => None,
+            }));
         }
         Question::Project { .. } => {}
     }
@@ -147,10 +174,21 @@ fn recorded(path: &Path) -> Result<Option<Recorded>, Failure> {
         let Ok(generations) = held(&environment) else { continue };
         let Some(current) = generations.iter().find(|generation| generation.is_current) else { continue };
         let inside = absolute.strip_prefix(venv).unwrap_or(&absolute).to_owned();
-        let sha256 = current.file_at(&inside)?.map(|file| file.sha256);
-        return Ok(Some(Recorded { venv: venv.to_owned(), path: inside, sha256 }));
+        let installed = installed(current, &inside, &absolute)?;
+        return Ok(Some(Recorded { venv: venv.to_owned(), path: inside, installed }));
     }
     Ok(None)
+}
+
+/// Returns what a generation lists at a path inside it, which is at `absolute` now.
+fn installed(generation: &HeldGeneration, inside: &Path, absolute: &Path) -> Result<Installed, Failure> {
+    if let Some(file) = generation.file_at(inside)? {
+        return Ok(Installed::File(file.sha256));
+    }
+    let Some(link) = generation.link_at(inside)? else { return Ok(Installed::Nothing) };
+    let is_unchanged = std::fs::read_link(absolute).is_ok_and(|target| target == Path::new(&link.target));
+    let end = std::fs::canonicalize(absolute).unwrap_or_else(|_| absolute.to_owned());
+    Ok(Installed::Link { target: link.target, is_unchanged, end })
 }
 
 /// Returns where the store has an artifact from. Of what was asked for by its URL that is the URL, which may be signed.
