@@ -179,6 +179,36 @@ fn verify_takes_rights_back_that_a_stored_file_should_not_have() {
     assert_eq!(json(&project, &["verify"], 0)["moved_files"], 0);
 }
 
+/// As where the cache is mounted to be read only. To root modes are nothing.
+#[cfg(unix)]
+#[test]
+fn verify_says_what_it_could_not_note() {
+    use std::os::unix::fs::PermissionsExt as _;
+    bound_by_modes("a tree that is only read", || {
+        let project = project();
+        make_old(&tree(&project, "mine").join("files/own.py"));
+        let only_read = |mode| {
+            fs::set_permissions(tree(&project, "mine"), fs::Permissions::from_mode(mode)).expect("it is ours");
+        };
+        only_read(0o500);
+        for _ in 0..2 {
+            let told = project.pinfold("cache").arg("verify").run().expect_code(0);
+            assert!(!told.stderr.contains("noted as they are"), "{told}");
+            drop(told.expect_stderr("1 file had other permissions or times").expect_stderr("could not be noted"));
+        }
+        only_read(0o700);
+        assert_eq!(json(&project, &["verify"], 0)["unnoted_files"], 0);
+        assert_eq!(json(&project, &["verify"], 0)["moved_files"], 0);
+    });
+}
+
+#[test]
+fn verify_counts_in_words_that_fit() {
+    let project = Project::new(Index::new().wheel("mine", "1.0"), &["mine"]);
+    project.installed();
+    project.pinfold("cache").arg("verify").run().expect_code(0).expect_stderr("1 tree and 0 artifacts, ");
+}
+
 #[test]
 fn verify_tells_of_a_damaged_manifest_and_of_an_artifact_that_is_something_else() {
     let project = project();

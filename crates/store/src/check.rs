@@ -40,6 +40,15 @@ pub enum Readiness {
     Ready(StoredTree),
 }
 
+/// What was noted of a tree whose bytes were read and found right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Believed {
+    /// How many files had other modes, times or numbers than were noted.
+    pub files: usize,
+    /// Whether it could be written down that these are theirs now.
+    pub is_noted: bool,
+}
+
 impl Store {
     /// Makes sure that a tree is what was stored, before it is linked from. Costs one look at each file where nothing moved. Of one
     /// that another process has put aside meanwhile there is nothing to tell: it is damaged, and that process has told of it. Of
@@ -72,19 +81,20 @@ impl Store {
     }
 
     /// Believes a tree whose bytes were just read and found right: its files have the modes of stored ones again, and the times
-    /// and numbers that they have now are noted. Returns how many had others; none if somebody has put it aside.
+    /// and numbers that they have now are noted. Says how many had others; none if somebody has put it aside.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn believe(&self, tree: StoredTree) -> Result<usize, StoreError> {
+    pub fn believe(&self, tree: StoredTree) -> Result<Believed, StoreError> {
         let files: Vec<TreeFile> = self.moved(&tree)?.into_iter().cloned().collect();
         if files.is_empty() || tree.is_gone() {
-            return Ok(0);
+            return Ok(Believed { files: 0, is_noted: true });
         }
         make_read_only(&tree, &files)?;
         let was_settled = self.is_settled(&tree);
-        self.stamp_anew(tree, was_settled)?;
-        Ok(files.len())
+        let tree = self.stamp_anew(tree, was_settled)?;
+        let is_noted = !self.believed().contains_key(tree.sha256());
+        Ok(Believed { files: files.len(), is_noted })
     }
 
     /// Reads every byte of a tree, and says what is not what was stored. Moves nothing. Of one that another process has put aside

@@ -37,7 +37,7 @@ pub use admission::Admission;
 pub use artifacts::Stored;
 pub use boot::Boot;
 pub use cache::{check_part, make_part};
-pub use check::{Damage, Readiness};
+pub use check::{Believed, Damage, Readiness};
 pub use error::StoreError;
 pub use manifest::{Stamp, TreeFile, TreeManifest};
 pub use prune::{EntryRoom, Part, remove_tree};

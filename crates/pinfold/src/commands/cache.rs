@@ -68,15 +68,12 @@ fn run_verify(arguments: &CacheFormat, world: &World, output: &Output) -> Result
     }
     let seconds = begun.elapsed().as_secs_f64();
     let account = format!(
-        "{} trees and {} artifacts, {} read in {seconds:.2} s",
-        checked.trees,
-        checked.artifacts,
+        "{} and {}, {} read in {seconds:.2} s",
+        counted(checked.trees, "tree"),
+        counted(checked.artifacts, "artifact"),
         human_bytes(checked.bytes)
     );
-    if checked.moved_files > 0 {
-        let (files, had) = (counted(checked.moved_files, "file"), "other permissions or times, and the right bytes");
-        output.status(&format!("{files} had {had}; they are read-only again, and noted as they are"));
-    }
+    tell_moved(&checked, output);
     if checked.damage.is_empty() {
         output.status(&format!("the store is what was stored: {account}"));
         return Ok(Exit::Done);
@@ -94,6 +91,23 @@ fn run_verify(arguments: &CacheFormat, world: &World, output: &Output) -> Result
     };
     output.status(&format!("{done}: {account}; see `pinfold explain store-mismatch`"));
     Ok(Exit::No)
+}
+
+/// Tells of files with the right bytes that are not as they were stored, and what was done about them.
+fn tell_moved(checked: &Checked, output: &Output) {
+    let noted = checked.moved_files - checked.unnoted_files;
+    for (count, done) in [
+        (noted, "read-only again, and noted as they are"),
+        (
+            checked.unnoted_files,
+            "read-only, which could not be noted: the cache cannot be written to, and they will be read again",
+        ),
+    ] {
+        if count > 0 {
+            let (files, are) = (counted(count, "file"), if count == 1 { "it is" } else { "they are" });
+            output.status(&format!("{files} had other permissions or times, and the right bytes; {are} {done}"));
+        }
+    }
 }
 
 fn with_cause(error: &StoreError) -> String {
@@ -177,6 +191,7 @@ fn checked_json(checked: &Checked) -> Value {
         "artifacts": checked.artifacts,
         "bytes": checked.bytes,
         "moved_files": checked.moved_files,
+        "unnoted_files": checked.unnoted_files,
         "damaged": damage.collect::<Vec<_>>(),
         "moved": checked.unmoved.is_none(),
     })

@@ -58,6 +58,8 @@ pub(crate) struct Checked {
     pub(crate) bytes: u64,
     /// Files with the right bytes that had other permissions, times or numbers.
     pub(crate) moved_files: usize,
+    /// How many of them are in trees of which that could not be noted.
+    pub(crate) unnoted_files: usize,
     /// What is not what was stored, and the indexes that it was admitted from.
     pub(crate) damage: Vec<(Part, Damage, Vec<String>)>,
     /// Why something of that is still in its place: the first reason, if it could not be moved.
@@ -103,7 +105,10 @@ pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure>
     for ((part, sha256, _), looked) in work.iter().zip(looked) {
         let (damage, tree) = looked?;
         if damage.is_empty() {
-            checked.moved_files += tree.map_or(Ok(0), |tree| store.believe(tree))?;
+            if let Some(believed) = tree.map(|tree| store.believe(tree)).transpose()? {
+                checked.moved_files += believed.files;
+                checked.unnoted_files += if believed.is_noted { 0 } else { believed.files };
+            }
             continue;
         }
         let origins = store.origins(sha256)?;
