@@ -269,6 +269,11 @@ fn age_counts_from_the_last_use() {
     assert!(!tree(&project, "old").exists() && tree(&project, "mine").exists());
     let wrong = project.pinfold("cache").args(["prune", "--older-than", "soon"]).run().expect_code(2);
     drop(wrong.expect_stderr("`soon`").expect_stderr("30d"));
+    for (span, cause) in [("1mo", "months and years"), ("2 years", "months and years"), ("-1d", "it is negative")] {
+        let wrong = project.pinfold("cache").arg("prune").arg(format!("--older-than={span}")).run().expect_code(2);
+        let wrong = wrong.expect_stderr(cause).expect_stderr("seconds, minutes, hours, days or weeks");
+        assert!(!wrong.stderr.contains("jiff"), "{wrong}");
+    }
     project.pinfold("cache").args(["prune", "--all", "--unused"]).run().expect_code(2);
 }
 

@@ -150,14 +150,18 @@ fn run_prune(arguments: &Prune, world: &World, output: &Output) -> Result<Exit, 
 
 /// Reads an age: `30d`, `12h`, `2 weeks`.
 fn age(text: &str) -> Result<Duration, Failure> {
-    let wrong = |cause: String| {
-        Failure::new(Exit::Input, format!("`{text}` is no span of time"))
+    let wrong = |cause: &str| {
+        Failure::new(Exit::Input, format!("`{text}` is no span of time that `--older-than` takes"))
             .with("cause", cause)
+            .with("expected", "numbers of seconds, minutes, hours, days or weeks")
             .help("write `30d`, `12h` or `2 weeks`")
     };
-    let span: jiff::Span = text.parse().map_err(|e: jiff::Error| wrong(e.to_string()))?;
-    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|e| wrong(e.to_string()))?;
-    Duration::try_from(duration).map_err(|_| wrong("it is negative".to_owned()))
+    let span: jiff::Span = text.parse().map_err(|_| wrong("it cannot be understood"))?;
+    if span.get_months() != 0 || span.get_years() != 0 {
+        return Err(wrong("months and years have no fixed length"));
+    }
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong("it is too long"))?;
+    Duration::try_from(duration).map_err(|_| wrong("it is negative"))
 }
 
 fn total(kinds: &[KindRoom]) -> Room {
