@@ -91,7 +91,20 @@ fn info_of_a_cache_that_is_not_there_makes_none() {
     let said = json(&project, &["info", "--cache-dir", "none"], 0);
     assert_eq!(said["total"]["entries"], 0);
     json(&project, &["prune", "--all", "--dry-run", "--cache-dir", "none"], 0);
+    json(&project, &["prune", "--all", "--cache-dir", "none"], 0);
+    json(&project, &["verify", "--cache-dir", "none"], 0);
     assert!(!project.home.has("none"));
+}
+
+#[test]
+fn a_file_is_no_cache() {
+    let project = project();
+    for path in ["pylock.toml", "pylock.toml/cache"] {
+        for verb in ["info", "prune", "verify"] {
+            let refused = project.pinfold("cache").args([verb, "--cache-dir", path]).run().expect_code(2);
+            drop(refused.expect_stderr("cannot be a cache directory").expect_stderr("--cache-dir"));
+        }
+    }
 }
 
 /// Linux alone has such names on every file system.

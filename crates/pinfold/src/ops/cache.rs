@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -27,8 +28,9 @@ pub(crate) struct KindRoom {
 /// Measures the cache directory: the store's kinds, then every other directory that pinfold makes in it.
 ///
 /// # Errors
-/// Exit 4 if the disk fails.
+/// Exit 2 if something else is in its place, 4 if the disk fails.
 pub(crate) fn info(world: &World) -> Result<Vec<KindRoom>, Failure> {
+    is_there(world)?;
     let mut kinds: Vec<KindRoom> = Vec::new();
     if let Some(store) = Store::existing(&store_dir(world)) {
         let rooms = store.rooms()?;
@@ -48,6 +50,20 @@ pub(crate) fn info(world: &World) -> Result<Vec<KindRoom>, Failure> {
         }
     }
     Ok(kinds)
+}
+
+/// Returns true if there is a cache directory: whoever looks at one, or makes room in it, makes none.
+fn is_there(world: &World) -> Result<bool, Failure> {
+    let failed =
+        |exit| Failure::new(exit, format!("cannot look at the cache directory `{}`", world.cache_dir.display()));
+    match fs::metadata(&world.cache_dir) {
+        Ok(found) if found.is_dir() => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() != ErrorKind::NotADirectory => Err(failed(Exit::World).with("cause", error)),
+        _ => Err(Failure::new(Exit::Input, format!("`{}` cannot be a cache directory", world.cache_dir.display()))
+            .with("cause", "it is no directory, or something above it is none")
+            .help("name a directory with --cache-dir or PINFOLD_CACHE_DIR")),
+    }
 }
 
 /// What reading everything came to.
@@ -70,8 +86,11 @@ pub(crate) struct Checked {
 /// files with the right bytes are read-only afterwards, as they were stored.
 ///
 /// # Errors
-/// Exit 4 if the disk fails.
+/// Exit 2 if something else is in the place of the cache directory, 4 if the disk fails.
 pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure> {
+    if !is_there(world)? {
+        return Ok(Checked::default());
+    }
     let store = world.store()?;
     let (artifacts, trees) = (store.artifacts()?, store.trees()?);
     let mut work: Vec<(Part, Sha256, u64)> = Vec::new();
@@ -155,8 +174,11 @@ pub(crate) enum Effect {
 /// Removes what the request says. Leftovers of interrupted runs and damage are always removed.
 ///
 /// # Errors
-/// Exit 4 if others use the store and are not waited for, or the disk fails.
+/// Exit 2 if something else is in the place of the cache directory, 4 if others use the store and are not waited for, or the disk fails.
 pub(crate) fn prune(request: &PruneRequest, world: &World, output: &Output) -> Result<Vec<KindRoom>, Failure> {
+    if !is_there(world)? {
+        return Ok(Vec::new());
+    }
     // Whoever only wants to know makes nothing, and keeps nobody waiting.
     let store = match request.effect {
         Effect::Remove => Some(alone(request, world, output)?),
