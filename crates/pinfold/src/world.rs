@@ -201,13 +201,14 @@ pub unsafe fn forget_empty_variables() {
 }
 
 fn usual_cache_dir() -> Option<PathBuf> {
-    let set = |name: &str| named(name).map(PathBuf::from);
+    // A relative one would be another in each directory, and in a project it would be part of that.
+    let set = |name: &str| named(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if cfg!(windows) {
         return Some(set("LOCALAPPDATA")?.join("pinfold").join("cache"));
     }
     if cfg!(target_os = "macos") {
         return Some(set("HOME")?.join("Library").join("Caches").join("pinfold"));
     }
-    let base = set("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| Some(set("HOME")?.join(".cache")));
+    let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     Some(base?.join("pinfold"))
 }
