@@ -108,10 +108,37 @@ fn a_result_that_does_not_reach_the_disk() {
 fn an_interpreter_that_is_not_there() {
     let project = hello();
     project.lock();
-    for path in ["nowhere/python", "."] {
+    for (path, said) in [("nowhere/python", "there is no program"), (".", "is a directory")] {
         let run = project.home.pinfold(PINFOLD).args(["sync", "--python", path]);
-        check(&project, run, 2, &["there is no program", "--python"]);
+        check(&project, run, 2, &[said, "--python"]);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interpreter_that_is_no_program() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = hello();
+    project.lock();
+    let file = project.home.project().join("notes");
+    for (text, mode) in [("notes\n", 0o644), ("\u{0}\u{1}\u{2}", 0o755), ("#!/nowhere/python\n", 0o755)] {
+        std::fs::write(&file, text).expect("can write");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+        let run = project.home.pinfold(PINFOLD).args(["sync", "--python", "./notes"]);
+        check(&project, run, 2, &["/notes` is no program that can be started", "cause: ", "--python"]);
+    }
+}
+
+/// It would be another in each directory, and in a project it would be part of that.
+#[cfg(not(windows))]
+#[test]
+fn a_home_that_is_relative_is_none() {
+    let project = hello();
+    project.lock();
+    let names = ["XDG_CACHE_HOME", "PINFOLD_CACHE_DIR"];
+    let run = names.iter().fold(project.pinfold("sync"), |run, name| run.without(name)).env("HOME", "rel");
+    check(&project, run, 2, &["no cache directory can be derived", "--cache-dir"]);
+    assert!(!project.home.has("rel"));
 }
 
 #[test]

@@ -167,9 +167,10 @@ impl From<StoreError> for Failure {
 impl From<InterpreterError> for Failure {
     fn from(error: InterpreterError) -> Self {
         let exit = match error {
-            InterpreterError::Answer { .. } | InterpreterError::NotFound { .. } | InterpreterError::System { .. } => {
-                Exit::Input
-            }
+            InterpreterError::Answer { .. }
+            | InterpreterError::NoProgram { .. }
+            | InterpreterError::NotFound { .. }
+            | InterpreterError::System { .. } => Exit::Input,
             InterpreterError::Compile { .. } | InterpreterError::Died { .. } => {
                 return Self::of(Exit::World, &error).help(
                     "nothing was changed; see to it that there is memory enough and that nobody stops the interpreter, and run the same command again",

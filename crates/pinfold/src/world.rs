@@ -123,6 +123,11 @@ impl World {
     ) -> Result<Interpreter, Failure> {
         let Some(given) = given else { return Ok(known.find(requires)?) };
         let path = std::path::absolute(given).map_err(|e| Failure::of(Exit::Input, &e))?;
+        if path.is_dir() {
+            return Err(Failure::new(Exit::Input, format!("`{}` is a directory", path.display()))
+                .with("expected", "an interpreter")
+                .help("give the path of an interpreter with --python, such as `bin/python3` in that directory"));
+        }
         if !path.is_file() {
             return Err(Failure::new(Exit::Input, format!("there is no program `{}`", path.display()))
                 .help("give the path of an interpreter with --python"));

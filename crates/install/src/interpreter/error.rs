@@ -33,6 +33,14 @@ pub enum InterpreterError {
         /// How it ended.
         how: String,
     },
+    /// The file is nothing that the system can start.
+    #[error("`{path}` is no program that can be started")]
+    NoProgram {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: pinfold_sandbox::SandboxError,
+    },
     /// No interpreter on the PATH has a version that is wanted.
     #[error("no Python {wanted} on the PATH; {}", shown_rejected(rejected))]
     NotFound {

@@ -1,11 +1,12 @@
 //! One question to an interpreter.
 
 use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pinfold_packaging::Version;
-use pinfold_sandbox::Command;
+use pinfold_sandbox::{Command, SandboxError};
 use serde::Deserialize;
 
 use super::libc;
@@ -23,8 +24,7 @@ impl Interpreter {
         command.arguments = ["-I", "-S", "-B", "-"].map(Into::into).to_vec();
         command.stdin = SCRIPT.as_bytes().to_vec();
         command.time_limit = TIME_LIMIT;
-        let run = |source| InterpreterError::Run { path: program.clone(), source };
-        let finished = command.run().map_err(run)?;
+        let finished = command.run().map_err(|source| not_run(&program, source))?;
         let answer = |reason| InterpreterError::Answer { path: program.clone(), reason };
         if !finished.status.success() {
             return Err(answer(format!("it ended with {}: {}", finished.status, last_line(&finished.stderr))));
@@ -94,6 +94,28 @@ impl RawAnswer {
             stamp,
         })
     }
+}
+
+/// Says why a program was not run to its end: because it is none, or because of what the machine had to do.
+fn not_run(program: &Path, source: SandboxError) -> InterpreterError {
+    let path = program.to_owned();
+    let is_none = match &source {
+        // A script whose own interpreter is not there is "not found".
+        SandboxError::Spawn { source, .. } => {
+            matches!(source.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) || is_of_no_format(source)
+        }
+        _ => false,
+    };
+    if is_none { InterpreterError::NoProgram { path, source } } else { InterpreterError::Run { path, source } }
+}
+
+/// Returns true if the system knows no way to start such a file.
+fn is_of_no_format(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error());
+    // ERROR_BAD_EXE_FORMAT.
+    #[cfg(not(unix))]
+    return error.raw_os_error() == Some(193);
 }
 
 fn last_line(output: &[u8]) -> String {

@@ -204,7 +204,7 @@ fn programs_that_are_no_python_are_refused() {
         assert!(matches!(Interpreter::probe(&program, &path()), Err(InterpreterError::Answer { .. })), "{name}");
     }
     let absent = Interpreter::probe(&home.path().join("absent"), &path());
-    assert!(matches!(absent, Err(InterpreterError::Run { .. })));
+    assert!(matches!(absent, Err(InterpreterError::NoProgram { .. })));
 }
 
 #[test]
