@@ -102,3 +102,17 @@ fn findings_are_results_with_rules_and_relative_places() {
     ];
     assert_eq!(sarif(1), expected.map(|(id, place)| (id.to_owned(), place.to_owned())));
 }
+
+/// Linux alone has such names on every file system.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_whose_name_is_no_text_is_named_byte_by_byte() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = Project::new(Index::new().wheel("greet", "1.0"), &["greet"]);
+    project.installed();
+    let name = std::ffi::OsStr::from_bytes(b"n\xff");
+    std::fs::write(project.home.project().join(".venv/bin").join(name), "").unwrap();
+    let run = project.pinfold("verify").args(["--format", "sarif"]).run().expect_code(1);
+    let document: Value = serde_json::from_str(&run.stdout).expect("the output is JSON");
+    assert_eq!(checked(&document), [("added".to_owned(), "VENV bin/n%FF".to_owned())]);
+}

@@ -1,5 +1,8 @@
 //! What `verify` can find, as stable codes, and what each of them means.
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
 use pinfold_packaging::PackageName;
 
 /// What `verify` found wrong, as a stable code.
@@ -48,6 +51,8 @@ pub struct Finding {
     pub expected: String,
     /// What is there.
     pub found: String,
+    /// The path as the system has it, where that is no text and `path` therefore only resembles it.
+    pub exact_path: Option<PathBuf>,
 }
 
 impl FindingCode {
@@ -118,7 +123,15 @@ impl FindingCode {
 
 impl Finding {
     pub(crate) fn new(code: FindingCode, path: &str, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { code, path: path.to_owned(), package: None, expected: expected.into(), found: found.into() }
+        let (path, expected, found) = (path.to_owned(), expected.into(), found.into());
+        Self { code, path, package: None, expected, found, exact_path: None }
+    }
+
+    /// A name that is no text, in a directory.
+    pub(crate) fn nameless(directory: &str, name: &OsStr) -> Self {
+        let exact = Path::new(directory).join(name);
+        let finding = Self::new(FindingCode::Added, &exact.to_string_lossy(), "nothing", "a name in no encoding");
+        Self { exact_path: Some(exact), ..finding }
     }
 
     pub(crate) fn of(mut self, package: Option<&PackageName>) -> Self {

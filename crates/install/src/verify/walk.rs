@@ -239,7 +239,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             path.truncate(begin);
             path.push_str(&name.to_string_lossy());
             if name.to_str().is_none() {
-                self.report.findings.push(Finding::new(FindingCode::Added, &path, "nothing", "a name in no encoding"));
+                self.report.findings.push(Finding::nameless(directory, name));
             } else if kind == Kind::Directory {
                 self.subdirectory(path.clone(), &opened, waiting);
             } else if outcome.is_ok() {

@@ -77,8 +77,11 @@ const fn help(code: FindingCode) -> &'static str {
 }
 
 fn result(finding: &Finding, lock: &Path) -> ResultEntry {
-    let place =
-        if finding.path.is_empty() { location("PROJECT", &relative(lock)) } else { location("VENV", &finding.path) };
+    let place = match &finding.exact_path {
+        Some(path) => location("VENV", &slashed(path)),
+        None if finding.path.is_empty() => location("PROJECT", &relative(lock)),
+        None => location("VENV", finding.path.as_bytes()),
+    };
     let about = match (&finding.package, finding.path.as_str()) {
         (Some(name), "") => format!("{name}: "),
         (Some(name), path) => format!("`{path}` of {name}: "),
@@ -95,7 +98,7 @@ fn result(finding: &Finding, lock: &Path) -> ResultEntry {
     }
 }
 
-fn location(base: &'static str, path: &str) -> Location {
+fn location(base: &'static str, path: &[u8]) -> Location {
     let artifact_location = match path.is_empty() {
         true => ArtifactLocation { uri: "./".to_owned(), uri_base_id: base },
         false => ArtifactLocation { uri: as_uri(path), uri_base_id: base },
@@ -111,33 +114,37 @@ fn base(venv: &Path) -> Value {
     json!({ "uri": format!("{}/", as_uri(&relative(venv))), "uriBaseId": "PROJECT" })
 }
 
-fn relative(path: &Path) -> String {
-    slashed(path).trim_start_matches("./").to_owned()
+fn relative(path: &Path) -> Vec<u8> {
+    let mut rest = slashed(path);
+    while rest.starts_with(b"./") {
+        rest.drain(..2);
+    }
+    rest
 }
 
-/// Returns a path with `/` between its segments. Elsewhere than on Windows a `\` is a character of a name.
-fn slashed(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() }
+/// Returns a path, byte by byte, with `/` between its segments. Elsewhere than on Windows a `\` is a character of a name.
+fn slashed(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_encoded_bytes().iter();
+    bytes.map(|byte| if cfg!(windows) && *byte == b'\\' { b'/' } else { *byte }).collect()
 }
 
 /// Returns the URI of an absolute directory; the colon of a drive stays what it is (RFC 8089, appendix E.2).
-fn file_uri(path: &str) -> String {
-    match path.split_once(":/") {
-        Some((drive, inside)) if drive.len() == 1 && drive.chars().all(|c| c.is_ascii_alphabetic()) => {
-            format!("file:///{drive}:/{}/", as_uri(inside))
+fn file_uri(path: &[u8]) -> String {
+    match path {
+        [drive, b':', b'/', inside @ ..] if drive.is_ascii_alphabetic() => {
+            format!("file:///{}:/{}/", char::from(*drive), as_uri(inside))
         }
-        _ => format!("file:///{}/", as_uri(path.trim_start_matches('/'))),
+        _ => format!("file:///{}/", as_uri(path).trim_start_matches('/')),
     }
 }
 
 /// Escapes everything in a path that has a meaning in a URI, or none (RFC 3986). A first segment with a colon would be a
 /// scheme, so colons are escaped too.
-fn as_uri(path: &str) -> String {
+fn as_uri(path: &[u8]) -> String {
     let mut uri = String::with_capacity(path.len());
-    for byte in path.bytes() {
+    for byte in path {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(*byte)),
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -263,11 +270,11 @@ mod tests {
             ("c:evil", "c%3Aevil"),
             ("é\u{1b}", "%C3%A9%1B"),
         ] {
-            assert_eq!(as_uri(path), expected);
+            assert_eq!(as_uri(path.as_bytes()), expected);
         }
         assert_eq!(base(Path::new("./.venv")), json!({ "uri": ".venv/", "uriBaseId": "PROJECT" }));
-        assert_eq!(file_uri("/a b/.venv"), "file:///a%20b/.venv/");
-        assert_eq!(file_uri("C:/a b/c:d/.venv"), "file:///C:/a%20b/c%3Ad/.venv/");
+        assert_eq!(file_uri(b"/a b/.venv"), "file:///a%20b/.venv/");
+        assert_eq!(file_uri(b"C:/a b/c:d/.venv"), "file:///C:/a%20b/c%3Ad/.venv/");
         #[cfg(unix)]
         assert_eq!(base(Path::new("/a\\b/.venv")), json!({ "uri": "file:///a%5Cb/.venv/" }));
         #[cfg(windows)]

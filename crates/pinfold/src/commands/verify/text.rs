@@ -33,6 +33,7 @@ mod tests {
             package: package.map(|name| name.parse().unwrap()),
             expected: "a".to_owned(),
             found: "b\n".to_owned(),
+            exact_path: None,
         };
         for (path, package, expected) in [
             ("", None, "changed: expected a, found b\\n\n"),
