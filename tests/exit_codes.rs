@@ -287,6 +287,12 @@ fn directories_that_are_files() {
     check(&project, project.pinfold("sync").args(["--venv", "second", "--cache-dir", "file"]), 4, &["file"]);
     let run = check(&project, project.pinfold("sync").args(["--venv", "file"]), 3, &["error[foreign-environment]"]);
     assert_eq!(project.home.read("file"), "", "{run}");
+    std::fs::remove_dir_all(project.home.project().join(".pinfold-.venv")).expect("is there");
+    project.home.write(".pinfold-.venv", "");
+    for arguments in [&["verify"][..], &["history"], &["sync", "--compile-bytecode"], &["rollback"]] {
+        let run = project.pinfold(arguments[0]).args(&arguments[1..]);
+        check(&project, run, 3, &["error[foreign-environment]", ".pinfold-.venv` was not made by pinfold"]);
+    }
     project.home.write("mine/notes.txt", "mine");
     check(&project, project.pinfold("sync").args(["--venv", "mine"]), 3, &["error[foreign-environment]", "mine"]);
     assert_eq!(project.home.read("mine/notes.txt"), "mine");

@@ -11,7 +11,19 @@ use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
 use crate::disk::{self, Contents, Directory, Kind, Opened};
-use crate::{InstallError, Receipt, platform};
+use crate::{Environment, InstallError, Receipt, platform};
+
+/// Refuses a file, or anything else that is no directory, where pinfold's own is beside an environment. That nothing is there is well.
+///
+/// # Errors
+/// [`InstallError::Foreign`].
+pub fn check_beside(environment: &Environment) -> Result<(), InstallError> {
+    let state = environment.state();
+    match std::fs::metadata(state) {
+        Ok(found) if !found.is_dir() => Err(InstallError::Foreign { path: state.to_owned(), reason: NOT_OWN }),
+        _ => Ok(()),
+    }
+}
 
 /// The directory that an environment is in, and pinfold's own beside the environment.
 #[derive(Debug)]
@@ -247,6 +259,9 @@ fn replaced(path: &Path) -> InstallError {
     let reason = "another directory was put in its place while pinfold worked in it";
     InstallError::Foreign { path: path.to_owned(), reason }
 }
+
+/// Why what is beside an environment is refused.
+pub(crate) const NOT_OWN: &str = "it should be a directory of pinfold's own";
 
 #[cfg(test)]
 #[cfg(unix)]

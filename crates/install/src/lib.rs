@@ -49,6 +49,7 @@ mod verify;
 mod waiting;
 mod wheel_facts;
 
+pub use anchor::check_beside;
 pub use environment::{Adoption, Environment, EnvironmentGuard};
 pub use error::InstallError;
 pub use exchange::Placed;

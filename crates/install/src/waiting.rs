@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::anchor::NOT_OWN;
 use crate::{InstallError, platform};
 
 /// How long to wait for an environment.
@@ -56,6 +57,11 @@ pub(crate) fn wait_to_read(path: &Path, venv: &Path, waiting: &Waiting<'_>) -> R
     match platform::open_regular(path) {
         Ok(lock) => wait((&|| lock.try_lock_shared(), &|| lock.lock_shared()), path, venv, waiting, Instant::now()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        // As whoever changes the environment says it.
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+            let state = path.parent().unwrap_or(path).to_owned();
+            Err(InstallError::Foreign { path: state, reason: NOT_OWN })
+        }
         Err(e) => Err(InstallError::io("open", path)(e)),
     }
 }

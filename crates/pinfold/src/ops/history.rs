@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use pinfold_artifact::Sha256;
 use pinfold_install::{
-    Change, Environment, Ledger, LedgerDistribution, LedgerEntry, Receipt, Unreadable, changes, history, unreadable,
+    Change, Environment, Ledger, LedgerDistribution, LedgerEntry, Receipt, Unreadable, changes, check_beside, history,
+    unreadable,
 };
 
 use super::remember::checked_ledger;
@@ -55,6 +56,7 @@ pub(crate) struct PastGeneration {
 /// # Errors
 /// Exit 3 if the environment was not made by pinfold, 2 if a receipt cannot be read, 4 if the disk fails.
 pub(crate) fn past(environment: &Environment, world: &World) -> Result<Past, Failure> {
+    check_beside(environment)?;
     let ledger = checked_ledger(environment, world)?;
     let kept = history(environment)?;
     let mut found = BTreeMap::new();
