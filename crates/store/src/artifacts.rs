@@ -221,7 +221,8 @@ impl Store {
         }
     }
 
-    /// Makes sure that an artifact may be read. One whose owner lost that right is put aside, and false.
+    /// Makes sure that an artifact may be read. One whose owner lost that right is put aside, and false; and so is one that another
+    /// process has unpacked and forgotten meanwhile.
     fn may_be_read(&self, stored: &Stored) -> Result<bool, StoreError> {
         match File::open(stored.path()) {
             Err(error) if disk::is_denied(&error) => {
@@ -229,6 +230,7 @@ impl Store {
                 self.note(vec![stored.damage(disk::NOT_READABLE)]);
                 Ok(false)
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("open", stored.path())(error)),
             Ok(_) => Ok(true),
         }
@@ -239,6 +241,7 @@ impl Store {
         match self.recheck(stored) {
             Ok(()) => Ok(true),
             Err(StoreError::StoreMismatch { .. }) => Ok(false),
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -280,6 +280,27 @@ fn a_store_that_others_may_write_to_is_not_used() {
     assert!(matches!(Store::open(&linked), Err(StoreError::Permissions { .. })));
 }
 
+/// Others unpack the same artifact at the same time, and forget its bytes.
+#[test]
+fn an_artifact_that_is_forgotten_meanwhile_is_absent() {
+    let Fixture { root: _root, store } = fixture();
+    let bytes = b"here and gone";
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..500 {
+                let stored = store.admit(&artifact(bytes), &mut bytes.as_slice()).unwrap();
+                store.forget_bytes(&stored).unwrap();
+            }
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+            drop(store.find(&artifact(bytes)).unwrap());
+        }
+    });
+    assert_eq!(store.take_damage(), []);
+}
+
 #[test]
 fn sweeping_takes_leftovers_but_neither_entries_nor_what_is_in_use() {
     let Fixture { root: _root, store } = fixture();
