@@ -94,12 +94,18 @@ fn info_of_a_cache_that_is_not_there_makes_none() {
     json(&project, &["prune", "--all", "--cache-dir", "none"], 0);
     json(&project, &["verify", "--cache-dir", "none"], 0);
     assert!(!project.home.has("none"));
+    // Nor a store where there is none.
+    project.home.write("some/notes.txt", "");
+    json(&project, &["prune", "--all", "--cache-dir", "some"], 0);
+    json(&project, &["verify", "--cache-dir", "some"], 0);
+    assert_eq!(std::fs::read_dir(project.home.project().join("some")).unwrap().count(), 1);
 }
 
 #[test]
 fn a_file_is_no_cache() {
     let project = project();
-    for path in ["pylock.toml", "pylock.toml/cache"] {
+    let below = if cfg!(unix) { "pylock.toml/cache" } else { "pylock.toml" };
+    for path in ["pylock.toml", below] {
         for verb in ["info", "prune", "verify"] {
             let refused = project.pinfold("cache").args([verb, "--cache-dir", path]).run().expect_code(2);
             drop(refused.expect_stderr("cannot be a cache directory").expect_stderr("--cache-dir"));

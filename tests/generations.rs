@@ -125,7 +125,8 @@ fn an_environment_that_was_brought_back_by_other_means_can_be_synced_and_rolled_
     }
     project.pinfold("history").run().expect_code(0).expect_stdout("*    1  ");
     let last = project.sync().expect_code(0).expect_stderr("generation 4");
-    assert!(!last.stderr.contains("warning"), "{last}");
+    assert_eq!(last.stderr.matches("warning").count(), 1, "{last}");
+    last.expect_stderr("did not say that generation 1 is in place, which is noted now");
     assert_eq!(listed(&project), ["4", "1"]);
     project.sync().expect_code(0).expect_stderr("up to date");
     project.pinfold("rollback").run().expect_code(0);

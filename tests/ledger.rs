@@ -136,9 +136,12 @@ fn a_ledger_that_is_gone_is_told_until_a_sync_begins_another() {
     drop(gone(verify(&["--repair"])).expect_stderr("nothing brings the true past back"));
     // Nobody but pinfold leaves this note, or so it seems: at most one line may be missing then.
     let note = ledger(&project).with_file_name("unfinished");
+    for text in ["", "1\n", "2\n"] {
+        std::fs::write(&note, text).expect("can write");
+        drop(gone(verify(&["--quick"])));
+        drop(gone(verify(&["--repair"])));
+    }
     std::fs::write(&note, "").expect("can write");
-    drop(gone(verify(&["--quick"])));
-    std::fs::remove_file(note).expect("can remove");
     assert!(!ledger(&project).exists());
     let said = "did not say that generation 2 is in place";
     drop(project.sync().expect_code(0).expect_stderr("up to date").expect_stderr(said));
@@ -166,6 +169,50 @@ fn what_is_up_to_date_need_not_be_noted() {
     drop(synced.expect_stderr("what is in place cannot be noted in the ledger: "));
 }
 
+/// Nothing on the disk is wrong but the account of it.
+#[test]
+fn a_repair_makes_no_new_environment_for_a_ledger_that_was_cut() {
+    let project = with_a_past();
+    project.pinfold("rollback").arg("2").run().expect_code(0);
+    let text = std::fs::read_to_string(ledger(&project)).expect("there is a ledger");
+    let kept: Vec<&str> = text.lines().take(3).collect();
+    std::fs::write(ledger(&project), kept.join("\n") + "\n").expect("can write");
+    let before = project.home.snapshot("project");
+    for arguments in [&["--quick"][..], &[], &["--repair"]] {
+        drop(project.pinfold("verify").args(arguments).run().expect_code(1).expect_stdout("ledger-broken: "));
+    }
+    let differs = |(one, other): &(&(String, String), &(String, String))| one != other && !one.0.ends_with("/lock");
+    let after = project.home.snapshot("project");
+    assert_eq!((before.len(), before.iter().zip(&after).find(differs)), (after.len(), None));
+    // With real damage, both are told, and the exit code says that not all was put right.
+    std::fs::remove_file(project.home.project().join(".venv/pyvenv.cfg")).expect("can remove");
+    let mended = project.pinfold("verify").arg("--repair").run().expect_code(1).expect_stderr("repaired: generation ");
+    drop(mended.expect_stderr("not repaired: the chain of the ledger does not hold"));
+}
+
+/// The first generation may be in place again, and have a past.
+#[test]
+fn the_ledger_of_a_first_generation_is_missed_if_there_were_others() {
+    let project = with_a_past();
+    std::fs::remove_file(ledger(&project)).expect("can remove");
+    drop(project.pinfold("verify").run().expect_code(1).expect_stdout("ledger-broken: "));
+    project.write_manifest(&["a==1.0"], "", "");
+    project.lock();
+    drop(project.sync().expect_code(0).expect_stderr("did not say that generation 1 is in place"));
+}
+
+/// What belongs to somebody else may not be readable; what is up to date is so all the same.
+#[cfg(unix)]
+#[test]
+fn what_is_up_to_date_stays_so_where_the_ledger_cannot_be_read() {
+    let project = with_a_past();
+    project.pinfold("rollback").arg("2").run().expect_code(0);
+    std::fs::remove_file(ledger(&project)).expect("can remove");
+    std::os::unix::fs::symlink("elsewhere", ledger(&project)).expect("can make a link");
+    let synced = project.sync().expect_code(0).expect_stderr("up to date");
+    drop(synced.expect_stderr("what is in place cannot be noted in the ledger: "));
+}
+
 /// A forged receipt is not made good by the note of a process that died.
 #[test]
 fn the_note_of_what_is_unfinished_hides_no_other_receipt() {
@@ -175,8 +222,10 @@ fn the_note_of_what_is_unfinished_hides_no_other_receipt() {
     let forged = text.replacen("\"installed_at\": \"2", "\"installed_at\": \"1", 1);
     assert_ne!(forged, text);
     std::fs::write(&receipt, forged).expect("can write");
-    std::fs::write(ledger(&project).with_file_name("unfinished"), "").expect("can write");
-    drop(project.pinfold("verify").run().expect_code(1).expect_stdout("receipt-changed: "));
+    for text in ["", "1\n", "2\n"] {
+        std::fs::write(ledger(&project).with_file_name("unfinished"), text).expect("can write");
+        drop(project.pinfold("verify").run().expect_code(1).expect_stdout("receipt-changed: "));
+    }
 }
 
 #[test]

@@ -224,10 +224,47 @@ fn nothing_is_written_to_a_cache_that_others_may_write_to() {
     assert_eq!(fs::read_to_string(&mine).expect("it is there"), "mine");
 }
 
+/// Also what is not there yet: whoever owns the directory could put a link there meanwhile.
+#[cfg(unix)]
+#[test]
+fn nothing_is_made_in_a_cache_that_others_may_write_to() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = installed();
+    let others = project.home.path().join("others");
+    fs::create_dir(&others).expect("can make it");
+    fs::set_permissions(&others, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    for arguments in
+        [&["history"][..], &["lock", "--check"], &["outdated"], &["trace", "mine"], &["sync", "--venv", "b"]]
+    {
+        let run = project.pinfold(arguments[0]).args(&arguments[1..]).arg("--cache-dir").arg(&others);
+        drop(run.run().expect_refusal("foreign-writers"));
+    }
+    // Nothing is to be installed, so that this only would have been remembered there.
+    let run = project.pinfold("sync").arg("--cache-dir").arg(&others).run().expect_code(0);
+    drop(run.expect_stderr("everybody may write there"));
+    assert_eq!(fs::read_dir(&others).expect("it is there").count(), 0);
+}
+
+/// An answer of an interpreter need not be kept.
+#[test]
+fn what_is_no_directory_is_no_reason_to_refuse_what_needs_none() {
+    let project = installed();
+    let interpreters = project.home.cache().join("interpreters");
+    fs::remove_dir_all(&interpreters).expect("can remove it");
+    fs::write(interpreters, "").expect("can write");
+    second(&project, true);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_cache_of_somebody_else_is_refused() {
     let project = installed();
+    let link = project.home.path().join("link");
+    std::os::unix::fs::symlink(project.home.cache(), &link).expect("can make a link");
+    if std::os::unix::fs::lchown(&link, Some(12345), None).is_ok() {
+        let run = project.pinfold("sync").args(["--venv", "second", "--cache-dir"]).arg(&link).run();
+        drop(run.expect_refusal("foreign-writers").expect_stderr("it belongs to user 12345"));
+    }
     for part in ["", "interpreters", "pages", "store/trees"] {
         let give = |user| std::os::unix::fs::lchown(project.home.cache().join(part), Some(user), None);
         // Only root can give a directory away; he is also who would be led by it to write to his own files.

@@ -276,14 +276,15 @@ impl EnvironmentGuard {
     }
 
     /// Notes in the ledger what is in place, if that does not end with it: the environment was brought here by other means, or
-    /// the ledger was cut off or is lost. Returns the generation that was noted.
+    /// the ledger was cut off or is lost. Returns the generation that was noted, unless there was never another one.
     ///
     /// # Errors
     /// As [`EnvironmentGuard::receipt`].
     pub fn record_present(&self) -> Result<Option<u64>, InstallError> {
         let Some(receipt) = self.receipt()? else { return Ok(None) };
+        let has_past = generations::has_past(&self.environment, &receipt)?;
         let is_noted = ledger::reconcile(self, &receipt)?;
-        Ok(is_noted.then_some(receipt.generation))
+        Ok((is_noted && has_past).then_some(receipt.generation))
     }
 
     /// Looks at what is in the environment's place.

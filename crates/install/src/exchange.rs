@@ -6,12 +6,12 @@
 //! `staging/new-N` with receipt N was never put in place, with another receipt it is the former environment, with none it
 //! was another tool's (while it is built, `new-N.building` is beside it); `generations/K` whose receipt says M is the environment that K took the place of.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Contents, Opened};
 use crate::environment::{Occupant, is_virtual_environment};
-use crate::{Environment, EnvironmentGuard, InstallError, Receipt, generations, platform, staging};
+use crate::{Environment, EnvironmentGuard, InstallError, Receipt, generations, ledger, platform, staging};
 
 /// How two directories are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +43,25 @@ pub(crate) fn begin(guard: &EnvironmentGuard) -> Result<(), InstallError> {
     }
     // The ledger first: while something is unfinished, at most the line of what is being put in place may be missing.
     guard.record_present()?;
+    let last = ledger::last_recorded(guard.environment())?;
     let note = guard.environment().state().join(UNFINISHED);
-    guard.anchor().write_note(&note, b"").map(drop).map_err(InstallError::io("write", &note))
+    guard.anchor().write_note(&note, ends_with(last).as_bytes()).map(drop).map_err(InstallError::io("write", &note))
 }
 
 /// Notes that everything is in its place.
 pub(crate) fn finish(guard: &EnvironmentGuard) -> Result<(), InstallError> {
     guard.anchor().remove_file(&guard.environment().state().join(UNFINISHED))
+}
+
+/// Returns the text of the note: how the ledger ended before.
+fn ends_with(last: Option<u64>) -> String {
+    format!("{}\n", last.map_or_else(|| "-".to_owned(), |last| last.to_string()))
+}
+
+/// Returns true if a process died before it could write a line for what it put in place: the ledger ends as it did before.
+pub(crate) fn owes_a_line(environment: &Environment, last: Option<u64>) -> bool {
+    let note = platform::open_regular(&environment.state().join(UNFINISHED));
+    note.and_then(|file| io::read_to_string(file.take(NOTE_BYTES))).is_ok_and(|text| text == ends_with(last))
 }
 
 /// Returns true if directories were about to be changed, and nobody noted that they are in their places.
@@ -264,7 +276,10 @@ pub(crate) fn recover(guard: &EnvironmentGuard) -> Result<(), InstallError> {
             move_to_history(guard, &directory, &receipt)?;
         }
     }
-    guard.record_present()?;
+    // Any other line that is missing is somebody's to tell of.
+    if owes_a_line(environment, ledger::last_recorded(environment)?) {
+        guard.record_present()?;
+    }
     finish(guard)
 }
 

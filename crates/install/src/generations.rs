@@ -226,6 +226,14 @@ pub fn former_count(environment: &Environment) -> Result<usize, InstallError> {
     Ok(former(&Anchor::to_read(environment.state())?, environment)?.len())
 }
 
+/// Returns true if something was in place before, as far as anybody can tell without a ledger.
+///
+/// # Errors
+/// [`InstallError::Io`] if the former generations cannot be listed.
+pub(crate) fn has_past(environment: &Environment, current: &Receipt) -> Result<bool, InstallError> {
+    Ok(current.generation > 1 || former_count(environment)? > 0)
+}
+
 /// Takes the oldest former generations out of the history until `keep` are left, and returns how many went. The newest of them
 /// becomes the spare, if it may be of use; the others are removed, and so is the former spare.
 ///

@@ -151,7 +151,7 @@ impl From<StoreError> for Failure {
                 "ask who can write to the cache; then give another cache directory with --cache-dir, or let pinfold write to this one and run `pinfold cache verify`",
             ),
             StoreError::Permissions { .. } => Self::of(Exit::Refused, &error).help(
-                "give a cache directory that only you can write to with --cache-dir, or take the right away from the others and run `pinfold cache verify`",
+                "give a cache directory that only you can write to with --cache-dir, a new one in this one for example, or take the right away from the others and run `pinfold cache verify`",
             ),
             StoreError::Io { path, source, .. } => {
                 closed::explain(Self::of(Exit::World, &error).help(NOTHING_CHANGED), path, source)

@@ -33,8 +33,11 @@ impl World {
         let cache_dir = match &global.cache_dir {
             Some(given) => given.clone(),
             None => usual_cache_dir().ok_or_else(|| {
-                Failure::new(Exit::Input, "no cache directory can be derived: neither XDG_CACHE_HOME nor HOME is set")
-                    .help("give one with --cache-dir or PINFOLD_CACHE_DIR")
+                Failure::new(
+                    Exit::Input,
+                    "no cache directory can be derived: neither XDG_CACHE_HOME nor HOME is set to an absolute path",
+                )
+                .help("give one with --cache-dir or PINFOLD_CACHE_DIR")
             })?,
         };
         let cache_dir = std::path::absolute(&cache_dir).map_err(|e| Failure::of(Exit::Input, &e))?;
@@ -97,7 +100,7 @@ impl World {
             }
             Err(failure) if failure.exit == Exit::Refused => Err(failure),
             // Where the directory cannot be made, nothing is kept.
-            Err(_) => self.interpreter_in_passing(given, requires),
+            Err(_) => self.interpreter_of(given, requires, &KnownInterpreters::none(&self.search_path)),
         }
     }
 
@@ -110,9 +113,14 @@ impl World {
         given: Option<&Path>,
         requires: Option<&Specifiers>,
     ) -> Result<Interpreter, Failure> {
-        let directory = self.cache_part(INTERPRETERS)?;
-        let known = KnownInterpreters::in_directory(&directory, &self.search_path).keeping_nothing();
-        self.interpreter_of(given, requires, &known)
+        match self.cache_part(INTERPRETERS) {
+            Ok(directory) => {
+                let known = KnownInterpreters::in_directory(&directory, &self.search_path).keeping_nothing();
+                self.interpreter_of(given, requires, &known)
+            }
+            Err(failure) if failure.exit == Exit::Refused => Err(failure),
+            Err(_) => self.interpreter_of(given, requires, &KnownInterpreters::none(&self.search_path)),
+        }
     }
 
     fn interpreter_of(

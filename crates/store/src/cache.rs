@@ -14,7 +14,7 @@ use crate::{StoreError, disk};
 /// # Errors
 /// [`StoreError::Permissions`] if others may write there or rename it, [`StoreError::Io`] if it cannot be made.
 pub fn make_part(cache: &Path, name: &str) -> Result<PathBuf, StoreError> {
-    check_above(cache)?;
+    check_part(cache, name)?;
     let part = cache.join(name);
     disk::make_private_dir(&part).map_err(StoreError::io("create the directory", &part))?;
     check_part(cache, name)
@@ -25,9 +25,12 @@ pub fn make_part(cache: &Path, name: &str) -> Result<PathBuf, StoreError> {
 /// # Errors
 /// As [`make_part`].
 pub fn check_part(cache: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    check_above(cache)?;
     let part = cache.join(name);
     let Some(metadata) = present(look(&part), &part)? else { return Ok(part) };
-    check_above(cache)?;
+    if !metadata.is_dir() && !metadata.is_symlink() {
+        return Err(StoreError::io("use the directory", &part)(io::ErrorKind::NotADirectory.into()));
+    }
     private(&part, &metadata)?;
     Ok(part)
 }
@@ -35,8 +38,8 @@ pub fn check_part(cache: &Path, name: &str) -> Result<PathBuf, StoreError> {
 /// Checks a directory in which pinfold has its own, if it is there: whoever may rename there can put others in their place.
 pub(crate) fn check_above(cache: &Path) -> Result<(), StoreError> {
     let cache = if cache.as_os_str().is_empty() { Path::new(".") } else { cache };
-    let Some(metadata) = present(fs::metadata(cache), cache)? else { return Ok(()) };
-    let found = disk::other_writers(&metadata).or_else(|| disk::foreign_owner(&metadata));
+    let Some(metadata) = present(look(cache), cache)? else { return Ok(()) };
+    let found = disk::foreign_owner(&metadata).or_else(|| disk::other_writers(&metadata));
     found.map_or(Ok(()), |found| Err(StoreError::Permissions { path: cache.to_owned(), found }))
 }
 

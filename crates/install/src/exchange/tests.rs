@@ -430,7 +430,7 @@ fn a_damaged_generation_is_not_put_in_place() {
         let former = world.environment.generations().join("1");
         break_it(&former);
         let guard = world.environment.lock().unwrap();
-        let error = generations::rollback(&guard, None, "2024-08-21T00:00:00Z").unwrap_err();
+        let error = generations::rollback(&guard, Some(1), "2024-08-21T00:00:00Z").unwrap_err();
         assert_eq!(error.refusal_code(), Some("damaged-generation"), "{path}: {error}");
         assert!(error.to_string().contains(path), "{path}: {error}");
         drop(guard);

@@ -29,7 +29,7 @@ impl<'a> KnownInterpreters<'a> {
     }
 
     /// Knows nothing and keeps nothing.
-    pub(crate) const fn none(search_path: &'a OsStr) -> Self {
+    pub const fn none(search_path: &'a OsStr) -> Self {
         Self { directory: None, search_path, keeps: false }
     }
 

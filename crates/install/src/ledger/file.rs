@@ -32,7 +32,7 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, InstallError> {
 }
 
 /// Returns the generation of the ledger's last whole line; mostly only the end of the file is read.
-pub(super) fn last_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
+pub(crate) fn last_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
     let path = environment.state().join(LEDGER);
     let Some(mut ledger) = open(&path)? else { return Ok(None) };
     for back in [TAIL_BYTES, u64::MAX] {

@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{Ledger, LedgerProblem};
 pub(crate) use chain::{entry_of_line, lines};
-pub(crate) use file::{added_since, highest_recorded, read_bytes, whole_lines};
+pub(crate) use file::{added_since, highest_recorded, last_recorded, read_bytes, whole_lines};
 
 use crate::receipt::digest;
 use crate::{Change, Environment, EnvironmentGuard, InstallError, InstalledDistribution, Receipt};
-use file::{End, last_recorded};
+use file::End;
 
 /// One line of the ledger: a generation was put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +178,9 @@ pub(crate) fn append(
     let line = entry.to_line(&digest(&end.last_line)).map_err(InstallError::io("write", &path))?;
     // A line that a dying process cut off is ended, so that it does not spoil this one.
     let line = format!("{}{line}\n", if end.is_cut { "\n" } else { "" });
-    ledger.write_all(line.as_bytes()).map_err(InstallError::io("write", &path))
+    ledger.write_all(line.as_bytes()).map_err(InstallError::io("write", &path))?;
+    // The exchange waits for the disk too: after a loss of power the line must be there if what it tells of is.
+    ledger.sync_data().map_err(InstallError::io("write to the disk", &path))
 }
 
 /// The ledger's name inside an environment's state directory.

@@ -47,7 +47,7 @@ use crate::ledger::LEDGER;
 use crate::receipt::{FILES_FILE, RECEIPT_DIRECTORY, RECEIPT_FILE};
 use crate::{
     Environment, InstallError, InstalledFile, InstalledLink, Interpreter, Ledger, LedgerEntry, LedgerProblem, Receipt,
-    ReceiptFiles, bytecode, exchange, ledger,
+    ReceiptFiles, bytecode, exchange, generations, ledger,
 };
 
 /// How thoroughly an environment is verified.
@@ -151,7 +151,7 @@ pub(crate) fn verify_held(
         (crate::join(read), selection)
     });
     interpreter_stays(&header.interpreter, &mut report);
-    past_ends_here(environment, &past, &header, &mut report);
+    past_ends_here(environment, &past, &header, &mut report)?;
     nobody_else_writes_beside(environment, &mut report)?;
     let (list, sha256) = match read {
         Ok(Some(read)) => read,
@@ -247,11 +247,20 @@ fn past_holds(environment: &Environment, report: &mut Report) -> Result<Ledger, 
 /// No line covers the last one of the ledger; but it is of what is in place, so the receipt says the same. It says something
 /// else if somebody changed either, or cut lines off. Where a killed process left something to do, the line of what it put in
 /// place may still come.
-fn past_ends_here(environment: &Environment, past: &Ledger, receipt: &Receipt, report: &mut Report) {
-    let Some(last) = past.entries.last() else { return past_is_there(environment, receipt, report) };
-    let may_come = last.generation != receipt.generation && exchange::is_unfinished(environment);
-    if last.is_of(receipt) || may_come {
-        return;
+fn past_ends_here(
+    environment: &Environment,
+    past: &Ledger,
+    receipt: &Receipt,
+    report: &mut Report,
+) -> Result<(), InstallError> {
+    let last = past.entries.last();
+    let is_missing = last.is_none_or(|last| last.generation != receipt.generation);
+    if is_missing && exchange::owes_a_line(environment, last.map(|last| last.generation)) {
+        return Ok(());
+    }
+    let Some(last) = last else { return past_is_there(environment, receipt, report) };
+    if last.is_of(receipt) {
+        return Ok(());
     }
     let shown = |entry: &LedgerEntry| {
         let LedgerEntry { generation, installed_at, lock_sha256, files_sha256, distributions, .. } = entry;
@@ -261,18 +270,21 @@ fn past_ends_here(environment: &Environment, past: &Ledger, receipt: &Receipt, r
     };
     let (expected, found) = (format!("{} (receipt)", shown(&LedgerEntry::from(receipt))), shown(last));
     let path = ledger_path(environment);
-    report.findings.push(Finding::new(FindingCode::ReceiptChanged, &path, expected, format!("{found} (ledger)")));
+    let code = if is_missing { FindingCode::LedgerBroken } else { FindingCode::ReceiptChanged };
+    report.findings.push(Finding::new(code, &path, expected, format!("{found} (ledger)")));
+    Ok(())
 }
 
 /// A ledger without a line is lost, unless nothing was ever in place before: the line of a first generation may have been on its
 /// way to the disk when the machine lost power, and says no more than the receipt. Where an environment was moved to that may
 /// be moved, its past is in the place that it came from.
-fn past_is_there(environment: &Environment, receipt: &Receipt, report: &mut Report) {
-    if receipt.generation > 1 && !receipt.was_moved_to(environment) {
-        let expected = format!("what was in place before generation {}", receipt.generation);
+fn past_is_there(environment: &Environment, receipt: &Receipt, report: &mut Report) -> Result<(), InstallError> {
+    if generations::has_past(environment, receipt)? && !receipt.was_moved_to(environment) {
+        let expected = format!("what was in place before, and generation {}", receipt.generation);
         let found = "no line: the ledger is gone".to_owned();
         report.findings.push(Finding::new(FindingCode::LedgerBroken, &ledger_path(environment), expected, found));
     }
+    Ok(())
 }
 
 /// Whoever may write to pinfold's own directory beside the environment, or to one in it, decides what is gone back to.

@@ -100,7 +100,8 @@ fn the_last_line_of_the_ledger_is_of_what_is_in_place() {
     let changed = [(FindingCode::ReceiptChanged, "../.pinfold-.venv/ledger.jsonl".to_owned())];
     let (first, last) = whole.trim_end().split_once('\n').unwrap();
     fs::write(&ledger, format!("{first}\n")).unwrap();
-    assert_eq!(codes(), changed);
+    let missing = [(FindingCode::LedgerBroken, "../.pinfold-.venv/ledger.jsonl".to_owned())];
+    assert_eq!(codes(), missing);
     for (from, to) in
         [("\"version\":\"1.0\"", "\"version\":\"1.1\""), ("2024-08-20T", "2024-08-21T"), ("example", "evil")]
     {
@@ -110,10 +111,19 @@ fn the_last_line_of_the_ledger_is_of_what_is_in_place() {
     }
     // A process that died between the exchange and its line left a note: the next one writes the line.
     fs::write(&ledger, format!("{first}\n")).unwrap();
-    fs::write(world.environment.state().join("unfinished"), "").unwrap();
+    let note = |text| fs::write(world.environment.state().join("unfinished"), text).unwrap();
+    note("1\n");
     assert_eq!(codes(), []);
     world.environment.settle().unwrap();
-    assert_eq!((codes(), fs::read_to_string(&ledger).unwrap()), (vec![], whole));
+    assert_eq!((codes(), fs::read_to_string(&ledger).unwrap()), (vec![], whole.clone()));
+    // One that is not of this ledger excuses nothing, and makes nothing good.
+    fs::write(&ledger, format!("{first}\n")).unwrap();
+    for other in ["", "-\n", "2\n", "7\n"] {
+        note(other);
+        assert_eq!(codes(), missing, "{other:?}");
+        world.environment.settle().unwrap();
+        assert_eq!(codes(), missing, "{other:?}");
+    }
 }
 
 /// A first generation has no past that could be lost.

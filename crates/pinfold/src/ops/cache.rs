@@ -66,6 +66,11 @@ fn is_there(world: &World) -> Result<bool, Failure> {
     }
 }
 
+/// Returns true if there is a store, or something else in its place.
+fn has_store(world: &World) -> bool {
+    !fs::symlink_metadata(store_dir(world)).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 /// What reading everything came to.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
@@ -88,7 +93,7 @@ pub(crate) struct Checked {
 /// # Errors
 /// Exit 2 if something else is in the place of the cache directory, 4 if the disk fails.
 pub(crate) fn verify(world: &World, output: &Output) -> Result<Checked, Failure> {
-    if !is_there(world)? {
+    if !is_there(world)? || !has_store(world) {
         return Ok(Checked::default());
     }
     let store = world.store()?;
@@ -181,7 +186,8 @@ pub(crate) fn prune(request: &PruneRequest, world: &World, output: &Output) -> R
     }
     // Whoever only wants to know makes nothing, and keeps nobody waiting.
     let store = match request.effect {
-        Effect::Remove => Some(alone(request, world, output)?),
+        Effect::Remove if has_store(world) => Some(alone(request, world, output)?),
+        Effect::Remove => None,
         Effect::Tell => Store::existing(&store_dir(world)),
     };
     let mut removed = Vec::new();
@@ -202,9 +208,11 @@ pub(crate) fn prune(request: &PruneRequest, world: &World, output: &Output) -> R
     for (kind, paths) in &others {
         note(kind, sum(paths));
     }
-    if let Some(store) = store.filter(|_| request.effect == Effect::Remove) {
-        store.sweep(Duration::ZERO)?;
-        doomed.iter().try_for_each(|sha256| store.remove(sha256))?;
+    if request.effect == Effect::Remove {
+        if let Some(store) = &store {
+            store.sweep(Duration::ZERO)?;
+            doomed.iter().try_for_each(|sha256| store.remove(sha256))?;
+        }
         others.iter().flat_map(|(_, paths)| paths).try_for_each(|path| remove(path))?;
     }
     Ok(removed)

@@ -35,11 +35,10 @@ pub fn lock(environment: &Environment, patience: Patience, output: &Output) -> R
 /// # Errors
 /// Exit 4 if the disk fails.
 pub fn record_present(guard: &EnvironmentGuard, output: &Output) -> Result<(), Failure> {
-    // Before the first generation there was nothing.
-    if let Some(generation) = guard.record_present()?.filter(|generation| *generation > 1) {
+    if let Some(generation) = guard.record_present()? {
         output.warning(&format!(
             "the ledger of `{}` did not say that generation {generation} is in place, which is noted now: the environment was \
-             brought here by other means, or the ledger was cut off or is lost; it may lack what was in place before",
+             brought here by other means, the machine lost power, or the ledger was cut off or is lost; it may lack what was in place before",
             tame(&guard.environment().venv().to_string_lossy())
         ));
     }

@@ -39,6 +39,7 @@ fn check_cache(cache_dir: &Path, venv: &Path) -> Result<(), Failure> {
 
 /// Returns a path with the links resolved that are there already.
 fn resolved(path: &Path) -> PathBuf {
-    let canonical = |place: &Path| Some(std::fs::canonicalize(place).ok()?.join(path.strip_prefix(place).ok()?));
+    let canonical =
+        |place: &Path| Some(pinfold_sandbox::canonicalize(place).ok()?.join(path.strip_prefix(place).ok()?));
     path.ancestors().find_map(canonical).unwrap_or_else(|| path.to_owned())
 }

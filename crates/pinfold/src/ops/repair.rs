@@ -205,7 +205,13 @@ impl<'a> Bench<'a> {
             Ok(trees) => trees,
             Err(reasons) => return Ok(Err(reasons)),
         };
-        Ok(Ok((stage(self.guard, intent, &trees, options)?, trees)))
+        match stage(self.guard, intent, &trees, options) {
+            // Somebody goes on writing there.
+            Err(InstallError::StoreChanged { package, path, difference }) => {
+                Ok(Err(self.put_aside(intent.selection, &trees, &[(package.to_string(), path, difference)])?))
+            }
+            staged => Ok(Ok((staged?, trees))),
+        }
     }
 
     /// Looks at every file of the trees. Returns them as they are now, or which were put aside.

@@ -99,9 +99,7 @@ pub fn sync(request: &SyncRequest<'_>, world: &World, output: &Output) -> Result
     }
     if changes.is_empty() {
         environment.settle()?;
-        if !aim.receipt.as_ref().map_or(Ok(true), |receipt| environment.is_recorded(receipt))? {
-            record_up_to_date(&environment, request, output)?;
-        }
+        record_up_to_date(&environment, aim.receipt.as_ref(), request, output)?;
         if has_surplus(&environment, request)? {
             forget_surplus(&environments::lock(&environment, request.patience, output)?, request, output)?;
         }
@@ -210,9 +208,20 @@ fn install(
 }
 
 /// Notes what is in place and up to date. Where that cannot be done it is told: an environment may be there to be read only.
-fn record_up_to_date(environment: &Environment, request: &SyncRequest<'_>, output: &Output) -> Result<(), Failure> {
-    let locked = environments::lock(environment, request.patience, output);
-    match locked.and_then(|guard| environments::record_present(&guard, output)) {
+fn record_up_to_date(
+    environment: &Environment,
+    receipt: Option<&Receipt>,
+    request: &SyncRequest<'_>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let record = || {
+        if !receipt.map_or(Ok(true), |receipt| environment.is_recorded(receipt))? {
+            let guard = environments::lock(environment, request.patience, output)?;
+            environments::record_present(&guard, output)?;
+        }
+        Ok::<_, Failure>(())
+    };
+    match record() {
         Err(failure) if failure.exit == Exit::World => {
             output.warning(&format!("what is in place cannot be noted in the ledger: {}", failure.in_one_line()));
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pinfold_install::{Depth, Environment, Report, VerifyOptions};
+use pinfold_install::{Depth, Environment, Report, VerifyOptions, check_beside};
 
 use super::environments::{Patience, wait_to_read};
 use crate::exit::Failure;
@@ -23,6 +23,7 @@ pub fn verify(
 ) -> Result<Report, Failure> {
     let read = super::read_lock(lock)?;
     let environment = Environment::at(venv)?;
+    check_beside(&environment)?;
     wait_to_read(&environment, patience, output)?;
     let store = match depth {
         Depth::Full => Some(world.store()?),
