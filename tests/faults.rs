@@ -186,6 +186,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("mkdirat", ".pinfold-.venv/generations"),
     ("openat(write)", ".pinfold-.venv/ledger.jsonl"),
     ("renameat2", ".pinfold-.venv/generations/N"),
+    ("fdatasync", ".pinfold-.venv/ledger.jsonl"),
     ("fsync", "=project"),
     ("unlink", ".pinfold-.venv/unfinished"),
     ("unlinkat", ".pinfold-.venv/unfinished"),
@@ -225,8 +226,9 @@ const HARMLESS: &[(&str, &str)] = &[
     ("symlinkat", ".pinfold-.venv/staging/new-N/"),
     ("unlinkat", ".pinfold-.venv/staging/new-N/"),
     ("write", ".pinfold-.venv/staging/new-N/"),
-    // The number of the process stays in the lock file, which nobody holds any more.
+    // The number of the process, which is only shown, is not in the lock file, or stays there when nobody holds it any more.
     ("ftruncate", ".pinfold-.venv/lock"),
+    ("write", ".pinfold-.venv/lock"),
     // What is remembered of interpreters: the next run asks them again.
     ("mkdir", "cache/interpreters"),
     ("openat(write)", "cache/interpreters/"),

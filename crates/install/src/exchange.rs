@@ -6,7 +6,7 @@
 //! `staging/new-N` with receipt N was never put in place, with another receipt it is the former environment, with none it
 //! was another tool's (while it is built, `new-N.building` is beside it); `generations/K` whose receipt says M is the environment that K took the place of.
 
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Contents, Opened};
@@ -59,9 +59,17 @@ fn ends_with(last: Option<u64>) -> String {
 }
 
 /// Returns true if a process died before it could write a line for what it put in place: the ledger ends as it did before.
-pub(crate) fn owes_a_line(environment: &Environment, last: Option<u64>) -> bool {
-    let note = platform::open_regular(&environment.state().join(UNFINISHED));
-    note.and_then(|file| io::read_to_string(file.take(NOTE_BYTES))).is_ok_and(|text| text == ends_with(last))
+///
+/// # Errors
+/// [`InstallError::Io`] if the note cannot be read.
+pub(crate) fn owes_a_line(environment: &Environment, last: Option<u64>) -> Result<bool, InstallError> {
+    let path = environment.state().join(UNFINISHED);
+    let mut text = Vec::new();
+    match platform::open_regular(&path).and_then(|file| file.take(NOTE_BYTES).read_to_end(&mut text)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(InstallError::io("read", &path)(error)),
+        Ok(_) => Ok(text == ends_with(last).as_bytes()),
+    }
 }
 
 /// Returns true if directories were about to be changed, and nobody noted that they are in their places.
@@ -277,7 +285,7 @@ pub(crate) fn recover(guard: &EnvironmentGuard) -> Result<(), InstallError> {
         }
     }
     // Any other line that is missing is somebody's to tell of.
-    if owes_a_line(environment, ledger::last_recorded(environment)?) {
+    if owes_a_line(environment, ledger::last_recorded(environment)?)? {
         guard.record_present()?;
     }
     finish(guard)

@@ -102,8 +102,9 @@ pub fn rollback(guard: &EnvironmentGuard, generation: Option<u64>, at: &str) -> 
         return Err(InstallError::NoEnvironment { path: environment.venv().to_owned() });
     }
     let known: Vec<u64> = former.iter().map(|(number, _)| *number).collect();
-    // What has no receipt that can be read is passed over, unless it is asked for.
-    let is_readable = |directory: &Path| matches!(guard.anchor().receipt(directory), Ok(Some(_)));
+    // What has no receipt, or none that can be understood, is passed over unless it is asked for.
+    let is_readable =
+        |directory: &Path| !matches!(guard.anchor().receipt(directory), Ok(None) | Err(InstallError::Receipt { .. }));
     let chosen = former.into_iter().rfind(|(number, directory)| match generation {
         Some(wanted) => *number == wanted,
         None => {

@@ -255,7 +255,7 @@ fn past_ends_here(
 ) -> Result<(), InstallError> {
     let last = past.entries.last();
     let is_missing = last.is_none_or(|last| last.generation != receipt.generation);
-    if is_missing && exchange::owes_a_line(environment, last.map(|last| last.generation)) {
+    if is_missing && exchange::owes_a_line(environment, last.map(|last| last.generation))? {
         return Ok(());
     }
     let Some(last) = last else { return past_is_there(environment, receipt, report) };
