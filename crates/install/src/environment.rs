@@ -238,7 +238,7 @@ impl Environment {
     /// # Errors
     /// [`InstallError::Io`].
     pub fn is_recorded(&self, receipt: &Receipt) -> Result<bool, InstallError> {
-        ledger::ends_with(self, receipt)
+        ledger::is_recorded(self, receipt)
     }
 
     /// Waits as long as it may until no other process changes the environment: whoever reads it may want to say so.

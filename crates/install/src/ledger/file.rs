@@ -45,6 +45,16 @@ pub(crate) fn last_recorded(environment: &Environment) -> Result<Option<u64>, In
     Ok(None)
 }
 
+/// Returns true if the last line is whole, and begins as one of that generation does. It may be long, and is not read whole.
+pub(super) fn seems_to_end_with(environment: &Environment, generation: u64) -> Result<bool, InstallError> {
+    let path = environment.state().join(LEDGER);
+    let Some(mut ledger) = open(&path)? else { return Ok(false) };
+    let (_, bytes) = tail(&mut ledger, PIECE_BYTES as u64).map_err(InstallError::io("read", &path))?;
+    let Some(lines) = bytes.strip_suffix(b"}\n") else { return Ok(false) };
+    let last = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or(lines);
+    Ok(chain::generation_of_line(last) == Some(generation))
+}
+
 /// Returns the highest number that a generation has in the ledger. It need not be in one of the last lines: a rollback goes
 /// back to a lower one, and so does whoever brings an environment back from a backup.
 pub(crate) fn highest_recorded(environment: &Environment) -> Result<Option<u64>, InstallError> {
