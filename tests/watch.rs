@@ -202,6 +202,21 @@ fn another_lock_is_told_of_as_verify_tells_of_it() {
     assert_eq!(watcher.code(), Some(1));
 }
 
+/// Whoever waits to read it is blind for what happens in the environment.
+#[test]
+fn a_pipe_in_the_place_of_the_lock_is_told_of_and_not_waited_for() {
+    let project = installed();
+    let path = project.home.project().join("pylock.toml");
+    let (mut watcher, _) = Watcher::start(&project);
+    let aside = path.with_extension("new");
+    pinfold_testkit::make_pipe(&aside);
+    std::fs::rename(&aside, &path).unwrap();
+    let found = watcher.next().unwrap();
+    assert_eq!(found["finding"]["found"], "the lock `pylock.toml` is no regular file");
+    std::fs::write(site(&project).join("sitecustomize.py"), "").unwrap();
+    watcher.expect("found", "startup-hook", "sitecustomize.py");
+}
+
 #[test]
 fn a_lock_behind_a_link_is_followed_to_where_it_lies() {
     let project = installed();

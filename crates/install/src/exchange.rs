@@ -45,7 +45,7 @@ pub(crate) fn begin(guard: &EnvironmentGuard) -> Result<(), InstallError> {
     guard.record_present()?;
     let last = ledger::last_recorded(guard.environment())?;
     let note = guard.environment().state().join(UNFINISHED);
-    guard.anchor().write_note(&note, ends_with(last).as_bytes()).map(drop).map_err(InstallError::io("write", &note))
+    guard.anchor().write_note(&note, note_text(last).as_bytes()).map(drop).map_err(InstallError::io("write", &note))
 }
 
 /// Notes that everything is in its place.
@@ -54,7 +54,7 @@ pub(crate) fn finish(guard: &EnvironmentGuard) -> Result<(), InstallError> {
 }
 
 /// Returns the text of the note: how the ledger ended before.
-fn ends_with(last: Option<u64>) -> String {
+fn note_text(last: Option<u64>) -> String {
     format!("{}\n", last.map_or_else(|| "-".to_owned(), |last| last.to_string()))
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn owes_a_line(environment: &Environment, last: Option<u64>) -> Resul
     match platform::open_regular(&path).and_then(|file| file.take(NOTE_BYTES).read_to_end(&mut text)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(InstallError::io("read", &path)(error)),
-        Ok(_) => Ok(text == ends_with(last).as_bytes()),
+        Ok(_) => Ok(text == note_text(last).as_bytes()),
     }
 }
 

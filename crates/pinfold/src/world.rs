@@ -94,14 +94,8 @@ impl World {
     /// # Errors
     /// Exit 2 if there is none, or it does not fit; exit 3 if others may write to what is kept.
     pub fn interpreter(&self, given: Option<&Path>, requires: Option<&Specifiers>) -> Result<Interpreter, Failure> {
-        match self.cache_subdirectory(INTERPRETERS) {
-            Ok(directory) => {
-                self.interpreter_of(given, requires, &KnownInterpreters::in_directory(&directory, &self.search_path))
-            }
-            Err(failure) if failure.exit == Exit::Refused => Err(failure),
-            // Where the directory cannot be made, nothing is kept.
-            Err(_) => self.interpreter_of(given, requires, &KnownInterpreters::none(&self.search_path)),
-        }
+        let directory = usable(self.cache_subdirectory(INTERPRETERS))?;
+        self.interpreter_of(given, requires, &self.known_interpreters(directory.as_deref()))
     }
 
     /// Returns the same interpreter, and keeps nothing.
@@ -113,14 +107,13 @@ impl World {
         given: Option<&Path>,
         requires: Option<&Specifiers>,
     ) -> Result<Interpreter, Failure> {
-        match self.cache_part(INTERPRETERS) {
-            Ok(directory) => {
-                let known = KnownInterpreters::in_directory(&directory, &self.search_path).keeping_nothing();
-                self.interpreter_of(given, requires, &known)
-            }
-            Err(failure) if failure.exit == Exit::Refused => Err(failure),
-            Err(_) => self.interpreter_of(given, requires, &KnownInterpreters::none(&self.search_path)),
-        }
+        let directory = usable(self.cache_part(INTERPRETERS))?;
+        self.interpreter_of(given, requires, &self.known_interpreters(directory.as_deref()).keeping_nothing())
+    }
+
+    fn known_interpreters<'a>(&'a self, directory: Option<&'a Path>) -> KnownInterpreters<'a> {
+        let in_directory = |directory| KnownInterpreters::in_directory(directory, &self.search_path);
+        directory.map_or_else(|| KnownInterpreters::none(&self.search_path), in_directory)
     }
 
     fn interpreter_of(
@@ -173,6 +166,15 @@ impl World {
     /// Exit 3 if others may write there.
     pub fn cache_part(&self, name: &str) -> Result<PathBuf, Failure> {
         Ok(pinfold_store::check_part(&self.cache_dir, name)?)
+    }
+}
+
+/// Returns the part of the cache, or none where it cannot be made or looked at: nothing is kept then. One that others may write to
+/// stays refused.
+fn usable(part: Result<PathBuf, Failure>) -> Result<Option<PathBuf>, Failure> {
+    match part {
+        Err(failure) if failure.exit != Exit::Refused => Ok(None),
+        part => part.map(Some),
     }
 }
 

@@ -30,7 +30,13 @@ pub fn watch(venv: &Path, lock: &Path, world: &World, tell: &mut dyn FnMut(Watch
     loop {
         // Whoever puts another generation in place may have another lock. One that cannot be read ends this here.
         super::read_lock(lock)?;
-        let read = || super::read_lock(lock).map(|read| (read.lock, read.sha256)).map_err(in_short);
+        let read = || {
+            // A pipe would be waited for, and nothing be seen meanwhile.
+            if std::fs::metadata(lock).is_ok_and(|found| !found.is_file()) {
+                return Err(format!("the lock `{}` is no regular file", lock.display()));
+            }
+            super::read_lock(lock).map(|read| (read.lock, read.sha256)).map_err(in_short)
+        };
         let watched = WatchedLock { path: lock, read: &read };
         let mut pass_on = |event| {
             tell(event);
